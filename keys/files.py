@@ -1,0 +1,51 @@
+"""Small private files: written whole or not at all, durable when the call returns, readable by their owner alone.
+
+Errors are the system's own (OSError): what is in the file is judged elsewhere.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+_OTHERS = 0o077
+
+
+def read_private(path: Path, limit: int) -> bytes:
+    """Return the file's bytes, at most `limit` and one; PermissionError if anybody but its owner may touch it."""
+    with path.open("rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode) or facts.st_mode & _OTHERS:
+            message = "a key file is a regular file that its owner alone can read (mode 0400 or 0600)"
+            raise PermissionError(message)
+        return file.read(limit + 1)
+
+
+def write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that does not exist yet; FileExistsError if it does."""
+    _write(path, content, mode)
+    _sync_folder(path.parent)
+
+
+def replace(path: Path, content: bytes, mode: int) -> None:
+    """Put the content in place of the file in one step: a reader sees the old bytes or the new ones."""
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)  # what a crash left: it was never in force
+    _write(beside, content, mode)
+    beside.replace(path)
+    _sync_folder(path.parent)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

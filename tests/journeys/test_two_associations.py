@@ -1,0 +1,189 @@
+"""What one association keeps does not exist for another: every route, every id, byte for byte as if it had never been."""
+
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.journeys.served import NOBODY, Answer, Served, moment
+
+OTHER = "second"
+RNG = random.Random("two associations")
+ENDED = ("DELETE", "/v1/sessions/current")  # takes no id and would end the session the other calls need
+TOLD = ("full_name", "iban")
+
+Body = Callable[["House", str], Any]
+
+
+@dataclass(slots=True)
+class House:
+    """Both associations in one served vault, and what the first one has."""
+
+    vault: Served
+    record: str = ""
+    subject: str = ""
+    consent: str = ""
+    written: str = ""
+    client: str = ""
+    staff: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> dict[str, tuple[str, ...]]:
+        """The first association's ids by the name of the path parameter that takes one."""
+        return {
+            "record": (self.record, self.subject),
+            "consent": (self.consent, self.written),
+            "client": (self.client,),
+            "staff": (self.staff,),
+        }
+
+    @property
+    def others(self) -> list[str]:
+        """The other association's credentials."""
+        people = [self.vault.approver(who, OTHER) for who in ("officer", "second_officer")]
+        return [self.vault.key(OTHER), *people, self.vault.session("admin", OTHER)]
+
+
+@pytest.fixture(scope="module")
+def house(founded: Served) -> House:
+    founded.found(OTHER)
+    founded.start()
+    fields = founded.fields(RNG)
+    kept = founded.store(fields)
+    house = House(founded, kept["id"], kept["subject"], values=fields)
+    house.consent = founded.grant(house.record, founded.consent("electronic", "service_delivery", ["full_name", "iban"]))
+    house.written = founded.grant(house.record, founded.consent("written", "internal_research", ["full_name"]))
+    house.client, _ = founded.client("of the first")
+    house.staff = founded.call("GET", "/v1/staff", token=founded.session("admin")).json["items"][0]["id"]
+    return house
+
+
+# A sound body for every route that takes one, holding the id that is tried wherever a body can hold one.
+BODIES: dict[str, Body] = {
+    "acknowledgement.give": lambda _, __: {"policy_sha256": "0" * 64},
+    "client.approve": lambda _, __: {},
+    "client.propose": lambda _, __: {
+        "name": "n",
+        "party": "INTERNAL",
+        "kind": "batch",
+        "scopes": ["notices:read"],
+        "purposes": [],
+        "expires_at": moment(600),
+    },
+    "client.rotate": lambda _, __: {},
+    "consents.grant": lambda house, id_: house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER, given_by=id_),
+    "consents.verify": lambda _, __: {"result": "verified", "sighted": "original"},
+    "consents.withdraw": lambda _, __: {"given_by": "self"},
+    "decisions.ask": lambda _, id_: _question(id_),
+    "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
+    "records.read_many": lambda _, id_: {"ids": [id_], "purpose": "service_delivery", "fields": ["full_name"]},
+    "records.store": lambda house, id_: {"type": "beneficiary", "fields": house.values, "subject": {"id": id_}},
+    "records.store_batch": lambda house, id_: {
+        "items": [
+            {
+                "type": "beneficiary",
+                "fields": house.values,
+                "subject": {"kind": "beneficiary", "guardian": {"subject": id_, "kind": "wali"}},
+            }
+        ]
+    },
+    "records.update": lambda _, __: {"fields": {"full_name": "x"}},
+    "credentials.set": lambda _, __: {"password": "p", "code": "1", "new_password": "n", "totp_secret": "s", "totp_code": "1"},
+    "session.step-up": lambda _, __: {"code": "000000"},
+    "session.open": lambda _, __: {"username": "nobody", "password": "p", "code": "1"},
+    "staff.approve": lambda _, __: {},
+    "staff.propose": lambda _, __: {"username": f"u{RNG.randrange(10**9)}", "engagement": "volunteer", "roles": ["nothing"]},
+}
+QUERIES = {
+    "records.read": "?purpose=service_delivery&fields=full_name",
+    "notices.current": "?purpose=service_delivery",
+    "access_log.inclusion": "?index=0&size=1",
+    "access_log.consistency": "?from=1&to=1",
+}
+
+
+def _question(record: str) -> dict[str, Any]:
+    return {"record": record, "action": "use", "purpose": "service_delivery", "recipient": "INTERNAL", "fields": ["full_name"]}
+
+
+def ask(house: House, route: tuple[str, str], told: dict[str, Any], id_: str, token: str) -> Answer:
+    """One call of a route with this id wherever it takes one."""
+    method, path = route
+    url = "/".join(id_ if part.startswith("{") else part for part in path.split("/")) + QUERIES.get(told["operationId"], "")
+    body = BODIES[told["operationId"]](house, id_) if "requestBody" in told else None
+    headers = {"If-Match": '"1"', "Idempotency-Key": uuid.uuid4().hex}
+    return house.vault.call(method, url, body, token=token, headers=headers)
+
+
+def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: House):
+    reached: set[str] = set()
+    for route, told in house.vault.openapi().items():
+        takes = [part[1:-1] for part in route[1].split("/") if part.startswith("{")]
+        in_body = told["operationId"] in (
+            "decisions.ask",
+            "decisions.ask_many",
+            "records.read_many",
+            "records.store",
+            "records.store_batch",
+        )
+        if (not takes and not in_body) or route == ENDED:
+            continue
+        for id_ in house.ids.get(takes[0] if takes else "record", (house.record,)):
+            for token in house.others:
+                theirs, nobodys = (ask(house, route, told, each, token) for each in (id_, NOBODY))
+                same = [(each.status, each.sane[1].replace(used.encode(), b"ID")) for each, used in ((theirs, id_), (nobodys, NOBODY))]
+                if theirs.code == "out-of-scope":  # of its own entry each
+                    assert nobodys.code == "out-of-scope"
+                    continue
+                assert same[0] == same[1], (route, told["operationId"])
+                assert theirs.status in (404, 422) or b'"status":404' in theirs.body or b'"status":422' in theirs.body, (route, theirs.text)
+                reached.add(told["operationId"])
+    assert reached >= {
+        *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
+        *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
+        *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
+    }
+
+
+def test_no_answer_to_the_other_association_holds_anything_of_the_first(house: House):
+    marks = [each.encode() for ids in house.ids.values() for each in ids] + [str(house.values[name]).encode() for name in TOLD]
+    for route, told in house.vault.openapi().items():
+        if "{" in route[1] or route == ENDED:
+            continue
+        for token in house.others:
+            answer = ask(house, route, told, NOBODY, token)
+            assert not [mark for mark in marks if mark in answer.body], route
+
+
+def test_lists_and_the_log_of_the_other_association_begin_after_nothing_of_the_first(house: House):
+    officer = house.vault.session("officer", OTHER)
+    log = house.vault.call("GET", f"/v1/access-log?record={house.record}", token=officer).json
+    assert (log["items"], log["next"]) == ([], None)
+    for actor in (f"client:{house.client}", f"staff:{house.staff}"):
+        assert house.vault.call("GET", f"/v1/access-log?actor={actor}", token=officer).json["items"] == []
+    listed = house.vault.call("GET", "/v1/records?limit=500", token=house.vault.key(OTHER)).json["items"]
+    assert house.record not in [each["id"] for each in listed]
+
+
+def test_a_key_of_one_association_under_the_other_ones_name_is_nobody(house: House):
+    _, _, rest = house.vault.key().split("_", 2)
+    assert house.vault.call("GET", "/v1/records", token=f"amn_{OTHER}_{rest}").status == 401
+    session = house.vault.session("admin")
+    swapped = session.replace("_first_", f"_{OTHER}_")
+    assert swapped != session
+    assert house.vault.call("GET", "/v1/clients", token=swapped).status == 401
+
+
+def test_the_first_association_still_has_everything(house: House):
+    answer = house.vault.call("GET", f"/v1/records/{house.record}?purpose=service_delivery&fields=full_name,iban", token=house.vault.key())
+    assert answer.json["fields"] == {name: house.values[name] for name in ("full_name", "iban")}
+    states = house.vault.call("GET", f"/v1/records/{house.record}/consents", token=house.vault.key()).json["items"]
+    assert {each["id"] for each in states} == {house.consent, house.written}
+
+
+def test_every_route_with_a_body_is_tried_with_a_sound_one(house: House):
+    assert {told["operationId"] for told in house.vault.openapi().values() if "requestBody" in told} <= BODIES.keys()

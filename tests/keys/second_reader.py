@@ -1,0 +1,107 @@
+"""A second reader of every sealed format, written from docs/spec alone: it imports nothing of `keys`.
+
+What both readers agree on is the specification; the golden files are opened with this one.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import struct
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+def container(data_key: bytes, association: bytes, subject: bytes, record: bytes, content: bytes) -> dict[int, object]:
+    """Every cell of a container, field id to value."""
+    form, suite, *_ = struct.unpack(">BBHIQI", content[:20])
+    (count,) = struct.unpack(">H", content[36:38])
+    assert (form, suite) == (1, 1)
+    context = b"vault/rec/v1" + association + subject + record + content[:38]
+    okm = HKDF(SHA256(), 64, content[20:36], context).derive(data_key)
+    assert okm[32:] == content[38:70]
+    directory = content[70 : 70 + 6 * count]
+    start, cells, before = 70 + 6 * count, {}, 0
+    for field, length in struct.iter_unpack(">HI", directory):
+        assert field > before
+        size = length - 16
+        assert size == 32 or (size % 64 == 0 and (size <= 1024 or size % 256 == 0) and size <= 1 << 20)
+        nonce = bytes(8) + struct.pack(">H", field) + bytes(2)
+        cells[field] = _value(AESGCM(okm[:32]).decrypt(nonce, content[start : start + length], context + okm[32:] + directory))
+        start, before = start + length, field
+    assert start == len(content)
+    return cells
+
+
+def _value(plaintext: bytes) -> object:
+    body = plaintext.rstrip(b"\x00")
+    assert body[-1] == 0x80
+    kind, content = body[0], body[1:-1]
+    if kind == 1:
+        return content.decode("utf-8")
+    if kind == 2:
+        return struct.unpack(">q", content)[0]
+    if kind == 4:
+        return content
+    if kind == 5:
+        assert not content
+        return None
+    assert kind == 6
+    return json.loads(content.decode("utf-8"))
+
+
+def wrapped_key(epoch_key: bytes, association: bytes, subject: bytes, class_id: int, wrapped: bytes) -> tuple[bytes, int, int]:
+    """The key, its epoch and its version."""
+    form, suite, epoch, version, nonce, sealed = struct.unpack(">BBII12s48s", wrapped)
+    assert (form, suite) == (0x11, 1)
+    bound = b"vault/dek/v1" + association + subject + struct.pack(">HII", class_id, epoch, version)
+    return AESGCM(epoch_key).decrypt(nonce, sealed, bound), epoch, version
+
+
+def _one_step(key: bytes, label: bytes) -> bytes:
+    return hashlib.sha256(b"\x00\x00\x00\x01" + key + label).digest()
+
+
+def blob(data_key: bytes, context: bytes, content: bytes) -> bytes:
+    """The plaintext of a blob."""
+    assert content[:2] == b"\x21\x01"
+    bound = b"vault/blob/v1" + b"\x21\x01" + struct.pack(">I", len(context)) + context
+    body = AESGCM(_one_step(data_key, b"vault/blob/v1")).decrypt(content[2:14], content[14:], bound).rstrip(b"\x00")
+    assert body[-1:] == b"\x80"
+    return body[:-1]
+
+
+def fact_mac(key: bytes, table: str, primary_key: bytes, body: bytes) -> bytes:
+    """The MAC of a row."""
+    lengths = struct.pack(">HIQ", len(table.encode()), len(primary_key), len(body))
+    return hmac.digest(key, b"vault/fact/v1" + lengths + table.encode() + primary_key + body, "sha256")
+
+
+def token(index_root: bytes, association: bytes, field: int, version: int, bits: int, partition: int, values: list[str]) -> int:  # noqa: PLR0917
+    """The token of a value."""
+    key = HKDF(SHA256(), 32, None, b"bidx/v1" + association + struct.pack(">HI", field, version)).derive(index_root)
+    parts = [bytes([partition]), *(value.encode() for value in values)]
+    whole = hmac.digest(key, b"".join(struct.pack(">I", len(part)) + part for part in parts), "sha256")
+    return int.from_bytes(whole, "big") >> (256 - bits)
+
+
+def check(data_key: bytes, field: int, version: int, value: str) -> bytes:
+    """The check beside a token."""
+    key = _one_step(data_key, b"vault/check/v1")
+    return hmac.digest(key, struct.pack(">HI", field, version) + value.encode(), "sha256")[:16]
+
+
+def note(signed: str, vkey: str) -> str:
+    """The text of a note with one signature."""
+    name, key_id, encoded = vkey.split("+", 2)
+    public = base64.b64decode(encoded)
+    assert hashlib.sha256(name.encode() + b"\x0a" + public).digest()[:4].hex() == key_id
+    text, line = signed.rsplit("\n\n", 1)
+    dash, signer, signature = line.rstrip("\n").split(" ")
+    raw = base64.b64decode(signature)
+    assert (dash, signer, raw[:4].hex()) == ("—", name, key_id)
+    Ed25519PublicKey.from_public_bytes(public[1:]).verify(raw[4:], (text + "\n").encode())
+    return text + "\n"

@@ -1,0 +1,99 @@
+"""Verdicts on the cooperative pack: the article and the law they cite, the basis they name, and what the caller is told of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vault.policy.articles import article_8_report
+from vault.policy.decide import CODES, CONFIDED, HOUR, decide, masked
+from vault.policy.events import Given
+from vault.policy.facts import INTERNAL, SELF, Caller, Grant, Order, Person, Question, Rules
+from vault.policy.needs import WORDS
+from vault.policy.pack import load, together
+from vault.policy.standing import apply
+
+BOOK = json.loads((Path(__file__).parent.parent / "vectors" / "decisions" / "pack" / "cooperative.json").read_text(encoding="utf-8"))
+NOW = 10_000 * HOUR
+PACK = load("cooperative")
+RULES = Rules(
+    purposes=together(PACK),
+    recipients=frozenset({"partner_a", "partner_b", "court"}),
+    field_classes={name: each.class_name for kind in PACK.record_types.values() for name, each in kind.fields.items()},
+    sensitive_classes=PACK.explicit_classes,
+)
+
+
+def consent(person, purpose, recipient, form, fields, *more):
+    told = dict(*more)
+    ends = NOW + told["expires_in_us"] if "expires_in_us" in told else None
+    at = NOW - 24 * HOUR
+    grant = Grant(
+        f"{purpose}-{form}", form, frozenset(fields), "n1", SELF, at, at, at, expires_at=ends, explicit=told.get("explicit", True)
+    )
+    return apply(person, Given(purpose, recipient, grant))
+
+
+def facts(case):
+    told = case.get("person", {})
+    known: dict[str, Any] = {name: value if isinstance(value, bool) else NOW + value * HOUR for name, value in told.items()}
+    person = Person(**known)
+    for each in case.get("consents", ()):
+        person = consent(person, *each)
+    caller = dict(case.get("caller", {}))
+    if "purposes" in caller:
+        caller["purposes"] = frozenset(caller["purposes"])
+    asked = {"action": "use", "purpose": "service_delivery", "recipient": INTERNAL, **case["question"]}
+    question = Question(asked["action"], asked["purpose"], asked["recipient"], frozenset(asked["fields"]), NOW)
+    orders = [
+        Order("o1", each.get("kind", "judicial"), "court", frozenset({"full_name", "iban"}), NOW - HOUR, NOW + HOUR, verified=True)
+        for each in case.get("orders", ())
+    ]
+    return question, person, RULES, Caller(**caller), orders
+
+
+@pytest.mark.parametrize("case", BOOK["cases"], ids=lambda case: case["id"])
+def test_the_verdict_cites_its_article_and_names_its_basis(case):
+    question, person, rules, caller, orders = facts(case)
+    verdict, expect = decide(question, person, rules, caller, orders), case["expect"]
+    told = masked(verdict, caller)
+    got = {
+        "reason": verdict.reason,
+        "article": verdict.article,
+        "law": verdict.law,
+        "basis": verdict.basis,
+        "fields": sorted(verdict.fields),
+        "missing": list(verdict.missing),
+        "grants": len(verdict.grants),
+        "told": told.reason,
+        "valid_for_us": verdict.valid_until - NOW if verdict.valid_until is not None else None,
+    }
+    assert {name: got[name] for name in expect} == expect
+    assert verdict.allowed == expect["reason"].endswith("_OK")
+    assert told.reason == verdict.reason or (told.reason, told.fields, told.missing) == ("NOT_PERMITTED", frozenset(), ())
+    assert (told.article, told.law, told.basis) == (verdict.article, verdict.law, verdict.basis)
+
+
+@pytest.mark.parametrize("case", BOOK["reports"], ids=lambda case: case["id"])
+def test_a_report_needs_a_category_and_a_narrative(case):
+    assert article_8_report(case["category"], "ب" * case["length"], PACK.report_categories) == case["expect"]
+
+
+def test_blanks_do_not_make_a_narrative_long_enough():
+    assert article_8_report("other", " " * 40 + "a" * 19, PACK.report_categories) == "NARRATIVE_LENGTH"
+
+
+def test_the_codes_of_the_contract_stand_in_its_order():
+    contract = (
+        "NO_FIELDS UNKNOWN_PURPOSE UNKNOWN_RECIPIENT UNKNOWN_FIELD OUT_OF_SCOPE NO_ORDER ORDER_RECIPIENT ORDER_UNVERIFIED ORDER_EXPIRED "
+        "ORDER_SCOPE ORDER_OK SUBJECT_DECEASED PURPOSE_INTERNAL_ONLY ACTION_MISMATCH SIGNAL_OPT_OUT RECIPIENT_NOT_COVERED NO_CONSENT "
+        "NOT_YET_RECORDED GUARDIAN_CONFLICT STALE_GRANT CONSENT_WITHDRAWN CONSENT_REFUSED CONSENT_INVALIDATED EVIDENCE_INSUFFICIENT "
+        "EVIDENCE_INCOMPLETE EVIDENCE_UNVERIFIED PENDING_CONFIRMATION NO_CAPACITY GUARDIANSHIP_UNVERIFIED GUARDIAN_REMOVED "
+        "REAFFIRMATION_REQUIRED CONSENT_EXPIRED NOTICE_SUPERSEDED EXPLICIT_REQUIRED FIELDS_NOT_COVERED CONSENT_OK"
+    )
+    own = {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_PERMITTED", "ERASURE_PENDING", "RESTRICTED", "LAW_OK"}
+    assert [code for code in CODES if code not in own] == contract.split()
+    assert len(set(CODES)) == len(CODES)
+    assert set(CODES) >= CONFIDED
+    assert set(WORDS) <= set(CODES)

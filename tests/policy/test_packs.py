@@ -1,0 +1,197 @@
+"""The packs that ship say what the contract says, in both languages; a pack that does not hold is refused with its path."""
+
+import json
+import re
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from vault.policy.pack import PARTS, PackRefused, load, names, parse, together, type_within, within
+from vault.policy.reader import Reader
+
+COOPERATIVE = load("cooperative")
+LAW = load("sa-pdpl")
+TEXTS = {name: resources.files("vault.policy.packs").joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in names()}
+
+BREAKS = json.loads((Path(__file__).parent.parent / "vectors" / "decisions" / "pack" / "breaks.json").read_text(encoding="utf-8"))["cases"]
+
+CONTRACT_PURPOSES = {
+    "service_delivery": ("use", {"written", "electronic"}, "6.1"),
+    "partner_sharing": ("disclose", {"written"}, "6.2"),
+    "sms_offers": ("contact", {"electronic"}, "6.4"),
+    "email_offers": ("contact", {"electronic"}, "6.4"),
+    "call_offers": ("contact", {"electronic"}, "6.4"),
+    "sms_updates": ("contact", {"electronic"}, "6.4"),
+    "email_updates": ("contact", {"electronic"}, "6.4"),
+    "publication": ("publish", {"written"}, "6.1"),
+    "internal_research": ("use", {"written", "electronic"}, "6.3"),
+    "visitor_analytics": ("use", {"electronic"}, "6.5"),
+    "legal_order": ("disclose", set(), "4"),
+}
+CONTRACT_FIELDS = {
+    "identity": "full_name national_id birth_date gender nationality identity_note",
+    "contact": "mobile email social_handle short_address national_address",
+    "finance": "iban monthly_income",
+    "family": "marital_status family_size housing",
+    "health": "health_note",
+    "sensitive": "orphan_status",
+}
+
+
+def test_the_cooperative_pack_lays_down_the_purposes_of_the_contract():
+    got = {code: (each.action, set(each.forms), each.article) for code, each in COOPERATIVE.purposes.items()}
+    assert got == CONTRACT_PURPOSES
+    assert [code for code, each in COOPERATIVE.purposes.items() if each.internal_only] == ["internal_research"]
+    assert [code for code, each in COOPERATIVE.purposes.items() if each.basis == "order"] == ["legal_order"]
+    assert not any(each.double_opt_in for each in COOPERATIVE.purposes.values())
+
+
+def test_the_law_pack_lays_down_the_duties_of_the_contract():
+    assert set(LAW.purposes) == {"subject_request", "breach_notice", "rights_notice", "legal_record", "intake"}
+    assert all(each.basis == "law" and each.internal_only and each.action == "use" for each in LAW.purposes.values())
+    assert LAW.purposes["intake"].within_hours == 24
+    assert set(together(COOPERATIVE)) == {*CONTRACT_PURPOSES, *LAW.purposes}
+    assert together(LAW) == dict(LAW.purposes)
+
+
+def test_a_beneficiary_has_the_fields_and_classes_of_the_contract():
+    fields = COOPERATIVE.record_types["beneficiary"].fields
+    assert {name: each.class_name for name, each in fields.items()} == {
+        name: kind for kind, told in CONTRACT_FIELDS.items() for name in told.split()
+    }
+    assert {name for name, each in fields.items() if each.searchable} == {"national_id", "mobile", "full_name"}
+    assert [name for name, each in fields.items() if each.required] == ["full_name"]
+    assert COOPERATIVE.record_types["beneficiary"].either == (("national_id", "identity_note"),)
+    others = {"guardian", "staff", "contact_person", "donor", "member", "volunteer", "visitor", "related_party"}
+    assert set(COOPERATIVE.record_types) == {"beneficiary", *others}
+    assert len({each.id for each in COOPERATIVE.record_types.values()}) == len(COOPERATIVE.record_types)
+
+
+def test_the_numbers_that_lie_in_containers_never_move():
+    assert LAW.classes == {"sheet": 1, "identity": 2, "contact": 3, "finance": 4, "family": 5, "health": 6, "sensitive": 7}
+    ids = {name: each.id for name, each in COOPERATIVE.record_types["beneficiary"].fields.items()}
+    order = (
+        "full_name national_id identity_note birth_date gender nationality mobile email social_handle short_address national_address "
+        "iban monthly_income marital_status family_size housing health_note orphan_status"
+    )
+    assert ids == {name: number for number, name in enumerate(order.split(), 1)}
+
+
+def test_every_purpose_of_consent_has_a_notice_of_eleven_parts_in_both_languages():
+    assert set(COOPERATIVE.notices) == {code for code, each in COOPERATIVE.purposes.items() if each.basis == "consent"}
+    for code, notice in COOPERATIVE.notices.items():
+        assert set(notice.parts) == set(PARTS), code
+        for part in notice.parts.values():
+            assert part.ar in notice.text.ar
+            assert part.en in notice.text.en
+        assert 120 <= len(notice.text.ar.split()) <= 200, code
+        assert re.search(r"[A-Za-z]", notice.text.ar) is None, code
+        assert re.search(r"[\u0600-\u06ff]", notice.text.en) is None, code
+
+
+def test_all_report_categories_of_the_contract_are_there():
+    told = (
+        "disclosed_to_third_party published_without_consent sold_or_shared research_misuse marketing_without_consent visitor_data "
+        "loss_theft_hack wrong_recipient staff_snooping rights_request_ignored other"
+    )
+    assert list(COOPERATIVE.report_categories) == told.split()
+
+
+def test_sale_and_the_emergency_route_are_off():
+    assert (COOPERATIVE.switches.sale, COOPERATIVE.switches.vital_interest) == (False, False)
+    assert COOPERATIVE.switches.sharing == "order_or_written"
+
+
+def test_a_pack_of_orders_alone_has_no_disclosure_by_consent():
+    strict = parse(TEXTS["cooperative"].replace('sharing = "order_or_written"', 'sharing = "order_only"'), load)
+    assert [code for code, each in strict.purposes.items() if each.action == "disclose"] == ["legal_order"]
+    assert "partner_sharing" not in strict.notices
+
+
+def test_packs_carry_nobodys_name_number_or_address():
+    for text in TEXTS.values():
+        assert re.search(r"\d{7,}|SA\d{2}|@|https?:|www\.", text) is None
+
+
+def test_an_unknown_pack_is_refused():
+    with pytest.raises(PackRefused) as refused:
+        load("no-such-pack")
+    assert (refused.value.path, refused.value.code) == ("", "unknown-pack")
+
+
+@pytest.mark.parametrize("case", BREAKS, ids=lambda case: case["title"])
+def test_a_pack_that_does_not_hold_is_refused_with_its_path(case):
+    assert case["old"] in TEXTS["cooperative"]
+    with pytest.raises(PackRefused) as refused:
+        parse(TEXTS["cooperative"].replace(case["old"], case["new"], 1), load)
+    assert (refused.value.path, refused.value.code) == (case["path"], case["code"])
+    assert str(refused.value) == f"{case['path'] or 'pack'}: {case['code']}"
+
+
+def test_a_purpose_of_consent_without_any_notice_is_refused():
+    text = re.sub(r"\n\[notice\.publication\.\w+\]\nar = .*\nen = .*\n", "\n", TEXTS["cooperative"])
+    with pytest.raises(PackRefused, match=r"notice\.publication: missing"):
+        parse(text, load)
+
+
+def test_two_classes_of_one_number_are_refused():
+    with pytest.raises(PackRefused, match="classes: number-twice"):
+        parse(TEXTS["sa-pdpl"].replace("contact = 3", "contact = 2"), load)
+
+
+def test_a_reader_leaves_the_table_it_reads_as_it_is():
+    table = {"a": "b"}
+    Reader(table).text("a")
+    assert table == {"a": "b"}
+
+
+OFFERS, RESEARCH, INTAKE = COOPERATIVE.purposes["sms_offers"], COOPERATIVE.purposes["internal_research"], LAW.purposes["intake"]
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "holds"),
+    [
+        (OFFERS, OFFERS, True),
+        (replace(OFFERS, code="sms_ramadan", double_opt_in=True, honours_gpc=True, internal_only=True), OFFERS, True),
+        (replace(OFFERS, classes=frozenset({"contact"})), OFFERS, True),
+        (replace(OFFERS, classes=None), OFFERS, False),
+        (replace(OFFERS, classes=frozenset({"contact", "health"})), OFFERS, False),
+        (replace(OFFERS, forms=frozenset({"electronic", "written"})), OFFERS, False),
+        (replace(OFFERS, action="use"), OFFERS, False),
+        (replace(OFFERS, article="6.1"), OFFERS, False),
+        (replace(OFFERS, law="5"), OFFERS, False),
+        (replace(OFFERS, basis="law"), OFFERS, False),
+        (replace(RESEARCH, forms=frozenset({"written"})), RESEARCH, True),
+        (replace(RESEARCH, internal_only=False), RESEARCH, False),
+        (OFFERS, replace(OFFERS, double_opt_in=True), False),
+        (OFFERS, replace(OFFERS, honours_gpc=True), False),
+        (replace(OFFERS, despite=frozenset({"restricted"})), OFFERS, False),
+        (replace(INTAKE, within_hours=12), INTAKE, True),
+        (replace(INTAKE, within_hours=None), INTAKE, False),
+        (replace(INTAKE, within_hours=25), INTAKE, False),
+    ],
+)
+def test_a_purpose_may_narrow_its_pack_and_never_widen_it(narrow, wide, holds):
+    assert within(narrow, wide) == holds
+
+
+def test_a_record_type_may_narrow_its_pack_and_never_widen_it():
+    wide = COOPERATIVE.record_types["beneficiary"]
+
+    def with_field(name, **changes):
+        return replace(wide, fields={**wide.fields, name: replace(wide.fields[name], **changes)})
+
+    fewer = replace(wide, fields={name: each for name, each in wide.fields.items() if name != "orphan_status"})
+    assert type_within(wide, wide)
+    assert type_within(fewer, wide)
+    assert type_within(with_field("national_id", searchable=False), wide)
+    assert type_within(with_field("mobile", required=True), wide)
+    assert not type_within(wide, fewer)
+    assert not type_within(with_field("health_note", class_name="identity"), wide)
+    assert not type_within(with_field("health_note", searchable=True), wide)
+    assert not type_within(with_field("full_name", required=False), wide)
+    assert not type_within(with_field("iban", kind="text"), wide)
+    assert not type_within(with_field("iban", id=99), wide)
+    assert not type_within(replace(wide, either=()), wide)

@@ -1,0 +1,1 @@
+"""The roof: opening, reclosing, examining."""

@@ -1,0 +1,100 @@
+"""The migrations make exactly the schema the rooms declare, and the vault serves on no other."""
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import DBAPIError
+
+from tests.storage.rows import APPEND_ONLY, TABLES, add
+from vault.storage import schema
+from vault.storage.engine import Database
+from vault.storage.metadata import metadata
+
+OURS = b"\x01" * 16
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
+    yield made
+    made.dispose()
+
+
+def migrate(database: Database, revision: str) -> None:
+    with database.connect() as connection, connection.begin():
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_the_newest_version_is_what_the_rooms_declare(database: Database):
+    schema.upgrade(database)
+    with database.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
+    schema.check(database)
+
+
+def test_an_upgrade_of_the_newest_version_changes_nothing(database: Database):
+    schema.upgrade(database)
+    with database.connect() as connection, connection.begin():
+        add(connection, "association", OURS)
+    schema.upgrade(database)
+    with database.connect() as connection:
+        assert connection.execute(select(TABLES["association"].c.code)).scalars().all() == ["1-1"]
+
+
+def test_an_older_version_is_refused_until_it_is_upgraded(database: Database):
+    migrate(database, "0001")
+    with pytest.raises(schema.SchemaRefused):
+        schema.check(database)
+    schema.upgrade(database)
+    schema.check(database)
+
+
+def test_an_empty_database_is_refused(database: Database):
+    with pytest.raises(schema.SchemaRefused) as refused:
+        schema.check(database)
+    assert refused.value.code == "schema-outdated"
+
+
+@pytest.mark.parametrize("change", ["UPDATE alembic_version SET version_num = '9999'", "INSERT INTO alembic_version VALUES ('9999')"])
+def test_a_newer_or_doubtful_version_is_refused(database: Database, change: str):
+    schema.upgrade(database)
+    with database.connect() as connection, connection.begin():
+        connection.exec_driver_sql(change)
+    with pytest.raises(schema.SchemaRefused):
+        schema.check(database)
+
+
+def test_an_upgrade_that_fails_leaves_nothing(database: Database):
+    with database.connect() as connection, connection.begin():
+        TABLES["subject_sheet"].create(connection)
+    with pytest.raises(DBAPIError):
+        schema.upgrade(database)
+    with pytest.raises(schema.SchemaRefused):
+        schema.check(database)
+    with database.connect() as connection:
+        assert database.engine.dialect.get_table_names(connection) == ["subject_sheet"]
+
+
+@pytest.mark.parametrize("name", APPEND_ONLY)
+def test_what_is_only_added_to_takes_no_update_and_no_delete(database: Database, name: str):
+    schema.upgrade(database)
+    table = TABLES[name]
+    with database.connect() as connection:
+        with connection.begin():
+            add(connection, name, OURS)
+        deeds = [update(table).values(association_id=OURS), delete(table)]
+        for deed in deeds:
+            with pytest.raises(DBAPIError, match="append-only"), connection.begin():
+                connection.execute(deed)
+        with connection.begin():
+            assert len(connection.execute(select(table)).all()) == 1
+
+
+def test_every_primary_key_begins_with_the_association():
+    assert {name: next(iter(table.primary_key.columns)).name for name, table in TABLES.items()} == dict.fromkeys(TABLES, "association_id")

@@ -1,0 +1,1 @@
+"""Tests of the front: one file per file of `vault/web`, and the hostile stranger."""

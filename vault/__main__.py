@@ -1,0 +1,6 @@
+"""`python -m vault` is `amanah`."""
+
+from vault.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Questions to the access log: what happened, who saw this person; every answer is an entry itself, and none holds a value.
+
+Invariant: paging goes by entry number, newest first; the entry of the reading stands behind everything it shows.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from vault.access_log import tables
+from vault.access_log.deed import Deed
+from vault.access_log.entry import About, EntryRefused, Stored, parse
+from vault.errors import Unavailable
+from vault.rulebook.asker import Errand
+from vault.subjects import people
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: every part that is None says nothing; times in microseconds, `actor` as the log writes it."""
+
+    record: bytes | None = None
+    actor: str | None = None
+    purpose: str | None = None
+    outcome: str | None = None
+    kind: str | None = None
+    since: int | None = None
+    until: int | None = None
+    after: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One entry as it is shown: its number, leaf hash, and what its bytes say."""
+
+    number: int
+    leaf: bytes
+    stored: Stored
+
+
+def entries(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[Shown], int | None]:
+    """A page of entries, newest first, and the number the next page begins after. The reading is an entry."""
+    errand = errand.still(deed)
+    found = _page(deed, wanted)
+    about = _about(deed, wanted.record)
+    count = min(len(found), wanted.limit)
+    deed.append(errand.entry(kind="access_log.read", outcome="allow", about=about, basis="law", count=count))
+    more = found[wanted.limit - 1].number if len(found) > wanted.limit else None
+    return found[: wanted.limit], more
+
+
+def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit: int) -> tuple[list[Shown], int | None]:
+    """Who saw this person, when, why and on what basis: every entry that names her. Raises NotFound; the report is an entry."""
+    errand = errand.still(deed)
+    known = people.of_record(deed, record)
+    subject = tables.subject
+    place = tables.entry
+    query = (
+        select(place.c.number, place.c.leaf, place.c.body)
+        .join(subject, and_(subject.c.association_id == place.c.association_id, subject.c.number == place.c.number))
+        .where(subject.c.association_id == deed.association, subject.c.subject == known.subject)
+        .order_by(subject.c.number.desc())
+        .limit(limit + 1)
+    )
+    if after is not None:
+        query = query.where(subject.c.number < after)
+    found = [_shown(row.number, row.leaf, row.body) for row in deed.transaction.connection.execute(query).all()]
+    told = errand.entry(kind="access_report.read", outcome="allow", about=(About(known.subject, record),), basis="law")
+    deed.append(told)
+    return found[:limit], found[limit - 1].number if len(found) > limit else None
+
+
+def _about(deed: Deed, record: bytes | None) -> tuple[About, ...]:
+    """The person whose entries are read, so that the reading shows in her own report; nobody for a record that is not here."""
+    if record is None:
+        return ()
+    known = people.of_records(deed, [record])[record]
+    return (About(known.subject, record),) if isinstance(known, people.Known) else ()
+
+
+def _page(deed: Deed, wanted: Wanted) -> list[Shown]:
+    place, subject = tables.entry, tables.subject
+    query = select(place.c.number, place.c.leaf, place.c.body).where(place.c.association_id == deed.association)
+    if wanted.record is not None:
+        query = query.where(
+            place.c.number.in_(
+                select(subject.c.number).where(subject.c.association_id == deed.association, subject.c.record == wanted.record)
+            ),
+        )
+    for condition in _conditions(wanted):
+        query = query.where(condition)
+    # All at once: an entry that cannot be read must not leave a statement open behind it.
+    rows = deed.transaction.connection.execute(query.order_by(place.c.number.desc()).limit(wanted.limit + 1)).all()
+    return [_shown(row.number, row.leaf, row.body) for row in rows]
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    place = tables.entry
+    found: list[ColumnElement[bool]] = []
+    if wanted.actor is not None:
+        found.append(or_(place.c.actor == wanted.actor, place.c.on_behalf == wanted.actor))
+    for column, value in ((place.c.purpose, wanted.purpose), (place.c.outcome, wanted.outcome), (place.c.kind, wanted.kind)):
+        if value is not None:
+            found.append(column == value)
+    if wanted.since is not None:
+        found.append(place.c.time >= wanted.since)
+    if wanted.until is not None:
+        found.append(place.c.time < wanted.until)
+    if wanted.after is not None:
+        found.append(place.c.number < wanted.after)
+    return found
+
+
+def _shown(number: int, leaf: bytes, encoded: bytes) -> Shown:
+    try:
+        return Shown(number, bytes(leaf), parse(bytes(encoded)))
+    except (EntryRefused, TypeError) as error:
+        raise Unavailable("integrity") from error

@@ -1,0 +1,60 @@
+"""The door: the one place in the vault where cells are opened, against the receipt of a committed entry.
+
+Invariant: `give_out` opens exactly the record, fields and revision the committed entry of a verdict names, and for each entry once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keys.container import Place, Sealed, open_cells
+from keys.errors import Unopenable
+from vault.access.verdicts import Judged
+from vault.access_log.deed import Deed
+from vault.errors import Unavailable
+from vault.records import tables
+from vault.rulebook.book import Book
+
+
+def take_sealed(deed: Deed, book: Book, allowed: Sequence[Judged]) -> dict[int, list[Sealed]]:
+    """The sealed containers of every allowed read, by its place in the list, read in the transaction of its entry."""
+    if not allowed:
+        return {}
+    rows = tables.SEALED.rows(deed.transaction, {"association": deed.association}, [judged.asked.record for judged in allowed])
+    by_record: dict[bytes, dict[int, tuple[bytes, int, bytes]]] = {}
+    for record, class_id, container, key_version, wrapped in rows:
+        by_record.setdefault(record, {})[class_id] = (container, key_version, wrapped)
+    return {
+        number: _sealed(deed.association, book, judged, by_record.get(judged.asked.record, {})) for number, judged in enumerate(allowed)
+    }
+
+
+def _sealed(association: bytes, book: Book, judged: Judged, found: Mapping[int, tuple[bytes, int, bytes]]) -> list[Sealed]:
+    """What is needed to open the fields asked for; what is missing here fails at the door, for the receipt names more than is there."""
+    wanted = set(judged.asked.fields)
+    by_class: dict[int, dict[str, int]] = {}
+    for field in book.types[judged.state.type].fields:
+        if field.name in wanted:
+            by_class.setdefault(field.class_id, {})[field.name] = field.number
+    sealed = []
+    for class_id, fields in by_class.items():
+        salt, row = judged.state.salts.get(str(class_id)), found.get(class_id)
+        if salt is None or row is None:
+            continue
+        container, key_version, wrapped = row
+        place = Place(association, judged.subject, judged.asked.record, class_id, key_version, judged.state.revision, judged.state.schema)
+        sealed.append(Sealed(place, wrapped, container, bytes.fromhex(salt), fields))
+    return sealed
+
+
+def give_out(judged: Judged, sealed: Sequence[Sealed]) -> dict[str, Any]:
+    """The values the committed entry of an allowed verdict names, once.
+
+    Raises Unavailable before the commit, and `integrity` where they do not open at their place or were given out before.
+    """
+    deed = judged.appended.deed
+    receipt = deed.receipt(judged.appended)
+    try:
+        return open_cells(receipt, deed.cabinet.keys, sealed)
+    except Unopenable:
+        # Without its cause: what a parser saw of a container is nobody's to read.
+        raise Unavailable("integrity") from None

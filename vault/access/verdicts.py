@@ -1,0 +1,86 @@
+"""Asks the articles about one person and writes the answer down: the one function every read, decision and disclosure goes through.
+
+Invariants: yes or no, the verdict is an entry; nothing a caller typed stands in it that the rulebook does not know; a caller hears no
+reason that tells more than the person's own agreement, unless it is an officer's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from vault.access_log.deed import Appended, Deed, EntryRefusal
+from vault.access_log.entry import RELEASES, About, Entry
+from vault.policy.decide import decide, masked
+from vault.policy.facts import INTERNAL, Order, Question, Verdict
+from vault.rulebook.asker import Errand
+from vault.subjects.people import Known
+from vault.subjects.sheet import RecordState, Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked about one record; `recipient` None stands for the asker's own party."""
+
+    record: bytes
+    action: str | None
+    purpose: str
+    fields: tuple[str, ...]
+    recipient: str | None = None
+    kind: str = "record.read"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict with its place in the log, and the person's sheet and the record's state it rests on."""
+
+    asked: Asked
+    verdict: Verdict
+    heard: Verdict
+    appended: Appended
+    subject: bytes
+    sheet: Sheet
+    state: RecordState
+
+    def refusal(self) -> EntryRefusal:
+        """The error a refused reader gets; its entry stands in the log already."""
+        heard = self.heard
+        told = Entry(kind=self.asked.kind, outcome="refuse", actor="", reason=heard.reason, article=heard.article, law=heard.law or None)
+        error = EntryRefusal(told, fields_covered=tuple(sorted(heard.fields)), missing=heard.missing)
+        error.leaf_hash = self.appended.leaf_hash
+        return error
+
+
+def judge(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequence[Order] = ()) -> Judged:
+    """Decide one question about one person and append the entry. Raises nothing for a person who is known."""
+    if known.sheet is None:
+        raise ValueError(asked.kind)
+    state = known.sheet.records[asked.record.hex()]
+    book, policy = errand.book(deed), errand.asker.asker
+    rules = book.rules[state.type]
+    party = policy.party
+    recipient = asked.recipient or party
+    action = asked.action or ("use" if party == INTERNAL else "disclose")
+    purpose = rules.purposes.get(asked.purpose)
+    # Only a purpose that ends with hours asks who stored the record.
+    timed = purpose is not None and purpose.within_hours is not None
+    caller = replace(policy, is_storer=state.stored_by in (errand.asker.ref, errand.asker.on_behalf)) if timed else policy
+    question = Question(action, asked.purpose, recipient, frozenset(asked.fields), deed.now)
+    verdict = decide(question, known.sheet.person, rules, caller, orders)
+    heard = masked(verdict, caller)
+    appended = deed.append(
+        errand.entry(
+            kind=asked.kind,
+            outcome="allow" if verdict.allowed else "refuse",
+            about=(About(known.subject, asked.record),),
+            fields=tuple(sorted(name for name in question.fields if name in rules.field_classes)),
+            purpose=purpose.code if purpose is not None else None,
+            recipient=recipient if recipient == INTERNAL or recipient in book.recipients else None,
+            basis=verdict.basis if verdict.allowed else "none",
+            article=verdict.article,
+            law=verdict.law or None,
+            reason=None if verdict.allowed else verdict.reason,
+            consents=verdict.grants,
+            order=verdict.order,
+        ),
+        revision=state.revision if verdict.allowed and asked.kind in RELEASES else None,
+    )
+    return Judged(asked, verdict, heard, appended, known.subject, known.sheet, state)

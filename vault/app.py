@@ -1,0 +1,159 @@
+"""Puts the house together: opens the associations, hands every room what it may hold, and gives the web front its routes.
+
+Invariants: a database of another schema, a missing journal or checkpoint and a log shorter than the checkpoint outside are refusals, not
+fresh starts; this module and its neighbours on the roof are the only ones that know every room.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from prometheus_client import CollectorRegistry
+
+from keys.roots import Root
+from keys.roots.key_file import KeyFile
+from keys.roots.passphrase_file import PassphraseFile
+from vault import __version__
+from vault.access.api import routes as access_routes
+from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.refusals import Refusals
+from vault.consent.api import ROUTES as CONSENT
+from vault.errors import VaultError
+from vault.identity.api import routes
+from vault.identity.callers import Caller, may
+from vault.identity.opening import codes, open_association
+from vault.identity.service import Identity
+from vault.reclosing import reclose
+from vault.records.api import ROUTES as RECORDS
+from vault.rulebook.association import Association
+from vault.settings import Settings
+from vault.storage import schema
+from vault.storage.engine import Database
+from vault.web.app import build
+from vault.web.front import Front
+from vault.web.limits import Limits
+from vault.web.logs import RequestLog
+from vault.web.metrics import Metrics
+from vault.web.route import Route
+
+CHECKPOINT_SECONDS = 10
+
+
+def clock() -> int:
+    """Microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+def root_of(settings: Settings, code: str) -> Root:
+    """The root key of an association as the settings name it: a key file, or one sealed under a passphrase that a file holds."""
+    path = settings.root_path(code)
+    if settings.root_passphrase_file is not None:
+        return PassphraseFile(path, Path(settings.root_passphrase_file).read_bytes().rstrip(b"\n"))
+    return KeyFile(path)
+
+
+@dataclass(slots=True)
+class House:
+    """Everything that is open in this process."""
+
+    settings: Settings
+    database: Database
+    associations: dict[str, Association] = field(default_factory=dict)
+    executors: list[ThreadPoolExecutor] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, settings: Settings, *, now: Callable[[], int] = clock) -> "House":
+        """Open every association of the database. Raises VaultError by name for what must not be opened."""
+        database = Database(settings.address)
+        schema.check(database)
+        house = cls(settings, database)
+        shared = house._executor()
+        for code in codes(database):
+            # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
+            executor = shared if database.is_sqlite else house._executor()
+            house.associations[code] = open_association(
+                database,
+                code=code,
+                root=root_of(settings, code),
+                folder=settings.association_folder(code),
+                executor=executor,
+                clock=now,
+            )
+            reclose(house.associations[code], now)
+        return house
+
+    def _executor(self) -> ThreadPoolExecutor:
+        executor = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self.executors.append(executor)
+        return executor
+
+    def close(self) -> None:
+        """Close connections and threads; call it when nothing runs any more."""
+        for association in self.associations.values():
+            association.log.close()
+        for executor in self.executors:
+            executor.shutdown()
+        self.database.dispose()
+
+    async def ready(self) -> bool:
+        """Whether every association's log can be read and its head stands."""
+        for association in self.associations.values():
+            await association.refresh()
+        return bool(self.associations)
+
+    async def checkpoints(self) -> None:
+        """Sign and put outside the newest checkpoint of every log; a failure leaves the last one standing."""
+        for association in self.associations.values():
+            try:
+                await association.checkpoint()
+            except VaultError:
+                # The age of the newest checkpoint outside tells of it on metrics and `doctor`.
+                continue
+
+
+def all_routes(identity: Identity, refusals: Refusals) -> list[Route]:
+    """Every call of the service."""
+    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity)]
+
+
+def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
+    """The service over an open house; `output` takes the request log, `registry` the metrics."""
+    limits = Limits(clock)
+    identity = Identity.over(house.associations, limits)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        task = asyncio.create_task(_keep_checkpoints(house))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await house.checkpoints()
+            identity.close()
+            house.close()
+
+    return build(
+        all_routes(identity, Refusals(limits, clock)),
+        authenticate=identity.entrance.authenticate,
+        out_of_scope=identity.entrance.out_of_scope,
+        may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),
+        counters=Metrics(registry),
+        journalist=RequestLog(output),
+        limits=limits,
+        ready=house.ready,
+        clock=clock,
+        lifespan=[lifespan],
+        trusted_proxies=[part for part in house.settings.trusted_proxies.split(",") if part],
+        version=__version__,
+    )
+
+
+async def _keep_checkpoints(house: House) -> None:
+    while True:
+        await asyncio.sleep(CHECKPOINT_SECONDS)
+        await house.checkpoints()

@@ -1,0 +1,251 @@
+"""The command line: makes associations, serves, verifies the log, examines the vault; it never shows a value of a record."""
+
+import ipaddress
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import IO, Any, ParamSpec, TypeVar
+
+import rich_click as click
+
+from keys.errors import Unopenable
+from keys.roots import key_file, passphrase_file
+from vault.access_log.checkpoint import Outside
+from vault.access_log.export import export
+from vault.access_log.verify import snapshot, verify
+from vault.app import clock, root_of
+from vault.errors import VaultError
+from vault.examining import examine, unsealed
+from vault.identity.founding import Ceremony, FilesExist, found
+from vault.identity.opening import codes
+from vault.settings import Settings, read
+from vault.storage import schema
+from vault.storage.engine import Database
+from vault.storage.group_commit import DATABASE_ERRORS
+from vault.web.problems import SENTENCES
+
+P = ParamSpec("P")
+T = TypeVar("T")
+DEFAULT_PACK = "cooperative"
+MOST_LINES = 40
+
+
+class Failed(click.ClickException):
+    """A refusal of the vault, told by its code and our own sentence."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write one line to the error output."""
+        click.echo(f"amanah: {self.message}", err=True, file=file or sys.stderr)
+
+
+def _sentence(error: VaultError) -> str:
+    words = SENTENCES.get(error.code)
+    return f"{error.code}: {words.say.en}" if words else error.code
+
+
+def _guarded(deed: Callable[P, T]) -> Callable[P, T]:
+    """Tell refusals in a line and end with 1, instead of a traceback."""
+
+    @wraps(deed)
+    def guarded(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return deed(*arguments, **options)
+        except FilesExist as error:
+            # Another association's `epochs` among them would take its keys along: so they are named, and nothing is removed here.
+            raise Failed(f"{_sentence(error)} {', '.join(str(path) for path in error.files)}") from error
+        except VaultError as error:
+            raise Failed(_sentence(error)) from error
+        except DATABASE_ERRORS as error:
+            if isinstance(error, OSError) and error.filename:
+                raise Failed(f"{type(error).__name__}: {error.filename}") from error
+            raise Failed("the database cannot be read or written") from error
+        except Unopenable as error:
+            raise Failed("sealed: the root key or its passphrase does not open what is there") from error
+
+    return guarded
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Amanah (أمانة): a privacy-first data vault and consent service for charitable associations."""
+
+
+@main.command()
+@click.option("--data-dir", metavar="D", help="where the vault's own files lie")
+@click.option("--database-url-file", metavar="F", help="a file that holds the database's address; default SQLite in the data folder")
+@click.option("--association", "code", default="demo", show_default=True, metavar="CODE", help="the first association's code")
+@click.option("--pack", default=DEFAULT_PACK, show_default=True, help="the policy pack it follows")
+@click.option("--root-key-file", metavar="F", help="where the root key is made; default ~/.config/amanah/<association>/root")
+@click.option("--root-passphrase-file", metavar="F", help="a file with the passphrase that seals the root key")
+@click.option("--json", "as_json", is_flag=True, help="print the secrets as JSON")
+@_guarded
+def init(code: str, pack: str, *, as_json: bool, **given: str | int | None) -> None:
+    """Make the schema, a root key and the first association, and print its secrets once."""
+    settings = read(given)
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.address)
+    schema.upgrade(database)
+    _tell(_found(settings, database, code, pack), as_json=as_json)
+
+
+@main.group()
+def association() -> None:
+    """Associations of this vault."""
+
+
+@association.command("add")
+@click.argument("code")
+@click.option("--pack", default=DEFAULT_PACK, show_default=True)
+@click.option("--data-dir", metavar="D")
+@click.option("--database-url-file", metavar="F")
+@click.option("--root-key-file", metavar="F")
+@click.option("--root-passphrase-file", metavar="F")
+@click.option("--json", "as_json", is_flag=True)
+@_guarded
+def association_add(code: str, pack: str, *, as_json: bool, **given: str | int | None) -> None:
+    """Make another association, and print its secrets once; the service takes it in at its next start."""
+    settings = read(given)
+    database = Database(settings.address)
+    schema.check(database)
+    _tell(_found(settings, database, code, pack), as_json=as_json)
+
+
+def _found(settings: Settings, database: Database, code: str, pack: str) -> Ceremony:
+    path = settings.root_path(code)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if settings.root_passphrase_file is not None:
+            passphrase_file.create(path, Path(settings.root_passphrase_file).read_bytes().rstrip(b"\n"))
+        else:
+            key_file.create(path)
+    return found(database, code=code, pack=pack, folder=settings.association_folder(code), root=root_of(settings, code), clock=clock)
+
+
+def _tell(ceremony: Ceremony, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(ceremony.as_json())
+        return
+    click.echo(f"Association  {ceremony.association}\nAPI key      {ceremony.api_key}\n")
+    for who, account in ceremony.staff.items():
+        click.echo(f"{who}: {account.username}\n  password              {account.password}\n  one-time-code secret  {account.totp_secret}")
+    click.echo(
+        "\nThese secrets are shown this once. The accounts are marked `ceremony` until each has set its own password and second factor."
+    )
+
+
+@main.command()
+@click.option("--host", metavar="ADDRESS", help="default 127.0.0.1; any other needs TLS or a trusted proxy")
+@click.option("--port", type=int, help="default 8080")
+@click.option("--metrics-port", type=int, help="serve /metrics on this loopback port")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--tls-cert", metavar="F")
+@click.option("--tls-key", metavar="F")
+@click.option("--data-dir", metavar="D")
+@click.option("--database-url-file", metavar="F")
+@_guarded
+def serve(workers: int, **given: str | int | None) -> None:
+    """Serve the API; the door opens only when every check at start has passed."""
+    from vault import serving  # noqa: PLC0415 - the server is loaded by the one command that serves
+
+    settings = read(given)
+    refuse_open_door(settings)
+    serving.run(settings, workers)
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Raise Failed where the service would be reachable from elsewhere without TLS and without a trusted proxy."""
+    try:
+        local = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        local = False
+    if not local and not (settings.tls_cert and settings.tls_key) and not settings.trusted_proxies:
+        raise Failed("an address other than loopback needs --tls-cert and --tls-key, or a trusted proxy")
+
+
+@main.group()
+def log() -> None:
+    """The access log."""
+
+
+@log.command("verify")
+@click.option("--tree", is_flag=True, help="the tree alone")
+@click.option("--deep", is_flag=True, help="every column, canonical form, and each writer's counter")
+@click.option(
+    "--export", "folder", metavar="DIR", type=click.Path(path_type=Path), help="write the log as static tiles for other verifiers"
+)
+@click.option("--checkpoint", "held", metavar="FILE", type=click.Path(path_type=Path), help="a checkpoint held outside the vault")
+@click.option("--association", "only", metavar="CODE")
+@click.option("--data-dir", metavar="D")
+@click.option("--database-url-file", metavar="F")
+@_guarded
+def log_verify(*, tree: bool, deep: bool, folder: Path | None, held: Path | None, only: str | None, **given: str | int | None) -> None:
+    """Verify the log: tree, signatures, every column; exit 1 and name the first entry that does not hold."""
+    settings = read(given)
+    database = Database(settings.address)
+    schema.check(database)
+    held_text = held.read_text(encoding="utf-8", errors="replace") if held is not None else None
+    wanted = [only] if only else sorted({*codes(database), *settings.homes()})
+    if held_text is not None and only is None:
+        # A checkpoint is of one log: that one is verified, and a log that is not here at all is no reason to be silent.
+        wanted = [held_text.partition("\n")[0].removeprefix("amanah/").rpartition("/")[0]]
+    if not wanted:
+        raise Failed("there is no log here to verify")
+    results = [_verify_one(settings, database, code, tree=tree, deep=deep, held=held_text, folder=folder) for code in wanted]
+    if not all(results):
+        sys.exit(1)
+
+
+def _verify_one(
+    settings: Settings, database: Database, code: str, *, tree: bool, deep: bool, held: str | None, folder: Path | None
+) -> bool:
+    try:
+        identifier, cabinet = unsealed(settings, database, code)
+    except VaultError as error:
+        click.echo(f"{code}: the log cannot be verified: {_sentence(error)}", err=True)
+        return False
+    # The note is read before the snapshot is taken, so that a log that grows meanwhile is never shorter than its checkpoint.
+    try:
+        outside: str | None = Outside(settings.association_folder(code) / "checkpoint").read()
+    except VaultError:
+        outside = None
+    with snapshot(database, identifier) as connection:
+        findings = verify(connection, identifier, code, cabinet.signer.vkey, outside, held=held, tree_only=tree, deep=deep)
+        if folder is not None and not findings and outside is not None:
+            export(connection, identifier, code, vkey=cabinet.signer.vkey, note=outside, folder=folder)
+    if not findings:
+        click.echo(f"{code}: the log holds")
+        return True
+    for finding in list(findings)[:MOST_LINES]:
+        click.echo(f"{code}: {finding}", err=True)
+    if len(findings) > MOST_LINES:
+        click.echo(f"{code}: and {len(findings) - MOST_LINES} more", err=True)
+    return False
+
+
+@main.command()
+@click.option("--records", type=click.IntRange(1, 100_000), default=1000, show_default=True)
+@click.option("--seed", default="amanah", show_default=True)
+@click.option("--policy", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--serve", "stay", is_flag=True, help="keep serving the demonstration until Ctrl-C")
+@click.option("--port", type=int, default=8080, show_default=True)
+def demo(records: int, seed: str, policy: Path | None, port: int, *, stay: bool) -> None:
+    """Tell the story over HTTP in a throw-away folder with invented people; exit 0 only if every answer is the expected one."""
+    from vault.demo.run import run  # noqa: PLC0415
+
+    sys.exit(run(records=records, seed=seed, serve=stay, port=port, policy=policy))
+
+
+@main.command()
+@click.option("--data-dir", metavar="D")
+@click.option("--database-url-file", metavar="F")
+@_guarded
+def doctor(**given: str | int | None) -> None:
+    """Examine everything that is stored and how it lies there; exit 1 with the list of what is not as it should be."""
+    settings = read(given)
+    findings = examine(settings, clock())
+    for finding in findings:
+        click.echo(finding)
+    if findings:
+        sys.exit(1)
+    click.echo("nothing to complain of")

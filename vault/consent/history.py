@@ -1,0 +1,86 @@
+"""Tells what somebody agreed to: every consent with its state, now or as it was known at an earlier moment.
+
+Invariant: what was the case permits nothing; it is told and never decided on.
+"""
+
+from dataclasses import dataclass, replace
+
+from vault.access_log.deed import Deed
+from vault.access_log.entry import About
+from vault.policy.events import Given, Stopped, Verified
+from vault.policy.facts import Grant, Person, Standing, key
+from vault.policy.standing import apply, replaced
+from vault.rulebook.asker import Errand
+from vault.subjects import people
+from vault.subjects.sheet import Happened, policy_event
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One consent as it stands at the moment asked for: who gave it when, and what became of it; `seen` is what a second person found."""
+
+    grant: Grant
+    purpose: str
+    recipient: str
+    kind: str
+    verified_at: int | None
+    stopped_at: int | None
+    state: str
+    seen: str = ""
+
+
+def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None) -> tuple[int, list[Told]]:
+    """Every consent of the record's person known at `as_of`, newest last, and the moment it is told for. Leaves an entry.
+
+    That the association invalidated a consent says more than the person's own word: named to who may hear reasons, else `ended`.
+    """
+    errand = errand.still(deed)
+    known = people.of_record(deed, record)
+    at = deed.now if as_of is None else min(as_of, deed.now)
+    happened = [event for events in people.history(deed, known) for event in events if isinstance(event, Happened) and event.at <= at]
+    deed.append(errand.entry(kind="consent.read", outcome="allow", about=(About(known.subject, record),), basis="law"))
+    told = _tell(happened, at)
+    if errand.asker.asker.sees_reasons:
+        return at, told
+    return at, [replace(one, state="ended") if one.state == "invalidated" else one for one in told]
+
+
+def _tell(happened: list[Happened], at: int) -> list[Told]:
+    person = Person()
+    told: dict[str, Told] = {}
+    for one in happened:
+        event, seen = policy_event(one), told.get(str(one.detail.get("consent", "")))
+        if seen is not None and "result" in one.detail:
+            told[seen.grant.id] = replace(seen, seen=str(one.detail["result"]))
+        person = apply(person, event)
+        if isinstance(event, Given):
+            told[event.grant.id] = Told(_folded(person, event), event.purpose, event.recipient, event.kind, None, None, "")
+        elif isinstance(event, Verified) and event.grant in told:
+            told[event.grant] = replace(told[event.grant], verified_at=event.at)
+        elif isinstance(event, Stopped):
+            for id_, each in told.items():
+                if (each.purpose, each.recipient) == (event.purpose, event.recipient) and each.stopped_at is None:
+                    told[id_] = replace(each, stopped_at=event.stop.recorded_at, state=event.stop.kind)
+    return [replace(each, state=_state(each, person, at)) for each in told.values()]
+
+
+def _folded(person: Person, given: Given) -> Grant:
+    """The grant as the fold took it, with her capacity settled."""
+    standing = person.standings.get(key(given.purpose, given.recipient), Standing())
+    return next((one for one in standing.grants if one.id == given.grant.id), given.grant)
+
+
+def _state(told: Told, person: Person, at: int) -> str:
+    if told.stopped_at is not None:
+        return {"withdraw": "withdrawn", "refuse": "refused", "invalidate": "invalidated"}[told.state]
+    standing = person.standings.get(key(told.purpose, told.recipient), Standing())
+    # What another consent outlasts was given all the same, and is told as that.
+    if all(one.id != told.grant.id for one in standing.grants) and not replaced(standing, told.grant):
+        return "stale"
+    if told.grant.expires_at is not None and told.grant.expires_at <= at:
+        return "expired"
+    if told.seen == "rejected":
+        return "rejected"
+    if not told.grant.complete:
+        return "evidence-incomplete"
+    return "given" if told.grant.verified or told.verified_at is not None else "awaiting-verification"

@@ -1,0 +1,266 @@
+"""Gives, verifies and withdraws consent: each deed is an event of the person's sheet and an entry of the log, in one transaction.
+
+Invariants: a consent is never wider than its notice; a written one counts only once a person has seen it who neither took it down nor
+recorded it; what was rejected is never verified; what stands side by side for one purpose and recipient is bounded; a withdrawal ends every
+consent of that person for that purpose and recipient and is in the journal before it is committed.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import insert
+
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry
+from vault.consent.evidence import Weighed, weigh
+from vault.consent.refusals import refuse
+from vault.consent.within import Consent, Matter, check_fields, check_giver, check_scope, notice_of, purpose_of
+from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
+from vault.policy.events import Event, Given, Requested, Stopped, Verified
+from vault.policy.facts import Grant, Person, Standing, Stop, StopKind, key
+from vault.policy.standing import apply, replaced
+from vault.rulebook.asker import Asker, Errand
+from vault.rulebook.book import Book, notice_key
+from vault.rulebook.shapes import PurposeFact
+from vault.rulebook.two_people import STAFF, same_person
+from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.journal import Closing
+from vault.subjects import people
+from vault.subjects import tables as subject_tables
+from vault.subjects.people import Known
+from vault.subjects.sheet import Happened, happened, policy_event
+
+CREATED = 201
+MOST_GRANTS = 64
+"""Consents that stand side by side for one purpose and recipient: each is in the sheet that every decision reads."""
+Result = Literal["verified", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recorded consent: its id and what is still missing for it to count."""
+
+    id: bytes
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A consent as its person's history has it: the event, through which record, by whose hands, and what others found since."""
+
+    given: Given
+    record: bytes
+    hands: tuple[str, ...]
+    results: tuple[str, ...]
+
+
+def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Once | None) -> Recorded:
+    """Record a consent; a repeat of the same request gives the one it made.
+
+    Raises Invalid with the code of what does not hold (CONTRACT 3), a refusal with its entry for a former guardian and for a purpose that
+    the asker's key is not for, TooMany, NotFound, Gone, Conflict `erasure-pending`, `too-many-consents`.
+    """
+    errand = errand.still(deed)
+    if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
+        return _made(deed, made)
+    known = people.of_record(deed, record)
+    people.unlocked(known)
+    matter = Matter(errand, errand.book(deed), known, record)
+    purpose, notice = purpose_of(matter.book, consent), notice_of(matter.book, consent)
+    check_scope(deed, matter, purpose)
+    check_fields(matter, consent, purpose, notice)
+    check_giver(deed, matter, consent.given_by, purpose)
+    weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
+    given = Given(consent.purpose, consent.recipient, _grant(deed, consent, weighed, purpose))
+    _bounded(known, given)
+    detail = _detail(matter, consent, weighed)
+    told = _entry(matter, purpose, given, kind="consent.granted", fields=tuple(sorted(consent.fields)))
+    _happen(deed, matter, given, told, detail)
+    id_ = bytes.fromhex(given.grant.id)
+    place = insert(subject_tables.consent)
+    deed.transaction.connection.execute(place.values(association_id=deed.association, consent=id_, subject=known.subject, record=record))
+    if once is not None:
+        remember(deed.transaction, deed.association, once, id_, CREATED)
+    return Recorded(id_, _state_word(given.grant))
+
+
+def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: str) -> str:
+    """Record that a second person has seen the evidence, or rejected it; the rejection of what already counts invalidates it.
+
+    Raises a refusal `same-person` with its entry, TooMany, Conflict where the consent no longer stands or was rejected before, NotFound.
+    """
+    matter, taken, purpose = _about(deed, errand, consent)
+    given = taken.given
+    kind = "consent.verified" if result == "verified" else "consent.rejected"
+    told = _entry(matter, purpose, given, kind=kind, flags=errand.asker.flags)
+    if any(same_person(matter.book, matter.errand.asker.ref, hand) for hand in taken.hands):
+        refuse(deed, matter.refusal(told, "SAME_PERSON"))
+    people.unlocked(matter.known)
+    standing = _standing(matter.known, given)
+    if standing is None:
+        raise Conflict("consent-not-standing")
+    if "rejected" in taken.results:
+        raise Conflict("consent-rejected")
+    detail = {"result": result, "sighted": sighted, "consent": consent.hex()}
+    if result == "verified":
+        _happen(deed, matter, Verified(given.purpose, given.recipient, consent.hex(), deed.now), told, detail)
+    elif standing.verified:
+        _stop(deed, matter, given, told, detail, kind="invalidate")
+    else:
+        # Not yet seen and never to count: what is rejected cannot be verified later.
+        _happen(deed, matter, Requested(given.purpose, given.recipient, deed.now), told, detail)
+    return result
+
+
+def withdraw(deed: Deed, errand: Errand, consent: bytes, given_by: str, reason: str | None) -> None:
+    """End every consent of this person for the purpose and recipient of that one, now. Raises as `grant` for who speaks; NotFound."""
+    matter, taken, purpose = _about(deed, errand, consent)
+    check_giver(deed, matter, given_by, purpose)
+    told = _entry(matter, purpose, taken.given, kind="consent.withdrawn", law=f"{matter.book.association.law_pack}:5")
+    detail = {"consent": consent.hex()} | ({"reason": reason} if reason else {})
+    _stop(deed, matter, taken.given, told, detail, kind="withdraw", by=given_by)
+
+
+def staff_ref(asker: Asker, book: Book, text: str) -> str | None:
+    """The log's name of a member of staff given by id or user name, None where there is none."""
+    spelled = text.strip().lower()
+    found: str | None = spelled.replace("-", "")
+    if found not in book.staff:
+        found = book.staff_by_name.get(asker.association.cabinet.pepper.hash("username", spelled).hex())
+    return f"{STAFF}{found}" if found else None
+
+
+def _about(deed: Deed, errand: Errand, consent: bytes) -> tuple[Matter, Taken, PurposeFact]:
+    """What a deed on a recorded consent is about. Raises NotFound, Unavailable `integrity` where index and history disagree."""
+    errand = errand.still(deed)
+    known, record = people.of_consent(deed, consent)
+    taken = _taken(deed, known, consent)
+    if taken is None or taken.record != record:
+        raise Unavailable("integrity")
+    book = errand.book(deed)
+    return Matter(errand, book, known, record), taken, book.purposes[taken.given.purpose]
+
+
+def _happen(deed: Deed, matter: Matter, event: Event, told: Entry, detail: dict[str, Any], *, closes: Closing | None = None) -> None:
+    wrapped = happened(event, at=deed.now, by=matter.errand.asker.ref, record=matter.record, detail=detail)
+    people.change(deed, matter.known, [wrapped], told, record=matter.record, closes=closes)
+
+
+def _stop(deed: Deed, matter: Matter, given: Given, told: Entry, detail: dict[str, Any], *, kind: StopKind, by: str = "") -> None:
+    stop = Stop(kind, deed.now, deed.now)
+    stopped = Stopped(given.purpose, given.recipient, stop, by) if by else Stopped(given.purpose, given.recipient, stop)
+    word = "withdrawal" if kind == "withdraw" else "invalidation"
+    closing = Closing(word, matter.known.subject.hex(), key(given.purpose, given.recipient))
+    _happen(deed, matter, stopped, told, detail, closes=closing)
+
+
+def _entry(matter: Matter, purpose: PurposeFact, given: Given, *, kind: str, **members: object) -> Entry:
+    law = f"{matter.book.association.law_pack}:{purpose.law}" if purpose.law else None
+    return matter.errand.entry(
+        **{
+            "kind": kind,
+            "outcome": "allow",
+            "purpose": given.purpose,
+            "recipient": given.recipient,
+            "article": matter.article(purpose),
+            "law": law,
+            "consents": (given.grant.id,),
+            **members,
+        },
+    )
+
+
+def _detail(matter: Matter, consent: Consent, weighed: Weighed) -> dict[str, Any]:
+    """What is kept beside the event and never decides, but for whose hands it went through."""
+    return {
+        "evidence": dict(weighed.detail),
+        "missing": list(weighed.missing),
+        "captured_by": _captured_by(matter, consent, weighed),
+        "recorded_by": matter.errand.hand,
+        "language": consent.language,
+    }
+
+
+def _captured_by(matter: Matter, consent: Consent, weighed: Weighed) -> str:
+    """The member of staff who took the consent down, as the log names her; the asker where no form names one."""
+    if consent.form != "written" or not weighed.captured_by:
+        return matter.errand.hand
+    named = staff_ref(matter.errand.asker, matter.book, weighed.captured_by)
+    if named is None:
+        raise Invalid([FieldError("evidence.captured_by", "unknown-staff")], "evidence-malformed")
+    return named
+
+
+def _grant(deed: Deed, consent: Consent, weighed: Weighed, purpose: PurposeFact) -> Grant:
+    return Grant(
+        id=os.urandom(16).hex(),
+        form=consent.form,
+        fields=consent.fields,
+        notice=notice_key(consent.notice, consent.notice_version),
+        by=consent.given_by,
+        indicated_at=min([consent.indicated_at, *weighed.signed_at]),
+        recorded_at=deed.now,
+        usable_from=deed.now,
+        expires_at=consent.expires_at,
+        explicit=consent.explicit,
+        complete=not weighed.missing,
+        verified=consent.form != "written",
+        confirmed=weighed.confirmed or not purpose.double_opt_in,
+    )
+
+
+def _taken(deed: Deed, known: Known, consent: bytes) -> Taken | None:
+    """How this consent was given, None where the person's history has it not."""
+    taken: Taken | None = None
+    results = []
+    for one in _happened(deed, known):
+        if one.name == "Given" and taken is None:
+            given = policy_event(one)
+            if isinstance(given, Given) and given.grant.id == consent.hex():
+                hands = (one.detail.get("captured_by", one.by), one.detail.get("recorded_by", one.by), one.by)
+                taken = Taken(given, bytes.fromhex(one.record), tuple(str(hand) for hand in hands), ())
+        elif "result" in one.detail and one.detail.get("consent") == consent.hex():
+            results.append(str(one.detail["result"]))
+    return None if taken is None else Taken(taken.given, taken.record, taken.hands, tuple(results))
+
+
+def _happened(deed: Deed, known: Known) -> Iterator[Happened]:
+    for events in people.history(deed, known):
+        yield from (one for one in events if isinstance(one, Happened))
+
+
+def _standing(known: Known, given: Given) -> Grant | None:
+    """The grant as it stands in the sheet, as it was given where one that outlasts it took its place; None where something stopped it."""
+    standing = known.sheet.person.standings.get(key(given.purpose, given.recipient)) if known.sheet else None
+    if standing is None:
+        return None
+    kept = next((one for each in (standing, *standing.twins) for one in each.grants if one.id == given.grant.id), None)
+    return given.grant if kept is None and replaced(standing, given.grant) else kept
+
+
+def _bounded(known: Known, given: Given) -> None:
+    person, name = known.sheet.person if known.sheet else Person(), key(given.purpose, given.recipient)
+    before, after = (one.standings.get(name, Standing()) for one in (person, apply(person, given)))
+    if any(
+        len(now.grants) > max(MOST_GRANTS, len(was.grants)) for was, now in zip((before, *before.twins), (after, *after.twins), strict=True)
+    ):
+        raise Conflict("too-many-consents")
+
+
+def _made(deed: Deed, consent: bytes) -> Recorded:
+    try:
+        known, _ = people.of_consent(deed, consent)
+    except NotFound as error:
+        raise Gone from error
+    taken = _taken(deed, known, consent)
+    if taken is None:
+        raise Unavailable("integrity")
+    return Recorded(consent, _state_word(taken.given.grant))
+
+
+def _state_word(given: Grant) -> str:
+    if not given.complete:
+        return "evidence-incomplete"
+    return "recorded" if given.verified else "awaiting-verification"

@@ -1,0 +1,129 @@
+"""What is checked before a consent is taken down or withdrawn: purpose, notice, fields, and who speaks.
+
+Invariants: a consent is never wider than its notice and its purpose; nobody speaks for another after the end of his office (implementing
+regulation 13), and that refusal is an entry.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import About, Entry
+from vault.consent.refusals import refuse
+from vault.errors import FieldError, Invalid, NotFound
+from vault.policy.facts import INTERNAL, SELF, Form
+from vault.policy.signers import guardian_of, may_speak
+from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book, notice_key
+from vault.rulebook.shapes import NoticeFact, PurposeFact
+from vault.subjects.people import Known
+
+SENSITIVE = frozenset({"health", "sensitive"})
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A consent as it is brought to the vault; times in microseconds UTC."""
+
+    purpose: str
+    recipient: str
+    fields: frozenset[str]
+    form: Form
+    explicit: bool
+    notice: str
+    notice_version: int
+    language: str
+    sha256: str
+    given_by: str
+    indicated_at: int
+    expires_at: int | None
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a deed about consent is about: for whom it is done, the rulebook inside it, the person and her record."""
+
+    errand: Errand
+    book: Book
+    known: Known
+    record: bytes
+
+    def article(self, purpose: PurposeFact) -> str:
+        """The article a purpose rests on, as entries cite it."""
+        return f"{self.book.association.pack}:{purpose.article}"
+
+    def refusal(self, told: Entry, reason: str) -> EntryRefusal:
+        """The refusal of what this entry would have told of."""
+        return EntryRefusal(replace(told, outcome="refuse", reason=reason, about=(About(self.known.subject, self.record),)))
+
+
+def purpose_of(book: Book, consent: Consent) -> PurposeFact:
+    """The purpose of a consent. Raises Invalid where it asks for none, or goes to nobody it can go to."""
+    purpose = book.purposes.get(consent.purpose)
+    if purpose is None:
+        raise Invalid([FieldError("purpose", "unknown-purpose")])
+    if purpose.basis != "consent":
+        raise Invalid([FieldError("purpose", "no-consent-asked")])
+    party = consent.recipient
+    if party != INTERNAL and (party not in book.recipients or book.recipients[party].revoked_at is not None):
+        raise Invalid([FieldError("recipient", "unknown-recipient")])
+    if (party == INTERNAL) == (purpose.action == "disclose") or (purpose.internal_only and party != INTERNAL):
+        raise Invalid([FieldError("recipient", "action-mismatch")])
+    return purpose
+
+
+def notice_of(book: Book, consent: Consent) -> NoticeFact:
+    """The notice that was shown. Raises Invalid for one there is none of, `notice-hash-mismatch` where its text was another."""
+    notice = book.notices.get(notice_key(consent.notice, consent.notice_version))
+    if notice is None or notice.state != "published" or notice.purpose != consent.purpose:
+        raise Invalid([FieldError("notice.id", "unknown-notice")])
+    if consent.language not in notice.sha256:
+        raise Invalid([FieldError("notice.language", "unknown-notice")])
+    if notice.sha256[consent.language] != consent.sha256.lower():
+        raise Invalid([FieldError("notice.sha256", "notice-hash-mismatch")], "notice-hash-mismatch")
+    return notice
+
+
+def check_fields(matter: Matter, consent: Consent, purpose: PurposeFact, notice: NoticeFact) -> None:
+    """Raise Invalid unless fields and recipient lie within notice and purpose: `exceeds-notice`, `explicit-required`, member by member."""
+    state = matter.known.sheet.records.get(matter.record.hex()) if matter.known.sheet else None
+    if state is None:
+        raise NotFound
+    classes = {one.name: one.field_class for one in matter.book.types[state.type].fields}
+    if not consent.fields:
+        raise Invalid([FieldError("fields", "no-fields")])
+    if not consent.fields <= classes.keys():
+        raise Invalid([FieldError("fields", "unknown-field")])
+    outside = purpose.classes is not None and any(classes[name] not in purpose.classes for name in consent.fields)
+    foreign = notice.recipients is not None and consent.recipient not in notice.recipients
+    if outside or foreign or not consent.fields <= set(notice.fields):
+        raise Invalid([FieldError("fields", "exceeds-notice")], "exceeds-notice")
+    if not consent.explicit and any(classes[name] in SENSITIVE for name in consent.fields):
+        raise Invalid([FieldError("explicit", "explicit-required")], "explicit-required")
+    if consent.expires_at is not None and consent.expires_at <= consent.indicated_at:
+        raise Invalid([FieldError("expires_at", "out-of-range")])
+
+
+def check_giver(deed: Deed, matter: Matter, given_by: str, purpose: PurposeFact) -> None:
+    """Raise Invalid for a guardian this person never had, and a refusal with its entry for one who may no longer speak for her."""
+    person = matter.known.sheet.person if matter.known.sheet else None
+    if given_by == SELF or person is None:
+        return
+    if guardian_of(person, given_by) is None:
+        raise Invalid([FieldError("given_by", "unknown-guardian")])
+    if not may_speak(person, given_by, deed.now):
+        _refuse(deed, matter, purpose, matter.article(purpose), "GUARDIAN_REMOVED")
+
+
+def check_scope(deed: Deed, matter: Matter, purpose: PurposeFact) -> None:
+    """Raise a refusal with its entry where the asker's key is not for this purpose (article 1)."""
+    purposes = matter.errand.asker.asker.purposes
+    if purposes is not None and purpose.code not in purposes:
+        _refuse(deed, matter, purpose, f"{matter.book.association.pack}:1", "OUT_OF_SCOPE")
+
+
+def _refuse(deed: Deed, matter: Matter, purpose: PurposeFact, article: str, reason: str) -> NoReturn:
+    told = matter.errand.entry(kind="consent.refused", outcome="refuse", purpose=purpose.code, article=article)
+    refuse(deed, matter.refusal(told, reason))

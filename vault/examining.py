@@ -1,0 +1,132 @@
+"""What `amanah doctor` and `log verify` do on a vault, served or stopped: unseal, examine, say; never a value."""
+
+import stat
+from collections import Counter
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from keys.cabinet import Cabinet
+from vault.access_log import tables
+from vault.access_log.checkpoint import Outside, opened
+from vault.access_log.entry import EntryRefused, parse
+from vault.access_log.verify import snapshot, verify
+from vault.app import root_of
+from vault.errors import VaultError
+from vault.identity.opening import JOURNAL, codes, journal_mac, unseal
+from vault.identity.policy_version import has_acknowledged
+from vault.records.examine import examine as examine_containers
+from vault.rulebook.book import read_book
+from vault.rulebook.facts import examine as examine_facts
+from vault.settings import Settings
+from vault.storage import schema
+from vault.storage.engine import Database
+from vault.storage.journal import Closing, Journal
+from vault.subjects.examine import examine as examine_people
+from vault.subjects.sheet import RecordState
+
+CLOSES = b'"cl":['
+OLDEST_CHECKPOINT = 2 * 3600 * 1_000_000
+
+
+def unsealed(settings: Settings, database: Database, code: str) -> tuple[bytes, Cabinet]:
+    """The id and open keys of one association. Raises NotFound, Unavailable `sealed`."""
+    return unseal(database, code=code, root=root_of(settings, code), folder=settings.association_folder(code))
+
+
+def examine(settings: Settings, now: int) -> list[str]:
+    """Everything that is not as it should be, in words, over all associations; empty for a healthy vault."""
+    database = Database(settings.address)
+    try:
+        return _examine(settings, database, now)
+    finally:
+        database.dispose()
+
+
+def _examine(settings: Settings, database: Database, now: int) -> list[str]:
+    schema.check(database)
+    findings: list[str] = []
+    known = codes(database)
+    for code in known:
+        try:
+            findings += [f"{code}: {what}" for what in _association(settings, database, code, now)]
+        except VaultError as error:
+            # One that does not open at all must not keep the others from being looked at.
+            findings.append(f"{code}: association and association_key: {error.code}")
+    findings += [f"{code}: association: missing, and its files are here" for code in settings.homes() if code not in known]
+    return findings
+
+
+def _association(settings: Settings, database: Database, code: str, now: int) -> Iterator[str]:
+    identifier, cabinet = unsealed(settings, database, code)
+    folder = settings.association_folder(code)
+    outside = Outside(folder / "checkpoint")
+    note = yield from _files(settings, code, cabinet, outside, now)
+    with snapshot(database, identifier) as connection:
+        yield from examine_facts(connection, cabinet, identifier)
+        states: dict[bytes, RecordState] = {}
+        yield from examine_people(connection, cabinet, identifier, states)
+        yield from examine_containers(connection, identifier, states)
+        yield from _closings(connection, identifier, cabinet, folder)
+        yield from (str(finding) for finding in verify(connection, identifier, code, cabinet.signer.vkey, note))
+        try:
+            book = read_book(connection, cabinet, identifier, 0)
+        except VaultError:
+            return  # named row by row above
+    for member in book.staff.values():
+        who = f"staff {member.id} ({', '.join(member.roles)})"
+        if member.ceremony and member.active:
+            yield f"{who}: a ceremony account that nobody has made his own yet"
+        elif member.active and not has_acknowledged(book.association, member):
+            yield f"{who}: has not acknowledged the policy as it now stands (article 2)"
+
+
+def _closings(connection: Connection, association: bytes, cabinet: Cabinet, folder: Path) -> Iterator[str]:
+    """Doors the log says were closed without a line in the journal: somebody cut it, or it is another node's."""
+    try:
+        lines = Counter(line.closing for line in Journal(folder / JOURNAL, journal_mac(cabinet)).lines())
+    except VaultError:
+        return  # named with the files
+    place = tables.entry.c
+    for number, body in connection.execute(
+        select(place.number, place.body).where(place.association_id == association).order_by(place.number)
+    ):
+        if not isinstance(body, bytes) or CLOSES not in body:
+            continue
+        try:
+            closing = Closing(*parse(body).closes)
+        except (EntryRefused, TypeError, ValueError):
+            continue  # named by the log's own verification
+        if not lines[closing]:
+            yield f"journal: entry {number} closed a door ({closing.kind}), and no line of the journal says so"
+        lines[closing] -= 1
+
+
+def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, now: int) -> Generator[str, None, str | None]:
+    folder = settings.association_folder(code)
+    note = None
+    try:
+        note = outside.read()
+        opened(note, cabinet.signer.vkey, code)
+        if outside.age(now) > OLDEST_CHECKPOINT:
+            yield f"checkpoint: the newest one outside is {outside.age(now) // 3_600_000_000} hours old"
+    except VaultError as error:
+        yield f"checkpoint: {error.code}"
+    try:
+        Journal(folder / JOURNAL, journal_mac(cabinet))
+    except VaultError as error:
+        yield f"journal: {error.code}"
+    for path in (settings.root_path(code), folder / "epochs", folder / "journal", folder / "checkpoint"):
+        yield from _permissions(path)
+    return note
+
+
+def _permissions(path: Path) -> Iterator[str]:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        yield f"{path.name}: missing"
+        return
+    if mode & 0o077:
+        yield f"{path.name}: others may touch it (mode {mode:03o})"

@@ -1,0 +1,175 @@
+"""What the identity calls take and give, as CONTRACT 3 shapes it; times RFC 3339, ids UUID text."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from vault.web import Body
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Time = Annotated[str, msgspec.Meta(min_length=20, max_length=40)]
+Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
+Username = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=100)]
+
+
+class SignIn(Body):
+    """A person signs in."""
+
+    username: Username
+    password: Secret
+    code: Code
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A new session; the token is told once."""
+
+    token: str
+    expires_at: str
+
+
+class StepUp(Body):
+    """A one-time code that opens five minutes for approvals."""
+
+    code: Code
+
+
+class SteppedUp(msgspec.Struct, frozen=True):
+    """Until when the session approves."""
+
+    approves_until: str
+
+
+class Approve(Body):
+    """An approval; with a code of its own, or in a session stepped up by one."""
+
+    code: Code | None = None
+
+
+class NewClient(Body):
+    """A client to be made."""
+
+    name: Name
+    party: Word
+    kind: Literal["interactive", "batch"]
+    scopes: Words
+    purposes: Words
+    expires_at: Time
+    networks: Words = ()
+
+
+class NewKey(Body):
+    """A new key for a client; without a time the old one ends when the new one is approved."""
+
+    old_valid_until: Time | None = None
+
+
+class NewStaff(Body):
+    """An account to be made."""
+
+    username: Username
+    engagement: Literal["employee", "consultant", "volunteer", "board"]
+    roles: Words
+    valid_to: Time | None = None
+
+
+class Acknowledge(Body):
+    """The policy that is acknowledged, by the hash that GET /v1/acknowledgements tells."""
+
+    policy_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Credentials(Body):
+    """A person's own new password and code secret, with a code that shows the secret is in her app."""
+
+    password: Secret
+    code: Code
+    new_password: Secret
+    totp_secret: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    totp_code: Code
+
+
+class Stands(msgspec.Struct, frozen=True):
+    """How something stands after a deed."""
+
+    id: str
+    state: str
+
+
+class ClientMade(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A proposed client or key; the key is told once, a repeated request is told `already`."""
+
+    id: str
+    state: str
+    key: str | None = None
+    already: bool = False
+
+
+class StaffMade(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A proposed account; its first secrets are told once, a repeated request is told `already`."""
+
+    id: str
+    state: str
+    password: str | None = None
+    totp_secret: str | None = None
+    already: bool = False
+
+
+class ClientItem(msgspec.Struct, frozen=True):
+    """One client in the list; no secret."""
+
+    id: str
+    name: str
+    party: str
+    kind: str
+    scopes: tuple[str, ...]
+    purposes: tuple[str, ...]
+    networks: tuple[str, ...]
+    expires_at: str | None
+    state: str
+    ceremony: bool
+
+
+class ClientList(msgspec.Struct, frozen=True):
+    """A page of clients."""
+
+    items: list[ClientItem]
+    next: str | None
+
+
+class StaffItem(msgspec.Struct, frozen=True):
+    """One account in the list; no name."""
+
+    id: str
+    engagement: str
+    roles: tuple[str, ...]
+    active: bool
+    state: str
+    valid_to: str | None
+    acknowledged: bool
+    ceremony: bool
+
+
+class StaffList(msgspec.Struct, frozen=True):
+    """A page of accounts."""
+
+    items: list[StaffItem]
+    next: str | None
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The policy in force, and whether the caller has acknowledged it."""
+
+    pack: str
+    law_pack: str
+    policy_sha256: str
+    acknowledged: bool
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """Who has acknowledged which policy."""
+
+    staff: str
+    policy_sha256: str

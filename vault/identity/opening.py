@@ -1,0 +1,99 @@
+"""Opens an association that was founded: its keys under the root, its journal and the checkpoint outside the database, or a named refusal.
+
+Invariant: a missing file is a refusal and never a fresh start; a database that lacks what the checkpoint outside covers is not opened.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from keys import epochs
+from keys.cabinet import Cabinet
+from keys.errors import Unopenable
+from keys.roots import Root
+from vault.access_log.checkpoint import Outside, check_at_start, origin
+from vault.access_log.log import AccessLog
+from vault.errors import NotFound, Unavailable
+from vault.rulebook import tables
+from vault.rulebook.association import Association
+from vault.rulebook.book import Books
+from vault.storage.engine import Database, enter
+from vault.storage.journal import Journal
+from vault.storage.transaction import Transaction
+
+EPOCHS: Final = "epochs"
+JOURNAL: Final = "journal"
+CHECKPOINT: Final = "checkpoint"
+
+
+def codes(database: Database) -> tuple[str, ...]:
+    """Return the codes of all associations in the database, sorted."""
+    with _reading(database) as connection:
+        return tuple(connection.execute(select(tables.association.c.code).order_by(tables.association.c.code)).scalars())
+
+
+def open_association(
+    database: Database,
+    *,
+    code: str,
+    root: Root,
+    folder: Path,
+    executor: Executor,
+    clock: Callable[[], int],
+) -> Association:
+    """Open one association; `executor` is its queue's (one thread), `folder` holds its epochs, journal and checkpoint.
+
+    Raises NotFound for a code of none; Unavailable `epochs-missing`, `sealed` (another root, or keys that were touched),
+    `checkpoint-missing`, `log-shorter-than-checkpoint`, `log-forked` and the others of `check_at_start`; JournalRefused
+    `journal-missing` or `journal-altered`.
+    """
+    identifier, wrapped = _rows(database, code)
+    cabinet = _unsealed(identifier, wrapped, code, root, folder)
+    journal = Journal(folder / JOURNAL, journal_mac(cabinet))
+    with _reading(database) as connection, connection.begin():
+        enter(connection, identifier)
+        held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey)
+    log = AccessLog(cabinet, journal, database, executor, clock=clock, least_size=held.size)
+    return Association(identifier, code, cabinet, log, Books(cabinet), database, folder)
+
+
+def unseal(database: Database, *, code: str, root: Root, folder: Path) -> tuple[bytes, Cabinet]:
+    """Return the id and open keys of one association, for tools that only look. Raises as `open_association` does for its keys."""
+    identifier, wrapped = _rows(database, code)
+    return identifier, _unsealed(identifier, wrapped, code, root, folder)
+
+
+def journal_mac(cabinet: Cabinet) -> Callable[[bytes], bytes]:
+    """Return the MAC of the journal's lines, bound to the association."""
+    association = cabinet.keys.association
+    return lambda line: cabinet.journal.seal("journal", association, line)
+
+
+@contextmanager
+def _reading(database: Database) -> Iterator[Connection]:
+    """A connection that takes no lock: another process may be at work on the same file."""
+    with database.connect() as connection:
+        yield connection.execution_options(reading=True)
+
+
+def _rows(database: Database, code: str) -> tuple[bytes, dict[str, bytes]]:
+    with _reading(database) as connection:
+        identifier = connection.execute(select(tables.association.c.association_id).where(tables.association.c.code == code)).scalar()
+        if identifier is None:
+            raise NotFound
+        kept = select(tables.association_key.c.name, tables.association_key.c.wrapped)
+        rows = connection.execute(kept.where(tables.association_key.c.association_id == identifier)).all()
+    return bytes(identifier), {row.name: bytes(row.wrapped) for row in rows}
+
+
+def _unsealed(identifier: bytes, wrapped: dict[str, bytes], code: str, root: Root, folder: Path) -> Cabinet:
+    try:
+        return Cabinet.open(epochs.load(folder / EPOCHS, identifier, root), wrapped, origin(code))
+    except FileNotFoundError as error:
+        raise Unavailable("epochs-missing") from error
+    except Unopenable:
+        raise Unavailable("sealed") from None

@@ -1,0 +1,26 @@
+"""Which text of the policy a member of staff acknowledged (article 2): a hash over the names and versions of law and pack.
+
+Invariant: a new version of either pack is a new hash, so an acknowledgement of the old text no longer counts.
+"""
+
+import hashlib
+from functools import cache
+
+from vault.policy.pack import load
+from vault.rulebook.shapes import AssociationFact, StaffFact
+
+
+def policy_sha256(association: AssociationFact) -> str:
+    """Return the SHA-256, in hexadecimal, that the acknowledgement of this association's policy names."""
+    return _sha256(association.pack, association.law_pack)
+
+
+def has_acknowledged(association: AssociationFact, member: StaffFact) -> bool:
+    """Say whether the person acknowledged the policy as it now stands."""
+    return member.acknowledged == policy_sha256(association)
+
+
+@cache
+def _sha256(pack: str, law_pack: str) -> str:
+    text = "".join(f"{name} {load(name).version}\n" for name in (pack, law_pack))
+    return hashlib.sha256(text.encode()).hexdigest()

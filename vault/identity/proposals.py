@@ -1,0 +1,64 @@
+"""What one person proposed and another approves: clients, new keys and accounts before they count.
+
+A proposal is a fact outside the book: nothing in it opens a door until an approval writes what it proposes into the book.
+"""
+
+from typing import Literal, TypeVar
+
+import msgspec
+
+from vault.access_log.deed import Deed
+from vault.errors import Conflict, NotFound
+from vault.rulebook import facts
+from vault.rulebook.facts import Kind
+from vault.rulebook.shapes import ClientFact, Fact, StaffFact
+
+State = Literal["proposed", "approved", "withdrawn"]
+
+
+class ClientProposal(Fact, frozen=True):
+    """A client as proposed, or a new key for one; `key` is the id of its machine key and its place in the book.
+
+    `old_until` is None for a new client; for a new key it is the moment until which the older key still opens, in microseconds UTC.
+    """
+
+    key: str
+    client: ClientFact
+    proposed_by: str
+    proposed_at: int
+    old_until: int | None = None
+    state: State = "proposed"
+    settled_by: str = ""
+
+
+class StaffProposal(Fact, frozen=True):
+    """An account as proposed."""
+
+    member: StaffFact
+    proposed_by: str
+    proposed_at: int
+    state: State = "proposed"
+    settled_by: str = ""
+
+
+CLIENT_PROPOSAL: Kind[ClientProposal] = Kind("client_proposal", ClientProposal, in_book=False)
+STAFF_PROPOSAL: Kind[StaffProposal] = Kind("staff_proposal", StaffProposal, in_book=False)
+
+P = TypeVar("P", ClientProposal, StaffProposal)
+
+
+def waiting(deed: Deed, kind: Kind[P]) -> dict[str, P]:
+    """Return the proposals of this kind that wait for approval, by id. Raises Unavailable `integrity`."""
+    found = facts.read_all(deed.transaction.connection, deed.cabinet, deed.association, {kind.name}).get(kind.name, {})
+    decoded = {key: msgspec.json.decode(value, type=kind.shape) for key, value in found.items()}
+    return {key: each for key, each in decoded.items() if each.state == "proposed"}
+
+
+def proposed(deed: Deed, kind: Kind[P], key: str) -> P:
+    """Return the proposal that waits under this id. Raises NotFound where there never was one, Conflict where it is settled."""
+    found = facts.read(deed, kind, key)
+    if found is None:
+        raise NotFound
+    if found.state != "proposed":
+        raise Conflict
+    return found

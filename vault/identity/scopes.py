@@ -1,0 +1,125 @@
+"""Every scope by name with the sentence that says what it opens, and the roles that are sets of them.
+
+Invariants: a client is never given a scope of people; no role holds a scope that shows a value; who lays down clients, staff, purposes and
+types does not approve, in one role or in two that one person holds.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
+
+from vault.errors import FieldError, Invalid
+
+OWN: Final = "own"
+"""What every signed-in person may do with her own session, credentials and acknowledgement; it is never given and never taken."""
+
+# What systems may hold.
+SYSTEM: Final[Mapping[str, str]] = {
+    "records:write": "Store records and new revisions of them.",
+    "records:read": "Read fields of a record for a purpose that an article allows.",
+    "records:list": "List ids, types and revisions of records, never a value.",
+    "records:search": "Find records by a searchable field for a purpose.",
+    "intake": "Find ids without a standing basis, and read what was just stored, while a person is being taken in.",
+    "consents:write": "Record consents, refusals and withdrawals as they were given.",
+    "consents:read": "Read the state, history and receipts of consents.",
+    "decisions:ask": "Ask whether something may be done; every answer is an entry.",
+    "notices:read": "Read the notice in force for a purpose.",
+    "evidence:write": "Hand in scans that prove a consent.",
+    "subject_request": "Read a person's data for the copy she asked for herself.",
+    "breach_notice": "Read what is needed to tell a person of a breach that touches her.",
+    "rights_notice": "Read what is needed to confirm a withdrawal, an erasure or majority to the person.",
+    "legal_record": "Read what a named rule of retention orders to be kept.",
+}
+
+# What only people may hold.
+PEOPLE: Final[Mapping[str, str]] = {
+    "consents:verify": "Verify a written consent that another person took down.",
+    "decisions:reasons": "Be told the reasons that say something about the person beyond her own agreement.",
+    "purposes:write": "Lay down and narrow purposes.",
+    "types:write": "Lay down record types.",
+    "notices:write": "Draft and publish notices.",
+    "recipients:write": "Register parties outside the house and their keys.",
+    "clients:write": "Propose API clients and new keys for them, and revoke them.",
+    "clients:read": "List API clients and what they may.",
+    "staff:write": "Propose and end accounts of staff.",
+    "staff:read": "List accounts of staff by id, never by name.",
+    "orders": "Register orders of judicial and regulatory authorities and ask about them.",
+    "disclosures": "Request disclosures and fetch their packages.",
+    "erasures": "Ask for the erasure of a person's data.",
+    "log:read": "Read the access log and who saw a person.",
+    "log:verify": "Fetch checkpoints, proofs and tiles of the access log.",
+    "reports": "Work on breach reports and incidents.",
+    "approve": "Approve what another person has proposed.",
+}
+
+SCOPES: Final[Mapping[str, str]] = {**SYSTEM, **PEOPLE}
+
+DUTIES: Final = frozenset({"subject_request", "breach_notice", "rights_notice", "legal_record"})
+"""Scopes of the association's own duties, given one by one and never with the client that `init` makes."""
+
+SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES)
+
+PARTY_SCOPES: Final = ("decisions:ask", "notices:read", "records:read")
+"""All that the system of a party outside the house may hold."""
+
+Role = Literal["administrator", "officer", "second"]
+
+ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "administrator": (
+        "notices:read",
+        "purposes:write",
+        "types:write",
+        "notices:write",
+        "recipients:write",
+        "clients:write",
+        "clients:read",
+        "staff:write",
+        "staff:read",
+        "log:verify",
+    ),
+    "officer": (
+        "records:list",
+        "consents:write",
+        "consents:read",
+        "consents:verify",
+        "decisions:ask",
+        "decisions:reasons",
+        "notices:read",
+        "recipients:write",
+        "orders",
+        "disclosures",
+        "erasures",
+        "log:read",
+        "log:verify",
+        "reports",
+        "evidence:write",
+        "clients:read",
+        "staff:read",
+        "approve",
+    ),
+    "second": ("clients:read", "staff:read", "approve"),
+}
+
+
+APART: Final = (frozenset({"administrator", "officer"}), frozenset({"administrator", "second"}), frozenset({"officer", "second"}))
+"""Roles that no one person holds together: who lays down does not approve, and `second` approves what others do and does nothing else."""
+
+
+def scopes_of(roles: Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes of these roles together, in alphabetical order. Raises KeyError for a role there is none of."""
+    return tuple(sorted({scope for role in roles for scope in ROLES[role]}))
+
+
+def require_system(scopes: Iterable[str], *, internal: bool) -> tuple[str, ...]:
+    """Return a client's scopes, sorted and each once. Raises Invalid for one that such a client cannot hold."""
+    wanted = sorted(set(scopes))
+    if not wanted or any(scope not in (SYSTEM if internal else PARTY_SCOPES) for scope in wanted):
+        raise Invalid([FieldError("scopes", "out-of-range")])
+    return tuple(wanted)
+
+
+def require_roles(roles: Iterable[str]) -> tuple[str, ...]:
+    """Return a person's roles, sorted and each once. Raises Invalid where one is unknown or two are of those kept apart."""
+    wanted = sorted(set(roles))
+    if not wanted or any(role not in ROLES for role in wanted) or any(pair <= set(wanted) for pair in APART):
+        raise Invalid([FieldError("roles", "out-of-range")])
+    return tuple(wanted)

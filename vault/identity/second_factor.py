@@ -1,0 +1,85 @@
+"""One-time codes inside a deed: each 30-second step once, and an approval only with a code or in a session stepped up by one.
+
+Invariants: a step is used up by the deed that is allowed with it, in the same transaction; guesses are limited for each person, whichever
+call they come through.
+"""
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from keys.one_time_codes import accept
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import Entry, WrittenFact
+from vault.identity.callers import Caller
+from vault.rulebook import facts
+from vault.rulebook.shapes import STEP, StaffFact, StepFact
+from vault.web.limits import Limits
+
+GUESSES: Final = 10
+GUESSES_PER_SECOND: Final = 0.1
+
+
+class Guesses:
+    """How often a person's one-time code may be tried: ten at once, then one every ten seconds. Safe from any thread."""
+
+    __slots__ = ("_limits", "_lock")
+
+    def __init__(self, limits: Limits) -> None:
+        """Count in these limits."""
+        self._limits = limits
+        self._lock = Lock()
+
+    def take(self, person: str) -> None:
+        """Count one try of this person's code ("staff:<hex id>"). Raises TooMany."""
+        with self._lock:
+            self._limits.take("one-time-codes", person, GUESSES, GUESSES_PER_SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the entry of an approved deed must carry: the step a code used up, and the flag of a ceremony account."""
+
+    facts: tuple[WrittenFact, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """Checks one-time codes of the members of staff of every association in this process."""
+
+    guesses: Guesses
+
+    def step(self, deed: Deed, member: StaffFact, code: str) -> int | None:
+        """The step this code belongs to, None where it is not the person's, not of this moment, or used. Raises TooMany."""
+        self.guesses.take(f"staff:{member.id}")
+        used = facts.read(deed, STEP, member.id)
+        return accept(member.totp_secret, code, deed.now, used.step if used else 0)
+
+    def use(self, deed: Deed, member: StaffFact, code: str) -> WrittenFact | None:
+        """Use a code up and return the fact of it for the entry of the deed, None where `step` finds none. Raises TooMany."""
+        step = self.step(deed, member, code)
+        return None if step is None else facts.write(deed, STEP, member.id, StepFact(step=step))
+
+    def approve(self, deed: Deed, caller: Caller, code: str | None, *, kind: str) -> Approval:
+        """Let this person's approval through: by its own code, or in a session stepped up by one.
+
+        Call it last, after all else that may refuse: a refusal is rolled back, and the code with it. `kind` is that of the entry a refusal
+        leaves. Raises a refusal `step-up-required` (a wrong or used code likewise), `out-of-scope` for who is no person, and TooMany.
+        """
+        book = caller.association.books.at(deed)
+        if not caller.is_person:
+            raise EntryRefusal(_refusal(kind, caller, "OUT_OF_SCOPE", f"{book.association.pack}:1"))
+        used: tuple[WrittenFact, ...] | None
+        if code is None:
+            used = () if deed.now < caller.stepped_up_until else None
+        else:
+            fact = self.use(deed, book.staff[caller.id], code)
+            used = None if fact is None else (fact,)
+        if used is None:
+            raise EntryRefusal(_refusal(kind, caller, "STEP_UP_REQUIRED", f"{book.association.pack}:7"))
+        return Approval(used, caller.flags)
+
+
+def _refusal(kind: str, caller: Caller, reason: str, article: str) -> Entry:
+    return Entry(kind=kind, outcome="refuse", actor=caller.ref, reason=reason, article=article, flags=caller.flags)

@@ -1,0 +1,77 @@
+"""The policy packs that ship, read once and frozen, and the rule that an association narrows its pack and never widens it.
+
+Nothing else in `policy` touches a file. The law's duties stand over every pack; the stricter of the two wins.
+"""
+
+from functools import cache
+from importlib import resources
+
+from vault.policy.facts import Purpose
+from vault.policy.pack_facts import Field, NoticeText, Pack, RecordType, Switches, Text
+from vault.policy.pack_file import PARTS, parse
+from vault.policy.reader import PackRefused
+
+__all__ = [
+    "PARTS",
+    "Field",
+    "NoticeText",
+    "Pack",
+    "PackRefused",
+    "RecordType",
+    "Switches",
+    "Text",
+    "load",
+    "names",
+    "parse",
+    "together",
+    "type_within",
+    "within",
+]
+
+
+def names() -> tuple[str, ...]:
+    """The names of all packs that ship, sorted."""
+    folder = resources.files("vault.policy.packs")
+    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
+
+
+@cache
+def load(name: str) -> Pack:
+    """The pack of this name, with the law's classes where it names a law; PackRefused for an unknown name or an unsound file."""
+    if name not in names():
+        raise PackRefused("", "unknown-pack")
+    text = resources.files("vault.policy.packs").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return parse(text, load)
+
+
+def together(pack: Pack) -> dict[str, Purpose]:
+    """All purposes in force under this pack: the law's duties and the pack's own; a pack cannot take a duty of the law away or over."""
+    return {**pack.purposes, **(load(pack.law).purposes if pack.law else {})}
+
+
+def within(narrow: Purpose, wide: Purpose) -> bool:
+    """True where one purpose allows nothing that the other does not, and cites the same article and law."""
+    return (
+        (narrow.action, narrow.basis, narrow.article, narrow.law) == (wide.action, wide.basis, wide.article, wide.law)
+        and narrow.forms <= wide.forms
+        and narrow.internal_only >= wide.internal_only
+        and narrow.double_opt_in >= wide.double_opt_in
+        and narrow.honours_gpc >= wide.honours_gpc
+        and (wide.classes is None or (narrow.classes is not None and narrow.classes <= wide.classes))
+        and narrow.despite <= wide.despite
+        and (wide.within_hours is None or (narrow.within_hours is not None and narrow.within_hours <= wide.within_hours))
+    )
+
+
+def type_within(narrow: RecordType, wide: RecordType) -> bool:
+    """True where a record type declares no field, class, kind or search that the pack's type does not, and asks for no less."""
+    for name, mine in narrow.fields.items():
+        laid = wide.fields.get(name)
+        if (
+            laid is None
+            or (mine.id, mine.kind, mine.class_name) != (laid.id, laid.kind, laid.class_name)
+            or mine.searchable > laid.searchable
+        ):
+            return False
+    demanded = {name for name, each in wide.fields.items() if each.required}
+    return demanded <= {name for name, each in narrow.fields.items() if each.required} and set(wide.either) <= set(narrow.either)

@@ -1,0 +1,83 @@
+"""What a policy pack says, as frozen facts; read by `pack_file`, loaded by `pack`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vault.policy.facts import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The same words in Arabic and in English."""
+
+    ar: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a record type; `id` (u16) stands in sealed containers and never changes."""
+
+    name: str
+    id: int
+    kind: str
+    class_name: str
+    label: Text
+    searchable: bool = False
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """A kind of record; of each group in `either` one field must be there."""
+
+    name: str
+    id: int
+    label: Text
+    fields: Mapping[str, Field]
+    either: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeText:
+    """The provisional notice of one purpose: its eleven parts, and the text they make."""
+
+    parts: Mapping[str, Text]
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What a pack opens beyond its articles; everything not opened is shut."""
+
+    sharing: str = "order_only"
+    vital_interest: bool = False
+    sale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A policy pack; `purposes` are its own, `classes` those of the law. Times in the units their names tell."""
+
+    name: str
+    kind: str
+    version: str
+    effective_from: str
+    source: str
+    title: Text
+    law: str
+    articles: Mapping[str, Text]
+    purposes: Mapping[str, Purpose]
+    labels: Mapping[str, Text]
+    classes: Mapping[str, int] = field(default_factory=dict)
+    explicit_classes: frozenset[str] = frozenset()
+    switches: Switches = Switches()
+    channels: Mapping[str, Text] = field(default_factory=dict)
+    reply: Mapping[str, int] = field(default_factory=dict)
+    retention_months: Mapping[str, int] = field(default_factory=dict)
+    report_categories: Mapping[str, Text] = field(default_factory=dict)
+    record_types: Mapping[str, RecordType] = field(default_factory=dict)
+    notices: Mapping[str, NoticeText] = field(default_factory=dict)

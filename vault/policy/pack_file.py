@@ -1,0 +1,191 @@
+"""A policy pack read from TOML, strictly: what is unknown, missing, of another type or citing nothing is refused with its path.
+
+Format: docs/spec/policy-pack.md.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+from vault.policy.facts import Action, Form, Purpose
+from vault.policy.pack_facts import Field, NoticeText, Pack, RecordType, Switches, Text
+from vault.policy.reader import PackRefused, Reader
+
+PARTS: Final = (
+    *("controller", "collector", "purpose", "optional", "consequences", "recipients"),
+    *("abroad", "retention", "rights", "withdrawal", "officer"),
+)
+"""The eleven parts of a notice (law 12 and 13, regulation 4(1))."""
+
+KINDS: Final = (
+    *("national_id", "mobile", "email", "iban", "short_address", "national_address", "postal_code", "unified_number"),
+    *("text", "long_text", "integer", "choice", "date", "name"),
+)
+FORMS: Final = ("written", "electronic", "verbal", "implied")
+ACTIONS: Final = ("use", "contact", "publish", "disclose")
+STATES: Final = ("deceased", "restricted")
+
+
+def parse(text: str, law_of: Callable[[str], Pack]) -> Pack:
+    """The pack this TOML says, over the law pack `law_of` knows by name; PackRefused names the first path that does not hold."""
+    try:
+        reader = Reader(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise PackRefused("", "not-toml") from error
+    kind = reader.choice("kind", ("law", "association"))
+    law = "" if kind == "law" else reader.text("law")
+    base = law_of(law) if law else None
+    classes = base.classes if base else _classes(reader)
+    purposes, labels = _purposes(reader, classes)
+    switches = _switches(reader)
+    if kind == "association" and switches.sharing == "order_only":
+        purposes = {code: each for code, each in purposes.items() if each.action != "disclose" or each.basis == "order"}
+    pack = Pack(
+        name=reader.text("name"),
+        kind=kind,
+        version=reader.text("version"),
+        effective_from=reader.text("effective_from"),
+        source=reader.text("source"),
+        title=_text(reader.table("title")),
+        law=law,
+        articles=_texts(reader, "articles"),
+        purposes=purposes,
+        labels=labels,
+        classes=classes,
+        explicit_classes=base.explicit_classes if base else _explicit(reader, classes),
+        switches=switches,
+        channels=_texts(reader, "channels"),
+        reply=_numbers(reader, "reply"),
+        retention_months=_numbers(reader, "retention"),
+        report_categories=_texts(reader, "report_categories"),
+        record_types=_record_types(reader, classes),
+        notices=_notices(reader, purposes),
+    )
+    reader.finish()
+    _cited(pack, base or pack)
+    return pack
+
+
+def _text(reader: Reader) -> Text:
+    said = Text(reader.text("ar"), reader.text("en"))
+    reader.finish()
+    return said
+
+
+def _texts(reader: Reader, name: str) -> dict[str, Text]:
+    return {key: _text(each) for key, each in reader.tables(name)}
+
+
+def _numbers(reader: Reader, name: str) -> dict[str, int]:
+    table = reader.table(name, optional=True)
+    found = {key: table.number(key, 0, 100_000) for key in table.names()}
+    table.finish()
+    return found
+
+
+def _classes(reader: Reader) -> dict[str, int]:
+    table = reader.table("classes")
+    found = {name: table.number(name, 1, 0xFEFF) for name in table.names()}
+    if len(set(found.values())) != len(found):
+        raise PackRefused(table.path, "number-twice")
+    return found
+
+
+def _explicit(reader: Reader, classes: Mapping[str, int]) -> frozenset[str]:
+    table = reader.table("explicit")
+    found = frozenset(table.words("classes", tuple(classes)))
+    table.finish()
+    return found
+
+
+def _switches(reader: Reader) -> Switches:
+    table = reader.table("switches", optional=True)
+    found = Switches(
+        sharing=table.choice("sharing", ("order_only", "order_or_written"), "order_only"),
+        vital_interest=table.flag("vital_interest"),
+        sale=table.flag("sale"),
+    )
+    table.finish()
+    return found
+
+
+def _purposes(reader: Reader, classes: Mapping[str, int]) -> tuple[dict[str, Purpose], dict[str, Text]]:
+    purposes, labels = {}, {}
+    for code, table in reader.tables("purposes"):
+        basis = table.choice("basis", ("consent", "order", "law"), "consent")
+        forms = frozenset(cast("Form", form) for form in table.words("forms", FORMS))
+        if (basis == "consent") != bool(forms):
+            raise PackRefused(f"{table.path}.forms", "forms-and-basis")
+        hours = table.number("within_hours", 1, 720, 0)
+        purposes[code] = Purpose(
+            code=code,
+            action=cast("Action", table.choice("action", ACTIONS)),
+            forms=forms,
+            basis="order" if basis == "order" else "law" if basis == "law" else "consent",
+            internal_only=table.flag("internal_only"),
+            double_opt_in=table.flag("double_opt_in"),
+            honours_gpc=table.flag("honours_gpc"),
+            article=table.text("article"),
+            law=table.text("law"),
+            classes=frozenset(table.words("classes", tuple(classes))) or None,
+            despite=frozenset(table.words("despite", STATES)),
+            within_hours=hours or None,
+        )
+        labels[code] = _text(table.table("label"))
+        table.finish()
+    return purposes, labels
+
+
+def _record_types(reader: Reader, classes: Mapping[str, int]) -> dict[str, RecordType]:
+    found = {}
+    for name, table in reader.tables("record_types"):
+        fields = {key: _field(key, each, classes) for key, each in table.tables("fields")}
+        if len({each.id for each in fields.values()}) != len(fields):
+            raise PackRefused(f"{table.path}.fields", "number-twice")
+        either = table.groups("either", tuple(fields))
+        found[name] = RecordType(name, table.number("id", 1, 0xFFFF), _text(table.table("label")), fields, either)
+        table.finish()
+    return found
+
+
+def _field(name: str, table: Reader, classes: Mapping[str, int]) -> Field:
+    found = Field(
+        name=name,
+        id=table.number("id", 1, 0xFFFF),
+        kind=table.choice("kind", KINDS),
+        class_name=table.choice("class", tuple(each for each in classes if each != "sheet")),
+        searchable=table.flag("searchable"),
+        required=table.flag("required"),
+        choices=tuple(table.words("choices", None)),
+        low=table.number("low", 0, 10**12) if table.has("low") else None,
+        high=table.number("high", 0, 10**12) if table.has("high") else None,
+        label=Text(table.text("ar"), table.text("en")),
+    )
+    if (found.kind == "choice") != bool(found.choices):
+        raise PackRefused(f"{table.path}.choices", "choices-and-kind")
+    table.finish()
+    return found
+
+
+def _notices(reader: Reader, purposes: Mapping[str, Purpose]) -> dict[str, NoticeText]:
+    table = reader.table("notice", optional=True)
+    order = table.words("order", PARTS)
+    common = {part: _text(each) for part, each in table.tables("common")}
+    found = {}
+    for code in table.names():
+        parts = {**common, **{part: _text(each) for part, each in table.tables(code)}}
+        if set(parts) != set(PARTS) or set(order) != set(PARTS):
+            raise PackRefused(f"notice.{code}", "eleven-parts")
+        text = Text(*("\n\n".join(getattr(parts[part], language) for part in order) for language in ("ar", "en")))
+        found[code] = NoticeText(parts, text)
+    table.finish()
+    return {code: each for code, each in found.items() if code in purposes}
+
+
+def _cited(pack: Pack, law: Pack) -> None:
+    """Every article and law a purpose cites is there to be read, and every purpose of consent has its notice."""
+    for code, purpose in pack.purposes.items():
+        if (pack.kind == "association" and purpose.article not in pack.articles) or purpose.law not in law.articles:
+            raise PackRefused(f"purposes.{code}", "cites-nothing")
+        if purpose.basis == "consent" and code not in pack.notices:
+            raise PackRefused(f"notice.{code}", "missing")

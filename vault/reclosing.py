@@ -1,0 +1,118 @@
+"""Closes again, at start, every door the journal closed and the stored facts say is open.
+
+A line of the journal is on the disk before its deed commits. Where the process died between the two, or somebody put an older database
+back, the door the line names stands open: it is closed before the service opens its own. Lines that the checkpoint outside already covers
+need no look: the log was found to hold everything up to it. A closing that nobody was told of only refuses.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from vault.access_log.checkpoint import opened
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry, WrittenFact
+from vault.errors import NotFound, Unavailable
+from vault.policy.events import Stopped
+from vault.policy.facts import Standing, Stop, StopKind
+from vault.rulebook import facts
+from vault.rulebook.association import Association
+from vault.rulebook.shapes import CLIENT, SESSION, STAFF
+from vault.storage.group_commit import MOST_IN_A_BATCH
+from vault.storage.journal import Line
+from vault.subjects import people
+from vault.subjects.sheet import happened
+
+SYSTEM = "system"
+# The last unit taken into a transaction may bring as many entries again.
+MOST_ENTRIES = 2 * MOST_IN_A_BATCH
+FLAGS = ("from-journal",)
+_STOPS: dict[str, StopKind] = {"withdrawal": "withdraw", "invalidation": "invalidate", "refusal": "refuse"}
+_KINDS = {"withdrawal": "consent.withdrawn", "invalidation": "consent.invalidated", "refusal": "consent.refused"}
+
+
+def reclose(association: Association, clock: Callable[[], int]) -> int:
+    """Close what the journal says was closed; how many doors stood open. Raises Unavailable where log or facts do not hold."""
+    covered = opened(association.outside.read(), association.cabinet.signer.vkey, association.code).size
+    lines = [line for line in association.log.journal.lines() if line.base + MOST_ENTRIES > covered]
+    if not lines:
+        return 0
+    return sum(
+        association.log.run_now(association.database, [partial(_close, association=association, line=line) for line in lines], clock)
+    )
+
+
+def _close(deed: Deed, *, association: Association, line: Line) -> int:
+    closing = line.closing
+    if closing.kind in _STOPS:
+        return _stop(deed, line)
+    written = _FACTS[closing.kind](deed, association, line)
+    if not written:
+        return 0
+    entry = Entry(kind=f"{closing.kind}.ended", outcome="allow", actor=SYSTEM, facts=tuple(written), flags=FLAGS)
+    deed.append(entry, changes_law=True, closes=closing)
+    return 1
+
+
+def _stop(deed: Deed, line: Line) -> int:
+    """End a consent the journal says ended: for the person, purpose and recipient of the line."""
+    closing = line.closing
+    try:
+        known = people.of_subject(deed, bytes.fromhex(closing.reference))
+    except NotFound:
+        # The person is not in this database at all: there is nothing of hers to be opened.
+        return 0
+    except Unavailable:
+        # What is stored about her does not hold, so nothing of hers opens; the others need not wait for that.
+        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
+        return 0
+    purpose, _, recipient = closing.detail.partition("|")
+    standing = known.sheet.person.standings.get(closing.detail, Standing()) if known.sheet else Standing()
+    if not standing.grants or (standing.newest_stop is not None and standing.newest_stop.recorded_at >= line.time):
+        return 0
+    stop = Stop(_STOPS[closing.kind], line.time, deed.now)
+    told = Entry(kind=_KINDS[closing.kind], outcome="allow", actor=SYSTEM, purpose=purpose, recipient=recipient, flags=FLAGS)
+    record = bytes.fromhex(next(iter(known.sheet.records))) if known.sheet and known.sheet.records else None
+    event = happened(Stopped(purpose, recipient, stop), at=deed.now, by=SYSTEM)
+    people.change(deed, known, [event], told, record=record, closes=closing)
+    return 1
+
+
+def _session(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
+    session = facts.read(deed, SESSION, line.closing.reference)
+    if session is None or session.ended_at is not None:
+        return []
+    return [facts.write(deed, SESSION, session.id, msgspec.structs.replace(session, ended_at=deed.now))]
+
+
+def _staff(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    member = association.books.at(deed).staff.get(line.closing.reference)
+    if member is None or not member.active:
+        return []
+    return [facts.write(deed, STAFF, member.id, msgspec.structs.replace(member, active=False, valid_to=deed.now))]
+
+
+def _client(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    keys = association.books.at(deed).clients
+    return [
+        facts.write(deed, CLIENT, key, msgspec.structs.replace(client, revoked_at=deed.now))
+        for key, client in keys.items()
+        if client.id == line.closing.reference and client.revoked_at is None
+    ]
+
+
+def _client_key(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    key, end = line.closing.reference, int(line.closing.detail)
+    client = association.books.at(deed).clients.get(key)
+    if client is None or client.revoked_at is not None or (client.expires_at is not None and client.expires_at <= end):
+        return []
+    return [facts.write(deed, CLIENT, key, msgspec.structs.replace(client, expires_at=end))]
+
+
+_FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
+    "session": _session,
+    "staff": _staff,
+    "client": _client,
+    "client-key": _client_key,
+}

@@ -1,0 +1,1 @@
+"""Record types, their Saudi field types, storing, revisions, tokens and retention."""

@@ -1,0 +1,37 @@
+"""Examines every container's form against the person's sheet: header, revision, salt; it opens no cell."""
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection, select
+
+from keys.container import Header, header
+from keys.errors import Unopenable
+from vault.records import tables
+from vault.subjects.examine import octets
+from vault.subjects.sheet import RecordState
+
+
+def examine(connection: Connection, association: bytes, states: Mapping[bytes, RecordState]) -> Iterator[str]:
+    """What does not hold, each with its table and row; `states` are those of every record, from the sheets."""
+    container = tables.container
+    expected = {(record, int(class_id)): salt for record, state in states.items() for class_id, salt in state.salts.items()}
+    query = select(octets(container.c.record), container.c.class_id, container.c.revision, octets(container.c.container))
+    for record, class_id, revision, sealed in connection.execute(query.where(container.c.association_id == association)):
+        place = f"record_container {record.hex()} {class_id}"
+        salt = expected.pop((record, class_id), None)
+        try:
+            found = header(sealed)
+        except Unopenable:
+            yield f"{place}: is no container"
+            continue
+        if salt is None:
+            yield f"{place}: of no record"
+        elif not _fits(found, class_id, states[record], salt) or revision != found.revision:
+            yield f"{place}: not the one the person's sheet names"
+    for record, class_id in expected:
+        yield f"record_container {record.hex()} {class_id}: missing"
+
+
+def _fits(found: Header, class_id: int, state: RecordState, salt: str) -> bool:
+    said = (found.class_id, found.revision, found.schema, found.salt.hex())
+    return said == (class_id, state.revision, state.schema, salt)

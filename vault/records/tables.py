@@ -1,0 +1,73 @@
+"""The sealed containers of records: one row for each record and class, replaced as a whole at every revision."""
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, bindparam, insert, select, update
+
+from keys.container import Place, Sealed
+from vault.errors import Unavailable
+from vault.records.shelf import Whole
+from vault.storage.metadata import association_column, identifier, metadata
+from vault.storage.transaction import Hot, Transaction, hot
+from vault.subjects.sheet import RecordState
+from vault.subjects.tables import data_key
+from vault.subjects.tables import record as place
+
+container = Table(
+    "record_container",
+    metadata,
+    association_column(),
+    identifier("record", primary_key=True),
+    Column("class_id", Integer, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("container", LargeBinary, nullable=False),
+)
+
+ADD_CONTAINER = hot(insert(container).values({column.name: bindparam(f"c_{column.name}") for column in container.columns}))
+MOVE_CONTAINER = hot(
+    update(container)
+    .where(
+        container.c.association_id == bindparam("association"),
+        container.c.record == bindparam("which"),
+        container.c.class_id == bindparam("kind"),
+    )
+    .values(revision=bindparam("new_revision"), container=bindparam("new_container")),
+)
+MOVE_RECORD = hot(
+    update(place)
+    .where(place.c.association_id == bindparam("association"), place.c.record == bindparam("which"))
+    .values(revision=bindparam("new_revision")),
+)
+# Containers with the wrapped keys that open them, for many records at once.
+SEALED = Hot(
+    lambda size: (
+        select(
+            container.c.record,
+            container.c.class_id,
+            container.c.container,
+            data_key.c.key_version,
+            data_key.c.wrapped,
+        )
+        .select_from(
+            place.join(container, (container.c.association_id == place.c.association_id) & (container.c.record == place.c.record)).join(
+                data_key,
+                (data_key.c.association_id == place.c.association_id)
+                & (data_key.c.subject == place.c.subject)
+                & (data_key.c.class_id == container.c.class_id),
+            ),
+        )
+        .where(place.c.association_id == bindparam("association"), place.c.record.in_([bindparam(f"item_{i}") for i in range(size)]))
+    ),
+)
+
+
+def sealed(transaction: Transaction, whole: Whole, state: RecordState) -> list[Sealed]:
+    """Every container of one record at its present revision, beside the key that opens it. Raises Unavailable `integrity`."""
+    found = []
+    for _, class_id, content, key_version, wrapped in SEALED.rows(transaction, {"association": whole.association}, [whole.record]):
+        salt = state.salts.get(str(class_id))
+        if salt is None:
+            raise Unavailable("integrity")
+        at = Place(whole.association, whole.subject, whole.record, class_id, key_version, state.revision, state.schema)
+        found.append(Sealed(at, wrapped, content, bytes.fromhex(salt), {}))
+    if len(found) != len(state.salts):
+        raise Unavailable("integrity")
+    return found

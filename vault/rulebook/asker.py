@@ -1,0 +1,91 @@
+"""Who asks, as every room sees her: a reference for the log, what she may, and a way to ask again inside a deed."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import msgspec
+
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry
+from vault.policy.facts import Caller
+from vault.rulebook.association import Association
+from vault.rulebook.book import Book
+from vault.storage.idempotency import Once, once
+
+# Members in one order: a body written in another order is the same body.
+_bodies = msgspec.json.Encoder(order="sorted")
+
+
+class Asker(Protocol):
+    """An authenticated client or member of staff; `identity` makes them, the roof hands them to the web front."""
+
+    @property
+    def ref(self) -> str:
+        """Who it is in the log: `client:<hex>` or `staff:<hex>`."""
+
+    @property
+    def on_behalf(self) -> str | None:
+        """The member of staff at the screen, by the client's word: `staff:<hex>`."""
+
+    @property
+    def association(self) -> Association:
+        """The association the credential belongs to."""
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it may."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What every entry of its approvals carries, such as `ceremony`."""
+
+    @property
+    def asker(self) -> Caller:
+        """What a verdict needs to know about the caller."""
+
+    def still(self, deed: Deed) -> Self:
+        """The same asker as the rulebook inside this deed knows it. Raises Unauthenticated where it is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Who asks, in which request: what every deed of a room is done for."""
+
+    asker: Asker
+    request: str
+
+    @property
+    def hand(self) -> str:
+        """Who did it, as the log names her: the member of staff at the screen, else the asker."""
+        return self.asker.on_behalf or self.asker.ref
+
+    def still(self, deed: Deed) -> "Errand":
+        """The same errand of the asker as the rulebook inside this deed knows it. Raises Unauthenticated where it is no more."""
+        return replace(self, asker=self.asker.still(deed))
+
+    def book(self, deed: Deed) -> Book:
+        """The rulebook as it stands inside this deed. Raises Unavailable `integrity` where a fact does not hold."""
+        return self.asker.association.books.at(deed)
+
+    async def newest_book(self) -> Book:
+        """The rulebook of this moment, for an asker who still stands in it. Raises Unauthenticated, Unavailable `integrity`."""
+        return await self.asker.association.run(lambda deed: self.still(deed).book(deed))
+
+    def entry(self, **members: object) -> Entry:
+        """An entry of this errand: actor, for whom, and the request's id are filled in."""
+        asker = self.asker
+        return Entry(actor=asker.ref, on_behalf=asker.on_behalf, request=self.request, **members)  # type: ignore[arg-type]  # Entry's own members
+
+
+def once_for(asker: Asker, *, route: str, key: str | None, body: object) -> Once | None:
+    """The idempotency of one request, hashed under the association's key; None where the caller sent none."""
+    if key is None:
+        return None
+    seal = asker.association.cabinet.idempotency.seal
+    return once(
+        lambda what, content: seal(f"idempotency.{what}", asker.association.id, content),
+        caller=asker.ref,
+        route=route,
+        key=key,
+        body=_bodies.encode(body),
+    )

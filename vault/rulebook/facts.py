@@ -1,0 +1,153 @@
+"""Writes and reads association-wide facts: a fact counts only if the vault wrote it and the log's newest entry names the same bytes.
+
+A row altered does not open; a row put back as it was before has another digest than the newest entry; a row deleted is missing where the
+log names it. All three raise Unavailable `integrity`: never an older truth, never a guess. Format: docs/spec/rulebook-fact.md.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+
+from keys.blobs import open_blob, seal_blob
+from keys.cabinet import FACTS, OWN, Cabinet
+from keys.errors import Unopenable
+from vault.access_log import tables as log_tables
+from vault.access_log.deed import Deed
+from vault.access_log.entry import WrittenFact
+from vault.errors import Unavailable
+from vault.rulebook.tables import association_key
+from vault.rulebook.tables import fact as rows
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """One kind of fact: its name in the table and the Struct of its bytes; `in_book` where every deed may need it."""
+
+    name: str
+    shape: type[T]
+    in_book: bool = True
+
+
+def write(deed: Deed, kind: Kind[T], key: str, value: T) -> WrittenFact:
+    """Write a fact as its next version; the caller puts what is returned into the entry of the same deed."""
+    cabinet = deed.cabinet
+    version = _newest_version(deed.transaction.connection, deed.association, kind.name, key) + 1
+    sealed = seal_blob(cabinet.facts, _context(deed.association, kind.name, key, version), msgspec.json.encode(value))
+    place = (rows.c.association_id == deed.association, rows.c.kind == kind.name, rows.c.key == key)
+    connection = deed.transaction.connection
+    if version == 1 or not connection.execute(update(rows).where(*place).values(version=version, sealed=sealed)).rowcount:
+        connection.execute(insert(rows).values(association_id=deed.association, kind=kind.name, key=key, version=version, sealed=sealed))
+    return WrittenFact(kind.name, key, version, hashlib.sha256(sealed).digest())
+
+
+def read(deed: Deed, kind: Kind[T], key: str) -> T | None:
+    """The fact as it stands, or None where the log never heard of it. Raises Unavailable `integrity`."""
+    found = _checked(deed.transaction.connection, deed.cabinet, deed.association, _Which((kind.name,), key))
+    stored = found.get(kind.name, {}).get(key)
+    return None if stored is None else msgspec.json.decode(stored, type=kind.shape)
+
+
+def version(deed: Deed, kind: Kind[T], key: str) -> int:
+    """The number of the newest version the log knows, 0 for none."""
+    return _newest_version(deed.transaction.connection, deed.association, kind.name, key)
+
+
+def read_all(connection: Connection, cabinet: Cabinet, association: bytes, kinds: set[str]) -> dict[str, dict[str, bytes]]:
+    """The bytes of every fact of these kinds, by kind and key. Raises Unavailable `integrity` if one of them does not hold."""
+    return _checked(connection, cabinet, association, _Which(tuple(sorted(kinds))))
+
+
+def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> list[str]:
+    """What does not hold, row by row in words: for `amanah doctor`."""
+    findings: list[str] = []
+    _compare(connection, cabinet, association, _Which(), findings=findings)
+    names = select(association_key.c.name).where(association_key.c.association_id == association)
+    findings += [f"association_key {name}: of no use" for name in connection.execute(names).scalars() if name not in {FACTS, *OWN}]
+    return findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """Which facts are meant: those of these kinds, or the one under `key`; without kinds all."""
+
+    kinds: tuple[str, ...] = ()
+    key: str | None = None
+
+    def of(self, kind: ColumnElement[str], key: ColumnElement[str]) -> list[ColumnElement[bool]]:
+        """The conditions on a table's two columns."""
+        found: list[ColumnElement[bool]] = [kind.in_(self.kinds)] if self.kinds else []
+        return found if self.key is None else [*found, key == self.key]
+
+
+def _checked(connection: Connection, cabinet: Cabinet, association: bytes, which: _Which) -> dict[str, dict[str, bytes]]:
+    findings: list[str] = []
+    opened = _compare(connection, cabinet, association, which, findings=findings)
+    if findings:
+        raise Unavailable("integrity")
+    return opened
+
+
+def _compare(
+    connection: Connection,
+    cabinet: Cabinet,
+    association: bytes,
+    which: _Which,
+    *,
+    findings: list[str],
+) -> dict[str, dict[str, bytes]]:
+    """The bytes of every fact meant that holds, by kind and key; what does not is said in `findings`."""
+    expected = _expected(connection, association, which)
+    stored = select(rows.c.kind, rows.c.key, rows.c.version, rows.c.sealed).where(
+        rows.c.association_id == association,
+        *which.of(rows.c.kind, rows.c.key),
+    )
+    opened: dict[str, dict[str, bytes]] = {}
+    for row in connection.execute(stored):
+        place = f"rulebook_fact {row.kind} {row.key}"
+        wanted = expected.pop((row.kind, row.key), None)
+        if not isinstance(row.sealed, bytes) or wanted != (row.version, hashlib.sha256(row.sealed).digest()):
+            findings.append(f"{place}: not what the log's newest entry about it says")
+            continue
+        try:
+            value = open_blob(cabinet.facts, _context(association, row.kind, row.key, row.version), row.sealed)
+        except Unopenable:
+            findings.append(f"{place}: does not open")
+            continue
+        opened.setdefault(row.kind, {})[row.key] = value
+    findings.extend(f"rulebook_fact {kind_} {key_}: missing, and the log names it" for kind_, key_ in expected)
+    return opened
+
+
+def _expected(connection: Connection, association: bytes, which: _Which) -> dict[tuple[str, str], tuple[int, bytes]]:
+    """Version and digest of every fact meant, as the newest entry about it says."""
+    told = log_tables.fact
+    newest = (
+        select(told.c.fact_kind, told.c.fact_key, func.max(told.c.number).label("number"))
+        .where(told.c.association_id == association, *which.of(told.c.fact_kind, told.c.fact_key))
+        .group_by(told.c.fact_kind, told.c.fact_key)
+    )
+    latest = newest.subquery()
+    same = and_(told.c.fact_kind == latest.c.fact_kind, told.c.fact_key == latest.c.fact_key, told.c.number == latest.c.number)
+    query = (
+        select(told.c.fact_kind, told.c.fact_key, told.c.version, told.c.digest)
+        .join(latest, same)
+        .where(told.c.association_id == association)
+    )
+    return {(row.fact_kind, row.fact_key): (row.version, bytes(row.digest)) for row in connection.execute(query)}
+
+
+def _newest_version(connection: Connection, association: bytes, kind: str, key: str) -> int:
+    told = log_tables.fact
+    found = connection.execute(
+        select(func.max(told.c.version)).where(told.c.association_id == association, told.c.fact_kind == kind, told.c.fact_key == key),
+    ).scalar()
+    return int(found or 0)
+
+
+def _context(association: bytes, kind: str, key: str, version_: int) -> bytes:
+    return b"\x00".join((b"fact/v1", association, kind.encode(), key.encode(), str(version_).encode()))

@@ -1,0 +1,165 @@
+"""The shapes of the association-wide facts: what a purpose, record type, notice, recipient, client and member of staff is on the page.
+
+Field names are those of the bytes kept for years: a new member gets a default, none changes its meaning. Times in microseconds UTC; ids in
+hexadecimal.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from vault.rulebook.facts import Kind
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The base of every fact: immutable, and what is unknown in it does not open."""
+
+
+class AssociationFact(Fact, frozen=True):
+    """The association: its code, packs and the day it was founded here."""
+
+    code: str
+    pack: str
+    law_pack: str
+    founded_at: int
+
+
+class PurposeFact(Fact, frozen=True):
+    """A purpose as laid down: the pack's, narrowed where the association narrowed it."""
+
+    code: str
+    action: str
+    forms: tuple[str, ...] = ()
+    basis: str = "consent"
+    internal_only: bool = False
+    double_opt_in: bool = False
+    honours_gpc: bool = False
+    article: str = "1"
+    law: str = ""
+    classes: tuple[str, ...] | None = None
+    despite: tuple[str, ...] = ()
+    within_hours: int | None = None
+    title: dict[str, str] = {}
+    from_pack: bool = True
+
+
+class FieldFact(Fact, frozen=True):
+    """One field of a record type; `number` and `class_id` name it and its class inside containers and never change."""
+
+    name: str
+    number: int
+    kind: str
+    field_class: str
+    class_id: int
+    searchable: bool = False
+    required: bool = False
+    labels: dict[str, str] = {}
+    choices: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
+
+
+class RecordTypeFact(Fact, frozen=True):
+    """A record type: its fields, and groups of which one at least must be filled."""
+
+    name: str
+    schema: int
+    fields: tuple[FieldFact, ...]
+    one_of: tuple[tuple[str, ...], ...] = ()
+
+
+class NoticeFact(Fact, frozen=True):
+    """One version of a notice: texts by language with their SHA-256, what it covers, who approved it and when."""
+
+    id: str
+    version: int
+    purpose: str
+    state: Literal["draft", "published"]
+    texts: dict[str, str]
+    sha256: dict[str, str]
+    fields: tuple[str, ...]
+    recipients: tuple[str, ...] | None = None
+    parts: dict[str, str] = {}
+    approved_by: str = ""
+    approved_on: str = ""
+    provisional: bool = False
+    published_at: int | None = None
+    material: bool = False
+    reconsent_by: int | None = None
+
+
+class RecipientFact(Fact, frozen=True):
+    """A registered party outside the house."""
+
+    code: str
+    name: dict[str, str]
+    kind: Literal["partner", "authority", "processor"]
+    country: str
+    key_type: str = ""
+    key_public: str = ""
+    registered_by: str = ""
+    confirmed_by: str = ""
+    revoked_at: int | None = None
+
+
+class ClientFact(Fact, frozen=True):
+    """An API client: whose it is, what it may, and the keyed hash of its secret."""
+
+    id: str
+    name: str
+    party: str
+    kind: Literal["interactive", "batch"]
+    scopes: tuple[str, ...]
+    purposes: tuple[str, ...]
+    secret_hash: str
+    networks: tuple[str, ...] = ()
+    expires_at: int | None = None
+    revoked_at: int | None = None
+    ceremony: bool = False
+    made_by: str = ""
+
+
+class StaffFact(Fact, frozen=True):
+    """A member of staff: roles, scopes, password hash, one-time-code secret; names lie in records, the user name is a keyed hash."""
+
+    id: str
+    name_hash: str
+    engagement: Literal["employee", "consultant", "volunteer", "board"]
+    roles: tuple[str, ...]
+    scopes: tuple[str, ...]
+    password_hash: str
+    totp_secret: str
+    active: bool = True
+    valid_to: int | None = None
+    acknowledged: str = ""
+    ceremony: bool = False
+    made_by: str = ""
+
+
+class StepFact(Fact, frozen=True):
+    """The last 30-second step whose one-time code a member of staff has used."""
+
+    step: int
+
+
+class SessionFact(Fact, frozen=True):
+    """A person's session: keyed hash of its token, until when, and until when it may approve."""
+
+    id: str
+    staff: str
+    secret_hash: str
+    expires_at: int
+    stepped_up_until: int = 0
+    ended_at: int | None = None
+
+
+ASSOCIATION: Kind[AssociationFact] = Kind("association", AssociationFact)
+PURPOSE: Kind[PurposeFact] = Kind("purpose", PurposeFact)
+RECORD_TYPE: Kind[RecordTypeFact] = Kind("record_type", RecordTypeFact)
+NOTICE: Kind[NoticeFact] = Kind("notice", NoticeFact)
+RECIPIENT: Kind[RecipientFact] = Kind("recipient", RecipientFact)
+CLIENT: Kind[ClientFact] = Kind("client", ClientFact)
+STAFF: Kind[StaffFact] = Kind("staff", StaffFact)
+STEP: Kind[StepFact] = Kind("one_time_step", StepFact, in_book=False)
+SESSION: Kind[SessionFact] = Kind("session", SessionFact, in_book=False)
+IN_BOOK = (ASSOCIATION, PURPOSE, RECORD_TYPE, NOTICE, RECIPIENT, CLIENT, STAFF)

@@ -1,0 +1,81 @@
+"""Runs the service under uvicorn: one process or several, each with its own open house.
+
+Invariant: the house is opened, and every check at start passed, before the socket is listened on; the server writes no log of its own.
+"""
+
+import gc
+import os
+import sys
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from vault.app import House, application
+from vault.errors import VaultError
+from vault.settings import PREFIX, Settings, read
+from vault.web.front import Front
+from vault.web.metrics import MetricsServer
+
+GC_THRESHOLD = 50_000
+
+
+class MetricsNeedOneWorker(VaultError):
+    """Metrics of several processes behind one port would be those of one of them."""
+
+    code = "metrics-need-one-worker"
+
+
+def settle() -> None:
+    """Let the collector pass over what lives as long as the process, and look less often: requests leave next to no cycles behind."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
+
+
+def create() -> Front:
+    """The service of one worker process, from the settings its parent left in the environment."""
+    service = application(House.open(read()), sys.stdout.buffer, CollectorRegistry())
+    settle()
+    return service
+
+
+def run(settings: Settings, workers: int) -> None:
+    """Serve until told to stop."""
+    if workers > 1:
+        if settings.metrics_port is not None:
+            raise MetricsNeedOneWorker
+        for name in Settings.__struct_fields__:
+            if (value := getattr(settings, name)) is not None:
+                os.environ[f"{PREFIX}{name.upper()}"] = str(value)
+        _listen("vault.serving:create", settings, workers)
+        return
+    registry = CollectorRegistry()
+    front = application(House.open(settings), sys.stdout.buffer, registry)
+    settle()
+    metrics = MetricsServer(registry, settings.metrics_port) if settings.metrics_port is not None else None
+    try:
+        _listen(front, settings, None)
+    finally:
+        if metrics is not None:
+            metrics.close()
+
+
+def _listen(service: Front | str, settings: Settings, workers: int | None) -> None:
+    uvicorn.run(
+        service,
+        factory=isinstance(service, str),
+        workers=workers,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        timeout_graceful_shutdown=10,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )

@@ -1,0 +1,1 @@
+"""The history of the schema: Alembic versions, run by `amanah init` and checked at every start."""

@@ -1,0 +1,206 @@
+"""Opens and changes what is known about one person, beside the log's newest entry about her.
+
+Invariants: a sheet counts only if its version and its sealed bytes are those the newest write entry of that person names, events likewise;
+every change writes events, sheet and log entry in one transaction; a sheet that does not open, does not fit or is missing raises
+Unavailable `integrity`, never an older truth.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, select
+
+from keys.blobs import open_blob, seal_blob
+from keys.cabinet import SHEET_CLASS
+from keys.errors import Unopenable
+from keys.keyring import DataKey
+from vault.access_log import tables as log_tables
+from vault.access_log.deed import Appended, Deed
+from vault.access_log.entry import About, Entry
+from vault.errors import Conflict, NotFound, Unavailable
+from vault.storage.journal import Closing
+from vault.subjects import tables
+from vault.subjects.sheet import Sheet, SheetEvent, decode, decode_events, encode, encode_events, fold
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One person as the vault knows her inside a deed; `key` opens her sheet and events and lives as long as the deed."""
+
+    subject: bytes
+    sheet: Sheet | None
+    key: DataKey
+
+    @property
+    def version(self) -> int:
+        """The version of her sheet, 0 before the first."""
+        return self.sheet.version if self.sheet else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A sheet as it lies, with the newest version the log names and the digest it names for this one; None for what is missing."""
+
+    subject: bytes
+    version: int | None
+    wrapped: bytes
+    sealed: bytes
+    newest: int | None
+    told: bytes | None
+
+
+def begin(deed: Deed) -> tuple[Known, bytes]:
+    """Somebody new: a random id, a fresh key for her sheet, and the key's wrapped form."""
+    subject = os.urandom(16)
+    key, wrapped = deed.cabinet.keys.new_key(subject, SHEET_CLASS)
+    return Known(subject, None, key), wrapped
+
+
+def of_record(deed: Deed, record: bytes) -> Known:
+    """The person a record belongs to. Raises NotFound, and Unavailable `integrity` where rows and log disagree."""
+    found = of_records(deed, [record])[record]
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def of_records(deed: Deed, records: Sequence[bytes]) -> dict[bytes, Known | Exception]:
+    """For each record its person, or NotFound, or Unavailable `integrity`: one statement for all."""
+    rows = tables.SHEETS_BY_RECORD.rows(deed.transaction, {"association": deed.association}, records)
+    found: dict[bytes, Known | Exception] = {record: NotFound() for record in records}
+    for record, type_, *row in rows:
+        known = _known(deed, _Row(*row))
+        if isinstance(known, Known) and not _holds(known, record, type_):
+            known = Unavailable("integrity")
+        found[record] = known
+    return found
+
+
+def of_subject(deed: Deed, subject: bytes) -> Known:
+    """The person of this id. Raises NotFound, and Unavailable `integrity`."""
+    rows = tables.SHEETS_BY_SUBJECT.rows(deed.transaction, {"association": deed.association}, [subject])
+    if not rows:
+        raise NotFound
+    known = _known(deed, _Row(*rows[0]))
+    if isinstance(known, Exception):
+        raise known
+    return known
+
+
+def of_consent(deed: Deed, consent: bytes) -> tuple[Known, bytes]:
+    """The person and the record an index names for a consent; her history has the last word. Raises NotFound, Unavailable `integrity`."""
+    place = tables.consent
+    row = deed.transaction.connection.execute(
+        select(place.c.subject, place.c.record).where(place.c.association_id == deed.association, place.c.consent == consent),
+    ).first()
+    if row is None:
+        raise NotFound
+    return of_subject(deed, bytes(row.subject)), bytes(row.record)
+
+
+def unlocked(known: Known) -> None:
+    """Raise Conflict `erasure-pending` where her erasure was asked for: nothing is added to what is to go."""
+    if known.sheet is not None and known.sheet.person.locked:
+        raise Conflict("erasure-pending")
+
+
+def _holds(known: Known, record: bytes, type_: str) -> bool:
+    state = known.sheet.records.get(record.hex()) if known.sheet else None
+    return state is not None and state.type == type_
+
+
+def _known(deed: Deed, row: _Row) -> Known | Unavailable:
+    if row.version is None or row.newest != row.version or not _is(row.sealed, row.told):
+        return Unavailable("integrity")
+    try:
+        key = deed.cabinet.keys.unwrap(row.subject, SHEET_CLASS, row.wrapped)
+        sheet = decode(open_blob(key, context(b"sheet/v1", deed.association, row.subject, row.version), row.sealed))
+    except (Unopenable, msgspec.DecodeError):
+        return Unavailable("integrity")
+    if sheet.version != row.version:
+        return Unavailable("integrity")
+    return Known(row.subject, sheet, key)
+
+
+def change(
+    deed: Deed,
+    known: Known,
+    events: Sequence[SheetEvent],
+    entry: Entry,
+    *,
+    record: bytes | None = None,
+    wrapped: bytes | None = None,
+    closes: Closing | None = None,
+) -> tuple[Known, Appended]:
+    """Write events, sheet and log entry; `wrapped` for somebody new. Returns the person after it and the entry's place."""
+    sheet = fold(known.sheet, events)
+    association, subject, version = deed.association, known.subject, sheet.version
+    sealed = seal_blob(known.key, context(b"sheet/v1", association, subject, version), encode(sheet))
+    history = seal_blob(known.key, context(b"event/v1", association, subject, version), encode_events(events))
+    transaction = deed.transaction
+    if known.sheet is None:
+        tables.ADD_SHEET.run(
+            transaction,
+            [{"s_association_id": association, "s_subject": subject, "s_version": version, "s_wrapped": wrapped, "s_sealed": sealed}],
+        )
+    else:
+        moved = tables.MOVE_SHEET.run(
+            transaction,
+            [{"association": association, "person": subject, "old_version": known.version, "new_version": version, "new_sealed": sealed}],
+        )
+        if moved != 1:
+            raise Unavailable("integrity")
+    tables.ADD_EVENT.run(transaction, [{"v_association_id": association, "v_subject": subject, "v_version": version, "v_sealed": history}])
+    about = About(subject, record, version, sha256(sealed).digest(), sha256(history).digest())
+    appended = deed.append(replace(entry, about=(about, *entry.about)), closes=closes)
+    return replace(known, sheet=sheet), appended
+
+
+def history(deed: Deed, known: Known) -> list[list[SheetEvent]]:
+    """Every version's events of one person, oldest first. Raises Unavailable `integrity` where one is missing or does not open."""
+    rows = stored_events(deed.transaction.connection, deed.association, known.subject)
+    if [row.version for row in rows] != list(range(1, known.version + 1)) or not all(_is(row.sealed, row.told) for row in rows):
+        raise Unavailable("integrity")
+    try:
+        return [opened(known.key, deed.association, known.subject, row.version, row.sealed) for row in rows]
+    except (Unopenable, msgspec.DecodeError) as error:
+        raise Unavailable("integrity") from error
+
+
+def stored_events(connection: Connection, association: bytes, subject: bytes) -> Sequence[Row[int, bytes, bytes | None]]:
+    """Version, sealed bytes and the digest the log names (`told`) of one person's events, oldest first."""
+    event, told = tables.event, log_tables.subject
+    same = and_(told.c.association_id == event.c.association_id, told.c.subject == event.c.subject, told.c.version == event.c.version)
+    query = (
+        select(event.c.version, event.c.sealed, told.c.event.label("told"))
+        .select_from(event.outerjoin(told, same))
+        .where(event.c.association_id == association, event.c.subject == subject)
+        .order_by(event.c.version)
+    )
+    return connection.execute(query).all()
+
+
+def _is(sealed: bytes | None, told: bytes | None) -> bool:
+    """Whether these are the bytes the log's entry was written with."""
+    return isinstance(sealed, bytes) and told is not None and sha256(sealed).digest() == told
+
+
+def opened(key: DataKey, association: bytes, subject: bytes, version: int, sealed: bytes) -> list[SheetEvent]:
+    """The events of one version. Raises Unopenable, and msgspec.DecodeError for bytes that are none."""
+    return decode_events(open_blob(key, context(b"event/v1", association, subject, version), sealed))
+
+
+def rebuild(versions: Iterable[Sequence[SheetEvent]]) -> Sheet | None:
+    """The sheet that a person's whole history gives: its bytes are those of the stored one."""
+    sheet: Sheet | None = None
+    for events in versions:
+        sheet = fold(sheet, events)
+    return sheet
+
+
+def context(label: bytes, association: bytes, subject: bytes, version: int) -> bytes:
+    """What a sheet or an event is sealed for: its kind, association, person and version."""
+    return label + association + subject + version.to_bytes(8, "big")

@@ -1,0 +1,159 @@
+"""The sheet and the events it is folded from: the same events give the same bytes.
+
+Invariants: `fold` is pure; every change raises the version by one; the sheet holds no value of a record, only what a decision needs:
+standings of consent, guardians, capacity, and for each record its revision and the salt of each class. Format: docs/spec/sheet.md.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+import msgspec
+
+from vault.policy.events import Event
+from vault.policy.facts import Person
+from vault.policy.standing import apply
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """What is true of one record: type, schema, current revision, and the salt (hex) of each class id at that revision."""
+
+    type: str
+    schema: int
+    revision: int
+    salts: Mapping[str, str]
+    stored_at: int
+    stored_by: str
+    review_month: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All a decision needs to know about one person; `records` by record id in hex."""
+
+    version: int
+    kind: str
+    created_at: int
+    created_by: str
+    person: Person = field(default_factory=Person)
+    records: Mapping[str, RecordState] = field(default_factory=dict)
+
+
+class Created(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="created", tag_field="e"):
+    """The person became known to the vault."""
+
+    kind: str
+    at: int
+    by: str
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="stored", tag_field="e"):
+    """A record of hers was stored or updated: its new revision and salts; `full_capacity_from` where a birth date told it."""
+
+    record: str
+    type: str
+    schema: int
+    revision: int
+    salts: dict[str, str]
+    at: int
+    by: str
+    review_month: str
+    full_capacity_from: int | None = None
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="happened", tag_field="e"):
+    """Something the articles know about: consent, guardianship, capacity; `event` is the policy's own, `detail` its evidence."""
+
+    name: str
+    event: msgspec.Raw
+    at: int
+    by: str
+    record: str = ""
+    detail: dict[str, Any] = {}
+
+
+SheetEvent = Created | Stored | Happened
+_POLICY_EVENTS: Mapping[str, Any] = {shape.__name__: shape for shape in get_args(Event)}
+_BEGINNING = "a sheet begins with its creation"
+_encoder = msgspec.json.Encoder(order="deterministic")
+_sheets = msgspec.json.Decoder(Sheet)
+_events = msgspec.json.Decoder(list[SheetEvent])
+
+
+def encode(sheet: Sheet) -> bytes:
+    """The bytes of a sheet, the same for the same sheet."""
+    return _encoder.encode(sheet)
+
+
+def decode(content: bytes) -> Sheet:
+    """The sheet of these bytes. Raises msgspec.DecodeError for bytes that are none."""
+    return _sheets.decode(content)
+
+
+def encode_events(events: Iterable[SheetEvent]) -> bytes:
+    """The bytes of the events of one version."""
+    return _encoder.encode(list(events))
+
+
+def decode_events(content: bytes) -> list[SheetEvent]:
+    """The events of one version."""
+    return _events.decode(content)
+
+
+def happened(event: Event, *, at: int, by: str, record: bytes | None = None, detail: Mapping[str, Any] | None = None) -> Happened:
+    """Wrap an event of the articles for the ledger; `detail` is kept beside it and never decides."""
+    return Happened(
+        name=type(event).__name__,
+        event=msgspec.Raw(_encoder.encode(event)),
+        at=at,
+        by=by,
+        record=record.hex() if record else "",
+        detail=dict(detail or {}),
+    )
+
+
+def policy_event(one: Happened) -> Event:
+    """The event of the articles inside a wrapped one."""
+    event: Event = msgspec.json.decode(one.event, type=_POLICY_EVENTS[one.name])
+    return event
+
+
+def fold(sheet: Sheet | None, events: Iterable[SheetEvent]) -> Sheet:
+    """The sheet after one version's events; None stands for nobody yet. Raises ValueError unless creation comes first, and once."""
+    for event in events:
+        sheet = _after(sheet, event)
+    if sheet is None:
+        raise ValueError(_BEGINNING)
+    return replace(sheet, version=sheet.version + 1)
+
+
+def _after(sheet: Sheet | None, event: SheetEvent) -> Sheet:
+    if isinstance(event, Created):
+        if sheet is not None:
+            raise ValueError("a person is created once")
+        return Sheet(0, event.kind, event.at, event.by)
+    if sheet is None:
+        raise ValueError(_BEGINNING)
+    if isinstance(event, Stored):
+        return _stored(sheet, event)
+    return replace(sheet, person=apply(sheet.person, policy_event(event)))
+
+
+def _stored(sheet: Sheet, event: Stored) -> Sheet:
+    known = sheet.records.get(event.record)
+    state = RecordState(
+        event.type,
+        event.schema,
+        event.revision,
+        event.salts,
+        known.stored_at if known else event.at,
+        known.stored_by if known else event.by,
+        event.review_month,
+    )
+    person = sheet.person
+    if person.stored_at is None:
+        person = replace(person, stored_at=event.at)
+    if event.full_capacity_from is not None:
+        person = replace(person, full_capacity_from=event.full_capacity_from)
+    return replace(sheet, person=person, records={**sheet.records, event.record: state})

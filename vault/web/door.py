@@ -1,0 +1,79 @@
+"""What happens once a route is found, in one order: credential, access, limit, query, body, controller.
+
+Invariants: who asks is settled before anything of the request is judged; a body is not read for somebody who may not come in.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from vault.errors import Malformed, Refused, Unauthenticated
+from vault.web.answer import Answer
+from vault.web.body import BodyReader, require_json
+from vault.web.call import Call
+from vault.web.limits import Limits
+from vault.web.query import parse_query
+from vault.web.receiving import Receive, bearer_token, has_body, read_body, weigh_body
+from vault.web.route import Access, Route
+
+Authenticate = Callable[[str | None, Call], Awaitable[object | None]]
+OutOfScope = Callable[[Call], Awaitable[Refused]]
+May = Callable[[object, Access], bool]
+
+BODY_SECONDS = 30.0
+STRAY_BODY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A route with what is prepared for it once."""
+
+    route: Route
+    template: str
+    reader: BodyReader | None
+    is_public: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who may come in, and how the rest of the request is taken."""
+
+    authenticate: Authenticate
+    out_of_scope: OutOfScope
+    may: May
+    limits: Limits
+
+    async def serve(self, bound: Bound, call: Call, query: bytes, receive: Receive) -> Answer:
+        """Return the controller's answer to a call, whose caller, query and body are set here. Raises VaultError and Disconnected."""
+        route = bound.route
+        if not bound.is_public:
+            caller = await self.authenticate(bearer_token(call.headers), call)
+            if caller is None:
+                raise Unauthenticated
+            call.caller = caller
+            if not self.may(caller, route.access):
+                raise await self.out_of_scope(call)
+        if route.limit is not None:
+            self.limits.take(route.limit.bucket, call.network, route.limit.burst, route.limit.per_second)
+        call.query = parse_query(query, route.query)
+        if route.method != "GET":
+            await _take_body(bound, call, receive)
+        elif has_body(call.headers):
+            await weigh_body(receive, call.headers, route.max_body, STRAY_BODY_SECONDS)
+        return await route.handler(call)
+
+
+async def _take_body(bound: Bound, call: Call, receive: Receive) -> None:
+    """Set `raw` or `body` of the call as the route declares; a route without a body takes an empty one or `{}`."""
+    route = bound.route
+    raw = await read_body(receive, call.headers, route.max_body, BODY_SECONDS) if has_body(call.headers) else b""
+    if route.raw_body:
+        call.raw = raw
+        return
+    if not raw and (bound.reader is None or route.optional_body):
+        raw = b"{}"
+    else:
+        require_json(call.headers)
+    if bound.reader is not None:
+        call.body = bound.reader.read(raw)
+    elif raw.translate(None, b" \t\r\n") != b"{}":
+        raise Malformed

@@ -1,0 +1,165 @@
+"""The front: every request passes here before it is routed, and every answer and every error leaves from here.
+
+Invariants: a request that is not answered by a controller is answered by a problem document; a body too large is refused also where nothing
+is; what no room foresaw is a 500 without words; each answer is counted once and logged in one line.
+"""
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from litestar import Litestar
+
+from vault.errors import Malformed, VaultError
+from vault.web.call import Call, preferred_language
+from vault.web.door import STRAY_BODY_SECONDS, Bound, Door
+from vault.web.logs import Journalist
+from vault.web.metrics import Counters
+from vault.web.problems import internal_problem, problem_headers, problem_of
+from vault.web.receiving import Disconnected, Message, Networks, Receive, Scope, client_network, has_body, weigh_body
+from vault.web.route import MEBIBYTE
+from vault.web.routing import MethodNotAllowed, in_our_words, parameters, spelled
+from vault.web.sending import Outcome, Send, outcome_of, outcome_of_problem
+
+MAX_HEADERS = 100
+MAX_STRAY_BODY = 4 * MEBIBYTE
+CALLER_KINDS = frozenset({"person", "client", "interactive", "batch"})
+_VISIT = "amanah.visit"
+
+
+@dataclass(slots=True)
+class Visit:
+    """What the front remembers of one request: when it came, which route it found, who it was, what goes out."""
+
+    now: int
+    started: float = field(default_factory=time.perf_counter)
+    request_id: str = field(default_factory=lambda: os.urandom(16).hex())
+    bound: Bound | None = None
+    call: Call | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def template(self) -> str:
+        """Tell the template of the route, "" where none was found."""
+        return self.bound.template if self.bound else ""
+
+    @property
+    def kind(self) -> str:
+        """Tell what kind of caller it was, in a word of ours."""
+        if self.bound is None or self.call is None:
+            return "none"
+        if self.call.caller is None:
+            return "public" if self.bound.is_public else "none"
+        kind = getattr(self.call.caller, "kind", None)
+        return kind if isinstance(kind, str) and kind in CALLER_KINDS else "caller"
+
+
+@dataclass(slots=True, kw_only=True)
+class Front:
+    """The ASGI application. Made by `build`, which gives it its framework last."""
+
+    door: Door
+    counters: Counters
+    journalist: Journalist
+    clock: Callable[[], int]
+    trusted: Networks
+    framework: Litestar = field(init=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection: HTTP here, start and stop by the framework; a web socket is closed."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        else:
+            await self._route(scope, receive, _hushed(send))
+
+    async def handle(self, scope: Scope, receive: Receive, bound: Bound) -> Outcome:
+        """Return what goes out for a request whose route Litestar found. Raises Disconnected where there is nobody to answer."""
+        visit: Visit = scope[_VISIT]
+        visit.bound = bound
+        try:
+            visit.outcome = await self._served(visit, bound, scope, receive)
+        except Disconnected:
+            raise
+        except Exception as error:  # noqa: BLE001  # answered here: Litestar's way to its exception handlers costs more than the refusal
+            visit.outcome = await self._problem(error, visit, scope, receive)
+        return visit.outcome
+
+    async def _served(self, visit: Visit, bound: Bound, scope: Scope, receive: Receive) -> Outcome:
+        network = client_network(scope["client"][0] if scope["client"] else "", scope["headers"], self.trusted)
+        path = parameters(scope["path_params"]) if scope["path_params"] else {}
+        visit.call = call = Call(bound.route, visit.request_id, visit.now, scope["headers"], network, path)
+        return outcome_of(await self.door.serve(bound, call, scope["query_string"], receive), bound.route)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.framework(cast("Any", scope), cast("Any", receive), cast("Any", send))
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_VISIT] = visit = Visit(self.clock())
+        try:
+            await self._found(scope, receive, send)
+        except Disconnected:
+            return
+        except Exception as error:  # noqa: BLE001  # where no route was found; or the last wall
+            if visit.outcome is not None:  # it broke on the way out, and there is no second answer to one request
+                self.journalist.failed(visit.now, visit.request_id, error)
+                return
+            try:
+                visit.outcome = await self._problem(in_our_words(error), visit, scope, receive)
+            except Disconnected:
+                return
+            await visit.outcome(scope, receive, send)
+        self._tell(visit, scope["method"])
+
+    async def _found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let Litestar route what can be routed: it cuts the path as it came, and values are decoded after that."""
+        scope["path"] = spelled(scope)
+        if len(scope["headers"]) > MAX_HEADERS:
+            raise Malformed
+        await self._route(scope, receive, send)
+
+    async def _problem(self, error: Exception, visit: Visit, scope: Scope, receive: Receive) -> Outcome:
+        if visit.bound is None and has_body(scope["headers"]):
+            try:
+                await weigh_body(receive, scope["headers"], MAX_STRAY_BODY, STRAY_BODY_SECONDS)
+            except VaultError as heavier:
+                error = heavier
+        language = preferred_language(scope["headers"])
+        if not isinstance(error, VaultError):
+            self.journalist.failed(visit.now, visit.request_id, error)
+            return outcome_of_problem(internal_problem(visit.request_id, language), {})
+        headers = problem_headers(error)
+        if isinstance(error, MethodNotAllowed):
+            headers = {"Allow": error.allow}
+        elif error.code == "too-slow":
+            # Hung up on. After `too-large` the server throws the rest away instead: closing at once could take the answer with it.
+            headers = {**headers, "Connection": "close"}
+        return outcome_of_problem(problem_of(error, visit.request_id, language), headers)
+
+    def _tell(self, visit: Visit, method: str) -> None:
+        if visit.outcome is None:
+            return
+        seconds, template, status = time.perf_counter() - visit.started, visit.template, visit.outcome.status
+        method = method if template else "ANY"  # a stranger's method is no label
+        self.counters.seen(template, method, status, seconds)
+        self.journalist.answered(
+            now=visit.now,
+            request_id=visit.request_id,
+            method=method,
+            route=template,
+            status=status,
+            seconds=seconds,
+            caller=visit.kind,
+        )
+
+
+def _hushed(send: Send) -> Callable[[Message], Awaitable[None]]:
+    """Return a send for start and stop without the framework's message, which would be a traceback with all it quotes."""
+
+    async def hushed(message: Message) -> None:
+        await send({"type": message["type"]})
+
+    return hushed

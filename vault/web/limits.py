@@ -1,0 +1,39 @@
+"""Named token buckets, so that no caller takes more than its share and one limit never spends another's.
+
+Invariants: memory is bounded per bucket name; a key that was idle long enough to be full again is forgotten first.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+
+from vault.errors import TooMany
+
+MAX_KEYS = 20_000
+MICROSECONDS = 1_000_000
+
+
+class Limits:
+    """Token buckets by name and key. `clock` gives UTC microseconds and is asked once for each `take`."""
+
+    __slots__ = ("_buckets", "_clock", "_max_keys")
+
+    def __init__(self, clock: Callable[[], int], *, max_keys: int = MAX_KEYS) -> None:
+        self._clock = clock
+        self._max_keys = max_keys
+        self._buckets: dict[str, OrderedDict[str, tuple[float, int]]] = {}
+
+    def take(self, bucket: str, key: str, burst: int, per_second: float) -> None:
+        """Take one token of `key` in the named bucket, which holds `burst` and gains `per_second`. Raises TooMany when it is empty."""
+        now = self._clock()
+        keys = self._buckets.setdefault(bucket, OrderedDict())
+        tokens, seen = keys.get(key, (float(burst), now))
+        tokens = min(float(burst), tokens + max(0, now - seen) / MICROSECONDS * per_second)
+        if tokens < 1:
+            # Kept as it was, so that knocking while empty does not push the refill away.
+            keys[key] = (tokens, max(now, seen))
+            raise TooMany(math.ceil((1 - tokens) / per_second) if per_second > 0 else MICROSECONDS)
+        keys[key] = (tokens - 1, max(now, seen))
+        keys.move_to_end(key)
+        if len(keys) > self._max_keys:
+            keys.popitem(last=False)

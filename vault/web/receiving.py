@@ -1,0 +1,128 @@
+"""Bytes from the client: its body up to a limit, its credential, its network.
+
+Invariants: never more than the limit is held in memory; nothing is trusted that a header says about the network unless the socket's peer is
+a named proxy; a credential is one well-formed bearer token or none.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from vault.errors import Malformed, Unauthenticated
+from vault.web.call import Headers
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+_BEARER = re.compile(rb"Bearer ([!-~]{1,512})")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+
+
+class Disconnected(Exception):
+    """The client hung up before its request was whole: there is nobody to answer."""
+
+
+def bearer_token(headers: Headers) -> str | None:
+    """Return the token of `Authorization: Bearer <token>`, None without it. Raises Unauthenticated for any other form (RFC 6750, 2.1)."""
+    token: str | None = None
+    for key, value in headers:
+        if key == b"authorization":
+            found = _BEARER.fullmatch(value)
+            if found is None or token is not None:
+                raise Unauthenticated
+            token = found[1].decode("ascii")
+    return token
+
+
+def has_body(headers: Headers) -> bool:
+    """Tell whether the request announces a body."""
+    return any(key == b"transfer-encoding" or (key == b"content-length" and value.strip() != b"0") for key, value in headers)
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int, seconds: float) -> bytes:
+    """Return the whole body of at most `limit` bytes, received within `seconds`.
+
+    Raises Malformed (`too-large` as soon as it is known, `too-slow`, `malformed` for a length that is none) and Disconnected.
+    """
+    _require_length(headers, limit)
+    parts: list[bytes] = []
+    await _within(receive, limit, seconds, parts.append)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def weigh_body(receive: Receive, headers: Headers, limit: int, seconds: float) -> None:
+    """Check a body that nobody is going to read: its length where it says one, else its pieces, counted and thrown away.
+
+    Raises as `read_body` does.
+    """
+    _require_length(headers, limit)
+    if any(key == b"transfer-encoding" for key, _ in headers):
+        await _within(receive, limit, seconds, len)
+
+
+def _require_length(headers: Headers, limit: int) -> None:
+    for key, value in headers:
+        if key == b"content-length":
+            if _LENGTH.fullmatch(value) is None:
+                raise Malformed
+            if int(value) > limit:
+                raise Malformed("too-large")
+
+
+async def _within(receive: Receive, limit: int, seconds: float, take: Callable[[bytes], object]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await _pieces(receive, limit, take)
+    except TimeoutError:
+        raise Malformed("too-slow") from None
+
+
+async def _pieces(receive: Receive, limit: int, take: Callable[[bytes], object]) -> None:
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Disconnected
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise Malformed("too-large")
+        take(part)
+        if not message.get("more_body", False):
+            return
+
+
+def parse_networks(texts: Sequence[str]) -> Networks:
+    """Return the networks of trusted proxies. Raises ValueError for a text that is none."""
+    return tuple(ip_network(text) for text in texts)
+
+
+def client_network(peer: str, headers: Headers, trusted: Networks) -> str:
+    """Return the address the request came from: the socket's peer, or behind trusted proxies the last hop that is none of them.
+
+    The list in X-Forwarded-For is read from its end, since only that part was written by proxies we trust.
+    """
+    if not trusted or not _is_within(peer, trusted):
+        return peer
+    hops = [hop.strip() for key, value in headers if key == b"x-forwarded-for" for hop in value.decode("latin-1").split(",")]
+    for hop in reversed(hops):
+        try:
+            address = str(ip_address(hop))
+        except ValueError:
+            return peer
+        if not _is_within(address, trusted):
+            return address
+        peer = address
+    return peer
+
+
+def _is_within(text: str, networks: Networks) -> bool:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)

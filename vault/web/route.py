@@ -1,0 +1,134 @@
+"""The declaration of one HTTP call: everything the front enforces and the OpenAPI file tells comes from here.
+
+Invariants: a Route says who may come in; a body type refuses unknown members, all the way down; a Route that cannot hold is refused when it
+is made, never when it is called.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, dataclass_transform
+
+import msgspec
+
+from vault.web.answer import JSON, Answer
+from vault.web.call import Call
+from vault.web.scopes import Access, Needs, Person, Public
+
+__all__ = ["Access", "Body", "Handler", "Needs", "Person", "Public", "Query", "Rate", "Route"]
+
+Handler = Callable[[Call], Awaitable[Answer]]
+Kind = Literal["text", "integer", "id", "time", "choice", "fields"]
+
+MEBIBYTE = 1024 * 1024
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_PATH = re.compile(r"(/([a-z0-9.-]+|\{[a-z_]+\}))*(/\{[a-z_]+:path\})?|/")
+_PARAMETER = re.compile(r"\{([a-z_]+)(:path)?\}")
+HEADER_NAMES = frozenset({"Idempotency-Key", "If-Match", "Amanah-On-Behalf-Of"})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The base of every request body: immutable, unknown members are refused, and a subclass inherits both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One query parameter.
+
+    `kind` and what the controller gets: text (str of `low` to `high` characters, at most 200 unless said), integer (int within `low` and
+    `high`), id (16 bytes), time (UTC microseconds), choice (str out of `choices`), fields (tuple of distinct names).
+    """
+
+    kind: Kind
+    required: bool = False
+    low: int | None = None
+    high: int | None = None
+    default: int | str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A token bucket that a route spends from, per client network: `burst` at once, `per_second` after that."""
+
+    bucket: str
+    burst: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One call of the contract.
+
+    `path`: a template such as "/v1/records/{record}"; a last segment "{tile:path}" takes the rest. `body`: the type of the request's JSON,
+    None where there is none; `optional_body` takes an empty one for `{}`. `raw_body`: the controller gets `call.raw` (up to `max_body`
+    bytes) and judges the content type itself, among `accepts`. `answer`: the type of the JSON given back, for the OpenAPI file.
+    `headers`: which of the contract's request headers the controller reads, for the OpenAPI file.
+    Raises ValueError or TypeError where the declaration cannot hold.
+    """
+
+    method: str
+    path: str
+    name: str
+    handler: Handler
+    access: Access
+    body: type[msgspec.Struct] | None = None
+    optional_body: bool = False
+    raw_body: bool = False
+    accepts: Sequence[str] = ()
+    max_body: int = 4 * MEBIBYTE
+    answer: Any = None
+    status: int = 200
+    media_type: str = JSON
+    query: Mapping[str, Query] = field(default_factory=dict)
+    headers: frozenset[str] = frozenset()
+    limit: Rate | None = None
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that cannot hold."""
+        if self.method not in _METHODS or _PATH.fullmatch(self.path) is None or not self.name:
+            raise ValueError(f"route {self.method} {self.path} {self.name}")
+        if self.body is not None and self.raw_body:
+            raise ValueError(f"{self.name}: a body is parsed or raw, not both")
+        if not self.headers <= HEADER_NAMES:
+            raise ValueError(f"{self.name}: headers other than {sorted(HEADER_NAMES)}")
+        if self.body is not None:
+            require_closed(self.body)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Tell the names of the path's parameters, in order."""
+        return tuple(found[1] for found in _PARAMETER.finditer(self.path))
+
+    @property
+    def template(self) -> str:
+        """Tell the path as OpenAPI, logs and metrics write it: each parameter as {name}."""
+        return _PARAMETER.sub(r"{\1}", self.path)
+
+
+def require_closed(root: type[msgspec.Struct]) -> None:
+    """Check that a body type and every Struct inside it refuse unknown members. Raises TypeError naming the first that does not."""
+    for struct in structs_of(root):
+        if not struct.__struct_config__.forbid_unknown_fields:
+            raise TypeError(f"{struct.__name__} takes unknown members")
+
+
+def structs_of(root: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+    """Return the Struct types that a body of type `root` can hold, itself first, in the order met."""
+    found: list[type[msgspec.Struct]] = []
+    waiting: list[Any] = [msgspec.inspect.type_info(root)]
+    while waiting:
+        info = waiting.pop(0)
+        if isinstance(info, msgspec.inspect.StructType):
+            if info.cls in found:
+                continue
+            found.append(info.cls)
+            waiting.extend(member.type for member in info.fields)
+        elif isinstance(info, msgspec.inspect.UnionType):
+            waiting.extend(info.types)
+        else:
+            waiting.extend(getattr(info, part) for part in ("item_type", "key_type", "value_type") if hasattr(info, part))
+            waiting.extend(getattr(info, "item_types", ()))
+    return found

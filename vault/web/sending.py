@@ -1,0 +1,61 @@
+"""Answers and problems as the bytes that leave.
+
+Invariants: every answer carries the headers that keep it out of caches, referrers and guesses at its type; no header of a controller can
+replace them or split the answer.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from vault.web.answer import PROBLEM, Answer
+from vault.web.problems import Problem
+from vault.web.receiving import Message
+from vault.web.route import Route
+
+Send = Callable[[Message], Awaitable[None]]
+
+_ALWAYS = ((b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"), (b"x-content-type-options", b"nosniff"))
+_UNSAFE = re.compile(rb"[\x00-\x1f\x7f]")
+_ALWAYS_NAMES = frozenset(name for name, _ in _ALWAYS) | {b"content-length", b"content-type"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What goes out; called as an ASGI application it sends itself whole."""
+
+    status: int
+    content: bytes
+    content_type: str
+    headers: list[tuple[bytes, bytes]]
+
+    async def __call__(self, _scope: object, _receive: object, send: Send) -> None:
+        """Send it."""
+        headers = [
+            *_ALWAYS,
+            (b"content-type", self.content_type.encode("latin-1")),
+            (b"content-length", str(len(self.content)).encode()),
+            *self.headers,
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
+
+
+def outcome_of(answer: Answer, route: Route) -> Outcome:
+    """Return what leaves for a controller's answer. Raises ValueError for a header that may not be set."""
+    status = route.status if answer.status is None else answer.status
+    return Outcome(status, answer.content(), answer.content_type(route.media_type), _encoded(answer.headers))
+
+
+def outcome_of_problem(problem: Problem, headers: Mapping[str, str]) -> Outcome:
+    """Return what leaves for a problem, with the headers it adds."""
+    return Outcome(problem.status, Answer(problem).content(), PROBLEM, _encoded(headers))
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return headers as they are sent. Raises ValueError for one that would split the answer or override what every answer has."""
+    encoded = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    for name, value in encoded:
+        if name in _ALWAYS_NAMES or _UNSAFE.search(name + value):
+            raise ValueError("an answer's header")
+    return encoded
