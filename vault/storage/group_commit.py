@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 from sqlalchemy import Connection
@@ -57,7 +57,6 @@ class Session(Protocol):
 S = TypeVar("S", bound=Session)
 
 
-@runtime_checkable
 class UnitSet(Protocol):
     """Units of one kind that are cheaper together: decided in one go, released after the commit."""
 
@@ -73,6 +72,7 @@ class _Job:
     unit: Any
     argument: Any
     weight: int
+    together: bool
     future: asyncio.Future[Any]
     arrived: float
     outcome: Any = None
@@ -122,18 +122,18 @@ class GroupCommit:
 
         Who stops waiting before the unit began takes it back; afterwards it goes on without him.
         """
-        return await self._enter(unit, None, weight)  # type: ignore[no-any-return]
+        return await self._enter(unit, None, weight, together=False)  # type: ignore[no-any-return]
 
     async def run_in(self, units: UnitSet, argument: Any) -> Any:  # noqa: ANN401 - as the set takes and gives
         """Run one argument of a set of units in the next transaction; its answer after the commit."""
-        return await self._enter(units, argument, 1)
+        return await self._enter(units, argument, 1, together=True)
 
     def close(self) -> None:
         """Close the connection; call it when nothing waits any more."""
         self._executor.submit(self._drop).result()
 
-    async def _enter(self, unit: Any, argument: Any, weight: int) -> Any:  # noqa: ANN401 - a unit or a set with its argument
-        job = _Job(unit, argument, weight, asyncio.get_running_loop().create_future(), time.monotonic())
+    async def _enter(self, unit: Any, argument: Any, weight: int, *, together: bool) -> Any:  # noqa: ANN401 - a unit, or a set and its argument
+        job = _Job(unit, argument, weight, together, asyncio.get_running_loop().create_future(), time.monotonic())
         with self._turn:
             # A batch that hangs (a dead disk, a stuck server) must not gather a crowd: who comes later is told at once.
             if len(self._waiting) >= MOST_WAITING or (self._waiting and self._waiting[0].arrived < job.arrived - PATIENCE_SECONDS):
@@ -218,7 +218,7 @@ class GroupCommit:
             transaction = Transaction(connection, self._clock())
             session = self._begin(transaction)
             for job in jobs:
-                if isinstance(job.unit, UnitSet):
+                if job.together:
                     sets.setdefault(id(job.unit), (job.unit, []))[1].append(job)
                 else:
                     self._alone(connection, session, job)

@@ -18,6 +18,7 @@ MAX_BYTES = 16 * 1024
 MAX_FIELDS = 200
 MAX_NAME = 64
 MAX_TEXT = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MANY_DIGITS = re.compile(r"-?[0-9]+")
 
@@ -74,7 +75,7 @@ def _text(raw: bytes) -> str:
         text = raw.decode()  # strict: overlong forms and surrogates are refused
     except UnicodeDecodeError:
         raise Malformed from None
-    if any(ch < " " or ch == "\x7f" for ch in text):
+    if _CONTROL.search(text):
         raise Malformed
     return text
 
