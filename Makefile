@@ -41,7 +41,7 @@ $(MADE):
 
 # A new lock is installed over the old one, so that what runs from the environment meanwhile keeps running.
 $(BUILT): $(MADE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@rm -f .venv/.built-*
 	@touch $@
 
