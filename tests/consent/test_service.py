@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.household import BASIC, FATIMA, HOUR, asked, errand, grant, lay_down, partner, read, store, verify, withdraw, written
+from tests.household import BASIC, FATIMA, HOUR, asked, errand, findings, grant, lay_down, partner, read, store, verify, withdraw, written
 from tests.simulator import World
 from vault.access_log.deed import EntryRefusal
 from vault.consent import history, refusals
@@ -547,6 +547,15 @@ async def test_a_birth_date_told_later_gives_no_minors_word_back(vault: World):
     await vault.association.run(lambda deed: records.update(deed, job, kept.record, 2, {"birth_date": "2019-05-10"}))
     with pytest.raises(Refused):
         await read(vault, kept.record)
+    # Once judged given without capacity, no correction gives it back: she says it anew, being of age.
+    await vault.association.run(lambda deed: records.update(deed, job, kept.record, 3, {"birth_date": "1980-05-10"}))
+    with pytest.raises(Refused):
+        await read(vault, kept.record)
+    assert vault.entries()[-1].reason == "NO_CAPACITY"
+    assert findings(vault) == []
+    vault.clock.forward(1)
+    await grant(vault, kept.record)
+    assert (await read(vault, kept.record)).keys() == set(BASIC)
 
 
 @pytest.mark.parametrize("result", ["verified", "rejected"])
