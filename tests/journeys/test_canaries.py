@@ -115,8 +115,8 @@ def accounts(life: Life) -> None:
     admin = served.session("admin")
     body = {"username": f"{canaries.ascii()}@first", "engagement": "volunteer", "roles": ["officer"], "valid_to": moment(3600)}
     made = life.call("POST", "/v1/staff", body, token=admin, expected=201).json
-    life.call("POST", f"/v1/staff/{made['id']}/approval", token=served.approver("officer"), expected=200)
-    for secret in (made["password"], made["totp_secret"], admin.split("_", 3)[3]):
+    told = life.call("POST", f"/v1/staff/{made['id']}/approval", token=served.approver("officer"), expected=200).json
+    for secret in (made["password_start"], told["password_end"], told["totp_secret"], admin.split("_", 3)[3]):
         canaries.number(secret)
     for account in served.secrets["first"]["staff"].values():
         canaries.number(account["password"])

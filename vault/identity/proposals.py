@@ -32,13 +32,14 @@ class ClientProposal(Fact, frozen=True):
 
 
 class StaffProposal(Fact, frozen=True):
-    """An account as proposed."""
+    """An account as proposed; `password_end` waits here for whoever approves it, and is taken out when the proposal is settled."""
 
     member: StaffFact
     proposed_by: str
     proposed_at: int
     state: State = "proposed"
     settled_by: str = ""
+    password_end: str = ""
 
 
 CLIENT_PROPOSAL: Kind[ClientProposal] = Kind("client_proposal", ClientProposal, in_book=False)
