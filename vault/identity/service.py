@@ -28,8 +28,7 @@ class Identity:
         """Serve these associations, by code; the mapping may grow. `limits` are the process's."""
         factor = SecondFactor(Guesses(limits))
         sessions, entrance = Sessions(associations, limits, factor), Entrance(associations, limits)
-        refusals = entrance.refusals
-        return cls(entrance, factor, sessions, Clients(factor, refusals), Staff(factor, sessions, refusals))
+        return cls(entrance, factor, sessions, Clients(factor), Staff(factor, sessions))
 
     def close(self) -> None:
         """Let the threads of this room end."""

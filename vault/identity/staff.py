@@ -22,12 +22,13 @@ from vault.identity.callers import Caller, is_engaged, still
 from vault.identity.names import name_hash, parse_username
 from vault.identity.policy_version import has_acknowledged, policy_sha256
 from vault.identity.proposals import STAFF_PROPOSAL, StaffProposal, proposed, waiting
-from vault.identity.refusals import Refusals
 from vault.identity.scopes import require_roles, scopes_of
 from vault.identity.second_factor import SecondFactor
 from vault.identity.sessions import Sessions
 from vault.identity.two_people import require_two
 from vault.rulebook import facts
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import STAFF, STEP, StaffFact, StepFact
 from vault.storage.idempotency import Once, made_before, remember
@@ -95,7 +96,6 @@ class Staff:
 
     factor: SecondFactor
     sessions: Sessions
-    refusals: Refusals
 
     async def propose(self, caller: Caller, wanted: Wanted, request: Once | None = None) -> Proposed:
         """Propose an account and tell the beginning of its first password.
@@ -113,8 +113,10 @@ class Staff:
 
         Raises NotFound, Conflict, refusals `same-person` and `step-up-required`, TooMany.
         """
-        unit = self.refusals.bounded(lambda deed: self._approve(deed, still(deed, caller), staff.hex(), code))
-        told = await caller.association.run(unit)
+        association = caller.association
+        told = await heard(
+            Errand(caller, ""), lambda: association.run(lambda deed: self._approve(deed, still(deed, caller), staff.hex(), code))
+        )
         await caller.association.refresh()
         return told
 
