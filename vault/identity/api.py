@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from vault.errors import FieldError, Invalid
-from vault.identity import bodies, clients, staff
+from vault.identity import bodies, clients, declarations_api, staff
 from vault.identity.callers import Caller
 from vault.identity.policy_version import has_acknowledged, policy_sha256
 from vault.identity.scopes import OWN
@@ -29,6 +29,7 @@ def routes(identity: Identity) -> list[Route]:
         *_session_routes(api),
         *_client_routes(api),
         *_staff_routes(api),
+        *declarations_api.routes(identity.declarations),
     ]
 
 
