@@ -6,6 +6,7 @@ from typing import Self
 
 from vault.identity.clients import Clients
 from vault.identity.entrance import Entrance
+from vault.identity.recipients import Recipients
 from vault.identity.second_factor import Guesses, SecondFactor
 from vault.identity.sessions import Sessions
 from vault.identity.staff import Staff
@@ -15,13 +16,14 @@ from vault.web.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Entrance, sessions, clients and staff of every association that is open in this process."""
+    """Entrance, sessions, clients, staff and recipients of every association that is open in this process."""
 
     entrance: Entrance
     factor: SecondFactor
     sessions: Sessions
     clients: Clients
     staff: Staff
+    recipients: Recipients
 
     @classmethod
     def over(cls, associations: Mapping[str, Association], limits: Limits) -> Self:
@@ -29,7 +31,7 @@ class Identity:
         factor = SecondFactor(Guesses(limits))
         sessions, entrance = Sessions(associations, limits, factor), Entrance(associations, limits)
         refusals = entrance.refusals
-        return cls(entrance, factor, sessions, Clients(factor, refusals), Staff(factor, sessions, refusals))
+        return cls(entrance, factor, sessions, Clients(factor, refusals), Staff(factor, sessions, refusals), Recipients(factor, refusals))
 
     def close(self) -> None:
         """Let the threads of this room end."""
