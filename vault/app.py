@@ -21,6 +21,8 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.disclosures_api import disclosure_routes
+from vault.access.orders_api import order_routes
 from vault.access.refusals import Refusals
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import VaultError
@@ -118,7 +120,8 @@ class House:
 
 def all_routes(identity: Identity, refusals: Refusals) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity)]
+    third_parties = [*order_routes(identity.factor, refusals), *disclosure_routes(identity.factor, refusals)]
+    return [*RECORDS, *CONSENT, *access_routes(refusals), *third_parties, *AUDIT, *routes(identity)]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:

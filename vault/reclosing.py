@@ -10,6 +10,8 @@ from functools import partial
 
 import msgspec
 
+from vault.access.orders import end
+from vault.access.shapes import ORDER
 from vault.access_log.checkpoint import opened
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
@@ -126,11 +128,17 @@ def _recipient_key(deed: Deed, association: Association, line: Line) -> list[Wri
     return [facts.write(deed, RECIPIENT, recipient.code, open_again)]
 
 
+def _order(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
+    order = facts.read(deed, ORDER, line.closing.reference)
+    return [] if order is None or order.revoked_at is not None else [end(deed, order)[1]]
+
+
 _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "session": _session,
     "staff": _staff,
     "client": _client,
     "client-key": _client_key,
+    "order": _order,
     "recipient": _recipient,
     "recipient-key": _recipient_key,
 }
