@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,7 +197,7 @@ def read_package(content: bytes) -> Package:
     at, end = start + note_size, start + note_size + held_size
     if len(content) < end + sealed_size:
         raise PackageRefused("package-truncated")
-    with quietly:
+    with quietly, suppress(Unopenable):
         note, held, sealed = content[start:at].decode(), content[at:end].decode(), content[end:]
         text, _, digest = note.rpartition("\n\n")[0].rpartition("\nsealed ")
         if digest == hashlib.sha256(sealed).hexdigest():
