@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import rich_click as click
 
@@ -23,12 +23,10 @@ T = TypeVar("T")
 _FILE = click.Path(path_type=Path)
 
 
-class Refused(click.ClickException):
-    """What is not taken, told in one line."""
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Write the line to the error output."""
-        click.echo(f"amanah: {self.message}", err=True, file=file or sys.stderr)
+def _end(message: str) -> NoReturn:
+    """Tell what is refused in one plain line, which a program can read too, and end with 1."""
+    click.echo(f"amanah: {message}", err=True)
+    sys.exit(1)
 
 
 def _guarded(deed: Callable[P, T]) -> Callable[P, T]:
@@ -39,11 +37,11 @@ def _guarded(deed: Callable[P, T]) -> Callable[P, T]:
         try:
             return deed(*arguments, **options)
         except PackageRefused as refused:
-            raise Refused(f"{refused.code}: {SENTENCES[refused.code].say.en}") from None
+            _end(f"{refused.code}: {SENTENCES[refused.code].say.en}")
         except Unopenable:
-            raise Refused("the key file holds no package key") from None
+            _end("the key file holds no package key")
         except OSError as error:
-            raise Refused(f"{type(error).__name__}: {error.filename or error}") from None
+            _end(f"{type(error).__name__}: {error.filename or error}")
 
     return guarded
 
