@@ -54,8 +54,16 @@ class KeyShown(msgspec.Struct, frozen=True):
     state: str
 
 
-class RecipientAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A recipient as it stands."""
+class RecipientStands(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a recipient and its key stand after a deed."""
+
+    code: str
+    state: str
+    key: KeyShown | None = None
+
+
+class RecipientShown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A recipient in the list."""
 
     code: str
     name: dict[str, str]
@@ -68,7 +76,7 @@ class RecipientAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 class RecipientsAnswer(msgspec.Struct, frozen=True):
     """Every recipient, and the key that signs what the association gives them, for them to keep."""
 
-    items: list[RecipientAnswer]
+    items: list[RecipientShown]
     signed_by: str
 
 
@@ -83,7 +91,7 @@ def recipient_routes(recipients: Recipients) -> list[Route]:
             handler=api.register,
             access=Person("recipients:write"),
             body=RecipientBody,
-            answer=RecipientAnswer,
+            answer=RecipientStands,
             summary="Register a party outside the house, or change it; its key counts once another person confirmed it.",
         ),
         Route(
@@ -103,7 +111,7 @@ def recipient_routes(recipients: Recipients) -> list[Route]:
             access=Person("approve"),
             body=ConfirmationBody,
             optional_body=True,
-            answer=RecipientAnswer,
+            answer=RecipientStands,
             summary="Confirm that a recipient's key is its own, having compared the fingerprint.",
         ),
         Route(
@@ -112,7 +120,7 @@ def recipient_routes(recipients: Recipients) -> list[Route]:
             name="recipients.revoke",
             handler=api.revoke,
             access=Person("recipients:write"),
-            answer=RecipientAnswer,
+            answer=RecipientStands,
             summary="Revoke a recipient: nothing goes to it from this answer on.",
         ),
     ]
@@ -126,7 +134,7 @@ class _Api:
 
     async def register(self, call: Call) -> Answer:
         found, new = await self.recipients.register(call.caller, _wanted(_code(call), call.body))
-        return Answer(_shown(found), status=201 if new else 200)
+        return Answer(_stands(found), status=201 if new else 200)
 
     async def listed(self, call: Call) -> Answer:
         found = await self.recipients.listed(call.caller)
@@ -134,10 +142,10 @@ class _Api:
 
     async def confirm(self, call: Call) -> Answer:
         body: ConfirmationBody = call.body
-        return Answer(_shown(await self.recipients.confirm(call.caller, _code(call), body.fingerprint, body.code)))
+        return Answer(_stands(await self.recipients.confirm(call.caller, _code(call), body.fingerprint, body.code)))
 
     async def revoke(self, call: Call) -> Answer:
-        return Answer(_shown(await self.recipients.revoke(call.caller, _code(call))))
+        return Answer(_stands(await self.recipients.revoke(call.caller, _code(call))))
 
 
 def _code(call: Call) -> str:
@@ -154,9 +162,14 @@ def _wanted(code: str, body: RecipientBody) -> Wanted:
     return Wanted(code=code, name=name, kind=body.kind, country=body.country, key_type=key[0], key_public=key[1])
 
 
-def _shown(recipient: RecipientFact) -> RecipientAnswer:
-    key = None
-    if recipient.key_public:
-        key = KeyShown(recipient.key_type, key_of(recipient), "confirmed" if recipient.confirmed_by else "unconfirmed")
+def _stands(recipient: RecipientFact) -> RecipientStands:
     state = "registered" if recipient.revoked_at is None else "revoked"
-    return RecipientAnswer(recipient.code, recipient.name, recipient.kind, recipient.country, state, key)
+    if not recipient.key_public:
+        return RecipientStands(recipient.code, state)
+    key = KeyShown(recipient.key_type, key_of(recipient), "confirmed" if recipient.confirmed_by else "unconfirmed")
+    return RecipientStands(recipient.code, state, key)
+
+
+def _shown(recipient: RecipientFact) -> RecipientShown:
+    stands = _stands(recipient)
+    return RecipientShown(stands.code, recipient.name, recipient.kind, recipient.country, stands.state, stands.key)
