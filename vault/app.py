@@ -22,6 +22,7 @@ from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.refusals import Refusals
+from vault.access.search_api import routes as search_routes
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import VaultError
 from vault.identity.api import routes
@@ -118,7 +119,7 @@ class House:
 
 def all_routes(identity: Identity, refusals: Refusals) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity)]
+    return [*RECORDS, *CONSENT, *access_routes(refusals), *search_routes(refusals), *AUDIT, *routes(identity)]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:

@@ -13,6 +13,7 @@ from tests.simulator import World
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES
 from vault.access.refusals import Refusals
+from vault.access.search_api import routes as search_routes
 
 Row = dict[str, Any]
 
@@ -32,7 +33,7 @@ class Desk:
     async def over(cls, world: World) -> AsyncIterator["Desk"]:
         """Open the door over this world."""
         refusals = Refusals(world.limits, world.clock)
-        async with world.front(*routes(refusals), *ROUTES) as http:
+        async with world.front(*routes(refusals), *search_routes(refusals), *ROUTES) as http:
             yield cls(world, http, refusals, world.ceremony.api_key, await world.session("officer"))
 
     async def get(self, path: str, token: str | None = None, **query: Any) -> httpx.Response:

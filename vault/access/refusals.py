@@ -24,8 +24,8 @@ class Refusals:
 
     def __init__(self, limits: Limits, clock: Callable[[], int]) -> None:
         """Count in these limits; `clock` gives microseconds UTC."""
-        self._limits = limits
-        self._clock = clock
+        self.limits = limits
+        self.clock = clock
         self._shut: dict[str, int] = {}
         self._uncounted: dict[str, int] = {}
 
@@ -41,13 +41,13 @@ class Refusals:
     def refused(self, asker: Asker) -> None:
         """Note one refusal; the one beyond the limit shuts the caller out for a moment, and each further one for longer."""
         try:
-            self._limits.take("refused", asker.ref, BURST, PER_SECOND)
+            self.limits.take("refused", asker.ref, BURST, PER_SECOND)
         except TooMany as full:
-            now, until = self._clock(), self._shut.get(asker.ref, 0)
+            now, until = self.clock(), self._shut.get(asker.ref, 0)
             self._shut[asker.ref] = until + int(_SECOND / PER_SECOND) if until > now else now + full.retry_after * _SECOND
 
     async def _admit(self, errand: Errand) -> None:
-        ref, now = errand.asker.ref, self._clock()
+        ref, now = errand.asker.ref, self.clock()
         until = self._shut.get(ref, 0)
         if now < until:
             self._uncounted[ref] = self._uncounted.get(ref, 0) + 1

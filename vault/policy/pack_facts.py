@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from vault.policy.facts import Purpose
+
+SEARCHABLE: Final = frozenset({"name", "national_id", "mobile", "iban", "email", "unified_number", "short_address"})
+"""Kinds of field that may be declared searchable: values of the others are so few that counting their tokens would tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
