@@ -80,6 +80,12 @@ BODIES: dict[str, Body] = {
     "consents.withdraw": lambda _, __: {"given_by": "self"},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
+    "records.search": lambda house, _: {
+        "type": "beneficiary",
+        "field": "national_id",
+        "value": house.values["national_id"],
+        "purpose": "intake",
+    },
     "records.read_many": lambda _, id_: {"ids": [id_], "purpose": "service_delivery", "fields": ["full_name"]},
     "records.store": lambda house, id_: {"type": "beneficiary", "fields": house.values, "subject": {"id": id_}},
     "records.store_batch": lambda house, id_: {
