@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -311,7 +312,7 @@ async def test_an_updated_value_is_found_and_the_old_one_is_not(desk: Desk):
 
 async def test_what_a_person_lacks_cannot_be_seen_in_the_tokens(desk: Desk):
     has, lacks = await store(desk.world), await store(desk.world, {"full_name": "علي حسن", "identity_note": "لا يحمل وثيقة"})
-    rows = {record: [] for record in (has.record, lacks.record)}
+    rows: dict[bytes, list[tuple[int, int, int]]] = {record: [] for record in (has.record, lacks.record)}
     for row in rows_of(desk.world, record_tables.token):
         rows[bytes(row["record"])].append((row["field_id"], row["token"] >> 32, len(row["proof"])))
     assert rows[has.record] == rows[lacks.record]
@@ -419,7 +420,5 @@ async def test_records_of_every_generation_are_found_without_an_index_made_again
     assert sorted((token >> 32) & 0xFF for token in versions) == [0, 2, 4, 10, 18]
     job = await errand(small)
     for number, one in zip(numbers, kept, strict=True):
-        found_ = await small.association.run(
-            lambda deed, number=number: search(deed, job, Sought("beneficiary", "national_id", number, "intake"))
-        )
-        assert found_.matches == (one.record,)
+        sought = Sought("beneficiary", "national_id", number, "intake")
+        assert (await small.association.run(partial(search, errand=job, sought=sought))).matches == (one.record,)

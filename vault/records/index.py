@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+from operator import itemgetter
 from struct import Struct
 from struct import error as unpackable
 from typing import Any, Final
 
 from keys.blind_index import FEWEST_DISTINCT, Index, check, plan
 from keys.errors import Unopenable
-from keys.keyring import DataKey
+from keys.keyring import AssociationKeys, DataKey
 from vault.access_log.deed import Deed
 from vault.errors import FieldError, Invalid, Unavailable
 from vault.policy.pack_facts import SEARCHABLE
@@ -135,15 +136,23 @@ def holds(rows: Sequence[Entry], state: RecordState) -> bool:
 
 
 def add(deed: Deed, whole: Whole, rows: Sequence[Entry]) -> None:
-    """Write the rows of a new record, or those of changed fields in the place of the old ones."""
+    """Write the rows of a new record, or of fields whose rows were dropped."""
     place = {"t_association_id": whole.association, "t_record": whole.record}
-    if whole.revision > 1 and rows:
-        old = [{"association": whole.association, "which": whole.record, "field": row.field_id} for row in rows]
-        tables.DROP_TOKEN.run(deed.transaction, old)
     if rows:
         tables.ADD_TOKEN.run(
             deed.transaction, [{**place, "t_field_id": row.field_id, "t_token": row.token, "t_proof": row.proof} for row in rows]
         )
+
+
+def without(rows: Iterable[Entry], numbers: Collection[int]) -> list[Entry]:
+    """The rows but those of the fields with these numbers, strict or loose."""
+    return [row for row in rows if row.field_id & _NUMBER not in numbers]
+
+
+def drop(deed: Deed, whole: Whole, numbers: Collection[int]) -> None:
+    """Take away what the record is found by through the fields with these numbers: their values change."""
+    place = {"association": whole.association, "which": whole.record}
+    tables.DROP_TOKEN.run(deed.transaction, [{**place, "field": number | kind} for number in numbers for kind in (0, LOOSE)])
 
 
 def key_of(field: FieldFact, value: object) -> str:
@@ -161,17 +170,15 @@ def loose_key_of(field: FieldFact, value: object) -> str | None:
 
 def lookup(deed: Deed, shape: RecordTypeFact, field: FieldFact, key: str, *, loose: bool = False) -> Candidates:
     """Who has this value in this field: the rows with its tokens, and the records whose check holds. It opens no cell."""
-    index, number = deed.cabinet.index, field.number | LOOSE if loose else field.number
-    wanted = {
-        "association": deed.association,
-        "field": number,
-        "class_id": field.class_id,
-        "type": shape.name,
-    }
-    tokens = [_token(index, shape.name, number, bits, key) for bits in LENGTHS]
-    rows = tables.CANDIDATES.rows(deed.transaction, wanted, tokens)
-    matched = [record for record, token, proof, *person in rows if _is(deed, number, field.class_id, key, (record, token, proof, *person))]
-    return Candidates(len(rows), tuple(row[0] for row in rows), tuple(matched))
+    cabinet, number = deed.cabinet, field.number | LOOSE if loose else field.number
+    tokens = [_token(cabinet.index, shape.name, number, bits, key) for bits in LENGTHS]
+    rows = sorted(tables.CANDIDATES.rows(deed.transaction, {"association": deed.association, "field": number}, tokens), key=itemgetter(0))
+    of_type = {"association": deed.association, "type": shape.name, "class_id": field.class_id}
+    owners = tables.OWNERS.rows(deed.transaction, of_type, [row[0] for row in rows]) if rows else []
+    whose = {record: (subject, wrapped) for record, subject, wrapped in owners}
+    met = [(Entry(number, token, proof), record) for record, token, proof in rows if record in whose]
+    matched = tuple(record for row, record in met if _is(cabinet.keys, field.class_id, row, _said(record, key), whose[record]))
+    return Candidates(len(met), tuple(record for _, record in met), matched)
 
 
 def _keys_of(field: FieldFact, value: object) -> list[tuple[int, str | None]]:
@@ -205,11 +212,10 @@ def _said(record: bytes, key: str) -> str:
     return f"{record.hex()}\n{key}"
 
 
-def _is(deed: Deed, number: int, class_id: int, key: str, row: tuple[bytes, int, bytes, bytes, bytes]) -> bool:
-    record, token, proof, subject, wrapped = row
+def _is(keys: AssociationKeys, class_id: int, row: Entry, said: str, owner: tuple[bytes, bytes]) -> bool:
     try:
-        data_key = deed.cabinet.keys.unwrap(subject, class_id, wrapped)
-        return compare_digest(check(data_key, number & _NUMBER, token >> _TOKEN_BITS, _said(record, key)), proof)
+        data_key = keys.unwrap(owner[0], class_id, owner[1])
+        return compare_digest(check(data_key, row.field_id & _NUMBER, row.token >> _TOKEN_BITS, said), row.proof)
     except (Unopenable, TypeError, unpackable):
         # A row that lies loses a match and gives none; `amanah doctor` names it.
         return False

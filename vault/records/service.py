@@ -155,14 +155,13 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
         added = shelf.seal_record(shape, cleaned.values, _keys(deed, known, shape), place, beside=moved.keys())
     capacity = _capacity(cleaned.full_capacity_from, known.sheet.person, None)
     # What was due for review stays due: a change is no review.
-    tokens, found_by = _tokens(deed, known, shape, cleaned.values, place)
+    found_by = _find_anew(deed, known, shape, cleaned.values, place)
     salts = shelf.salts({**moved, **added})
     event = _stored(deed, errand, place, shape, salts=salts, capacity=capacity, tokens=found_by, review_month=state.review_month)
     told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)))
     people.change(deed, known, [event], told, record=record)
     _move_containers(deed, place, moved)
     _add_containers(deed, place, added)
-    index.add(deed, place, tokens)
     return Kept(record, known.subject, place.revision)
 
 
@@ -236,15 +235,17 @@ def _keys(deed: Deed, known: people.Known, shape: RecordTypeFact) -> dict[int, D
     return found
 
 
-def _tokens(
-    deed: Deed, known: people.Known, shape: RecordTypeFact, changes: Mapping[str, Any], place: shelf.Whole
-) -> tuple[list[index.Entry], str]:
-    """The rows of the searchable fields that change, and the digest of all the record then has. Raises Unavailable `integrity`."""
+def _find_anew(deed: Deed, known: people.Known, shape: RecordTypeFact, changes: Mapping[str, Any], place: shelf.Whole) -> str:
+    """Replace what the record is found by through the fields that change; the digest of all it then is. Raises Unavailable `integrity`."""
     states = known.sheet.records if known.sheet else {}
-    kept = {row.field_id: row for row in index.stored(deed, {place.record: states[place.record.hex()]})[place.record]}
-    touched = [one.name for one in index.searchable(shape) if one.name in changes]
-    rows = index.entries(deed, shape, changes, _keys(deed, known, shape), place, only=touched) if touched else []
-    return rows, index.digest({**kept, **{row.field_id: row for row in rows}}.values())
+    stored = index.stored(deed, {place.record: states[place.record.hex()]})[place.record]
+    # A field that is searchable no more loses its rows too: they tell of a value that is gone.
+    changed = {one.number for one in shape.fields if one.name in changes}
+    searched = [one.name for one in index.searchable(shape) if one.name in changes]
+    rows = index.entries(deed, shape, changes, _keys(deed, known, shape), place, only=searched) if searched else []
+    index.drop(deed, place, changed)
+    index.add(deed, place, rows)
+    return index.digest([*index.without(stored, changed), *rows])
 
 
 def _arrival(deed: Deed, errand: Errand, known: people.Known, intake: Intake) -> list[SheetEvent]:
