@@ -10,7 +10,6 @@ from sqlalchemy import select
 from keys.blind_index import LowCardinality, plan
 from tests.household import FATIMA, errand, findings, lay_down, store
 from tests.simulator import World
-from vault.policy.pack_facts import SEARCHABLE
 from vault.records import index, service, tables
 from vault.records.index import GENERATIONS, LENGTHS, LOOSE, STEP, Entry, bits_for, digest
 from vault.records.service import Kept
@@ -109,10 +108,6 @@ async def change(world: World, kept: Kept, revision: int, fields: dict[str, Any]
 async def numbers(world: World, kept: Kept) -> set[int]:
     with world.database.connect() as connection:
         return set(connection.execute(select(tables.token.c.field_id).where(tables.token.c.record == kept.record)).scalars())
-
-
-def test_kinds_of_few_values_are_not_searchable():
-    assert SEARCHABLE.isdisjoint({"choice", "integer", "date", "text", "long_text", "national_address", "postal_code"})
 
 
 class _Rows:

@@ -5,7 +5,6 @@ learns of it from an entry of kind `alarm`.
 """
 
 import math
-from collections.abc import Callable
 from typing import Final
 
 from vault.access_log.deed import Appended, Deed
@@ -23,29 +22,33 @@ _SECOND: Final = 1_000_000
 class Lookups:
     """Who looked for how much lately, in this process."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], int]) -> None:
-        """Count in these limits; `clock` gives microseconds UTC."""
-        self._limits = limits
-        self._clock = clock
+    def __init__(self) -> None:
+        """Nobody yet."""
+        self._limits: dict[bytes, Limits] = {}
         self._shut: dict[str, int] = {}
 
     def admit(self, errand: Errand) -> None:
         """Count one search. Raises TooMany beyond what a caller may look for, and for a while after too many found nobody."""
-        ref, now = errand.asker.ref, self._clock()
+        ref, now = errand.asker.ref, errand.asker.association.log.clock()
         until = self._shut.get(ref, 0)
         if now < until:
             raise TooMany(math.ceil((until - now) / _SECOND))
         self._shut.pop(ref, None)
-        self._limits.take("searches", ref, BURST, PER_SECOND)
+        self._of(errand).take("searches", ref, BURST, PER_SECOND)
 
     async def missed(self, errand: Errand) -> None:
         """Count one search that told of nobody; the one beyond the limit shuts the caller out and rings the alarm."""
         ref = errand.asker.ref
         try:
-            self._limits.take("search-misses", ref, MISSES, MISSES_PER_SECOND)
+            self._of(errand).take("search-misses", ref, MISSES, MISSES_PER_SECOND)
         except TooMany as full:
-            self._shut[ref] = self._clock() + full.retry_after * _SECOND
+            self._shut[ref] = errand.asker.association.log.clock() + full.retry_after * _SECOND
             await _ring(errand)
+
+    def _of(self, errand: Errand) -> Limits:
+        """The buckets of the caller's association, by the clock of its log."""
+        association = errand.asker.association
+        return self._limits.setdefault(association.id, Limits(association.log.clock))
 
 
 async def _ring(errand: Errand) -> None:

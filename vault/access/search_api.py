@@ -4,10 +4,9 @@ from typing import Any
 
 import msgspec
 
-from vault.access.alarm import heard
 from vault.access.lookups import Lookups
-from vault.access.refusals import Refusals
 from vault.access.searching import Found, Sought, search
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
@@ -39,9 +38,8 @@ class SearchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 class Searching:
     """The call, with what bounds it."""
 
-    def __init__(self, refusals: Refusals, lookups: Lookups) -> None:
-        """Bound every caller's refusals and searches by these."""
-        self._refusals = refusals
+    def __init__(self, lookups: Lookups) -> None:
+        """Bound every caller's searches by these."""
         self._lookups = lookups
 
     async def search(self, call: Call) -> Answer:
@@ -54,7 +52,7 @@ class Searching:
         async def found() -> Found:
             return await asker.association.run(lambda deed: search(deed, errand, sought))
 
-        told = await heard(errand, None, lambda: self._refusals.bounded(asker, call.request_id, found))
+        told = await heard(errand, found)
         if not told.matches:
             await self._lookups.missed(errand)
         return Answer(SearchAnswer(_ids(told.matches), None if told.suggestions is None else _ids(told.suggestions)))
@@ -64,14 +62,14 @@ def _ids(records: tuple[bytes, ...]) -> list[Match]:
     return [Match(write_id(record)) for record in records]
 
 
-def routes(refusals: Refusals) -> list[Route]:
-    """The call of this file; its own limits count where the refusals do."""
+def routes() -> list[Route]:
+    """The call of this file."""
     return [
         Route(
             method="POST",
             path="/v1/records/search",
             name="records.search",
-            handler=Searching(refusals, Lookups(refusals.limits, refusals.clock)).search,
+            handler=Searching(Lookups()).search,
             access=Needs("records:search"),
             body=SearchBody,
             answer=SearchAnswer,

@@ -6,8 +6,8 @@ from typing import Final
 
 from vault.policy.facts import Purpose
 
-SEARCHABLE: Final = frozenset({"name", "national_id", "mobile", "iban", "email", "unified_number", "short_address"})
-"""Kinds of field that may be declared searchable: values of the others are so few that counting their tokens would tell them apart."""
+FEW_VALUES: Final = frozenset({"choice", "integer", "date", "postal_code"})
+"""Kinds of which the possible values are so few, or so unevenly spread, that counting equal tokens tells them: never searchable."""
 
 
 @dataclass(frozen=True, slots=True)

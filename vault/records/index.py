@@ -20,7 +20,7 @@ from keys.errors import Unopenable
 from keys.keyring import AssociationKeys, DataKey
 from vault.access_log.deed import Deed
 from vault.errors import FieldError, Invalid, Unavailable
-from vault.policy.pack_facts import SEARCHABLE
+from vault.policy.pack_facts import FEW_VALUES
 from vault.records import tables
 from vault.records.shelf import Whole
 from vault.records.values import NAME_KEYS_VERSION, ValueRefused, name, search_key
@@ -60,7 +60,7 @@ class Candidates:
 
 def searchable(shape: RecordTypeFact) -> tuple[FieldFact, ...]:
     """The fields of a type that its records are found by."""
-    return tuple(one for one in shape.fields if one.searchable and one.kind in SEARCHABLE)
+    return tuple(one for one in shape.fields if one.searchable and one.kind not in FEW_VALUES)
 
 
 def bits_for(population: int) -> int:
