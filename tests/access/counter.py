@@ -16,7 +16,6 @@ from vault.access.api import routes
 from vault.access.audit_api import ROUTES
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.orders_api import order_routes
-from vault.access.refusals import Refusals
 from vault.web.times import write_time
 
 FIELDS = ("full_name", "national_id", "mobile")
@@ -36,9 +35,8 @@ class Counter:
     @asynccontextmanager
     async def over(cls, world: World) -> AsyncIterator["Counter"]:
         """Open the door over this world."""
-        refusals, factor = Refusals(world.limits, world.clock), world.identity.factor
-        more = [*order_routes(factor, refusals), *disclosure_routes(factor, refusals)]
-        async with world.front(*routes(refusals), *ROUTES, *more) as http:
+        factor = world.identity.factor
+        async with world.front(*routes(), *ROUTES, *order_routes(factor), *disclosure_routes(factor)) as http:
             yield cls(world, http, tokens={"key": world.ceremony.api_key})
 
     async def ask(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:

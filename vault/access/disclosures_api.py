@@ -7,17 +7,16 @@ from typing import Literal
 import msgspec
 
 from vault.access import disclosures
-from vault.access.alarm import heard
 from vault.access.approving import Approver
-from vault.access.disclosures import MOST_RECORDS, Moved, Releasing
+from vault.access.disclosures import MOST_RECORDS, Moved
 from vault.access.orders_api import Code, Ids, Names, distinct, ids
 from vault.access.packing import packed
-from vault.access.refusals import Refusals
 from vault.access.shapes import DisclosureFact
 from vault.errors import FieldError, Invalid, NotFound, Stale
 from vault.identity.bodies import Approve
 from vault.identity.second_factor import SecondFactor
 from vault.policy.facts import INTERNAL
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.web.answer import OCTETS, Answer
 from vault.web.call import Call, parse_id, write_id
@@ -81,9 +80,9 @@ class DisclosureStands(msgspec.Struct, frozen=True):
     state: str
 
 
-def disclosure_routes(factor: SecondFactor, refusals: Refusals) -> list[Route]:
+def disclosure_routes(factor: SecondFactor) -> list[Route]:
     """Return the calls about disclosures."""
-    api = _Api(factor, refusals)
+    api = _Api(factor)
     return [
         Route(
             method="POST",
@@ -134,7 +133,6 @@ class _Api:
     """The handlers: call the service, shape the answer, return."""
 
     factor: SecondFactor
-    refusals: Refusals
 
     async def request(self, call: Call) -> Answer:
         asker: Asker = call.caller
@@ -145,15 +143,15 @@ class _Api:
             weight = 1 + len(wanted.records)
             return await asker.association.run(lambda deed: disclosures.request(deed, errand, wanted, once), weight=weight)
 
-        made = await heard(errand, None, lambda: self.refusals.bounded(asker, call.request_id, asked))
+        made = await heard(errand, asked)
         for _ in {(part.record, part.code, part.article) for part in made.refused}:
-            self.refusals.refused(asker)
+            asker.association.refusals.refused(asker.ref)
         return Answer(DisclosureAnswer(_uuid(made.id), _state(made), _granted(made), _refused(made)))
 
     async def read(self, call: Call) -> Answer:
         asker: Asker = call.caller
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
-        found = await heard(errand, None, lambda: asker.association.run(lambda deed: disclosures.shown(deed, errand, disclosure)))
+        found = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.shown(deed, errand, disclosure)))
         return Answer(_shown(found))
 
     async def approve(self, call: Call) -> Answer:
@@ -164,7 +162,7 @@ class _Api:
         async def approved() -> DisclosureFact:
             return await asker.association.run(lambda deed: disclosures.approve(deed, approver, disclosure))
 
-        found = await heard(errand, None, lambda: self.refusals.bounded(asker, call.request_id, approved))
+        found = await heard(errand, approved)
         return Answer(DisclosureStands(_uuid(found.id), _state(found)))
 
     async def package(self, call: Call) -> Answer:
@@ -172,20 +170,17 @@ class _Api:
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
         association = asker.association
 
-        async def released() -> Releasing | Moved:
-            return await association.run(lambda deed: disclosures.release(deed, errand, disclosure), weight=MOST_RECORDS)
-
         async def sealed() -> bytes:
-            outcome = await self.refusals.bounded(asker, call.request_id, released)
+            outcome = await association.run(lambda deed: disclosures.release(deed, errand, disclosure), weight=MOST_RECORDS)
             if isinstance(outcome, Moved):
                 for _ in range(outcome.refused):
-                    self.refusals.refused(asker)
+                    association.refusals.refused(asker.ref)
                 raise Stale(outcome.leaf_hash)
             # The recipient takes a witness of the log along: whatever happens to it afterwards, this much of it stands in another hand.
             checkpoint = await association.checkpoint()
             return await asyncio.to_thread(packed, outcome, association.code, association.cabinet.signer, checkpoint)
 
-        return Answer(await heard(errand, None, sealed))
+        return Answer(await heard(errand, sealed))
 
 
 def _wanted(body: DisclosureBody) -> disclosures.Wanted:

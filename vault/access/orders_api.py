@@ -7,15 +7,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from vault.access import orders
-from vault.access.alarm import heard
 from vault.access.approving import Approver
-from vault.access.refusals import Refusals
 from vault.access.shapes import OrderFact
 from vault.errors import FieldError, Invalid, NotFound
 from vault.identity.bodies import Approve
 from vault.identity.second_factor import SecondFactor
 from vault.records.values.cleaning import ValueRefused
 from vault.records.values.dates import date
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
@@ -70,9 +69,9 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     document_sha256: str
 
 
-def order_routes(factor: SecondFactor, refusals: Refusals) -> list[Route]:
+def order_routes(factor: SecondFactor) -> list[Route]:
     """Return the calls about orders."""
-    api = _Api(factor, refusals)
+    api = _Api(factor)
     return [
         Route(
             method="POST",
@@ -123,22 +122,23 @@ class _Api:
     """The handlers: call the service, shape the answer, return."""
 
     factor: SecondFactor
-    refusals: Refusals
 
     async def register(self, call: Call) -> Answer:
         asker: Asker = call.caller
         wanted, errand = _wanted(call.body, call.now), Errand(asker, call.request_id)
         once = once_for(asker, route=call.route.name, key=call.idempotency_key, body=call.body)
-        weight = 1 + len(wanted.records)
-        made = await heard(
-            errand, None, lambda: asker.association.run(lambda deed: orders.register(deed, errand, wanted, once), weight=weight)
-        )
+
+        async def registered() -> OrderFact:
+            weight = 1 + len(wanted.records)
+            return await asker.association.run(lambda deed: orders.register(deed, errand, wanted, once), weight=weight)
+
+        made = await heard(errand, registered)
         return Answer(_stands(made))
 
     async def read(self, call: Call) -> Answer:
         asker: Asker = call.caller
         order, errand = call.path_id("order"), Errand(asker, call.request_id)
-        found = await heard(errand, None, lambda: asker.association.run(lambda deed: orders.shown(deed, errand, order)))
+        found = await heard(errand, lambda: asker.association.run(lambda deed: orders.shown(deed, errand, order)))
         return Answer(_shown(found))
 
     async def approve(self, call: Call) -> Answer:
@@ -149,12 +149,12 @@ class _Api:
         async def approved() -> OrderFact:
             return await asker.association.run(lambda deed: orders.approve(deed, approver, order))
 
-        return Answer(_stands(await heard(errand, None, lambda: self.refusals.bounded(asker, call.request_id, approved))))
+        return Answer(_stands(await heard(errand, approved)))
 
     async def revoke(self, call: Call) -> Answer:
         asker: Asker = call.caller
         order, errand = call.path_id("order"), Errand(asker, call.request_id)
-        found = await heard(errand, None, lambda: asker.association.run(lambda deed: orders.revoke(deed, errand, order)))
+        found = await heard(errand, lambda: asker.association.run(lambda deed: orders.revoke(deed, errand, order)))
         return Answer(_stands(found))
 
 

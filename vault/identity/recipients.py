@@ -15,10 +15,11 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.identity.callers import Caller, still
-from vault.identity.refusals import Refusals
 from vault.identity.second_factor import SecondFactor
 from vault.identity.two_people import require_two
 from vault.rulebook import facts
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RECIPIENT, RecipientFact
 from vault.storage.journal import Closing
@@ -43,7 +44,6 @@ class Recipients:
     """The deeds about recipients."""
 
     factor: SecondFactor
-    refusals: Refusals
 
     async def register(self, caller: Caller, wanted: Wanted) -> tuple[RecipientFact, bool]:
         """Lay a recipient down or change it, and tell whether it is new; what is as it was stays confirmed.
@@ -59,9 +59,13 @@ class Recipients:
 
         Raises NotFound, Conflict by what stands in the way, refusals `same-person` and `step-up-required`, TooMany.
         """
-        unit = self.refusals.bounded(lambda deed: self._confirm(deed, still(deed, caller), code, seen, one_time_code))
-        found: RecipientFact = await caller.association.run(unit)
-        await caller.association.refresh()
+        association = caller.association
+
+        async def confirmed() -> RecipientFact:
+            return await association.run(lambda deed: self._confirm(deed, still(deed, caller), code, seen, one_time_code))
+
+        found = await heard(Errand(caller, ""), confirmed)
+        await association.refresh()
         return found
 
     async def revoke(self, caller: Caller, code: str) -> RecipientFact:
