@@ -71,7 +71,7 @@ def judge(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
             kind=asked.kind,
             outcome="allow" if verdict.allowed else "refuse",
             about=(About(known.subject, asked.record),),
-            fields=tuple(sorted(name for name in question.fields if name in rules.field_classes)),
+            fields=tuple(sorted(question.fields & rules.field_classes.keys())),
             purpose=purpose.code if purpose is not None else None,
             recipient=recipient if recipient == INTERNAL or recipient in book.recipients else None,
             basis=verdict.basis if verdict.allowed else "none",
