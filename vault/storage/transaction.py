@@ -2,11 +2,13 @@
 
 A `Hot` statement is written in SQLAlchemy Core, compiled to SQL text once for each dialect and length of its list, and run on the driver
 connection of the same transaction: the same rows, a third of the time (ADR 0003). Values go in and come out as the driver gives them, so
-columns of hot statements are bytes, integers and text only.
+columns of hot statements are bytes, integers and text only. On SQLite rows are added many to a statement: its driver gives up Python's lock
+at each step, and the event loop takes it; PostgreSQL's sends rows one after the other without waiting and is quicker so (ADR 0019).
 """
 
+import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = tuple[Any, ...]
 _LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+_MOST_ADDED = 64
+_ADDING = re.compile(r"(INSERT INTO .* VALUES )(\(.*\))", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -39,10 +43,20 @@ class Transaction:
         return bool(driver.info.transaction_status == TransactionStatus.INTRANS)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Adding:
+    """An INSERT of plain values: what stands before the row, the row with a mark for each value, and the values' names in order."""
+
+    head: str
+    row: str
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Compiled:
     text: str
     order: tuple[str, ...] | None
+    adding: _Adding | None
 
 
 @dataclass(slots=True)
@@ -68,6 +82,8 @@ class Hot:
     def run(self, transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> int:
         """Run the statement once for each row of parameters; returns how many database rows it touched."""
         compiled = self._for(transaction, 0)
+        if compiled.adding is not None:
+            return _add(transaction, compiled.adding, list(rows))
         if compiled.order is not None:
             order = compiled.order
             return int(transaction.driver.executemany(compiled.text, [[row[name] for name in order] for row in rows]).rowcount)
@@ -84,8 +100,33 @@ class Hot:
             if not isinstance(compiled, SQLCompiler):
                 raise TypeError(type(compiled).__name__)
             order = tuple(compiled.positiontup) if compiled.positional and compiled.positiontup is not None else None
-            found = self._compiled[key] = _Compiled(str(compiled), order)
+            adding = _adding(str(compiled), order) if order is not None else None
+            found = self._compiled[key] = _Compiled(str(compiled), order, adding)
         return found
+
+
+def _adding(text: str, order: tuple[str, ...]) -> _Adding | None:
+    found = _ADDING.fullmatch(text)
+    return None if found is None else _Adding(found[1], found[2], order)
+
+
+def _add(transaction: Transaction, adding: _Adding, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Add the rows in as few statements as there are lengths of them; how many were added."""
+    added = 0
+    for some in _portions(rows):
+        text = adding.head + ", ".join([adding.row] * len(some))
+        values = [row[name] for row in some for name in adding.order]
+        added += transaction.driver.execute(text, values).rowcount
+    return added
+
+
+def _portions(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Cut the rows into lengths of which there are few, so that each statement is prepared once."""
+    at = 0
+    while at < len(rows):
+        size = max(n for n in _LENGTHS if n <= min(len(rows) - at, _MOST_ADDED))
+        yield rows[at : at + size]
+        at += size
 
 
 def hot(statement: Executable) -> Hot:
