@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -23,6 +24,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
 from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.transaction import Gathered
 from vault.subjects import people
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import Created, SheetEvent, Stored, happened
@@ -109,9 +111,32 @@ def store(deed: Deed, errand: Errand, intake: Intake) -> Kept:
 
 
 def store_each(deed: Deed, errand: Errand, intakes: Sequence[Intake | VaultError]) -> list[Kept | VaultError]:
-    """Store many records, each alone: what fails is undone and answered with its error, and the others stand."""
+    """Store many records, each alone: what fails is undone and answered with its error, and the others stand.
+
+    The rows of somebody new lie nowhere before, so they are held back and written together; for somebody known each record is written
+    before the next is looked at, in a savepoint of its own.
+    """
     errand = errand.still(deed)
-    return [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in intakes]
+    kept: list[Kept | VaultError] = []
+    for of_known, some in groupby(intakes, lambda one: isinstance(one, Intake) and one.whose.known is not None):
+        if of_known:
+            kept += [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in some]
+        else:
+            with deed.transaction.gathering() as held:
+                kept += [one if isinstance(one, VaultError) else _gathered(deed, errand, one, held) for one in some]
+    return kept
+
+
+def _gathered(deed: Deed, errand: Errand, intake: Intake, held: Gathered) -> Kept | VaultError:
+    mark, rows = deed.mark(), held.mark()
+    try:
+        return store(deed, errand, intake)
+    except VaultError as error:
+        held.rewind(rows)
+        deed.rewind(mark)
+        if isinstance(error, Refused):
+            deed.refused(error)
+        return error
 
 
 def _alone(deed: Deed, errand: Errand, intake: Intake) -> Kept | VaultError:
