@@ -26,9 +26,7 @@ def take_sealed(deed: Deed, book: Book, allowed: Sequence[Judged]) -> dict[int, 
     # Those who ask together mostly ask for the same fields: where these lie is looked up once for all of them.
     places = {asked: _places(book, *asked) for asked in {(judged.state.type, judged.asked.fields) for judged in allowed}}
     return {
-        number: _sealed(
-            deed.association, judged, by_record.get(judged.asked.record, {}), places[judged.state.type, judged.asked.fields]
-        )
+        number: _sealed(deed.association, judged, by_record.get(judged.asked.record, {}), places[judged.state.type, judged.asked.fields])
         for number, judged in enumerate(allowed)
     }
 

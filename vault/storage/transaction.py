@@ -127,7 +127,7 @@ class Hot:
             return cursor.fetchall()  # type: ignore[no-any-return]
 
     def run(self, transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Run the statement once for each row of parameters; returns how many database rows it touched, or will where they are held back."""
+        """Run the statement once for each row of parameters; returns how many rows it touched, or will touch where they are held back."""
         compiled = self._for(transaction, 0)
         if compiled.adding is not None:
             given = list(rows)

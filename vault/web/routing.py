@@ -96,7 +96,7 @@ def in_our_words(error: Exception) -> Exception:
 
 
 def _answering(bound: Bound, handle: Handle) -> Middleware:
-    """Return a middleware that answers in its route's stead: a Request, injected arguments and a Response are nothing we take from Litestar."""
+    """Return a middleware that answers in its route's stead: of Litestar's requests, injection and responses we take nothing."""
 
     def instead(app: ASGIApp) -> ASGIApp:  # noqa: ARG001  # Litestar hands it over by this name
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
