@@ -56,6 +56,7 @@ def life(served: Served) -> Life:
     guarded(life, records["guardian"])
     consents(life, records["beneficiary"])
     accounts(life)
+    wordings(life)
     refusals(life, records["beneficiary"])
     life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
     return life
@@ -76,6 +77,11 @@ def store_every_type(life: Life) -> dict[str, dict[str, Any]]:
         assert read.json["fields"].keys() == again.keys()
         life.read_back += len(found_in(read.body, life.canaries.traces()))
         life.call("POST", "/v1/records/read", {"ids": [record], "purpose": "intake", "fields": list(again)}, expected=200)
+        for each in (each for each in told["fields"] if each["searchable"]):
+            sought = {"type": name, "field": each["name"], "value": again[each["name"]], "purpose": "intake"}
+            assert record in life.call("POST", "/v1/records/search", sought, expected=200).text
+            # A value that nobody here has is in no record and must lie nowhere all the same.
+            life.call("POST", "/v1/records/search", {**sought, "value": life.canaries.value(each)}, expected=200)
     return kept
 
 
@@ -115,8 +121,8 @@ def accounts(life: Life) -> None:
     admin = served.session("admin")
     body = {"username": f"{canaries.ascii()}@first", "engagement": "volunteer", "roles": ["officer"], "valid_to": moment(3600)}
     made = life.call("POST", "/v1/staff", body, token=admin, expected=201).json
-    life.call("POST", f"/v1/staff/{made['id']}/approval", token=served.approver("officer"), expected=200)
-    for secret in (made["password"], made["totp_secret"], admin.split("_", 3)[3]):
+    told = life.call("POST", f"/v1/staff/{made['id']}/approval", token=served.approver("officer"), expected=200).json
+    for secret in (made["password_start"], told["password_end"], told["totp_secret"], admin.split("_", 3)[3]):
         canaries.number(secret)
     for account in served.secrets["first"]["staff"].values():
         canaries.number(account["password"])
@@ -127,6 +133,28 @@ def accounts(life: Life) -> None:
     life.call(
         "POST", "/v1/sessions", {"username": canaries.text(), "password": canaries.text(), "code": "000000"}, token=None, expected=401
     )
+
+
+def wordings(life: Life) -> None:
+    """A purpose and a record type under canary titles and labels: one of each approved, one of each left waiting."""
+    served, admin = life.vault, life.vault.session("admin")
+
+    def title() -> dict[str, str]:
+        return {"ar": life.canaries.text(), "en": life.canaries.ascii()}
+
+    purpose = {"action": "contact", "forms": ["electronic"]}
+    fields = [{"name": "full_name", "type": "name", "class": "identity", "searchable": True, "required": True}]
+    for path, body in (
+        ("/v1/purposes/winter_offers", lambda: purpose | {"title": title()}),
+        ("/v1/record-types/press_contact", lambda: {"fields": [fields[0] | {"labels": title()}]}),
+    ):
+        waits = life.call("PUT", path, body(), token=admin, expected=200).json["proposal"]
+        life.call("GET", f"{path}/proposal", token=served.session("officer"), expected=200)
+        life.call("POST", f"{path}/approval", {"proposal": waits}, token=served.approver("officer"), expected=200)
+        life.call("PUT", path, body(), token=admin, expected=200)
+    life.call("PUT", f"/v1/purposes/{life.canaries.ascii()}-", purpose | {"title": title()}, token=admin, expected=422)
+    wrong = {"name": life.canaries.ascii(), "type": life.canaries.ascii(), "class": life.canaries.text(), "choices": [life.canaries.text()]}
+    life.call("PUT", "/v1/record-types/press_contact", {"fields": [wrong]}, token=admin, expected=422)
 
 
 def refusals(life: Life, record: dict[str, Any]) -> None:
@@ -145,6 +173,10 @@ def refusals(life: Life, record: dict[str, Any]) -> None:
     for wrong in ({"national_id": mistyped}, {"iban": canaries.text()}, {canaries.ascii(): canaries.text()}, {"gender": canaries.text()}):
         life.call("POST", "/v1/records", {"type": "beneficiary", "fields": {**life.fields(told), **wrong}}, expected=422)
         life.call("PATCH", path, {"fields": wrong}, expected=422, headers={"If-Match": '"2"'})
+    for wrong in ({"value": mistyped}, {"field": canaries.ascii()}, {"type": canaries.ascii()}, {"purpose": canaries.ascii()}):
+        life.call(
+            "POST", "/v1/records/search", {"type": "beneficiary", "field": "national_id", "value": number, "purpose": PURPOSE} | wrong
+        )
     life.call("POST", "/v1/records", {canaries.ascii(): canaries.text()}, expected=422)
     life.call(
         "POST", "/v1/records", raw=f'{{"type":"{canaries.text()}'.encode(), headers={"Content-Type": "application/json"}, expected=400
