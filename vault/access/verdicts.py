@@ -96,7 +96,7 @@ def enter(deed: Deed, errand: Errand, weighed: Weighed) -> Judged:
             kind=asked.kind,
             outcome="allow" if verdict.allowed else "refuse",
             about=(About(weighed.subject, asked.record),),
-            fields=tuple(sorted(name for name in set(asked.fields) if name in rules.field_classes)),
+            fields=tuple(sorted(rules.field_classes.keys() & asked.fields)),
             purpose=asked.purpose if asked.purpose in rules.purposes else None,
             recipient=recipient if recipient == INTERNAL or recipient in book.recipients else None,
             basis=verdict.basis if verdict.allowed else "none",

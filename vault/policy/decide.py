@@ -253,38 +253,39 @@ def _finding(matter: Matter, standing: Standing) -> Finding:
 
 def _coverage(matter: Matter, grants: Sequence[Grant]) -> Finding:
     """All or nothing on fields; a sensitive one by an explicit grant only (regulation 11(2))."""
-    fields, named = matter.question.fields, {name for name in _admitted(matter) if any(name in grant.fields for grant in grants)}
-    explicit = {name for name in named if any(_covers(matter, grant, name) for grant in grants)}
-    if named != explicit:
+    fields, admitted = matter.question.fields, _admitted(matter)
+    named = admitted & frozenset().union(*[grant.fields for grant in grants])
+    borne = [_borne(matter, grant, admitted) for grant in grants]
+    if named != frozenset().union(*borne):
         return Finding("EXPLICIT_REQUIRED")
     if named != fields:
-        return Finding("FIELDS_NOT_COVERED", frozenset(named))
-    return Finding("CONSENT_OK", fields, _used(matter, grants))
+        return Finding("FIELDS_NOT_COVERED", named)
+    return Finding("CONSENT_OK", fields, _used(fields, grants, borne))
 
 
-def _used(matter: Matter, grants: Sequence[Grant]) -> tuple[Grant, ...]:
+def _used(fields: frozenset[str], grants: Sequence[Grant], borne: Sequence[frozenset[str]]) -> tuple[Grant, ...]:
     """The grants a permit rests on, no more than it needs: from those in writing where they suffice, else from all."""
-    left, used = set(matter.question.fields), []
-    written = [grant for grant in grants if grant.form == "written"]
-    enough = all(any(_covers(matter, grant, name) for grant in written) for name in left)
-    covers = {at: {name for name in left if _covers(matter, grant, name)} for at, grant in enumerate(written if enough else grants)}
+    left, used = fields, []
+    written = {at: borne[at] for at, grant in enumerate(grants) if grant.form == "written"}
+    covers = written if fields <= frozenset().union(*written.values()) else dict(enumerate(borne))
     while left:
         # The newest of those that cover most of what is left.
         best = max(covers, key=lambda at: (len(covers[at] & left), at))
         used.append(best)
         left -= covers[best]
-    return tuple((written if enough else grants)[at] for at in sorted(used))
+    return tuple([grants[at] for at in sorted(used)])
 
 
-def _covers(matter: Matter, grant: Grant, name: str) -> bool:
-    """True where this grant alone bears this field: named in it, and explicitly where the field's class is sensitive."""
-    return name in grant.fields and (grant.explicit or matter.rules.field_classes[name] not in matter.rules.sensitive_classes)
+def _borne(matter: Matter, grant: Grant, admitted: frozenset[str]) -> frozenset[str]:
+    """The fields this grant alone bears: named in it, and explicitly where the field's class is sensitive."""
+    named, rules = admitted & grant.fields, matter.rules
+    return named if grant.explicit else frozenset(name for name in named if rules.field_classes[name] not in rules.sensitive_classes)
 
 
 def _admitted(matter: Matter) -> frozenset[str]:
     """The fields asked for that are of a class the purpose reaches at all."""
     fields, classes = matter.question.fields, matter.purpose.classes
-    return fields if classes is None else frozenset(name for name in fields if matter.rules.field_classes[name] in classes)
+    return fields if classes is None else frozenset([name for name in fields if matter.rules.field_classes[name] in classes])
 
 
 def _basis(grants: Iterable[Grant]) -> Basis:
