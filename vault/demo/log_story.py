@@ -92,10 +92,10 @@ def _covering(teller: Teller, index: int, officer: str) -> Answer:
 
 def _verify(teller: Teller, scene: Scene) -> None:
     teller.say(Line("يُتحقق من السجل كله على القرص.", "The whole log is verified on disk."))
-    _log_verify(teller, scene.vault, 0)
+    log_verify(teller, scene.vault, 0)
 
 
-def _log_verify(teller: Teller, vault: VaultProcess, told: int, names: int | None = None) -> None:
+def log_verify(teller: Teller, vault: VaultProcess, told: int, names: int | None = None) -> None:
     """Run `amanah log verify` and hold it to its exit status and to the entry it must name."""
     run = vault.run("log", "verify")
     words = said(run)
@@ -122,7 +122,7 @@ def _change_a_byte(teller: Teller, scene: Scene) -> None:
         (body,) = database.execute("SELECT body FROM access_log_entry WHERE number = ?", (scene.withdrawn_at,)).fetchone()
         changed = body[:-2] + bytes([body[-2] ^ 1]) + body[-1:]
         database.execute("UPDATE access_log_entry SET body = ? WHERE number = ?", (changed, scene.withdrawn_at))
-    _log_verify(teller, copy, 1, scene.withdrawn_at)
+    log_verify(teller, copy, 1, scene.withdrawn_at)
 
 
 def _delete_the_withdrawal(teller: Teller, scene: Scene) -> None:
@@ -168,7 +168,7 @@ def _put_back_the_database(teller: Teller, scene: Scene) -> None:
         teller.check("")
     finally:
         copy.stop()
-    _log_verify(teller, copy, 1)
+    log_verify(teller, copy, 1)
 
 
 def last_words(output: str) -> str:

@@ -25,14 +25,13 @@ from vault.demo.loading import load
 from vault.demo.numbers import Numbers
 from vault.demo.own_words import NoArticles, of_document, of_pack
 from vault.demo.people import beneficiaries, widow
-from vault.demo.scene import Scene
+from vault.demo.scene import ASSOCIATION, Scene
 from vault.demo.serving import keep_open
 from vault.demo.story import STEPS, tell
 from vault.demo.telling import Teller
 from vault.demo.vault_process import NotServing, VaultProcess, is_free
 from vault.records.values.dates import hijri_of
 
-ASSOCIATION = "demo"
 DEFAULT_SEED = "amanah"
 INTERRUPTED = 130
 

@@ -12,6 +12,7 @@ from vault.demo.numbers import Numbers
 from vault.demo.telling import Line, Request, Teller, Told, short
 from vault.demo.vault_process import VaultProcess
 
+ASSOCIATION = "demo"
 _LINES_SHOWN = 3
 
 ARTICLES: Mapping[str, str] = {
@@ -49,6 +50,11 @@ class Scene:
     def read(self, fields: Sequence[str], purpose: str = "service_delivery") -> Request:
         """The request that reads these fields of the widow's record."""
         return Request("GET", f"/v1/records/{self.record}?purpose={purpose}&fields={','.join(fields)}")
+
+    def find(self, field_: str = "national_id", value: str = "", purpose: str = "intake") -> Request:
+        """The search for who has this value, the widow's identity number where none is given."""
+        sought = {"type": "beneficiary", "field": field_, "value": value or self.widow["national_id"], "purpose": purpose}
+        return Request("POST", "/v1/records/search", sought)
 
     def may_text(self) -> Request:
         """The question whether an offer may be sent to the widow's mobile."""

@@ -80,7 +80,9 @@ def order(teller: Teller, scene: Scene) -> None:
     ordered = _ordered(teller, scene)
     asked = (*ORDERED, "email")
     disclosure = teller.ask(
-        Line("تُطلب أربعة حقول والأمر بثلاثة: يُرفض الرابع وحده.", "Four fields are asked for, the order names three: the fourth is refused."),
+        Line(
+            "تُطلب أربعة حقول والأمر بثلاثة: يُرفض الرابع وحده.", "Four fields are asked for, the order names three: the fourth is refused."
+        ),
         Request(
             "POST",
             "/v1/disclosures",
@@ -134,7 +136,9 @@ def _registered(teller: Teller, scene: Scene, code: str, kind: str) -> Path:
         Told(status=201),
     )
     teller.ask(
-        Line("يؤكد شخص ثانٍ بصمة المفتاح بعد مقابلتها خارج النظام.", "A second person confirms the key's fingerprint, compared out of band."),
+        Line(
+            "يؤكد شخص ثانٍ بصمة المفتاح بعد مقابلتها خارج النظام.", "A second person confirms the key's fingerprint, compared out of band."
+        ),
         Request("POST", f"/v1/recipients/{code}/key-confirmation", {}, token=approving(teller, scene, "second_officer")),
         Told(status=200),
     )

@@ -52,7 +52,7 @@ class EntryTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the story says of an answer: status, problem code or reason, article, basis, opened or covered fields, fields named in a 422."""
+    """What the story says of an answer: status, problem code or reason, article, basis, state, opened or covered fields, fields of a 422."""
 
     status: int
     code: str = ""
@@ -61,6 +61,7 @@ class Told:
     fields: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     decision: str = ""
+    state: str = ""
     entry: EntryTold | None = None
 
 
@@ -75,6 +76,7 @@ def differences(answer: Answer, told: Told) -> list[str]:
         "article": (article_of(answer), told.article),
         "basis": (verdict.get("basis") or "", told.basis),
         "decision": (decision if isinstance(decision, str) else "", told.decision),
+        "state": (said.get("state") or "", told.state),
         "fields": (tuple(sorted(said.get("fields") or said.get("fields_covered") or ())), tuple(sorted(told.fields))),
         "errors": (tuple(sorted(str(each["field"]).rpartition(".")[2] for each in said.get("errors") or ())), tuple(sorted(told.errors))),
     }
