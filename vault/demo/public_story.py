@@ -15,7 +15,7 @@ _ARABIC_INDIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 _NARRATIVE = "وصلتني رسالة فيها اسمي واسم مشروع خيري لم أتعامل معه قط، وأظن أن بياناتي سُلّمت إليه دون علمي."
 
 
-def visitor(teller: Teller, scene: Scene) -> None:
+def visitor(teller: Teller, _scene: Scene) -> None:
     """Step 7: what the site noted of a visitor's browser is refused without her consent, and again once she takes it back."""
     browser = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
     stored = teller.ask(

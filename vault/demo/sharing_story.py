@@ -75,7 +75,7 @@ def sharing(teller: Teller, scene: Scene) -> None:
 
 
 def order(teller: Teller, scene: Scene) -> None:
-    """Step 6: a court's order for three fields, approved by another officer; the fourth is refused, and only the court opens the package."""
+    """Step 6: a court's order for three fields, approved by another; a fourth is refused, and the court alone opens the package."""
     key = _registered(teller, scene, COURT, "authority")
     ordered = _ordered(teller, scene)
     asked = (*ORDERED, "email")

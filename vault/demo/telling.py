@@ -52,7 +52,7 @@ class EntryTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the story says of an answer: status, problem code or reason, article, basis, state, opened or covered fields, fields of a 422."""
+    """What the story says of an answer: status, code or reason, article, basis, state, opened or covered fields, fields of a 422."""
 
     status: int
     code: str = ""
@@ -112,7 +112,8 @@ def named_leaf(answer: Answer) -> str:
 class Teller:
     """Asks, shows and checks; `system` is the API client's connection, `reader` an officer's token that entries are looked up with.
 
-    `stranger` is a connection without a credential, for what is public. `words` are the articles' by number, each shown when it is cited for the first time.
+    `stranger` is a connection without a credential, for what is public. `words` are the articles' by number, each shown when it is first
+    cited.
     """
 
     system: Client
