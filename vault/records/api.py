@@ -1,17 +1,20 @@
 """The calls that store, update and list records, and tell their types; reading one is not here but behind the door in `vault.access`."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from vault.errors import FieldError, Invalid, NotFound, VaultError
+from vault.errors import FieldError, Invalid, NotFound, Refused, VaultError
 from vault.policy.facts import GuardianKind
 from vault.records import service, shelf
 from vault.records.service import GuardianOf, Intake, Kept, Whose
+from vault.rulebook.alarm import heard, ring
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
+from vault.subjects.meant import by_record, by_subject
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.problems import problem_of
@@ -127,7 +130,8 @@ async def store(call: Call) -> Answer:
     """Store one record."""
     asker: Asker = call.caller
     intake = _intake(call, await asker.association.book(), call.body, call.idempotency_key)
-    kept = await asker.association.run(lambda deed: service.store(deed, Errand(asker, call.request_id), intake), weight=2)
+    errand, meant = Errand(asker, call.request_id), by_subject(intake.whose.known)
+    kept = await heard(errand, lambda: asker.association.run(lambda deed: service.store(deed, errand, intake), weight=2), meant)
     return Answer(KeptAnswer(write_id(kept.record), write_id(kept.subject), kept.revision))
 
 
@@ -136,31 +140,47 @@ async def store_batch(call: Call) -> Answer:
     items = call.body.items
     if not 1 <= len(items) <= MOST_ITEMS:
         raise Invalid([FieldError("items", "out-of-range")])
+    book = await call.caller.association.book()
+    parts = [range(first, min(first + MOST_IN_A_DEED, len(items))) for first in range(0, len(items), MOST_IN_A_DEED)]
     results: list[dict[str, Any]] = []
-    for first in range(0, len(items), MOST_IN_A_DEED):
-        some = range(first, min(first + MOST_IN_A_DEED, len(items)))
+    ahead = _checked(call, book, parts[0])
+    for number, part in enumerate(parts):
+        deed = asyncio.create_task(_stored(call, ahead))
+        await asyncio.sleep(0)  # the deed is on its way: while it is written, the next rows are checked
+        ahead = _checked(call, book, parts[number + 1]) if number + 1 < len(parts) else []
         try:
-            kept = await _store_some(call, some)
+            kept = await deed
         except VaultError as error:
             if not results:
                 raise
             # What earlier deeds stored stands and must be told: these rows alone failed.
-            kept = [error] * len(some)
+            kept = [error] * len(part)
         results += [_result(call, one) for one in kept]
     return Answer(BatchAnswer(results))
 
 
-async def _store_some(call: Call, numbers: Sequence[int]) -> Sequence[Kept | VaultError]:
-    asker: Asker = call.caller
-    book, key = await asker.association.book(), call.idempotency_key
+def _checked(call: Call, book: Book, numbers: Sequence[int]) -> list[Intake | VaultError]:
+    """These rows of the body, checked and normalised, or what is wrong with each."""
+    key = call.idempotency_key
     intakes: list[Intake | VaultError] = []
     for number in numbers:
         try:
             intakes.append(_intake(call, book, call.body.items[number], f"{key}:{number}" if key else None))
         except VaultError as error:
             intakes.append(error)
-    errand = Errand(asker, call.request_id)
-    return await asker.association.run(lambda deed: service.store_each(deed, errand, intakes), weight=len(intakes))
+    return intakes
+
+
+async def _stored(call: Call, intakes: Sequence[Intake | VaultError]) -> Sequence[Kept | VaultError]:
+    errand = Errand(call.caller, call.request_id)
+    association = errand.asker.association
+    kept = await heard(errand, lambda: association.run(lambda deed: service.store_each(deed, errand, intakes), weight=len(intakes)))
+    for intake, one in zip(intakes, kept, strict=True):
+        if isinstance(one, Refused):
+            association.refusals.refused(errand.asker.ref)
+        if isinstance(intake, Intake) and isinstance(one, VaultError):
+            await ring(errand, one, by_subject(intake.whose.known))
+    return kept
 
 
 def _intake(call: Call, book: Book, body: StoreBody, key: str | None) -> Intake:
@@ -182,7 +202,11 @@ async def update(call: Call) -> Answer:
     record, expected = call.path_id("record"), call.expected_revision
     fields = call.body.fields
     errand = Errand(asker, call.request_id)
-    kept = await asker.association.run(lambda deed: service.update(deed, errand, record, expected, fields), weight=2)
+
+    async def changed() -> Kept:
+        return await asker.association.run(lambda deed: service.update(deed, errand, record, expected, fields), weight=2)
+
+    kept = await heard(errand, changed, by_record(record))
     return Answer(UpdatedAnswer(write_id(kept.record), kept.revision), headers={"ETag": f'"{kept.revision}"'})
 
 
@@ -191,7 +215,7 @@ async def listing(call: Call) -> Answer:
     asker: Asker = call.caller
     limit, after = call.query["limit"], call.query["after"]
     errand = Errand(asker, call.request_id)
-    rows = await asker.association.run(lambda deed: service.listed(deed, errand, call.query["type"], after, limit))
+    rows = await heard(errand, lambda: asker.association.run(lambda deed: service.listed(deed, errand, call.query["type"], after, limit)))
     items = [Listed(write_id(bytes(row.record)), row.type, row.revision, row.review_month) for row in rows[:limit]]
     return Answer(ListAnswer(items, items[-1].id if len(rows) > limit else None))
 

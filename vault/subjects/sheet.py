@@ -12,12 +12,12 @@ import msgspec
 
 from vault.policy.events import Event
 from vault.policy.facts import Person
-from vault.policy.standing import apply
+from vault.policy.standing import apply, told_capacity
 
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    """What is true of one record: type, schema, current revision, and the salt (hex) of each class id at that revision."""
+    """What is true of one record: type, schema, revision with the salt (hex) of each class id, digest (hex) of what it is found by."""
 
     type: str
     schema: int
@@ -26,6 +26,7 @@ class RecordState:
     stored_at: int
     stored_by: str
     review_month: str
+    tokens: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Created(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="stored", tag_field="e"):
-    """A record of hers was stored or updated: its new revision and salts; `full_capacity_from` where a birth date told it."""
+    """A record of hers was stored or updated: revision, salts, digest of tokens; `full_capacity_from` where a birth date told it."""
 
     record: str
     type: str
@@ -60,6 +61,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     by: str
     review_month: str
     full_capacity_from: int | None = None
+    tokens: str = ""
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="happened", tag_field="e"):
@@ -150,10 +152,11 @@ def _stored(sheet: Sheet, event: Stored) -> Sheet:
         known.stored_at if known else event.at,
         known.stored_by if known else event.by,
         event.review_month,
+        event.tokens,
     )
     person = sheet.person
     if person.stored_at is None:
         person = replace(person, stored_at=event.at)
     if event.full_capacity_from is not None:
-        person = replace(person, full_capacity_from=event.full_capacity_from)
+        person = told_capacity(person, event.full_capacity_from)
     return replace(sheet, person=person, records={**sheet.records, event.record: state})
