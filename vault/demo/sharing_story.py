@@ -10,7 +10,7 @@ from typing import Any
 
 from vault.demo.scene import ARTICLES, Scene, approving, consent, made, now, signed_in
 from vault.demo.telling import EntryTold, Line, Request, Teller, Told, short
-from vault.demo.vault_process import said
+from vault.demo.vault_process import NotServing, said
 
 PARTNER, OTHER, COURT = "partner-a", "partner-b", "court"
 SHARED = ("full_name", "mobile")
@@ -124,13 +124,15 @@ def order(teller: Teller, scene: Scene) -> None:
 def _registered(teller: Teller, scene: Scene, code: str, kind: str) -> Path:
     """Register a party outside the house with a key of its own, confirmed by a second person; the file of its private key."""
     key = scene.vault.folder.parent / f"{code}.key"
-    public = said(scene.vault.run("package", "keygen", "--out", str(key))).splitlines()[-1]
+    made_key = scene.vault.run("package", "keygen", str(key))
+    if made_key.returncode:
+        raise NotServing(said(made_key))
     teller.ask(
         Line(f"يسجّل مسؤول الالتزام الجهة «{_NAMES[code]['ar']}» بمفتاحها.", f"The officer registers {_NAMES[code]['en']} with its key."),
         Request(
             "PUT",
             f"/v1/recipients/{code}",
-            {"name": _NAMES[code], "kind": kind, "country": "SA", "key": {"type": "hpke-x25519", "public": public}},
+            {"name": _NAMES[code], "kind": kind, "country": "SA", "key": json.loads(made_key.stdout)},
             token=signed_in(teller, scene, "officer"),
         ),
         Told(status=201),
