@@ -105,3 +105,20 @@ def note(signed: str, vkey: str) -> str:
     assert (dash, signer, raw[:4].hex()) == ("—", name, key_id)
     Ed25519PublicKey.from_public_bytes(public[1:]).verify(raw[4:], (text + "\n").encode())
     return text + "\n"
+
+
+def attachment(data_key: bytes, association: bytes, file: bytes, header: bytes, chunks: list[bytes]) -> bytes:
+    """The content of an attachment."""
+    form, suite, salt, commitment = struct.unpack(">BB16s32s", header)
+    assert (form, suite) == (0x22, 1)
+    okm = HKDF(SHA256(), 64, salt, b"vault/att/v1" + association + file + b"\x22\x01").derive(data_key)
+    assert okm[32:] == commitment
+    bound, content = b"vault/att/v1" + association + file + header, b""
+    for number, chunk in enumerate(chunks):
+        assert len(chunk) == 65_552
+        nonce = bytes(7) + struct.pack(">I", number) + (b"\x01" if number == len(chunks) - 1 else b"\x00")
+        content += AESGCM(okm[:32]).decrypt(nonce, chunk, bound)
+    body = content.rstrip(b"\x00")
+    assert body[-1:] == b"\x80"
+    assert len(content) - len(body) < 65_536
+    return body[:-1]
