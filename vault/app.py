@@ -22,7 +22,12 @@ from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.refusals import Refusals
+from vault.access.scans_api import routes as scan_routes
 from vault.consent.api import ROUTES as CONSENT
+from vault.consent.evidence_api import DEFAULT_MOST
+from vault.consent.evidence_api import routes as evidence_routes
+from vault.consent.scans import clear_away
+from vault.consent.visitors_api import routes as visitor_routes
 from vault.errors import VaultError
 from vault.identity.api import routes
 from vault.identity.callers import Caller, may
@@ -85,6 +90,7 @@ class House:
                 clock=now,
             )
             reclose(house.associations[code], now)
+            clear_away(house.associations[code], now)
         return house
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -116,9 +122,11 @@ class House:
                 continue
 
 
-def all_routes(identity: Identity, refusals: Refusals) -> list[Route]:
-    """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity)]
+def all_routes(identity: Identity, refusals: Refusals, *, largest_scan: int = DEFAULT_MOST) -> list[Route]:
+    """Every call of the service; `largest_scan` in bytes."""
+    evidence = [*evidence_routes(largest_scan), *scan_routes(refusals)]
+    visitors = visitor_routes(identity.entrance.associations, Limits(clock))
+    return [*RECORDS, *CONSENT, *evidence, *visitors, *access_routes(refusals), *AUDIT, *routes(identity)]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
@@ -138,7 +146,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_routes(identity, Refusals(limits, clock)),
+        all_routes(identity, Refusals(limits, clock), largest_scan=house.settings.largest_scan),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

@@ -198,7 +198,9 @@ def test_nothing_of_the_content_is_in_what_is_printed():
 def test_a_golden_attachment(row: dict[str, Any]):
     data_key, association, file = (bytes.fromhex(row[name]) for name in ("data_key", "association", "attachment"))
     content = bytes_of(row["content"], row["size"])
-    sealer = Sealer(DataKey(data_key, EVIDENCE_CLASS, 1), Attached(association, file, SUBJECT, EVIDENCE_CLASS), entropy=stream(row["entropy"]))
+    sealer = Sealer(
+        DataKey(data_key, EVIDENCE_CLASS, 1), Attached(association, file, SUBJECT, EVIDENCE_CLASS), entropy=stream(row["entropy"])
+    )
     chunks = [*sealer.take(content), sealer.end()]
     assert sealer.header.hex() == row["header"]
     assert [hashlib.sha256(chunk).hexdigest() for chunk in chunks] == row["chunks"]

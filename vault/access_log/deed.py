@@ -240,9 +240,7 @@ class Deed:
             opening = appended.opens.pop()  # one atomic step: of two threads one gets it
         except IndexError:
             raise Unavailable("integrity") from None
-        return Receipt(
-            appended.index, appended.leaf_hash, opening.record, opening.fields, opening.revision, attachment=opening.attachment
-        )
+        return Receipt(appended.index, appended.leaf_hash, opening.record, opening.fields, opening.revision, attachment=opening.attachment)
 
 
 def _opening(entry: Entry, revision: int) -> Opening:

@@ -1,10 +1,11 @@
 """Scans of signed forms: kept sealed, cited by a consent, forgotten with the person.
 
-Invariants: a scan belongs to nobody until a consent cites it, and to that one person from then on: her erasure takes its key and its chunks;
-what no consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it.
+Invariants: a scan belongs to nobody until a consent cites it, and to that one person from then on: her erasure takes key and chunks; what no
+consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.consent.tables import chunk, evidence
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
+from vault.rulebook.association import Association
 from vault.subjects import people
 from vault.subjects.people import Known
 from vault.subjects.sheet import Happened, SheetEvent
@@ -121,16 +123,14 @@ def forget_subject(deed: Deed, subject: bytes) -> int:
     """
     rows = select(evidence.c.evidence).where(evidence.c.association_id == deed.association, evidence.c.subject == subject)
     hers = set(deed.transaction.connection.execute(rows).scalars())
-    try:
+    with suppress(NotFound):  # where her sheet is gone already, the rows are all that names her
         # Her own events besides: a row may have been made to name nobody.
         hers |= cited(people.history(deed, people.of_subject(deed, subject)))
-    except NotFound:
-        pass  # noqa: S110 - her sheet is gone already, and the rows above are all that names her
     return drop(deed, hers)
 
 
 def purge(deed: Deed) -> int:
-    """Delete scans that no consent has cited for a day and uploads that never ended, a few at a time; how many. The deed leaves an entry."""
+    """Delete scans that no consent has cited for a day, and uploads that never ended, a few at a time; how many. It leaves an entry."""
     old = (
         select(evidence.c.evidence, evidence.c.wrapped)
         .where(evidence.c.association_id == deed.association, evidence.c.subject.is_(None), evidence.c.stored_at <= deed.now - DAY)
@@ -139,6 +139,14 @@ def purge(deed: Deed) -> int:
     gone = drop(deed, [row.evidence for row in deed.transaction.connection.execute(old) if _nobodys(deed, row.evidence, row.wrapped)])
     if gone:
         deed.append(Entry(kind="evidence.purged", outcome="allow", actor=SYSTEM, count=gone))
+    return gone
+
+
+def clear_away(association: Association, clock: Callable[[], int]) -> int:
+    """Purge all there is to purge, at start; how many. Raises Unavailable."""
+    gone = 0
+    while any(now := association.log.run_now(association.database, [purge], clock)):
+        gone += sum(now)
     return gone
 
 
@@ -163,7 +171,8 @@ def add(deed: Deed, scan: bytes, wrapped: bytes) -> None:
 def add_chunks(deed: Deed, scan: bytes, first: int, sealed: Iterable[bytes]) -> None:
     """Add the next chunks of a scan, the first of them under this number."""
     rows = [
-        {"association_id": deed.association, "evidence": scan, "number": number, "sealed": each} for number, each in enumerate(sealed, first)
+        {"association_id": deed.association, "evidence": scan, "number": number, "sealed": each}
+        for number, each in enumerate(sealed, first)
     ]
     if rows:
         deed.transaction.connection.execute(insert(chunk), rows)
