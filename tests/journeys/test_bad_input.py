@@ -57,6 +57,8 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("POST", "/v1/decisions"): (question, key),
         ("POST", "/v1/decisions/batch"): ({"items": [question]}, key),
         ("POST", "/v1/clients"): (client, admin),
+        ("POST", "/v1/public/first/visitor-consents"): (served.word("v" * 22), key),
+        ("POST", "/v1/public/first/visitor-consents/withdrawal"): ({"visitor": "v" * 22, "purpose": "visitor_analytics"}, key),
         ("POST", "/v1/staff"): ({"username": "n@first", "engagement": "volunteer", "roles": ["officer"]}, admin),
     }
 

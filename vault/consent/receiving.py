@@ -1,7 +1,7 @@
 """Takes a scan in while it arrives: judged by its first bytes, sealed chunk by chunk, stored a mebibyte at a time, never held whole.
 
-Invariants: no byte of it lies anywhere unsealed; its name and its declared type are not looked at; what did not arrive whole is dropped, and
-what a crash leaves goes with the next purge.
+Invariants: no byte of it lies anywhere unsealed; its name and its declared type are not looked at; what did not arrive whole is dropped,
+and what a crash leaves goes with the next purge.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Scans of signed forms: kept sealed, cited by a consent, forgotten with the person.
 
-Invariants: a scan belongs to nobody until a consent cites it, and to that one person from then on: her erasure takes key and chunks; what no
-consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it.
+Invariants: a scan belongs to nobody until a consent cites it, and to that one person from then on: her erasure takes key and chunks;
+what no consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it.
 """
 
 from collections.abc import Callable, Iterable

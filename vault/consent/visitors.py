@@ -69,7 +69,8 @@ def consent(deed: Deed, association: Association, word: Word, request: str) -> t
     detail = {"evidence": {"act": word.act, "text_sha256": word.sha256, "gpc": word.gpc}, "language": word.language}
     events = [] if visitor.sheet else [Created(kind=visitors.KIND, at=deed.now, by=ACTOR)]
     said: list[SheetEvent] = [*events, *(_event(deed, signal) for signal in signals), _event(deed, given, detail)]
-    told = _entry(book, purpose, request, kind="consent.granted", fields=tuple(sorted(grant.fields)), consents=(grant.id,))
+    told = _entry(book, purpose, request, kind="consent.granted")
+    told = replace(told, fields=tuple(sorted(grant.fields)), consents=(grant.id,))
     people.change(deed, visitor, said, told, wrapped=wrapped)
     id_ = bytes.fromhex(grant.id)
     # Given through no record: she may say it before anything of hers is stored.
@@ -90,7 +91,7 @@ def withdraw(deed: Deed, association: Association, visitor: str, purpose: str, r
     if not any(one.grants for one in (standing, *standing.twins)):
         return
     stopped = Stopped(what.code, INTERNAL, Stop("withdraw", deed.now, deed.now))
-    told = _entry(book, what, request, kind="consent.withdrawn", law=f"{book.association.law_pack}:5")
+    told = replace(_entry(book, what, request, kind="consent.withdrawn"), law=f"{book.association.law_pack}:5")
     closing = Closing("withdrawal", found.subject.hex(), name)
     people.change(deed, found, [_event(deed, stopped)], told, closes=closing)
 
@@ -173,19 +174,15 @@ def _event(deed: Deed, event: Event, detail: Mapping[str, Any] | None = None) ->
     return happened(event, at=deed.now, by=ACTOR, detail=detail)
 
 
-def _entry(book: Book, purpose: PurposeFact, request: str, *, kind: str, **members: object) -> Entry:
+def _entry(book: Book, purpose: PurposeFact, request: str, *, kind: str) -> Entry:
     own = book.association
-    law = f"{own.law_pack}:{purpose.law}" if purpose.law else None
     return Entry(
-        **{
-            "kind": kind,
-            "outcome": "allow",
-            "actor": ACTOR,
-            "purpose": purpose.code,
-            "recipient": INTERNAL,
-            "article": f"{own.pack}:{purpose.article}",
-            "law": law,
-            "request": request,
-            **members,
-        }
+        kind=kind,
+        outcome="allow",
+        actor=ACTOR,
+        purpose=purpose.code,
+        recipient=INTERNAL,
+        article=f"{own.pack}:{purpose.article}",
+        law=f"{own.law_pack}:{purpose.law}" if purpose.law else None,
+        request=request,
     )
