@@ -55,7 +55,7 @@ def life(served: Served) -> Life:
     records = store_every_type(life)
     guarded(life, records["guardian"])
     consents(life, records["beneficiary"])
-    papers(life, records["beneficiary"])
+    papers(life)
     site(life)
     accounts(life)
     refusals(life, records["beneficiary"])
@@ -108,17 +108,18 @@ def consents(life: Life, record: dict[str, Any]) -> None:
     life.call("GET", f"{path}?as_of={moment(-60)}", expected=200)
 
 
-def papers(life: Life, record: dict[str, Any]) -> None:
+def papers(life: Life) -> None:
     """Scans with canaries in them and for names: kept, cited, seen; too large, of another kind, torn, never cited."""
     canaries, served = life.canaries, life.vault
+    body = {"type": "beneficiary", "fields": life.fields(life.types()["beneficiary"])}
+    path = f"/v1/records/{life.call('POST', '/v1/records', body, expected=201).json['id']}/consents"
     content = PDF + f"{canaries.text()} {canaries.ascii()} ".encode() * 4000
     kept = served.hand_in(content, filename=canaries.ascii() + ".pdf")
     canaries.number(kept["sha256"])
     served.hand_in(PDF + canaries.text().encode())
-    paper = served.consent("written", "call_offers", ["mobile"])
-    paper |= {"purpose": PURPOSE, "notice": served.consent("written", PURPOSE, ["iban"])["notice"], "fields": ["iban"]}
+    paper = served.consent("written", PURPOSE, ["iban"])
     paper["evidence"] |= {"scan": kept["id"]}
-    consent = life.call("POST", f"/v1/records/{record['id']}/consents", paper, expected=201).json["id"]
+    consent = life.call("POST", path, paper, expected=201).json["id"]
     second = served.session("second_officer")
     seen = life.call("GET", f"/v1/evidence/{kept['id']}", token=second, expected=200)
     assert seen.body == content
@@ -137,7 +138,7 @@ def papers(life: Life, record: dict[str, Any]) -> None:
     life.call("POST", "/v1/evidence", raw=raw[: len(raw) - 90], headers=headers, expected=400)
     life.call("GET", f"/v1/evidence/{canaries.ascii()}", token=second, expected=404)
     paper["evidence"] |= {"scan": canaries.ascii()}
-    life.call("POST", f"/v1/records/{record['id']}/consents", paper, expected=422)
+    life.call("POST", path, paper, expected=422)
 
 
 def site(life: Life) -> None:

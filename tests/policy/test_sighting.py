@@ -1,12 +1,14 @@
 """Who may look at the scan of a signed form."""
 
+from typing import Any
+
 import pytest
 
 from vault.policy.facts import Person
 from vault.policy.sighting import Paper, article_7_sighted, sighted
 
 
-def paper(consent: str = "c1", **changes: bool) -> Paper:
+def paper(consent: str = "c1", **changes: Any) -> Paper:
     return Paper(consent, "service_delivery", "INTERNAL", **changes)
 
 
@@ -21,7 +23,7 @@ def paper(consent: str = "c1", **changes: bool) -> Paper:
         ({"rejected": True, "stands": False}, "CONSENT_REJECTED"),
     ],
 )
-def test_a_scan_is_seen_by_who_can_verify_what_it_proves(changes: dict[str, bool], reason: str | None):
+def test_a_scan_is_seen_by_who_can_verify_what_it_proves(changes: dict[str, Any], reason: str | None):
     assert article_7_sighted(Person(), paper(**changes)) == reason
     assert article_7_sighted(Person(locked=True), paper(**changes)) == "ERASURE_PENDING"
 

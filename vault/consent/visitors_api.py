@@ -15,8 +15,9 @@ from vault.web.call import Call, write_id
 from vault.web.limits import Limits
 from vault.web.route import Body, Public, Rate, Route
 
-PER_NETWORK = Rate(bucket="visitor-consents", burst=60, per_second=1.0)
-OF_ALL = ("visitor-consents-of-all", 1000, 50.0)
+PER_NETWORK = Rate(bucket="visitor-consents", burst=600, per_second=10.0)
+"""Wide enough for a mobile carrier whose customers share an address."""
+OF_ALL = ("visitor-consents-of-all", 2000, 50.0)
 """What all visitors of one association together may say: each word is an entry of its log."""
 
 
