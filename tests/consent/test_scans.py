@@ -17,6 +17,7 @@ from tests.household import BASIC, FATIMA, errand, findings, read, store, writte
 from tests.simulator import SECOND, World
 from vault.access.refusals import Refusals
 from vault.access.scans_api import routes as scan_routes
+from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
 from vault.consent import receiving, scans
@@ -299,6 +300,29 @@ async def test_who_had_the_form_in_hand_neither_verifies_nor_sees_it(desk: Desk,
     assert refused == [(kind, "SAME_PERSON", (parse_id(consent).hex(),)) for kind in kinds]
 
 
+PARTS = ("original_kept_at", "template", "signature", "identity_check", "signed_at", "place", "captured_by")
+
+
+@pytest.mark.parametrize("part", [*PARTS, "witness"])
+async def test_a_written_consent_that_lacks_a_part_is_recorded_and_never_enough(desk: Desk, part: str):
+    lacking: dict[str, Any] = {"signature": "thumbprint"} if part == "witness" else {part: ...}
+    given = await desk.grant(scan=await desk.scan(), **lacking)
+    assert (given.status_code, given.json()["state"]) == (201, "evidence-incomplete")
+    await desk.verify(given.json()["id"])
+    with pytest.raises(Refused, match="evidence-incomplete"):
+        await read(desk.world, parse_id(desk.record))
+    whole = (await desk.grant(signature="thumbprint", witness="a neighbour who can read")).json()
+    assert whole["state"] == "awaiting-verification"
+    await desk.verify(whole["id"], None, sighted="original")
+    assert await read(desk.world, parse_id(desk.record))
+
+
+async def test_nobody_the_vault_knows_took_no_consent_down(till: Desk):
+    for nobody in ("nobody@probe", "officer@elsewhere", str(uuid.UUID(int=3))):
+        answer = await till.grant(captured_by=nobody)
+        assert (code(answer), answer.json()["errors"][0]["field"]) == ((422, "evidence-malformed"), "evidence.captured_by")
+
+
 async def test_who_recorded_a_consent_does_not_verify_it(till: Desk):
     consent = (await till.grant(who="officer", captured_by="second_officer@probe")).json()["id"]
     assert code(await till.verify(consent, None, sighted="original")) == (403, "same-person")
@@ -357,6 +381,55 @@ async def test_an_upload_that_ends_early_leaves_nothing(small: World):
             await receiving.receive(job, torn(error), most=MOST, key=None)
         assert (rows(small, evidence), rows(small, chunk)) == (0, 0)
     assert [one for one in small.entries() if one.kind.startswith("evidence")] == []
+
+
+async def test_a_long_upload_counts_from_its_end(small: World):
+    job = await errand(small)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"%PDF-1.7"
+        yield bytes(2 * 1024 * 1024)
+        small.clock.forward(200)
+        yield b"end"
+
+    received = await receiving.receive(job, slow(), most=MOST, key=None)
+    assert received.sha256 == hashlib.sha256(b"%PDF-1.7" + bytes(2 * 1024 * 1024) + b"end").hexdigest()
+    assert findings(small) == []
+    with small.database.connect() as connection:
+        assert connection.execute(select(evidence.c.stored_at)).scalar_one() == small.clock.now
+
+
+async def test_an_upload_that_cannot_even_be_dropped_waits_for_the_purge(small: World, monkeypatch: pytest.MonkeyPatch):
+    job = await errand(small)
+
+    def stuck(*_: Any) -> int:
+        raise Unavailable("busy")
+
+    async def torn() -> AsyncIterator[bytes]:
+        yield b"%PDF-1.7"
+        yield bytes(2 * 1024 * 1024)
+        raise Malformed("too-slow")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scans, "drop", stuck)
+        with pytest.raises(Malformed, match="too-slow"):
+            await receiving.receive(job, torn(), most=MOST, key=None)
+    assert rows(small, evidence) == 1
+    assert findings(small) == []
+    small.clock.forward(DAY)
+    assert scans.clear_away(small.association, small.clock) == 1
+    assert (rows(small, evidence), rows(small, chunk)) == (0, 0)
+
+
+async def test_an_entry_that_is_none_any_more_does_not_stop_the_examiner(small: World):
+    await receiving.receive(await errand(small), _few(), most=MOST, key=None)
+    with altering(small) as connection:
+        connection.execute(entry.update().where(entry.c.kind == "evidence.stored").values(body=b"{"))
+    assert findings(small) == []
+
+
+async def _few() -> AsyncIterator[bytes]:
+    yield b"%PDF-1.7"
 
 
 async def test_an_upload_whose_rows_are_gone_before_its_end_is_an_alarm(small: World):

@@ -18,7 +18,7 @@ from vault.consent import visitors_api
 from vault.consent.api import ROUTES
 from vault.consent.visitors_api import routes as visitor_routes
 from vault.errors import Unavailable
-from vault.policy.events import Locked
+from vault.policy.events import Locked, SubjectsMerged
 from vault.policy.facts import key
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
@@ -324,6 +324,23 @@ async def test_a_visitor_speaks_for_no_sensitive_field_and_for_none_beyond_the_n
         assert told[0]["fields"] == ["visit"]
         await lay_down(small, RECORD_TYPE, "visitor", type(shape)(name="visitor", schema=shape.schema, fields=(more,)))
         assert code(await site.say(OTHER)) == (422, "exceeds-notice")
+
+
+async def test_what_a_merged_visitor_said_is_not_taken_for_said_again(small_site: Site):
+    first = (await small_site.say()).json()
+    subject = parse_id((await small_site.store()).json()["subject"])
+    job = await errand(small_site.world)
+
+    def merge(deed: Any) -> None:
+        visitor = people.of_subject(deed, subject)
+        assert visitor.sheet is not None
+        event = happened(SubjectsMerged(visitor.sheet.person, deed.now), at=deed.now, by="x")
+        people.change(deed, visitor, [event], job.entry(kind="subjects.merged", outcome="allow"))
+
+    await small_site.world.association.run(merge)
+    assert (await small_site.say()).json()["id"] != first["id"]
+    assert (await small_site.take_back()).status_code == 201
+    assert await small_site.read((await small_site.store()).json()["id"]) == (403, "consent-withdrawn")
 
 
 async def test_the_word_of_a_visitor_is_no_word_of_a_beneficiary(small_site: Site):

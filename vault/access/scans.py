@@ -4,6 +4,7 @@ Invariants: only a scan that a consent in the person's own history names is show
 an entry; the bytes leave through the door, against its receipt.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from keys.attachments import SealedAttachment
@@ -47,7 +48,7 @@ async def show(errand: Errand, scan: bytes) -> Shown:
     decided = await errand.asker.association.run(lambda deed: decide(deed, errand, scan), weight=2)
     if decided.sealed is None:
         raise decided.refusal or NotFound()
-    return Shown(decided.type, give_out_scan(decided.appended, decided.sealed))
+    return Shown(decided.type, await asyncio.to_thread(give_out_scan, decided.appended, decided.sealed))
 
 
 def decide(deed: Deed, errand: Errand, scan: bytes) -> Decided:

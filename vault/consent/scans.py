@@ -99,7 +99,7 @@ def cite(deed: Deed, known: Known, scan: bytes) -> Scan:
     if found.subject is not None or found.about.stored_at + DAY <= deed.now:
         raise _unknown()
     hers = deed.cabinet.keys.hand_over(scan, known.subject, EVIDENCE_CLASS, found.wrapped)
-    _change(deed, [scan], subject=known.subject, wrapped=hers)
+    _change(deed, scan, subject=known.subject, wrapped=hers)
     return found
 
 
@@ -179,13 +179,13 @@ def add_chunks(deed: Deed, scan: bytes, first: int, sealed: Iterable[bytes]) -> 
 
 
 def finish(deed: Deed, scan: bytes, header: bytes, about: bytes) -> None:
-    """Complete the row of a scan. Raises Unavailable `integrity` where it is gone."""
-    _change(deed, [scan], header=header, about=about)
+    """Complete the row of a scan, which counts from now. Raises Unavailable `integrity` where it is gone."""
+    _change(deed, scan, header=header, about=about, stored_at=deed.now)
 
 
-def _change(deed: Deed, scans: list[bytes], **values: bytes) -> None:
-    place = (evidence.c.association_id == deed.association, evidence.c.evidence.in_(scans), evidence.c.subject.is_(None))
-    if deed.transaction.connection.execute(update(evidence).where(*place).values(**values)).rowcount != len(scans):
+def _change(deed: Deed, scan: bytes, **values: bytes | int) -> None:
+    place = (evidence.c.association_id == deed.association, evidence.c.evidence == scan, evidence.c.subject.is_(None))
+    if deed.transaction.connection.execute(update(evidence).where(*place).values(**values)).rowcount != 1:
         raise Unavailable("integrity")
 
 
