@@ -15,7 +15,6 @@ from sqlalchemy import func, select
 from keys.attachments import CHUNK
 from tests.household import BASIC, FATIMA, errand, findings, read, store, written
 from tests.simulator import SECOND, World
-from vault.access.refusals import Refusals
 from vault.access.scans_api import routes as scan_routes
 from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
@@ -27,7 +26,6 @@ from vault.consent.tables import chunk, evidence
 from vault.errors import Malformed, Refused, Unavailable
 from vault.records.api import ROUTES as RECORDS
 from vault.web.call import parse_id, write_id
-from vault.web.limits import Limits
 from vault.web.times import write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -109,9 +107,8 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 
 async def desk_of(world: World) -> AsyncIterator[Desk]:
-    refusals = Refusals(Limits(world.clock), world.clock)
     kept = await store(world)
-    async with world.front(*ROUTES, *RECORDS, *evidence_routes(MOST), *scan_routes(refusals)) as http:
+    async with world.front(*ROUTES, *RECORDS, *evidence_routes(MOST), *scan_routes()) as http:
         yield Desk(world, http, kept.record, kept.subject)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from tests.household import errand, findings, lay_down, store
 from tests.simulator import World
 from vault.access.api import routes as access_routes
-from vault.access.refusals import Refusals
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
 from vault.consent import visitors_api
@@ -76,7 +75,7 @@ class Site:
 
 async def site_of(world: World) -> AsyncIterator[Site]:
     routes = visitor_routes(world.associations, Limits(world.clock))
-    async with world.front(*routes, *ROUTES, *RECORDS, *access_routes(Refusals(Limits(world.clock), world.clock))) as http:
+    async with world.front(*routes, *ROUTES, *RECORDS, *access_routes()) as http:
         yield Site(world, http)
 
 
@@ -297,6 +296,9 @@ async def test_a_withdrawal_deleted_by_sql_does_not_bring_the_consent_back(site:
     assert code(await site.say()) == (503, "integrity")
     assert code(await site.take_back()) == (503, "integrity")
     assert next(iter(findings(site.world))).startswith("subject_sheet")
+    alarms = [one for one in site.world.entries() if one.kind == "alarm"]
+    assert [one.actor for one in alarms][1:] == ["visitor", "visitor"]
+    assert len({about.subject for one in alarms for about in one.about}) == 1
 
 
 async def test_a_withdrawal_that_only_the_journal_knows_bites(site: Site):

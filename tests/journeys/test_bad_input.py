@@ -59,6 +59,10 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("POST", "/v1/clients"): (client, admin),
         ("POST", "/v1/public/first/visitor-consents"): (served.word("v" * 22), key),
         ("POST", "/v1/public/first/visitor-consents/withdrawal"): ({"visitor": "v" * 22, "purpose": "visitor_analytics"}, key),
+        ("PUT", "/v1/purposes/sms_offers"): ({"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}}, admin),
+        ("PUT", "/v1/record-types/donor"): ({"fields": [{"name": "full_name", "type": "name", "class": "identity"}]}, admin),
+        ("POST", "/v1/purposes/sms_offers/approval"): ({"proposal": NOBODY}, served.session("officer")),
+        ("POST", "/v1/record-types/donor/approval"): ({"proposal": NOBODY}, served.session("officer")),
         ("POST", "/v1/staff"): ({"username": "n@first", "engagement": "volunteer", "roles": ["officer"]}, admin),
     }
 

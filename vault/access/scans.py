@@ -20,6 +20,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.two_people import same_person
 from vault.subjects import people
+from vault.subjects.meant import Meant, by_subject
 from vault.subjects.people import Known
 
 KIND = "evidence.read"
@@ -49,6 +50,11 @@ async def show(errand: Errand, scan: bytes) -> Shown:
     if decided.sealed is None:
         raise decided.refusal or NotFound()
     return Shown(decided.type, await asyncio.to_thread(give_out_scan, decided.appended, decided.sealed))
+
+
+def by_scan(scan: bytes) -> Meant:
+    """Whom a deed on a scan is about, where its row still tells."""
+    return lambda deed: by_subject(scans.whose(deed, scan))(deed)
 
 
 def decide(deed: Deed, errand: Errand, scan: bytes) -> Decided:

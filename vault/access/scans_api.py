@@ -4,9 +4,7 @@ import asyncio
 from typing import Final
 
 from vault.access import scans
-from vault.access.alarm import heard
-from vault.access.refusals import Refusals
-from vault.access.scans import Shown
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
 from vault.web.answer import OCTETS, Answer
 from vault.web.call import Call
@@ -18,19 +16,15 @@ AT_ONCE: Final = 2
 HEADERS: Final = {"Content-Disposition": "attachment", "Content-Security-Policy": "sandbox; default-src 'none'"}
 
 
-def routes(refusals: Refusals) -> list[Route]:
-    """The call, with what bounds its refusals."""
+def routes() -> list[Route]:
+    """The call, with the turns it takes."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def show(call: Call) -> Answer:
         asker: Asker = call.caller
         errand, scan = Errand(asker, call.request_id), call.path_id("evidence")
-
-        async def shown() -> Shown:
-            return await refusals.bounded(asker, call.request_id, lambda: scans.show(errand, scan))
-
         async with turns:
-            found = await heard(errand, None, shown)
+            found = await heard(errand, lambda: scans.show(errand, scan), scans.by_scan(scan))
         return Answer(found.content, media_type=found.type, headers=HEADERS)
 
     return [

@@ -4,6 +4,7 @@ import msgspec
 
 from vault.consent.receiving import receive
 from vault.errors import FieldError, Invalid
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
@@ -28,10 +29,11 @@ def routes(most: int = DEFAULT_MOST) -> list[Route]:
 
     async def store(call: Call) -> Answer:
         asker: Asker = call.caller
-        if call.form.upload is None:
+        upload = call.form.upload
+        if upload is None:
             raise Invalid([FieldError("file", "missing")])
-        errand = Errand(asker, call.request_id)
-        received = await receive(errand, aiter(call.form.upload), most=most, key=call.idempotency_key)
+        errand, key = Errand(asker, call.request_id), call.idempotency_key
+        received = await heard(errand, lambda: receive(errand, aiter(upload), most=most, key=key))
         return Answer(EvidenceAnswer(write_id(received.id), received.sha256))
 
     return [

@@ -85,6 +85,13 @@ def stored(deed: Deed, scan: bytes) -> Scan:
     return Scan(scan, row.subject, row.wrapped, row.header, about)
 
 
+def whose(deed: Deed, scan: bytes) -> bytes | None:
+    """The person whom the row of a scan names, unproven; None where it names nobody or is not there."""
+    query = select(evidence.c.subject).where(evidence.c.association_id == deed.association, evidence.c.evidence == scan)
+    found = deed.transaction.connection.execute(query).scalar()
+    return bytes(found) if found else None
+
+
 def cite(deed: Deed, known: Known, scan: bytes) -> Scan:
     """Let a consent of this person rest on the scan: from now on it is hers.
 

@@ -17,18 +17,21 @@ from vault.consent.evidence import AFFIRMATIVE
 from vault.consent.within import SENSITIVE, Consent, notice_of
 from vault.errors import FieldError, Invalid
 from vault.policy.events import Event, Given, Signal, Stopped
-from vault.policy.facts import INTERNAL, SELF, Grant, Person, Standing, Stop, key
+from vault.policy.facts import INTERNAL, SELF, Caller, Grant, Person, Standing, Stop, key
 from vault.policy.standing import outlasts
+from vault.rulebook.asker import Errand
 from vault.rulebook.association import Association
 from vault.rulebook.book import Book, notice_key
 from vault.rulebook.shapes import PurposeFact
 from vault.storage.journal import Closing
 from vault.subjects import people, visitors
 from vault.subjects import tables as subject_tables
+from vault.subjects.meant import Meant, by_subject
 from vault.subjects.people import Known
 from vault.subjects.sheet import Created, SheetEvent, happened
 
 ACTOR: Final = "visitor"
+MAY_NOTHING: Final = Caller(purposes=frozenset())
 ACTS: Final = AFFIRMATIVE - {"reply_code"}
 
 
@@ -46,12 +49,33 @@ class Word:
     gpc: bool
 
 
-def consent(deed: Deed, association: Association, word: Word, request: str) -> tuple[bytes, str]:
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Any visitor as one who asks: nobody by name, who may nothing but speak for herself."""
+
+    association: Association
+    ref: str = ACTOR
+    on_behalf: str | None = None
+    scopes: frozenset[str] = frozenset()
+    flags: tuple[str, ...] = ()
+    asker: Caller = MAY_NOTHING
+
+    def still(self, _deed: Deed) -> "Visitor":
+        """The same visitor: there is no account of hers that could end."""
+        return self
+
+
+def by_visitor(visitor: str) -> Meant:
+    """Whom a visitor's word is about, where she is known."""
+    return lambda deed: by_subject(visitors.subject_of(deed, visitor, 0))(deed)
+
+
+def consent(deed: Deed, errand: Errand, word: Word) -> tuple[bytes, str]:
     """Record a visitor's consent: its id, and `given`, or `opted-out` where her browser's signal stands against it.
 
     Raises Invalid for what is no visitor's id, purpose, notice or act; Conflict `erasure-pending`; Unavailable `integrity`.
     """
-    book = association.books.at(deed)
+    book = errand.book(deed)
     purpose = _purpose(book, word.purpose)
     grant = _grant(deed, book, purpose, word)
     if word.act not in ACTS:
@@ -69,7 +93,7 @@ def consent(deed: Deed, association: Association, word: Word, request: str) -> t
     detail = {"evidence": {"act": word.act, "text_sha256": word.sha256, "gpc": word.gpc}, "language": word.language}
     events = [] if visitor.sheet else [Created(kind=visitors.KIND, at=deed.now, by=ACTOR)]
     said: list[SheetEvent] = [*events, *(_event(deed, signal) for signal in signals), _event(deed, given, detail)]
-    told = _entry(book, purpose, request, kind="consent.granted")
+    told = _entry(errand, book, purpose, kind="consent.granted")
     told = replace(told, fields=tuple(sorted(grant.fields)), consents=(grant.id,))
     people.change(deed, visitor, said, told, wrapped=wrapped)
     id_ = bytes.fromhex(grant.id)
@@ -79,9 +103,9 @@ def consent(deed: Deed, association: Association, word: Word, request: str) -> t
     return id_, state
 
 
-def withdraw(deed: Deed, association: Association, visitor: str, purpose: str, request: str) -> None:
+def withdraw(deed: Deed, errand: Errand, visitor: str, purpose: str) -> None:
     """End what this visitor agreed to for the purpose; nothing where she is not known or agreed to nothing. Raises Invalid, Unavailable."""
-    book = association.books.at(deed)
+    book = errand.book(deed)
     what = _purpose(book, purpose)
     found = visitors.known(deed, _handle(visitor))
     if not isinstance(found, Known) or found.sheet is None:
@@ -91,7 +115,7 @@ def withdraw(deed: Deed, association: Association, visitor: str, purpose: str, r
     if not any(one.grants for one in (standing, *standing.twins)):
         return
     stopped = Stopped(what.code, INTERNAL, Stop("withdraw", deed.now, deed.now))
-    told = replace(_entry(book, what, request, kind="consent.withdrawn"), law=f"{book.association.law_pack}:5")
+    told = replace(_entry(errand, book, what, kind="consent.withdrawn"), law=f"{book.association.law_pack}:5")
     closing = Closing("withdrawal", found.subject.hex(), name)
     people.change(deed, found, [_event(deed, stopped)], told, closes=closing)
 
@@ -174,15 +198,13 @@ def _event(deed: Deed, event: Event, detail: Mapping[str, Any] | None = None) ->
     return happened(event, at=deed.now, by=ACTOR, detail=detail)
 
 
-def _entry(book: Book, purpose: PurposeFact, request: str, *, kind: str) -> Entry:
+def _entry(errand: Errand, book: Book, purpose: PurposeFact, *, kind: str) -> Entry:
     own = book.association
-    return Entry(
+    return errand.entry(
         kind=kind,
         outcome="allow",
-        actor=ACTOR,
         purpose=purpose.code,
         recipient=INTERNAL,
         article=f"{own.pack}:{purpose.article}",
         law=f"{own.law_pack}:{purpose.law}" if purpose.law else None,
-        request=request,
     )

@@ -7,8 +7,10 @@ import msgspec
 
 from vault.consent import visitors
 from vault.consent.api import NoticeShown, StateAnswer, named
-from vault.consent.visitors import Word
+from vault.consent.visitors import Visitor, Word, by_visitor
 from vault.errors import NotFound
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
 from vault.rulebook.association import Association
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
@@ -66,14 +68,23 @@ class Visitors:
             # The browser's own header counts as well as what the page read of it.
             gpc=body.gpc or call.header("sec-gpc") == b"1",
         )
-        consent, state = await association.run(lambda deed: visitors.consent(deed, association, word, call.request_id), weight=2)
+        errand = Errand(Visitor(association), call.request_id)
+
+        async def said() -> tuple[bytes, str]:
+            return await association.run(lambda deed: visitors.consent(deed, errand, word), weight=2)
+
+        consent, state = await heard(errand, said, by_visitor(word.visitor))
         return Answer(StateAnswer(write_id(consent), state))
 
     async def withdraw(self, call: Call) -> Answer:
         """End a visitor's consent."""
         association, body = self._association(call), call.body
-        said = (body.visitor, body.purpose, call.request_id)
-        await association.run(lambda deed: visitors.withdraw(deed, association, *said), weight=2)
+        errand = Errand(Visitor(association), call.request_id)
+
+        async def said() -> None:
+            await association.run(lambda deed: visitors.withdraw(deed, errand, body.visitor, body.purpose), weight=2)
+
+        await heard(errand, said, by_visitor(body.visitor))
         return Answer(WithdrawnAnswer())
 
     def _association(self, call: Call) -> Association:
