@@ -21,7 +21,10 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.disclosures_api import disclosure_routes
+from vault.access.orders_api import order_routes
 from vault.access.scans_api import routes as scan_routes
+from vault.access.search_api import routes as search_routes
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence_routes
@@ -138,9 +141,11 @@ class House:
 
 def all_routes(identity: Identity, *, largest_scan: int = DEFAULT_MOST) -> list[Route]:
     """Every call of the service; `largest_scan` in bytes."""
+    third_parties = [*order_routes(identity.factor), *disclosure_routes(identity.factor)]
     evidence = [*evidence_routes(largest_scan), *scan_routes()]
     visitors = visitor_routes(identity.entrance.associations, Limits(clock))
-    return [*RECORDS, *CONSENT, *evidence, *visitors, *access_routes(), *AUDIT, *routes(identity)]
+    values = [*access_routes(), *search_routes(), *third_parties]
+    return [*RECORDS, *CONSENT, *evidence, *visitors, *values, *AUDIT, *routes(identity)]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:

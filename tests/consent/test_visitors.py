@@ -217,6 +217,15 @@ async def test_an_unknown_association_is_one_404(small_site: Site, unknown: str)
         assert code(answer) == (404, "not-found")
 
 
+async def test_the_same_visitor_twice_in_a_batch_is_one_person(site: Site):
+    item = {"type": "visitor", "fields": {"visit": "v"}, "subject": {"visitor": VISITOR}}
+    new = {"type": "visitor", "fields": {"visit": "v"}}
+    rows = (await site.system("POST", "/records/batch", {"items": [item, new, item, item]})).json()["results"]
+    assert [row["status"] for row in rows] == [201] * 4
+    assert len({row["subject"] for row in rows}) == 2
+    assert findings(site.world) == []
+
+
 async def test_only_visitors_are_known_by_what_a_browser_keeps(small_site: Site):
     bodies: list[dict[str, Any]] = [
         {"type": "donor", "fields": {"full_name": "نورة"}, "subject": {"visitor": VISITOR}},

@@ -5,9 +5,10 @@ was checked and normalised before the deed is what is sealed in it.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -18,11 +19,12 @@ from vault.access_log.deed import Deed
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refused, Unavailable, VaultError
 from vault.policy.events import GuardianAppointed
 from vault.policy.facts import NEVER, Guardian, GuardianKind, Person
-from vault.records import shelf, tables
+from vault.records import index, shelf, tables
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
 from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.transaction import Gathered
 from vault.subjects import people, visitors
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import Created, SheetEvent, Stored, happened
@@ -49,6 +51,11 @@ class Whose:
     visitor: str | None = None
     kind: str | None = None
     guardian: GuardianOf | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is somebody the vault certainly has not met: a visitor may have been here before."""
+        return self.known is None and self.visitor is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +85,10 @@ def type_of(book: Book, name: str) -> RecordTypeFact:
     return shape
 
 
-def store(deed: Deed, errand: Errand, intake: Intake) -> Kept:
+def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = None) -> Kept:
     """Store a new record, sealed in every class; a repeat of the same request gives the record it made.
+
+    `among` says how many records there are where that was counted before.
 
     Raises Invalid for a type, kind, person or guardian there is none of, Conflict `idempotency-mismatch` and `erasure-pending`, Gone where
     what the request made is erased, Unavailable `integrity`.
@@ -99,23 +108,59 @@ def store(deed: Deed, errand: Errand, intake: Intake) -> Kept:
     known, wrapped = _person(deed, intake.whose)
     arrival = _arrival(deed, errand, known, intake)
     place = shelf.Whole(deed.association, known.subject, os.urandom(16), FIRST)
-    sealed = shelf.seal_record(shape, intake.cleaned.values, _keys(deed, known, shape), place)
+    keys, values = _keys(deed, known, shape), intake.cleaned.values
+    sealed = shelf.seal_record(shape, values, keys, place)
+    tokens = index.entries(deed, shape, values, keys, place, among=among)
     person = known.sheet.person if known.sheet else Person()
     capacity = _capacity(intake.cleaned.full_capacity_from, person, intake.whose.guardian)
-    stored = _stored(deed, errand, place, shape, salts=shelf.salts(sealed), capacity=capacity, review_month=_review_month(deed.now))
+    found_by = index.digest(tokens)
+    stored = _stored(deed, errand, place, shape, salts=shelf.salts(sealed), capacity=capacity, tokens=found_by)
     told = errand.entry(kind="record.stored", outcome="allow")
     people.change(deed, known, [*arrival, stored], told, record=place.record, wrapped=wrapped)
     _add_containers(deed, place, sealed)
     _add_place(deed, place, stored)
+    index.add(deed, place, tokens)
     if once is not None:
         remember(deed.transaction, deed.association, once, place.record, CREATED)
     return Kept(place.record, known.subject, FIRST)
 
 
 def store_each(deed: Deed, errand: Errand, intakes: Sequence[Intake | VaultError]) -> list[Kept | VaultError]:
-    """Store many records, each alone: what fails is undone and answered with its error, and the others stand."""
+    """Store many records, each alone: what fails is undone and answered with its error, and the others stand.
+
+    The rows of somebody new lie nowhere before, so they are held back and written together; for somebody known each record is written
+    before the next is looked at, in a savepoint of its own.
+    """
     errand = errand.still(deed)
-    return [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in intakes]
+    kept: list[Kept | VaultError] = []
+    for of_known, some in groupby(intakes, lambda one: isinstance(one, Intake) and not one.whose.is_new):
+        if of_known:
+            kept += [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in some]
+        else:
+            kept += _gathered(deed, errand, some)
+    return kept
+
+
+def _gathered(deed: Deed, errand: Errand, intakes: Iterable[Intake | VaultError]) -> list[Kept | VaultError]:
+    """Store records of somebody new each, their rows held back and written together."""
+    among, kept = index.population(deed), list[Kept | VaultError]()
+    with deed.transaction.gathering() as held:
+        for one in intakes:
+            kept.append(one if isinstance(one, VaultError) else _held_back(deed, errand, one, held, among))
+            among += isinstance(kept[-1], Kept)
+    return kept
+
+
+def _held_back(deed: Deed, errand: Errand, intake: Intake, held: Gathered, among: int) -> Kept | VaultError:
+    mark, rows = deed.mark(), held.mark()
+    try:
+        return store(deed, errand, intake, among=among)
+    except VaultError as error:
+        held.rewind(rows)
+        deed.rewind(mark)
+        if isinstance(error, Refused):
+            deed.refused(error)
+        return error
 
 
 def _alone(deed: Deed, errand: Errand, intake: Intake) -> Kept | VaultError:
@@ -155,7 +200,9 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
         added = shelf.seal_record(shape, cleaned.values, _keys(deed, known, shape), place, beside=moved.keys())
     capacity = _capacity(cleaned.full_capacity_from, known.sheet.person, None)
     # What was due for review stays due: a change is no review.
-    event = _stored(deed, errand, place, shape, salts=shelf.salts({**moved, **added}), capacity=capacity, review_month=state.review_month)
+    found_by = _find_anew(deed, known, shape, cleaned.values, place)
+    salts = shelf.salts({**moved, **added})
+    event = _stored(deed, errand, place, shape, salts=salts, capacity=capacity, tokens=found_by, review_month=state.review_month)
     told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)))
     people.change(deed, known, [event], told, record=record)
     _move_containers(deed, place, moved)
@@ -243,6 +290,19 @@ def _keys(deed: Deed, known: people.Known, shape: RecordTypeFact) -> dict[int, D
     return found
 
 
+def _find_anew(deed: Deed, known: people.Known, shape: RecordTypeFact, changes: Mapping[str, Any], place: shelf.Whole) -> str:
+    """Replace what the record is found by through the fields that change; the digest of all it then is. Raises Unavailable `integrity`."""
+    states = known.sheet.records if known.sheet else {}
+    stored = index.stored(deed, {place.record: states[place.record.hex()]})[place.record]
+    # A field that is searchable no more loses its rows too: they tell of a value that is gone.
+    changed = {one.number for one in shape.fields if one.name in changes}
+    searched = [one.name for one in index.searchable(shape) if one.name in changes]
+    rows = index.entries(deed, shape, changes, _keys(deed, known, shape), place, only=searched) if searched else []
+    index.drop(deed, place, changed)
+    index.add(deed, place, rows)
+    return index.digest([*index.without(stored, changed), *rows])
+
+
 def _arrival(deed: Deed, errand: Errand, known: people.Known, intake: Intake) -> list[SheetEvent]:
     events: list[SheetEvent] = []
     whose = intake.whose
@@ -265,7 +325,8 @@ def _stored(
     *,
     salts: dict[str, str],
     capacity: int | None,
-    review_month: str,
+    tokens: str,
+    review_month: str | None = None,
 ) -> Stored:
     return Stored(
         record=place.record.hex(),
@@ -275,8 +336,9 @@ def _stored(
         salts=salts,
         at=deed.now,
         by=errand.hand,
-        review_month=review_month,
+        review_month=review_month or _review_month(deed.now),
         full_capacity_from=capacity,
+        tokens=tokens,
     )
 
 
