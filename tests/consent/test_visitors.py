@@ -186,7 +186,7 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     "a notice that is none": ({"notice": {"id": "x", "version": 1, "language": "ar", "sha256": "0"}}, 422, "invalid"),
     "a signal that is no bool": ({"gpc": "1"}, 422, "invalid"),
     "a member more": ({"name": "x"}, 422, "invalid"),
-    "a large body": ({"act": "x" * 5000}, 413, "too-large"),
+    "a large body": ({"act": "x" * 70_000}, 413, "too-large"),
 }
 
 

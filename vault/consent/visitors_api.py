@@ -17,6 +17,7 @@ from vault.web.call import Call, write_id
 from vault.web.limits import Limits
 from vault.web.route import Body, Public, Rate, Route
 
+MOST_BYTES = 64 * 1024
 PER_NETWORK = Rate(bucket="visitor-consents", burst=600, per_second=10.0)
 """Wide enough for a mobile carrier whose customers share an address."""
 OF_ALL = ("visitor-consents-of-all", 2000, 50.0)
@@ -107,7 +108,7 @@ def routes(associations: Mapping[str, Association], limits: Limits) -> list[Rout
             handler=room.consent,
             access=Public(),
             body=VisitorConsentBody,
-            max_body=4096,
+            max_body=MOST_BYTES,
             answer=StateAnswer,
             status=201,
             limit=PER_NETWORK,
@@ -120,7 +121,7 @@ def routes(associations: Mapping[str, Association], limits: Limits) -> list[Rout
             handler=room.withdraw,
             access=Public(),
             body=VisitorWithdrawalBody,
-            max_body=4096,
+            max_body=MOST_BYTES,
             answer=WithdrawnAnswer,
             status=201,
             limit=PER_NETWORK,
