@@ -23,8 +23,13 @@ from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.orders_api import order_routes
+from vault.access.scans_api import routes as scan_routes
 from vault.access.search_api import routes as search_routes
 from vault.consent.api import ROUTES as CONSENT
+from vault.consent.evidence_api import DEFAULT_MOST
+from vault.consent.evidence_api import routes as evidence_routes
+from vault.consent.scans import clear_away
+from vault.consent.visitors_api import routes as visitor_routes
 from vault.errors import VaultError
 from vault.identity.api import routes
 from vault.identity.callers import Caller, may
@@ -90,6 +95,7 @@ class House:
                 clock=now,
             )
             reclose(house.associations[code], now)
+            clear_away(house.associations[code], now)
         return house
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -133,10 +139,13 @@ class House:
                 continue
 
 
-def all_routes(identity: Identity) -> list[Route]:
-    """Every call of the service."""
+def all_routes(identity: Identity, *, largest_scan: int = DEFAULT_MOST) -> list[Route]:
+    """Every call of the service; `largest_scan` in bytes."""
     third_parties = [*order_routes(identity.factor), *disclosure_routes(identity.factor)]
-    return [*RECORDS, *CONSENT, *access_routes(), *search_routes(), *third_parties, *AUDIT, *routes(identity)]
+    evidence = [*evidence_routes(largest_scan), *scan_routes()]
+    visitors = visitor_routes(identity.entrance.associations, Limits(clock))
+    values = [*access_routes(), *search_routes(), *third_parties]
+    return [*RECORDS, *CONSENT, *evidence, *visitors, *values, *AUDIT, *routes(identity)]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
@@ -156,7 +165,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_routes(identity),
+        all_routes(identity, largest_scan=house.settings.largest_scan),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

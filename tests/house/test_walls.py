@@ -61,6 +61,10 @@ def test_cells_are_opened_at_one_door():
     assert [str(path) for path, module in tree.modules("vault") if path != DOOR and tree.mentions(module, "open_cells")] == []
 
 
+def test_scans_are_opened_at_the_same_door():
+    assert [str(path) for path, module in tree.modules("vault") if path != DOOR and tree.mentions(module, "open_attachment")] == []
+
+
 def test_only_the_access_log_makes_a_receipt():
     makers = [str(path) for path, module in tree.modules("vault", "keys") if tree.constructions(module, "Receipt")]
     assert [path for path in makers if not path.startswith("vault/access_log/")] == []

@@ -15,7 +15,7 @@ import pytest
 
 from keys.packages import PackageKey, read_package
 from keys.secret import Secret
-from tests.journeys.served import Answer, Served, moment
+from tests.journeys.served import PDF, Answer, Served, moment, multipart
 from tests.journeys.traces import Canaries, found_in, left_by_the_server, left_in_files, left_in_postgres
 
 PURPOSE = "service_delivery"
@@ -57,6 +57,8 @@ def life(served: Served) -> Life:
     records = store_every_type(life)
     guarded(life, records["guardian"])
     consents(life, records["beneficiary"])
+    papers(life)
+    site(life)
     accounts(life)
     third_parties(life, records["beneficiary"])
     wordings(life)
@@ -113,6 +115,55 @@ def consents(life: Life, record: dict[str, Any]) -> None:
     life.call("POST", f"/v1/consents/{given[0]}/withdrawal", {"given_by": "self", "reason": canaries.text()}, expected=201)
     life.call("GET", path, expected=200)
     life.call("GET", f"{path}?as_of={moment(-60)}", expected=200)
+
+
+def papers(life: Life) -> None:
+    """Scans with canaries in them and for names: kept, cited, seen; too large, of another kind, torn, never cited."""
+    canaries, served = life.canaries, life.vault
+    body = {"type": "beneficiary", "fields": life.fields(life.types()["beneficiary"])}
+    path = f"/v1/records/{life.call('POST', '/v1/records', body, expected=201).json['id']}/consents"
+    content = PDF + f"{canaries.text()} {canaries.ascii()} ".encode() * 4000
+    kept = served.hand_in(content, filename=canaries.ascii() + ".pdf")
+    canaries.number(kept["sha256"])
+    served.hand_in(PDF + canaries.text().encode())
+    paper = served.consent("written", PURPOSE, ["iban"])
+    paper["evidence"] |= {"scan": kept["id"]}
+    consent = life.call("POST", path, paper, expected=201).json["id"]
+    second = served.session("second_officer")
+    seen = life.call("GET", f"/v1/evidence/{kept['id']}", token=second, expected=200)
+    assert seen.body == content
+    life.read_back += len(found_in(seen.body, canaries.traces()))
+    for shown, expected in ((canaries.ascii(), 422), (kept["sha256"], 201)):
+        said = {"result": "verified", "sighted": "scan", "scan_sha256": shown}
+        life.call("POST", f"/v1/consents/{consent}/verification", said, token=second, expected=expected)
+    for wrong, name, expected in (
+        (canaries.text().encode() * 9, "file", 422),
+        (content, canaries.ascii(), 400),
+        (PDF * 3_000_000, "file", 413),
+    ):
+        raw, headers = multipart(wrong, name, canaries.ascii())
+        life.call("POST", "/v1/evidence", raw=raw, headers=headers, expected=expected)
+    raw, headers = multipart(content * 20)
+    life.call("POST", "/v1/evidence", raw=raw[: len(raw) - 90], headers=headers, expected=400)
+    life.call("GET", f"/v1/evidence/{canaries.ascii()}", token=second, expected=404)
+    paper["evidence"] |= {"scan": canaries.ascii()}
+    life.call("POST", path, paper, expected=422)
+
+
+def site(life: Life) -> None:
+    """Visitors whose browsers' own ids are canaries: agreeing, stored, taking back, and mistaken."""
+    canaries, served = life.canaries, life.vault
+    public = "/v1/public/first/visitor-consents"
+    for gpc in (False, True):
+        visitor = canaries.number("".join(canaries.rng.choices("ABCDEFGHabcdefgh0123456789_-", k=22)))
+        word = served.word(visitor, gpc=gpc)
+        life.call("POST", public, word, token=None, expected=201)
+        body = {"type": "visitor", "fields": {"visit": canaries.text()}, "subject": {"visitor": visitor}}
+        life.call("POST", "/v1/records", body, expected=201)
+        life.call("POST", f"{public}/withdrawal", {"visitor": visitor, "purpose": "visitor_analytics"}, token=None, expected=201)
+        for wrong in ({"act": canaries.text()}, {"purpose": canaries.ascii()}, {"visitor": visitor + "x"}, {canaries.ascii(): "x"}):
+            life.call("POST", public, {**word, **wrong}, token=None, expected=422)
+        life.call("POST", f"/v1/public/{canaries.ascii()}/visitor-consents", word, token=None, expected=404)
 
 
 def accounts(life: Life) -> None:

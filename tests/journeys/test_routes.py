@@ -12,6 +12,8 @@ PUBLIC = {
     ("GET", "/health/ready"),
     ("GET", "/schema/openapi.json"),
     ("POST", "/v1/sessions"),
+    ("POST", "/v1/public/{association}/visitor-consents"),
+    ("POST", "/v1/public/{association}/visitor-consents/withdrawal"),
 }
 
 
