@@ -22,6 +22,10 @@ from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.refusals import Refusals
+from vault.breach_reports.api import routes as report_routes
+from vault.breach_reports.channels import Channels, read_channels
+from vault.breach_reports.limits import Intake
+from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import VaultError
 from vault.identity.api import routes
@@ -64,6 +68,7 @@ class House:
     settings: Settings
     database: Database
     associations: dict[str, Association] = field(default_factory=dict)
+    channels: dict[str, Channels] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
 
     @classmethod
@@ -84,6 +89,7 @@ class House:
                 executor=executor,
                 clock=now,
             )
+            house.channels[code] = read_channels(settings.association_folder(code))
             reclose(house.associations[code], now)
         return house
 
@@ -116,9 +122,15 @@ class House:
                 continue
 
 
-def all_routes(identity: Identity, refusals: Refusals) -> list[Route]:
+def all_routes(identity: Identity, refusals: Refusals, reports: Reports) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity)]
+    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity), *report_routes(reports)]
+
+
+def reports_of(house: "House | None", identity: Identity, limits: Limits) -> Reports:
+    """The room of breach reports, with what it borrows from identity: who is refused how often, and the second factor."""
+    associations, channels = ({}, {}) if house is None else (house.associations, house.channels)
+    return Reports(associations, channels, Intake(limits, clock), identity.entrance.refusals, identity.factor)
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
@@ -138,7 +150,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_routes(identity, Refusals(limits, clock)),
+        all_routes(identity, Refusals(limits, clock), reports_of(house, identity, limits)),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

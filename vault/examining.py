@@ -13,6 +13,7 @@ from vault.access_log.checkpoint import Outside, opened
 from vault.access_log.entry import EntryRefused, parse
 from vault.access_log.verify import snapshot, verify
 from vault.app import root_of
+from vault.breach_reports.examine import examine as examine_reports
 from vault.errors import VaultError
 from vault.identity.opening import JOURNAL, codes, journal_mac, unseal
 from vault.identity.policy_version import has_acknowledged
@@ -68,6 +69,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         states: dict[bytes, RecordState] = {}
         yield from examine_people(connection, cabinet, identifier, states)
         yield from examine_containers(connection, identifier, states)
+        yield from examine_reports(connection, cabinet, identifier)
         yield from _closings(connection, identifier, cabinet, folder)
         yield from (str(finding) for finding in verify(connection, identifier, code, cabinet.signer.vkey, note))
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vault.access.refusals import Refusals
-from vault.app import all_routes, clock
+from vault.app import all_routes, clock, reports_of
 from vault.identity.service import Identity
 from vault.web.limits import Limits
 from vault.web.openapi import describe
@@ -22,7 +22,7 @@ def routes() -> list[Route]:
     limits = Limits(clock)
     identity = Identity.over({}, limits)
     try:
-        return all_routes(identity, Refusals(limits, clock))
+        return all_routes(identity, Refusals(limits, clock), reports_of(None, identity, limits))
     finally:
         identity.close()
 
