@@ -126,20 +126,20 @@ class SecondPerson:
         """Dismiss it for the reason another person proposed. Raises NotFound, ReportState, and refusals with their entries."""
         errand, found, kind = errand.still(deed), case.load(deed, report), "breach_report.dismissed"
         waiting = lifecycle.waiting_dismissal(found.fact, reason)
-        approval = self._approval(deed, errand, waiting.proposed_by, code, kind)
+        approval = self._approval(deed, errand, found, waiting.proposed_by, code=code, kind=kind)
         return _changed(deed, errand, found, kind, lifecycle.dismissed(found.fact, waiting, errand.hand, deed.now), approval=approval)
 
     def move_awareness(self, deed: Deed, errand: Errand, report: bytes, to: int, code: str | None) -> ReportFact:
         """Move the moment of awareness as another person proposed. Raises NotFound, ReportState, and refusals with their entries."""
         errand, found, kind = errand.still(deed), case.load(deed, report), "breach_report.awareness-moved"
         waiting = lifecycle.waiting_move(found.fact, to)
-        approval = self._approval(deed, errand, waiting.proposed_by, code, kind)
+        approval = self._approval(deed, errand, found, waiting.proposed_by, code=code, kind=kind)
         return _changed(deed, errand, found, kind, lifecycle.moved(found.fact, waiting, errand.hand, deed.now), approval=approval, law=True)
 
-    def _approval(self, deed: Deed, errand: Errand, proposed_by: str, code: str | None, kind: str) -> Approval:
+    def _approval(self, deed: Deed, errand: Errand, found: Case, proposed_by: str, *, code: str | None, kind: str) -> Approval:
         if same_person(errand.book(deed), proposed_by, errand.asker.ref):
-            article = f"{errand.book(deed).association.pack}:7"
-            raise EntryRefusal(errand.entry(kind=kind, outcome="refuse", reason="SAME_PERSON", article=article, flags=errand.asker.flags))
+            cites: dict[str, Any] = {"reason": "SAME_PERSON", "article": f"{errand.book(deed).association.pack}:7"}
+            raise EntryRefusal(errand.entry(kind=kind, outcome="refuse", about=found.about, flags=errand.asker.flags, **cites))
         return self.factor.approve(deed, errand.asker, code, kind=kind)
 
 
