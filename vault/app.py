@@ -21,7 +21,6 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
-from vault.access.refusals import Refusals
 from vault.breach_reports.api import routes as report_routes
 from vault.breach_reports.channels import Channels, read_channels
 from vault.breach_reports.limits import Intake
@@ -46,6 +45,7 @@ from vault.web.metrics import Metrics
 from vault.web.route import Route
 
 CHECKPOINT_SECONDS = 10
+READY_SECONDS = 1.0
 
 
 def clock() -> int:
@@ -70,6 +70,8 @@ class House:
     associations: dict[str, Association] = field(default_factory=dict)
     channels: dict[str, Channels] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
+    _looked: "asyncio.Future[bool] | None" = None
+    _look_again: float = 0.0
 
     @classmethod
     def open(cls, settings: Settings, *, now: Callable[[], int] = clock) -> "House":
@@ -107,30 +109,42 @@ class House:
         self.database.dispose()
 
     async def ready(self) -> bool:
-        """Whether every association's log can be read and its head stands."""
+        """Whether every association's log can be read and its head stands; looked at once for all who ask within a second.
+
+        Anybody may ask, so asking must not be work: one look at a time, and one in a second. Raises VaultError as that look did.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._looked is None or (self._looked.done() and now >= self._look_again):
+            self._look_again = now + READY_SECONDS
+            self._looked = asyncio.ensure_future(self._look())
+        # Whoever hangs up meanwhile takes the look away from nobody else.
+        return await asyncio.shield(self._looked)
+
+    async def _look(self) -> bool:
         for association in self.associations.values():
             await association.refresh()
         return bool(self.associations)
 
     async def checkpoints(self) -> None:
-        """Sign and put outside the newest checkpoint of every log; a failure leaves the last one standing."""
+        """Tell counted refusals, then sign and put outside every log's newest checkpoint; a failure leaves the last one standing."""
         for association in self.associations.values():
             try:
+                await association.refusals.tell_all()
                 await association.checkpoint()
             except VaultError:
                 # The age of the newest checkpoint outside tells of it on metrics and `doctor`.
                 continue
 
 
-def all_routes(identity: Identity, refusals: Refusals, reports: Reports) -> list[Route]:
+def all_routes(identity: Identity, reports: Reports) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity), *report_routes(reports)]
+    return [*RECORDS, *CONSENT, *access_routes(), *AUDIT, *routes(identity), *report_routes(reports)]
 
 
 def reports_of(house: "House | None", identity: Identity, limits: Limits) -> Reports:
-    """The room of breach reports, with what it borrows from identity: who is refused how often, and the second factor."""
+    """The room of breach reports, with the second factor it borrows from identity."""
     associations, channels = ({}, {}) if house is None else (house.associations, house.channels)
-    return Reports(associations, channels, Intake(limits, clock), identity.entrance.refusals, identity.factor)
+    return Reports(associations, channels, Intake(limits, clock), identity.factor)
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
@@ -150,7 +164,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_routes(identity, Refusals(limits, clock), reports_of(house, identity, limits)),
+        all_routes(identity, reports_of(house, identity, limits)),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

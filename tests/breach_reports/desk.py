@@ -80,6 +80,6 @@ async def desk_of(world: World, channels: Channels | None = None) -> AsyncIterat
 
     told = {} if channels is None else {world.code: channels}
     intake = Intake(world.limits, world.clock, left)
-    reports = Reports(world.associations, told, intake, world.identity.entrance.refusals, world.identity.factor)
+    reports = Reports(world.associations, told, intake, world.identity.factor)
     async with world.front(*routes(reports)) as http:
         yield Desk(world, reports, http, free)

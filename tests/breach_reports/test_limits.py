@@ -14,7 +14,7 @@ TOLD = Told("other", NARRATIVE, "ar")
 
 async def bring(desk: Desk, network: str) -> str:
     """One report from this network: its reference."""
-    return (await desk.reports.receive(desk.world.association, TOLD, Knock(network, desk.world.clock.now))).reference
+    return (await desk.reports.receive(desk.world.association, TOLD, Knock(network, desk.world.clock.now, "r"))).reference
 
 
 async def states(desk: Desk) -> dict[str, str]:

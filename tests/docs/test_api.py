@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from vault.access.refusals import Refusals
 from vault.app import all_routes, clock, reports_of
 from vault.identity.service import Identity
 from vault.web.limits import Limits
@@ -22,7 +21,7 @@ def routes() -> list[Route]:
     limits = Limits(clock)
     identity = Identity.over({}, limits)
     try:
-        return all_routes(identity, Refusals(limits, clock), reports_of(None, identity, limits))
+        return all_routes(identity, reports_of(None, identity, limits))
     finally:
         identity.close()
 

@@ -57,6 +57,10 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("POST", "/v1/decisions"): (question, key),
         ("POST", "/v1/decisions/batch"): ({"items": [question]}, key),
         ("POST", "/v1/clients"): (client, admin),
+        ("PUT", "/v1/purposes/sms_offers"): ({"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}}, admin),
+        ("PUT", "/v1/record-types/donor"): ({"fields": [{"name": "full_name", "type": "name", "class": "identity"}]}, admin),
+        ("POST", "/v1/purposes/sms_offers/approval"): ({"proposal": NOBODY}, served.session("officer")),
+        ("POST", "/v1/record-types/donor/approval"): ({"proposal": NOBODY}, served.session("officer")),
         ("POST", "/v1/staff"): ({"username": "n@first", "engagement": "volunteer", "roles": ["officer"]}, admin),
     }
 

@@ -8,13 +8,14 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import bodies, service, telling
-from vault.breach_reports.alarm import heard
 from vault.breach_reports.intake import Told
 from vault.breach_reports.page import page_routes
-from vault.breach_reports.reports import Knock, Reports
+from vault.breach_reports.reporter import about
+from vault.breach_reports.reports import Knock, Reports, opened
 from vault.breach_reports.service import STATES
-from vault.breach_reports.shapes import ReportFact
+from vault.breach_reports.shapes import Doubt, ReportFact
 from vault.errors import FieldError, Invalid
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
 from vault.web import Access, Answer, Call, Person, Public, Query, Route, write_id
 from vault.web.times import parse_time
@@ -164,7 +165,7 @@ class _Api:
     async def receive(self, call: Call) -> Answer:
         body: bodies.NewReport = call.body
         told = Told(body.category, body.narrative, body.language, body.noticed_on or "", body.contact or "")
-        knock = Knock(call.network, call.now, "elsewhere" if call.is_from_elsewhere else "", call.idempotency_key)
+        knock = _knock(call, "elsewhere" if call.is_from_elsewhere else "", call.idempotency_key)
         taken = await self.reports.receive(self.reports.association(call.path["association"]), told, knock)
         already = taken.receipt is None
         return Answer(bodies.ReportTaken(taken.reference, taken.receipt, already), status=200 if already else None)
@@ -172,27 +173,26 @@ class _Api:
     async def status(self, call: Call) -> Answer:
         body: bodies.WithReceipt = call.body
         association = self.reports.association(call.path["association"])
-        return Answer(telling.status(await self.reports.follow(association, body.receipt, call.network)))
+        return Answer(telling.status(await self.reports.follow(association, body.receipt, _knock(call))))
 
     async def write(self, call: Call) -> Answer:
         body: bodies.NewMessage = call.body
         association = self.reports.association(call.path["association"])
-        await self.reports.write(association, body.receipt, body.text, call.network)
-        return Answer(telling.status(await self.reports.follow(association, body.receipt, call.network)))
+        await self.reports.write(association, body.receipt, body.text, _knock(call))
+        return Answer(telling.status(await self.reports.follow(association, body.receipt, _knock(call))))
 
     async def listed(self, call: Call) -> Answer:
         asker, errand = _errand(call)
         state, after, limit = call.query["state"], call.query["after"], call.query["limit"]
-        found, more = await heard(asker.association, errand.hand, None, lambda deed: service.listed(deed, errand, state, after, limit))
+        found, more = await heard(errand, lambda: asker.association.run(lambda deed: service.listed(deed, errand, state, after, limit)))
         items = [telling.item(each.case.fact, each.clock, call.now) for each in found]
         return Answer(bodies.ReportList(items, None if more is None else write_id(more)))
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), report = _errand(call), call.path_id("report")
-        taken = await heard(asker.association, errand.hand, report, lambda deed: service.read(deed, errand, report))
-        opened = await self.reports.opened(asker.association, errand.hand, taken)
+        taken = await heard(errand, lambda: asker.association.run(lambda deed: service.read(deed, errand, report)), about(report))
         hours = service.hours(await asker.association.book())
-        return Answer(telling.whole(taken, opened, hours, call.now))
+        return Answer(telling.whole(taken, await opened(errand, taken), hours, call.now))
 
     async def acknowledge(self, call: Call) -> Answer:
         return await self._done(call, service.acknowledge)
@@ -231,10 +231,13 @@ class _Api:
     async def _done(self, call: Call, deed_of: Callable[[Deed, Errand, bytes], ReportFact]) -> Answer:
         """Do one deed on the report of the path and tell how it stands."""
         (asker, errand), report = _errand(call), call.path_id("report")
-        unit = self.reports.refusals.bounded(lambda deed: deed_of(deed, errand, report))
-        fact = await heard(asker.association, errand.hand, report, unit)
+        fact = await heard(errand, lambda: asker.association.run(lambda deed: deed_of(deed, errand, report)), about(report))
         hours = service.hours(await asker.association.book())
         return Answer(bodies.Stands(write_id(report), fact.state, telling.clock(fact, hours, call.now)))
+
+
+def _knock(call: Call, seen: Doubt = "", key: str | None = None) -> Knock:
+    return Knock(call.network, call.now, call.request_id, seen, key)
 
 
 def _errand(call: Call) -> tuple[Asker, Errand]:

@@ -24,7 +24,7 @@ from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.shapes import CONTACT, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
 from vault.errors import FieldError, Invalid, NotFound
 from vault.policy.articles import article_8_report
-from vault.rulebook.book import Book
+from vault.rulebook.asker import Errand
 from vault.storage.idempotency import Once, made_before, remember
 from vault.web.times import fold_digits
 
@@ -76,7 +76,7 @@ def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldEr
     return found
 
 
-def receive(deed: Deed, book: Book, told: Told, doubt: Doubt, once: Once | None = None) -> Received:
+def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None) -> Received:
     """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
 
     Raises Conflict `idempotency-mismatch`, Unavailable.
@@ -101,7 +101,7 @@ def receive(deed: Deed, book: Book, told: Told, doubt: Doubt, once: Once | None 
         # Apart from the narrative, so that it can be erased before it.
         texts.append(Text(CONTACT, REPORTER, msgspec.json.encode(told.contact.strip())))
     written = case.begin(deed, fact, key, wrapped, texts)
-    deed.append(_entry(book, "breach_report.received", about=Case(report, fact, 1).about, facts=(written,)))
+    deed.append(_entry(errand, "breach_report.received", about=Case(report, fact, 1).about, facts=(written,)))
     if once is not None:
         remember(deed.transaction, deed.association, once, report, 201)
     return Received(fact.reference, receipt)
@@ -124,16 +124,16 @@ def of_receipt(deed: Deed, typed: str) -> Case:
     return found
 
 
-def follow(deed: Deed, book: Book, report: bytes) -> door.Taken:
+def follow(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
     """The messages of a report for the holder of its receipt: its entry is appended, and they open once that is committed."""
-    return door.take(deed, case.load(deed, report), _entry(book, "breach_report.read"), TO_REPORTER)
+    return door.take(deed, case.load(deed, report), _entry(errand, "breach_report.read"), TO_REPORTER)
 
 
-def write(deed: Deed, book: Book, report: bytes, text: str) -> None:
+def write(deed: Deed, errand: Errand, report: bytes, text: str) -> None:
     """Add a message of the reporter's. Raises TooMany, Unavailable `integrity`."""
     found = case.load(deed, report)
     written = case.change(deed, found, found.fact, Text(MESSAGE, REPORTER, msgspec.json.encode(text.strip())))
-    deed.append(_entry(book, "breach_report.message-received", about=found.about, facts=(written,)))
+    deed.append(_entry(errand, "breach_report.message-received", about=found.about, facts=(written,)))
 
 
 def require_message(text: str) -> None:
@@ -142,9 +142,8 @@ def require_message(text: str) -> None:
         raise Invalid([FieldError("text", "out-of-range")])
 
 
-def _entry(book: Book, kind: str, **members: object) -> Entry:
-    article = f"{book.association.pack}:8"
-    return Entry(kind=kind, outcome="allow", actor=REPORTER, purpose=PURPOSE, article=article, **members)  # type: ignore[arg-type]  # Entry's own members
+def _entry(errand: Errand, kind: str, **members: object) -> Entry:
+    return errand.entry(kind=kind, outcome="allow", purpose=PURPOSE, article=f"{errand.asker.association.pack}:8", **members)
 
 
 def _hash(deed: Deed, folded: str) -> bytes:

@@ -95,7 +95,7 @@ class _Pages:
             fields.get("contact", ""),
         )
         try:
-            taken = await self.reports.receive(association, told, Knock(call.network, call.now, _doubt(call)))
+            taken = await self.reports.receive(association, told, _knock(call, _doubt(call)))
         except (Invalid, TooMany, Unavailable) as error:
             return await self._report(call, association, error)
         return self._answer("taken.html", call, association, status=HTTPStatus.CREATED, taken=taken)
@@ -110,10 +110,10 @@ class _Pages:
         try:
             if text is not None:
                 try:
-                    await self.reports.write(association, receipt, text, call.network)
+                    await self.reports.write(association, receipt, text, _knock(call))
                 except Invalid as error:
                     wrong = error
-            followed = await self.reports.follow(association, receipt, call.network)
+            followed = await self.reports.follow(association, receipt, _knock(call))
         except (NotFound, TooMany, Unavailable) as error:
             return self._status(call, association, error=error)
         return self._status(call, association, followed, wrong)
@@ -161,6 +161,10 @@ class _Pages:
 
 def _language(call: Call) -> Language:
     return "en" if call.language == "en" else "ar"
+
+
+def _knock(call: Call, seen: Doubt = "") -> Knock:
+    return Knock(call.network, call.now, call.request_id, seen)
 
 
 def _doubt(call: Call) -> Doubt:

@@ -1,33 +1,27 @@
-"""The room as one object: the associations it serves, its limits, and what the roof lends it from the room of identity."""
+"""The room as one object: the associations it serves, its limits, and the second factor that the roof lends it from identity."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import door, intake
-from vault.breach_reports.alarm import heard, ring
 from vault.breach_reports.channels import Channels
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.limits import Intake
+from vault.breach_reports.reporter import Reporter, about
 from vault.breach_reports.service import SecondFactor, SecondPerson
-from vault.breach_reports.shapes import REPORTER, Doubt
+from vault.breach_reports.shapes import Doubt
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.policy import pack as packs
 from vault.policy.pack import Text
+from vault.rulebook.alarm import nobody, ring
+from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.association import Association
-from vault.storage.idempotency import Once, once
 
 T = TypeVar("T")
-
-
-class Refusals(Protocol):
-    """Bounds how many entries of refusals one caller may leave; the roof hands in that of `identity`."""
-
-    def bounded(self, work: Callable[[Deed], T]) -> Callable[[Deed], T]:
-        """The same unit of work with its refusals bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +34,11 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """How a report came: from which network, when, what made it doubtful, and its idempotency key."""
+    """How the public came: from which network, when, in which request; what made a report doubtful, and its idempotency key."""
 
     network: str
     now: int
+    request: str
     seen: Doubt = ""
     key: str | None = None
 
@@ -55,7 +50,6 @@ class Reports:
     associations: Mapping[str, Association]
     channels: Mapping[str, Channels]
     limits: Intake
-    refusals: Refusals
     factor: SecondFactor
 
     @property
@@ -78,56 +72,58 @@ class Reports:
         """The categories of the association's pack, by code."""
         return packs.load((await association.book()).association.pack).report_categories
 
-    async def receive(self, association: Association, told: Told, knock: "Knock") -> Received:
+    async def receive(self, association: Association, told: Told, knock: Knock) -> Received:
         """Take a report from the public; the answer may leave once this returns.
 
         Raises Invalid, Conflict `idempotency-mismatch`, IntakeFull, IntakePaused, Unavailable.
         """
-        categories = await self.categories(association)
-        wrong = intake.errors_in(told, categories, knock.now)
+        wrong = intake.errors_in(told, await self.categories(association), knock.now)
         if wrong:
             raise Invalid(wrong)
         doubt = self.limits.doubt(association.code, association.folder, knock.network, knock.seen)
-        once = _once(association, told, knock.key)
-        return await association.run(lambda deed: intake.receive(deed, association.books.at(deed), told, doubt, once))
+        errand = _errand(association, knock)
+        body = msgspec.to_builtins(told)
+        once = once_for(errand.asker, route="breach_reports.receive", key=knock.key, body=body)
+        return await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once))
 
-    async def follow(self, association: Association, receipt: str, network: str) -> Follow:
+    async def follow(self, association: Association, receipt: str, knock: Knock) -> Follow:
         """The report a receipt is for, with its messages. Raises one NotFound for every wrong receipt, TooMany, Unavailable."""
-        report = await self._report(association, receipt, network)
+        report = await self._report(association, receipt, knock)
         self.limits.follows(report)
-        taken = await heard(association, REPORTER, report, lambda deed: intake.follow(deed, association.books.at(deed), report))
-        return Follow(taken, await self.opened(association, REPORTER, taken))
+        errand = _errand(association, knock)
+        taken = await _alarmed(errand, report, lambda deed: intake.follow(deed, errand, report))
+        return Follow(taken, await opened(errand, taken))
 
-    async def write(self, association: Association, receipt: str, text: str, network: str) -> None:
+    async def write(self, association: Association, receipt: str, text: str, knock: Knock) -> None:
         """Add a message of the reporter's. Raises Invalid, and as `follow`."""
         intake.require_message(text)
-        report = await self._report(association, receipt, network)
+        report = await self._report(association, receipt, knock)
         self.limits.writes(report)
-        await heard(association, REPORTER, report, lambda deed: intake.write(deed, association.books.at(deed), report, text))
+        errand = _errand(association, knock)
+        await _alarmed(errand, report, lambda deed: intake.write(deed, errand, report, text))
 
-    async def opened(self, association: Association, actor: str, taken: door.Taken) -> list[door.Opened]:
-        """What was written, after the commit of its entry. Raises Unavailable `integrity`, and the alarm has rung."""
-        try:
-            return door.give_out(taken)
-        except Unavailable as error:
-            await ring(association, actor, taken.case.id, error)
-            raise
-
-    async def _report(self, association: Association, receipt: str, network: str) -> bytes:
-        self.limits.looks_up(network)
-        found = await heard(association, REPORTER, None, lambda deed: intake.of_receipt(deed, receipt))
-        return found.id
+    async def _report(self, association: Association, receipt: str, knock: Knock) -> bytes:
+        self.limits.looks_up(knock.network)
+        return (await _alarmed(_errand(association, knock), None, lambda deed: intake.of_receipt(deed, receipt))).id
 
 
-def _once(association: Association, told: Told, key: str | None) -> Once | None:
-    """The idempotency of one report, hashed under the association's key; None where the sender gave none."""
-    if key is None:
-        return None
-    seal = association.cabinet.idempotency.seal
-    return once(
-        lambda what, content: seal(f"idempotency.{what}", association.id, content),
-        caller=REPORTER,
-        route="breach_reports.receive",
-        key=key,
-        body=msgspec.json.encode(told),
-    )
+async def opened(errand: Errand, taken: door.Taken) -> list[door.Opened]:
+    """What was written, after the commit of its entry. Raises Unavailable `integrity`, and the alarm has rung."""
+    try:
+        return door.give_out(taken)
+    except Unavailable as error:
+        await ring(errand, error, about(taken.case.id))
+        raise
+
+
+async def _alarmed(errand: Errand, report: bytes | None, unit: Callable[[Deed], T]) -> T:
+    """What a unit of work for the public gives; where it meets what does not hold, the alarm rings before anybody is answered."""
+    try:
+        return await errand.asker.association.run(unit)
+    except Unavailable as error:
+        await ring(errand, error, nobody if report is None else about(report))
+        raise
+
+
+def _errand(association: Association, knock: Knock) -> Errand:
+    return Errand(Reporter(association), knock.request)
