@@ -12,6 +12,13 @@ PUBLIC = {
     ("GET", "/health/ready"),
     ("GET", "/schema/openapi.json"),
     ("POST", "/v1/sessions"),
+    ("GET", "/{association}/report"),
+    ("POST", "/{association}/report"),
+    ("GET", "/{association}/report/status"),
+    ("POST", "/{association}/report/status"),
+    ("POST", "/v1/public/{association}/breach-reports"),
+    ("POST", "/v1/public/{association}/breach-reports/status"),
+    ("POST", "/v1/public/{association}/breach-reports/messages"),
 }
 
 
