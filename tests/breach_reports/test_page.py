@@ -97,6 +97,7 @@ async def test_over_a_limit_the_page_keeps_what_was_typed_and_says_when(desk: De
     page = await desk.http.post("/probe/report/status", data={"receipt": "x", "text": "kept"})
     assert (page.status_code, page.headers["content-type"]) == (429, "text/html; charset=utf-8")
     assert int(page.headers["retry-after"]) >= 1
+    assert "kept</textarea>" in page.text
 
 
 @aio
@@ -116,6 +117,27 @@ async def test_a_form_that_cannot_be_read_is_told_on_a_page(desk: Desk):
     for content, kind, status in ((b"{}", "application/json", 415), (b"a=1", "application/x-www-form-urlencoded", 400)):
         page = await desk.http.post("/probe/report", content=content, headers={"Content-Type": kind})
         assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+
+
+HOSTILE = [
+    (b"narrative=" + b"a" * (10 * 1024 * 1024), "application/x-www-form-urlencoded", 413),
+    (b"narrative=%00", "application/x-www-form-urlencoded", 400),
+    (b"narrative=%ED%A0%80", "application/x-www-form-urlencoded", 400),
+    (b"category=a&category=b", "application/x-www-form-urlencoded", 400),
+    (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 1000 + b"--x--", "multipart/form-data; boundary=x", 400),
+    (b'--x\r\nContent-Disposition: form-data; name="contact"; filename="x"\r\n\r\n1\r\n--x--', "multipart/form-data; boundary=x", 400),
+    (b"[" * 1000, "application/x-www-form-urlencoded", 400),
+    (b"<a/>", "text/xml", 415),
+]
+
+
+@aio
+@pytest.mark.parametrize(("content", "kind", "status"), HOSTILE, ids=lambda each: str(each)[:24])
+async def test_no_form_breaks_the_public_door(desk: Desk, content: bytes, kind: str, status: int):
+    for path in ("/probe/report", "/probe/report/status"):
+        page = await desk.http.post(path, content=content, headers={"Content-Type": kind})
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert (await desk.report())["receipt"], "the next one is served"
 
 
 @aio

@@ -178,8 +178,7 @@ class _Api:
     async def write(self, call: Call) -> Answer:
         body: bodies.NewMessage = call.body
         association = self.reports.association(call.path["association"])
-        await self.reports.write(association, body.receipt, body.text, _knock(call))
-        return Answer(telling.status(await self.reports.follow(association, body.receipt, _knock(call))))
+        return Answer(telling.status(await self.reports.write(association, body.receipt, body.text, _knock(call))))
 
     async def listed(self, call: Call) -> Answer:
         asker, errand = _errand(call)

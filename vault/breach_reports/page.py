@@ -108,12 +108,13 @@ class _Pages:
         receipt, text = fields.get("receipt", ""), fields.get("text")
         wrong: VaultError | None = None
         try:
+            followed = None
             if text is not None:
                 try:
-                    await self.reports.write(association, receipt, text, _knock(call))
+                    followed = await self.reports.write(association, receipt, text, _knock(call))
                 except Invalid as error:
                     wrong = error
-            followed = await self.reports.follow(association, receipt, _knock(call))
+            followed = followed or await self.reports.follow(association, receipt, _knock(call))
         except (NotFound, TooMany, Unavailable) as error:
             return self._status(call, association, error=error)
         return self._status(call, association, followed, wrong)

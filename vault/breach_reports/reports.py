@@ -91,16 +91,20 @@ class Reports:
         report = await self._report(association, receipt, knock)
         self.limits.follows(report)
         errand = _errand(association, knock)
-        taken = await _alarmed(errand, report, lambda deed: intake.follow(deed, errand, report))
-        return Follow(taken, await opened(errand, taken))
+        return await _shown(errand, report, lambda deed: intake.follow(deed, errand, report))
 
-    async def write(self, association: Association, receipt: str, text: str, knock: Knock) -> None:
-        """Add a message of the reporter's. Raises Invalid, and as `follow`."""
+    async def write(self, association: Association, receipt: str, text: str, knock: Knock) -> Follow:
+        """Add a message of the reporter's and show it with the others, in one transaction. Raises Invalid, and as `follow`."""
         intake.require_message(text)
         report = await self._report(association, receipt, knock)
         self.limits.writes(report)
         errand = _errand(association, knock)
-        await _alarmed(errand, report, lambda deed: intake.write(deed, errand, report, text))
+
+        def unit(deed: Deed) -> door.Taken:
+            intake.write(deed, errand, report, text)
+            return intake.follow(deed, errand, report)
+
+        return await _shown(errand, report, unit)
 
     async def _report(self, association: Association, receipt: str, knock: Knock) -> bytes:
         self.limits.looks_up(knock.network)
@@ -114,6 +118,11 @@ async def opened(errand: Errand, taken: door.Taken) -> list[door.Opened]:
     except Unavailable as error:
         await ring(errand, error, about(taken.case.id))
         raise
+
+
+async def _shown(errand: Errand, report: bytes, unit: Callable[[Deed], door.Taken]) -> Follow:
+    taken = await _alarmed(errand, report, unit)
+    return Follow(taken, await opened(errand, taken))
 
 
 async def _alarmed(errand: Errand, report: bytes | None, unit: Callable[[Deed], T]) -> T:
