@@ -21,6 +21,7 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.search_api import routes as search_routes
 from vault.breach_reports.api import routes as report_routes
 from vault.breach_reports.channels import Channels, read_channels
 from vault.breach_reports.limits import Intake
@@ -138,7 +139,7 @@ class House:
 
 def all_routes(identity: Identity, reports: Reports) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(), *AUDIT, *routes(identity), *report_routes(reports)]
+    return [*RECORDS, *CONSENT, *access_routes(), *search_routes(), *AUDIT, *routes(identity), *report_routes(reports)]
 
 
 def reports_of(house: "House | None", identity: Identity, limits: Limits) -> Reports:

@@ -95,6 +95,12 @@ BODIES: dict[str, Body] = {
     "consents.withdraw": lambda _, __: {"given_by": "self"},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
+    "records.search": lambda house, _: {
+        "type": "beneficiary",
+        "field": "national_id",
+        "value": house.values["national_id"],
+        "purpose": "intake",
+    },
     "purpose.propose": lambda _, __: {"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}},
     "purpose.approve": lambda _, __: {"proposal": NOBODY},
     "record-type.propose": lambda _, __: {"fields": [{"name": "full_name", "type": "name", "class": "identity", "required": True}]},
