@@ -11,7 +11,8 @@ from tests.breach_reports.desk import NARRATIVE, PUBLIC, Desk
 from tests.journeys.traces import left_in_files
 from tests.simulator import NETWORK
 from vault.access_log.deed import Deed
-from vault.breach_reports import tables
+from vault.breach_reports import intake, tables
+from vault.breach_reports.case import MOST_PARTS
 from vault.errors import Unavailable
 from vault.web import Public
 
@@ -129,6 +130,16 @@ async def test_messages_of_one_receipt_are_limited_and_must_hold_something(desk:
         desk.world.clock.forward(15)
         assert (await desk.public("/messages", {"receipt": told["receipt"], "text": "x"})).status_code == 201
     assert (await desk.public("/messages", {"receipt": told["receipt"], "text": "x"})).status_code == 429
+
+
+async def test_a_reporter_cannot_fill_her_case_so_that_officers_have_no_room(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    assert intake.MOST_MESSAGES * 2 <= MOST_PARTS
+    monkeypatch.setattr(intake, "MOST_MESSAGES", 1)
+    told = await desk.report()
+    body = {"receipt": told["receipt"], "text": "x"}
+    assert [(await desk.public("/messages", body)).status_code for _ in range(2)] == [201, 429]
+    id_ = await desk.id_of(told["reference"])
+    assert (await desk.as_("officer", "POST", f"/{id_}/reply", {"text": "x"})).status_code == 200
 
 
 async def test_a_report_whose_key_is_gone_is_to_its_holder_as_if_it_had_never_been(desk: Desk):

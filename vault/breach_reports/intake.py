@@ -22,7 +22,7 @@ from vault.breach_reports import case, door, tables
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.shapes import CONTACT, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
-from vault.errors import FieldError, Invalid, NotFound
+from vault.errors import FieldError, Invalid, NotFound, TooMany
 from vault.policy.articles import article_8_report
 from vault.rulebook.asker import Errand
 from vault.storage.idempotency import Once, made_before, remember
@@ -32,6 +32,9 @@ PURPOSE: Final = "breach_report"
 RECEIPT: Final = "reporter-receipt"
 MOST_CONTACT: Final = 300
 MOST_MESSAGE: Final = 5000
+MOST_MESSAGES: Final = 100
+"""Messages of one reporter: she cannot fill her case so that officers have no room left in it."""
+_DAY: Final = 86_400
 EARLIEST: Final = date(1950, 1, 1)
 
 
@@ -130,15 +133,17 @@ def follow(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
 
 
 def write(deed: Deed, errand: Errand, report: bytes, text: str) -> None:
-    """Add a message of the reporter's. Raises TooMany, Unavailable `integrity`."""
+    """Add a message of the reporter's. Raises TooMany beyond `MOST_MESSAGES`, Unavailable `integrity`."""
     found = case.load(deed, report)
+    if sum(part.kind == MESSAGE for part in found.fact.parts) >= MOST_MESSAGES:
+        raise TooMany(_DAY)
     written = case.change(deed, found, found.fact, Text(MESSAGE, REPORTER, msgspec.json.encode(text.strip())))
     deed.append(_entry(errand, "breach_report.message-received", about=found.about, facts=(written,)))
 
 
 def require_message(text: str) -> None:
     """Raise Invalid unless the text is one a message can be."""
-    if not len(text.strip()) >= 1 or len(text) > MOST_MESSAGE:
+    if not text.strip() or len(text) > MOST_MESSAGE:
         raise Invalid([FieldError("text", "out-of-range")])
 
 
