@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keys.blobs import open_blob, seal_blob
-from keys.errors import Unopenable, quietly
+from keys.errors import Unopenable
 from keys.keyring import AssociationKeys, DataKey
 from keys.receipt import Receipt
 
@@ -58,12 +58,10 @@ def open_parts(receipt: Receipt, keys: AssociationKeys, file: CaseFile) -> list[
     It must name the case, its revision, and every kind that is among the parts. Unopenable otherwise.
     """
     receipt.consume()
-    with quietly:
-        if (receipt.record, receipt.revision) != (file.case, file.revision) or not {part.kind for part in file.parts} <= receipt.fields:
-            raise Unopenable
-        key = case_key(keys, file.case, file.wrapped)
-        return [open_blob(key, _context(keys.association, file.case, part.number, part.kind), part.sealed) for part in file.parts]
-    raise Unopenable
+    if (receipt.record, receipt.revision) != (file.case, file.revision) or not {part.kind for part in file.parts} <= receipt.fields:
+        raise Unopenable
+    key = case_key(keys, file.case, file.wrapped)
+    return [open_blob(key, _context(keys.association, file.case, part.number, part.kind), part.sealed) for part in file.parts]
 
 
 def _context(association: bytes, case: bytes, number: int, kind: str) -> bytes:

@@ -197,6 +197,18 @@ async def test_moving_the_moment_of_awareness_takes_two_people_and_keeps_its_his
     assert desk.findings() == []
 
 
+async def test_a_case_whose_key_is_gone_or_anothers_takes_no_more_texts(desk: Desk):
+    (id_, _), (other, _) = await told(desk), await told(desk)
+    swap = "UPDATE breach_report_key SET wrapped = (SELECT wrapped FROM breach_report_key ORDER BY wrapped LIMIT 1)"
+    for statement in (swap, "DELETE FROM breach_report_key"):
+        with desk.world.database.connect() as connection, connection.begin():
+            connection.exec_driver_sql(statement)
+        answers = [await desk.as_("officer", "POST", f"/{each}/reply", {"text": "x"}) for each in (id_, other)]
+        assert "integrity" in {answer.json().get("code") for answer in answers}
+        assert desk.world.entries()[-1].kind in ("alarm", "breach_report.replied")
+    assert [answer.status_code for answer in answers] == [503, 503]
+
+
 async def test_only_people_with_the_scope_work_on_reports(desk: Desk):
     id_, _ = await told(desk)
     for method, path, body in (
