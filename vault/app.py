@@ -21,6 +21,8 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.disclosures_api import disclosure_routes
+from vault.access.orders_api import order_routes
 from vault.access.search_api import routes as search_routes
 from vault.breach_reports.api import routes as report_routes
 from vault.breach_reports.channels import Channels, read_channels
@@ -139,7 +141,9 @@ class House:
 
 def all_routes(identity: Identity, reports: Reports) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(), *search_routes(), *AUDIT, *routes(identity), *report_routes(reports)]
+    third_parties = [*order_routes(identity.factor), *disclosure_routes(identity.factor)]
+    people = [*RECORDS, *CONSENT, *access_routes(), *search_routes(), *third_parties]
+    return [*people, *AUDIT, *routes(identity), *report_routes(reports)]
 
 
 def reports_of(house: "House | None", identity: Identity, limits: Limits) -> Reports:
