@@ -25,6 +25,10 @@ from vault.access.disclosures_api import disclosure_routes
 from vault.access.orders_api import order_routes
 from vault.access.scans_api import routes as scan_routes
 from vault.access.search_api import routes as search_routes
+from vault.breach_reports.api import routes as report_routes
+from vault.breach_reports.channels import Channels, read_channels
+from vault.breach_reports.limits import Intake
+from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence_routes
@@ -72,6 +76,7 @@ class House:
     settings: Settings
     database: Database
     associations: dict[str, Association] = field(default_factory=dict)
+    channels: dict[str, Channels] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     _looked: "asyncio.Future[bool] | None" = None
     _look_again: float = 0.0
@@ -94,6 +99,7 @@ class House:
                 executor=executor,
                 clock=now,
             )
+            house.channels[code] = read_channels(settings.association_folder(code))
             reclose(house.associations[code], now)
             clear_away(house.associations[code], now)
         return house
@@ -139,13 +145,19 @@ class House:
                 continue
 
 
-def all_routes(identity: Identity, *, largest_scan: int = DEFAULT_MOST) -> list[Route]:
+def all_routes(identity: Identity, reports: Reports, *, largest_scan: int = DEFAULT_MOST) -> list[Route]:
     """Every call of the service; `largest_scan` in bytes."""
     third_parties = [*order_routes(identity.factor), *disclosure_routes(identity.factor)]
     evidence = [*evidence_routes(largest_scan), *scan_routes()]
     visitors = visitor_routes(identity.entrance.associations, Limits(clock))
     values = [*access_routes(), *search_routes(), *third_parties]
-    return [*RECORDS, *CONSENT, *evidence, *visitors, *values, *AUDIT, *routes(identity)]
+    return [*RECORDS, *CONSENT, *evidence, *visitors, *values, *AUDIT, *routes(identity), *report_routes(reports)]
+
+
+def reports_of(house: "House | None", identity: Identity, limits: Limits) -> Reports:
+    """The room of breach reports, with the second factor it borrows from identity."""
+    associations, channels = ({}, {}) if house is None else (house.associations, house.channels)
+    return Reports(associations, channels, Intake(limits, clock), identity.factor)
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
@@ -165,7 +177,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_routes(identity, largest_scan=house.settings.largest_scan),
+        all_routes(identity, reports_of(house, identity, limits), largest_scan=house.settings.largest_scan),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vault.app import all_routes, clock
+from vault.app import all_routes, clock, reports_of
 from vault.identity.service import Identity
 from vault.web.limits import Limits
 from vault.web.openapi import describe
@@ -18,9 +18,10 @@ FILE = Path("docs/openapi.json")
 
 
 def routes() -> list[Route]:
-    identity = Identity.over({}, Limits(clock))
+    limits = Limits(clock)
+    identity = Identity.over({}, limits)
     try:
-        return all_routes(identity)
+        return all_routes(identity, reports_of(None, identity, limits))
     finally:
         identity.close()
 

@@ -70,6 +70,16 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("PUT", "/v1/record-types/donor"): ({"fields": [{"name": "full_name", "type": "name", "class": "identity"}]}, admin),
         ("POST", "/v1/purposes/sms_offers/approval"): ({"proposal": NOBODY}, served.session("officer")),
         ("POST", "/v1/record-types/donor/approval"): ({"proposal": NOBODY}, served.session("officer")),
+        ("POST", "/v1/public/first/breach-reports"): (
+            {"category": "other", "narrative": "ا" * 30, "language": "ar", "noticed_on": "2026-01-01", "contact": "x"},
+            key,
+        ),
+        ("POST", "/v1/public/first/breach-reports/status"): ({"receipt": "00000-00000-00000-00000"}, key),
+        ("POST", "/v1/public/first/breach-reports/messages"): ({"receipt": "00000-00000-00000-00000", "text": "x"}, key),
+        ("POST", f"/v1/breach-reports/{NOBODY}/triage"): ({"finding": "breach", "note": "x"}, served.session("officer")),
+        ("POST", f"/v1/breach-reports/{NOBODY}/reply"): ({"text": "x"}, served.session("officer")),
+        ("POST", f"/v1/breach-reports/{NOBODY}/dismissal"): ({"reason": "spam"}, served.session("officer")),
+        ("POST", f"/v1/breach-reports/{NOBODY}/awareness/approval"): ({"aware_at": moment()}, served.session("officer")),
         ("POST", "/v1/staff"): ({"username": "n@first", "engagement": "volunteer", "roles": ["officer"]}, admin),
     }
 

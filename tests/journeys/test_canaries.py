@@ -6,6 +6,7 @@ are then looked for in every usual coding in all that the vault left.
 
 import random
 import time
+import urllib.parse
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ def life(served: Served) -> Life:
     accounts(life)
     third_parties(life, records["beneficiary"])
     wordings(life)
+    reports(life)
     refusals(life, records["beneficiary"])
     life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
     return life
@@ -258,6 +260,42 @@ def wordings(life: Life) -> None:
     life.call("PUT", f"/v1/purposes/{life.canaries.ascii()}-", purpose | {"title": title()}, token=admin, expected=422)
     wrong = {"name": life.canaries.ascii(), "type": life.canaries.ascii(), "class": life.canaries.text(), "choices": [life.canaries.text()]}
     life.call("PUT", "/v1/record-types/press_contact", {"fields": [wrong]}, token=admin, expected=422)
+
+
+def reports(life: Life) -> None:
+    """Reports by both doors of the public with a canary in every part that is text; followed, answered, judged, proposed to dismiss."""
+    canaries, served, path = life.canaries, life.vault, "/v1/public/first/breach-reports"
+    body = {"category": "other", "narrative": f"{canaries.text()} {canaries.ascii()}", "language": "ar", "contact": canaries.ascii()}
+    key = {"Idempotency-Key": canaries.ascii() + uuid.uuid4().hex, "X-Forwarded-For": canaries.number("203.0.113.77")}
+    receipt = life.call("POST", path, body, token=None, headers=key, expected=201).json["receipt"]
+    for form in (receipt, receipt.replace("-", ""), receipt.replace("-", "").lower()):
+        canaries.number(form)
+    life.call("POST", path, {**body, "noticed_on": canaries.ascii(), "category": canaries.text()}, token=None, expected=422)
+    life.call("POST", f"{path}/messages", {"receipt": receipt, "text": canaries.text()}, token=None, expected=201)
+    life.call("POST", f"{path}/status", {"receipt": canaries.ascii()}, token=None, expected=404)
+    filled = {
+        "category": "other",
+        "narrative": f"{canaries.text()} {canaries.ascii()}",
+        "contact": canaries.text(),
+        "website": canaries.ascii(),
+    }
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert served.call("POST", "/first/report", raw=urllib.parse.urlencode(filled).encode(), headers=form).status == 201
+    wrong = urllib.parse.urlencode({"category": canaries.ascii(), "narrative": canaries.ascii()}).encode()
+    assert served.call("POST", "/first/report", raw=wrong, headers=form).status == 422
+    unread = served.call("POST", f"/{canaries.ascii()}/report", raw=wrong, headers=form)
+    assert unread.status == 404
+    life.problems.append(unread)
+    officer = served.session("officer")
+    one = life.call("GET", "/v1/breach-reports", token=officer, expected=200).json["items"][0]["id"]
+    read = life.call("GET", f"/v1/breach-reports/{one}", token=officer, expected=200)
+    life.read_back += len(found_in(read.body, life.canaries.traces()))
+    for deed, words in (("triage", {"finding": "breach", "note": canaries.text()}), ("reply", {"text": canaries.text()})):
+        life.call("POST", f"/v1/breach-reports/{one}/{deed}", words, token=officer, expected=200)
+    moved = {"aware_at": moment(-60), "reason": canaries.text()}
+    life.call("POST", f"/v1/breach-reports/{one}/awareness", moved, token=officer, expected=200)
+    dismissed = {"reason": "spam", "note": canaries.text()}
+    life.call("POST", f"/v1/breach-reports/{one}/dismissal", dismissed, token=officer, expected=200)
 
 
 def refusals(life: Life, record: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ class House:
     client: str = ""
     staff: str = ""
     scan: str = ""
+    report: str = ""
     order: str = ""
     disclosure: str = ""
     values: dict[str, Any] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class House:
             "client": (self.client,),
             "staff": (self.staff,),
             "evidence": (self.scan,),
+            "report": (self.report,),
             "order": (self.order,),
             "disclosure": (self.disclosure,),
         }
@@ -72,6 +74,8 @@ def house(founded: Served) -> House:
     house.client, _ = founded.client("of the first")
     third_parties(house)
     house.staff = founded.call("GET", "/v1/staff", token=founded.session("admin")).json["items"][0]["id"]
+    founded.report()
+    house.report = founded.call("GET", "/v1/breach-reports", token=founded.session("officer")).json["items"][0]["id"]
     return house
 
 
@@ -112,6 +116,17 @@ def _disclosure(record: str) -> dict[str, Any]:
 # A sound body for every route that takes one, holding the id that is tried wherever a body can hold one.
 BODIES: dict[str, Body] = {
     "acknowledgement.give": lambda _, __: {"policy_sha256": "0" * 64},
+    "breach_reports.receive": lambda _, __: {"category": "other", "narrative": "ا" * 30, "language": "ar"},
+    "breach_reports.status": lambda _, __: {"receipt": "00000-00000-00000-00000"},
+    "breach_reports.write": lambda _, __: {"receipt": "00000-00000-00000-00000", "text": "x"},
+    "breach_reports.submit": lambda _, __: b"category=other",
+    "breach_reports.follow": lambda _, __: b"receipt=00000",
+    "breach_reports.triage": lambda _, __: {"finding": "breach"},
+    "breach_reports.reply": lambda _, __: {"text": "x"},
+    "breach_reports.dismissal.propose": lambda _, __: {"reason": "spam"},
+    "breach_reports.dismissal.approve": lambda _, __: {"reason": "spam"},
+    "breach_reports.awareness.propose": lambda _, __: {"aware_at": moment(-60), "reason": "x"},
+    "breach_reports.awareness.approve": lambda _, __: {"aware_at": moment(-60)},
     "client.approve": lambda _, __: {},
     "client.propose": lambda _, __: {
         "name": "n",
@@ -184,6 +199,9 @@ def ask(house: House, route: tuple[str, str], told: dict[str, Any], id_: str, to
     headers = {"If-Match": '"1"', "Idempotency-Key": uuid.uuid4().hex}
     if isinstance(body, tuple):  # a form and the header that says so
         return house.vault.call(method, url, raw=body[0], token=token, headers={**headers, **body[1]})
+    if isinstance(body, bytes):  # a form
+        headers |= {"Content-Type": "application/x-www-form-urlencoded"}
+        return house.vault.call(method, url, raw=body, token=token, headers=headers)
     return house.vault.call(method, url, body, token=token, headers=headers)
 
 
@@ -217,6 +235,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
+        *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
         *("disclosures.request", "disclosures.read", "disclosures.approve", "disclosures.package"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }

@@ -14,8 +14,8 @@ from vault.errors import VaultError
 
 Outcome = Literal["allow", "refuse", "error"]
 FORMAT = 1
-# The kinds of entry that open cells: only these ever give a receipt.
-RELEASES = frozenset({"record.read", "disclose"})
+# The kinds of entry that open what is sealed: only these ever give a receipt.
+RELEASES = frozenset({"record.read", "disclose", "breach_report.read"})
 # The kind of entry that opens a file whole: its receipt names the file and no field.
 SHOWINGS = frozenset({"evidence.read"})
 MOST_BYTES = 65_535

@@ -5,6 +5,7 @@ log names it. All three raise Unavailable `integrity`: never an older truth, nev
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -52,6 +53,12 @@ def read(deed: Deed, kind: Kind[T], key: str) -> T | None:
     return None if stored is None else msgspec.json.decode(stored, type=kind.shape)
 
 
+def read_several(deed: Deed, kind: Kind[T], keys: Sequence[str]) -> dict[str, T]:
+    """The facts under these keys as they stand, without those the log never heard of. Raises Unavailable `integrity`."""
+    found = _checked(deed.transaction.connection, deed.cabinet, deed.association, _Which((kind.name,), keys=tuple(keys)))
+    return {key: msgspec.json.decode(stored, type=kind.shape) for key, stored in found.get(kind.name, {}).items()}
+
+
 def version(deed: Deed, kind: Kind[T], key: str) -> int:
     """The number of the newest version the log knows, 0 for none."""
     return _newest_version(deed.transaction.connection, deed.association, kind.name, key)
@@ -73,14 +80,16 @@ def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> lis
 
 @dataclass(frozen=True, slots=True)
 class _Which:
-    """Which facts are meant: those of these kinds, or the one under `key`; without kinds all."""
+    """Which facts are meant: those of these kinds, or the one under `key`, or those under `keys`; without kinds all."""
 
     kinds: tuple[str, ...] = ()
     key: str | None = None
+    keys: tuple[str, ...] | None = None
 
     def of(self, kind: ColumnElement[str], key: ColumnElement[str]) -> list[ColumnElement[bool]]:
         """The conditions on a table's two columns."""
         found: list[ColumnElement[bool]] = [kind.in_(self.kinds)] if self.kinds else []
+        found += [] if self.keys is None else [key.in_(self.keys)]
         return found if self.key is None else [*found, key == self.key]
 
 
