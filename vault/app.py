@@ -28,6 +28,7 @@ from vault.identity.api import routes
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, open_association
 from vault.identity.service import Identity
+from vault.publication.api import routes as publication_routes
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
 from vault.rulebook.association import Association
@@ -118,7 +119,8 @@ class House:
 
 def all_routes(identity: Identity, refusals: Refusals) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity)]
+    publication = publication_routes(identity.entrance.associations, identity.factor, identity.entrance.refusals)
+    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity), *publication]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
