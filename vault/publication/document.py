@@ -28,7 +28,8 @@ RemarkCode = Literal[
 
 # What Unicode ends a line with (UAX 14: BK, CR, LF, NL) but the form feed, which ends a page.
 _LINE_END: Final = re.compile("\r\n|[\n\r\v\x85\u2028\u2029]")
-_ANY_END: Final = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
+# As an editor counts lines.
+_EDITORS_END: Final = re.compile("\r\n?|\n")
 # Not what Python strips: it takes four controls for spaces.
 _SPACES: Final = "\t \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 # Embeddings, overrides and isolates (UAX 9): what stands between them is not read in the order of the bytes.
@@ -68,7 +69,7 @@ class DocumentRefused(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something the publisher should look at: what, how often, and the line of the first, from 1."""
+    """Something the publisher should look at: what, how often, and the line of the first as an editor counts them, from 1."""
 
     code: RemarkCode
     count: int
@@ -113,7 +114,7 @@ def read(content: bytes) -> str:
 def remarks(text: str) -> tuple[Remark, ...]:
     """Return what the publisher should look at; nothing of it is a reason to refuse."""
     found = ((code, [each.start() for each in pattern.finditer(text)]) for code, pattern in _WORTH_A_REMARK.items())
-    return tuple(Remark(code, len(places), 1 + len(_ANY_END.findall(text, 0, places[0]))) for code, places in found if places)
+    return tuple(Remark(code, len(places), 1 + len(_EDITORS_END.findall(text, 0, places[0]))) for code, places in found if places)
 
 
 def pages(text: str) -> tuple[Page, ...]:

@@ -70,7 +70,7 @@ def publish(deed: Deed, errand: Errand, given: Document, factor: Factor, once: O
         return _made(deed, int.from_bytes(made, "big"))
     content = document.read(given.text.encode())
     own = errand.book(deed).association
-    every = versions.history(deed.transaction.connection, deed.cabinet, deed.association)
+    every = versions.history(deed.transaction.connection, deed.cabinet, deed.association, own.published_policy)
     policy = PolicyFact(
         version=every[0].version + 1 if every else 1,
         sha256=hashlib.sha256(content.encode()).hexdigest(),
@@ -105,7 +105,7 @@ def _read(association: Association, version: int | None) -> Published | None:
     """Read beside the queue of deeds, so that the public holds up nobody, and of one moment, so that rows and log agree."""
     try:
         with snapshot(association.database, association.id) as connection:
-            return versions.published(connection, association.cabinet, association.id, version)
+            return versions.published(connection, association.cabinet, association.id, association.code, version)
     except DATABASE_ERRORS as error:
         raise Unavailable("log-unavailable") from error
 

@@ -1,7 +1,7 @@
 """The published versions of an association's own policy: facts of the vault, one pair for each version, kept for good.
 
 Invariants: a version counts only as the log says it was written; its text is given out only if it has the SHA-256 it was published under;
-all of them are asked for together, so that one that was deleted is missed.
+all of them are asked for together, and the association's own fact names the newest, so that one that was deleted is missed.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from vault.errors import Unavailable
 from vault.publication.approval_day import ApprovalDay
 from vault.rulebook import facts
 from vault.rulebook.facts import Kind
-from vault.rulebook.shapes import Fact
+from vault.rulebook.shapes import ASSOCIATION, Fact
 
 
 class PolicyFact(Fact, frozen=True):
@@ -63,16 +63,25 @@ def write(deed: Deed, policy: PolicyFact, text: str) -> tuple[WrittenFact, Writt
     return facts.write(deed, POLICY, key, policy), facts.write(deed, POLICY_TEXT, key, PolicyTextFact(text=text))
 
 
-def history(connection: Connection, cabinet: Cabinet, association: bytes) -> tuple[PolicyFact, ...]:
-    """Return every version, the newest first. Raises Unavailable `integrity` if one of them does not hold."""
+def history(connection: Connection, cabinet: Cabinet, association: bytes, newest: str) -> tuple[PolicyFact, ...]:
+    """Return every version, the newest first, which has the SHA-256 that the association's own fact names ("" for none).
+
+    Raises Unavailable `integrity` if one of them does not hold or the newest is not there.
+    """
     found = facts.read_all(connection, cabinet, association, {POLICY.name}).get(POLICY.name, {})
     versions = {key: msgspec.json.decode(value, type=PolicyFact) for key, value in found.items()}
-    return tuple(sorted(versions.values(), key=lambda each: each.version, reverse=True))
+    every = tuple(sorted(versions.values(), key=lambda each: each.version, reverse=True))
+    if newest != (every[0].sha256 if every else ""):
+        raise Unavailable("integrity")
+    return every
 
 
-def published(connection: Connection, cabinet: Cabinet, association: bytes, version: int | None) -> Published | None:
+def published(connection: Connection, cabinet: Cabinet, association: bytes, code: str, version: int | None) -> Published | None:
     """Return this version, the newest where none is named; None where there is none such. Raises Unavailable `integrity`."""
-    every = history(connection, cabinet, association)
+    own = facts.read_from(connection, cabinet, association, ASSOCIATION, code)
+    if own is None:
+        raise Unavailable("integrity")
+    every = history(connection, cabinet, association, own.published_policy)
     policy = next((each for each in every if version is None or each.version == version), None)
     if policy is None:
         return None

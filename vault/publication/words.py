@@ -43,6 +43,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rights: Mapping[str, RightText]
     promises: Mapping[str, Text]
     complaint: Mapping[str, Text]
+    remarks: Mapping[str, Text]
     units: Mapping[Unit, UnitWords]
 
 

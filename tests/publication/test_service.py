@@ -1,0 +1,177 @@
+"""Publishing and reading: versions with their hashes, one entry each, a second factor, and no row that the vault did not write."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from tests.household import errand, findings
+from tests.publication.damaged import DAMAGED
+from tests.publication.policies import POLICIES, policy
+from tests.simulator import World
+from vault.access_log.tables import fact as told
+from vault.errors import Invalid, NotFound, Refused, Unavailable
+from vault.identity.policy_version import policy_sha256
+from vault.publication import service
+from vault.publication.document import DocumentRefused
+from vault.publication.service import Document
+from vault.publication.versions import PolicyFact, Published
+from vault.rulebook.tables import fact as rows
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+BOARD = "مجلس الإدارة"
+DAY = "1445-01-09"
+
+
+async def publish(world: World, text: str = DAMAGED, **changes: Any) -> PolicyFact:
+    """A document published by the administrator with a code of its own."""
+    job = await errand(world, await world.person("admin"))
+    given = Document(**{"text": text, "approved_by": BOARD, "approved_on": DAY, "code": world.one_time_code("admin"), **changes})
+    return await world.association.run(lambda deed: service.publish(deed, job, given, world.identity.factor, None))
+
+
+async def newest(world: World) -> Published:
+    found = await service.read(world.association)
+    assert found is not None
+    return found
+
+
+async def test_before_the_first_there_is_nothing_and_no_version_of_it(vault: World):
+    assert await service.read(vault.association) is None
+    with pytest.raises(NotFound):
+        await service.read(vault.association, 1)
+
+
+async def test_versions_are_counted_kept_whole_and_told_newest_first(vault: World):
+    first = await publish(vault)
+    vault.clock.forward(3600)
+    second = await publish(vault, "النسخة الثانية", approved_by=" الجمعية العمومية ", approved_on="2025-12-31")
+    assert (first.version, second.version) == (1, 2)
+    found = await newest(vault)
+    assert (found.content.decode(), found.is_newest, found.history) == ("النسخة الثانية", True, (second, first))
+    assert (second.approved_by, second.approved_on.calendar, second.published_at) == ("الجمعية العمومية", "gregorian", vault.clock.now)
+    old = await service.read(vault.association, 1)
+    assert old is not None
+    assert (old.content, old.is_newest, old.policy) == (DAMAGED.encode(), False, first)
+    with pytest.raises(NotFound):
+        await service.read(vault.association, 3)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+async def test_the_associations_own_policies_go_through_byte_for_byte(small: World, name: str):
+    content = policy(name)
+    made = await publish(small, content.decode())
+    found = await newest(small)
+    assert (found.content, made.size) == (content, len(content))
+
+
+async def test_publishing_is_one_entry_that_cites_article_5_and_names_what_it_wrote(vault: World):
+    await publish(vault)
+    entry = vault.entries()[-1]
+    assert (entry.kind, entry.outcome, entry.article, entry.flags) == ("policy.published", "allow", "cooperative:5", ("ceremony",))
+    assert [each.kind for each in entry.facts] == ["one_time_step", "association", "policy", "policy_text"]
+    assert entry.actor.startswith("staff:")
+
+
+@pytest.mark.parametrize("code", [None, "000000"])
+async def test_without_a_code_of_its_own_it_is_refused_and_the_refusal_is_an_entry(vault: World, code: str | None):
+    with pytest.raises(Refused) as refused:
+        await publish(vault, code=code)
+    assert (refused.value.code, refused.value.article) == ("step-up-required", "cooperative:7")
+    assert (vault.entries()[-1].kind, vault.entries()[-1].outcome) == ("policy.published", "refuse")
+    assert await service.read(vault.association) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"approved_by": " "}, "approved_by"),
+        ({"approved_by": "x" * 201}, "approved_by"),
+        ({"approved_by": "مجلس\nالإدارة"}, "approved_by"),
+        ({"approved_by": "مجلس\u202eالإدارة"}, "approved_by"),
+        ({"approved_on": "1445"}, "approved_on"),
+        ({"approved_on": "2026-01-02"}, "approved_on"),
+    ],
+)
+async def test_what_does_not_hold_is_named_and_nothing_is_published(small: World, changes: dict[str, str], field: str):
+    before = len(small.entries())
+    with pytest.raises(Invalid) as refused:
+        await publish(small, **changes)
+    assert [each.field for each in refused.value.errors] == [field]
+    # Signing in is an entry, publishing left none.
+    assert [entry.kind for entry in small.entries()[before:]] == ["session.opened"]
+
+
+async def test_an_empty_document_is_refused_before_its_code_is_used(small: World):
+    code = small.one_time_code("admin")
+    small.clock.forward(30)
+    with pytest.raises(DocumentRefused):
+        await publish(small, " \n ")
+    with pytest.raises(DocumentRefused):
+        await publish(small, "a" * (1 << 20) + "b", code=code)
+
+
+async def test_another_policy_is_another_acknowledgement_and_the_same_words_are_not(vault: World):
+    own = (await vault.association.refresh()).association
+    first = await publish(vault)
+    published = (await vault.association.refresh()).association
+    assert published.published_policy == first.sha256
+    assert policy_sha256(published) != policy_sha256(own)
+    await publish(vault, approved_on="1445-01-10")
+    assert policy_sha256((await vault.association.refresh()).association) == policy_sha256(published)
+    await publish(vault, "كلمات أخرى")
+    assert policy_sha256((await vault.association.refresh()).association) != policy_sha256(published)
+
+
+async def test_a_healthy_vault_with_policies_has_nothing_to_complain_of(vault: World):
+    await publish(vault)
+    await publish(vault, "النسخة الثانية")
+    assert findings(vault) == []
+
+
+@pytest.mark.parametrize("kind", ["policy", "policy_text"])
+@pytest.mark.parametrize("how", ["altered", "deleted", "copied", "put back"])
+async def test_a_row_that_is_not_as_written_is_no_policy_and_doctor_names_it(vault: World, kind: str, how: str):
+    await publish(vault)
+    place = (rows.c.kind == kind, rows.c.key == "1")
+    with vault.database.connect() as connection, connection.begin():
+        before = dict(connection.execute(select(rows).where(*place)).one()._mapping)
+    await publish(vault, "النسخة الثانية")
+    with vault.database.connect() as connection, connection.begin():
+        other = dict(connection.execute(select(rows).where(rows.c.kind == kind, rows.c.key == "2")).one()._mapping)
+        if how == "altered":
+            spoilt = before["sealed"][:-1] + bytes([before["sealed"][-1] ^ 1])
+            connection.execute(update(rows).where(*place).values(sealed=spoilt))
+        elif how == "deleted":
+            connection.execute(delete(rows).where(*place))
+        elif how == "copied":
+            connection.execute(update(rows).where(*place).values(sealed=other["sealed"], version=other["version"]))
+        else:
+            # The newest version hidden behind an older one of the same words.
+            connection.execute(update(rows).where(rows.c.kind == kind, rows.c.key == "2").values(sealed=before["sealed"]))
+    with pytest.raises(Unavailable) as refused:
+        await service.read(vault.association, 2 if how == "put back" else 1)
+    assert refused.value.code == "integrity"
+    assert [finding for finding in findings(vault) if finding.startswith(f"rulebook_fact {kind} ")]
+
+
+async def test_a_version_taken_out_together_with_its_trace_is_missed(small: World):
+    await publish(small)
+    await publish(small, "النسخة الثانية")
+    gone = ["policy", "policy_text"]
+    with small.database.connect() as connection, connection.begin():
+        connection.execute(delete(rows).where(rows.c.kind.in_(gone), rows.c.key == "2"))
+        connection.execute(delete(told).where(told.c.fact_kind.in_(gone), told.c.fact_key == "2"))
+    with pytest.raises(Unavailable) as refused:
+        await service.read(small.association)
+    assert refused.value.code == "integrity"
+
+
+async def test_a_database_that_is_gone_is_unavailable_and_no_trace_of_a_library(small: World):
+    await publish(small)
+    with small.database.connect() as connection, connection.begin():
+        rows.drop(connection)
+    with pytest.raises(Unavailable) as refused:
+        await service.read(small.association)
+    assert refused.value.code == "log-unavailable"
