@@ -9,7 +9,9 @@ DAMAGED = (
     "Imagined Association (a test, nothing else).\r\n"
     "\r\n\r\n\r\n"
     "سيـــاسة خصـوصية البيـانات\n"  # tatweel
-    "\ufe8d\ufedf\ufe92\ufef4\ufe8e\ufee7\ufe8e\ufe95 \ufe97\ufea4\ufed4\ufec6 \ufe91\ufeb4\ufeae\ufef3\ufe94 \ufef7\ufebb\ufea4\ufe8e\ufe91\ufeec\ufe8e \ufdf2\n"  # presentation forms, a lam-alef, a word ligature
+    # presentation forms, a lam-alef among them, and a ligature that is a whole word
+    "\ufe8d\ufedf\ufe92\ufef4\ufe8e\ufee7\ufe8e\ufe95 \ufe97\ufea4\ufed4\ufec6 "
+    "\ufe91\ufeb4\ufeae\ufef3\ufe94 \ufef7\ufebb\ufea4\ufe8e\ufe91\ufeec\ufe8e \ufdf2\n"
     f"{BULLET} المستفيد مستفید غیر مباشر، والكتابُ والكِتابًا\n"  # a private bullet, Farsi yeh, marks
     "١. المادة 2 من اللائحة ۳ لعام ١٤٤5هـ = 2024 م، مساحة 10² م² و½\n"  # three systems of digits in one line, superscripts
     f"2 .تمهيد{LOST} ........................................................................ ٣\n"
