@@ -1,5 +1,6 @@
 """The calls about an association's own policy: publishing it, and what the public reads (article 5)."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
@@ -8,7 +9,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.errors import NotFound
-from vault.publication import document, service
+from vault.publication import document, page, service
 from vault.publication.approval_day import ApprovalDay
 from vault.publication.document import RemarkCode
 from vault.publication.service import Document, Factor
@@ -17,10 +18,11 @@ from vault.publication.versions import PolicyFact
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.association import Association
 from vault.web import Answer, Body, Call, Person, Public, Query, Rate, Route
-from vault.web.answer import TEXT
+from vault.web.answer import HTML, TEXT
 from vault.web.times import write_time
 
 VERSION: Final = {"version": Query(kind="integer", low=1, high=1_000_000)}
+LANGUAGE: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
 READERS: Final = Rate(bucket="policy-readers", burst=120, per_second=10)
 
 T = TypeVar("T")
@@ -126,6 +128,17 @@ def routes(associations: Mapping[str, Association], factor: Factor, refusals: Re
             limit=READERS,
             summary="The document of a version, byte for byte as it was handed in.",
         ),
+        Route(
+            method="GET",
+            path="/{association}/privacy",
+            name="policy.page",
+            handler=api.page,
+            access=Public(),
+            media_type=HTML,
+            query=VERSION | LANGUAGE,
+            limit=READERS,
+            summary="The privacy page: the association's own policy as it is, and how data is processed.",
+        ),
     ]
 
 
@@ -163,6 +176,13 @@ class _Api:
             raise NotFound
         name = f"policy-{association.code}-{found.policy.version}.txt"
         return Answer(found.content, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    async def page(self, call: Call) -> Answer:
+        association = self._association(call)
+        found = await service.read(association, call.query["version"])
+        pack = (await association.book()).association.pack
+        # In a thread of its own: the longest document takes longer to lay out than others should wait.
+        return await asyncio.to_thread(page.privacy, association.code, pack, found, call.language)
 
     def _association(self, call: Call) -> Association:
         found = self.associations.get(call.path["association"])

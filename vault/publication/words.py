@@ -32,7 +32,7 @@ class UnitWords(msgspec.Struct, frozen=True):
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything in words.toml."""
+    """Everything in summary_words.toml."""
 
     actions: Mapping[str, Text]
     forms: Mapping[str, Text]
@@ -47,7 +47,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     units: Mapping[Unit, UnitWords]
 
 
-WORDS = msgspec.convert(tomllib.loads(files("vault.publication").joinpath("words.toml").read_text(encoding="utf-8")), Words)
+WORDS = msgspec.convert(tomllib.loads(files("vault.publication").joinpath("summary_words.toml").read_text(encoding="utf-8")), Words)
 
 
 def period(number: int, unit: Unit) -> Text:
