@@ -25,7 +25,7 @@ PAGES: Final = Pages("vault.publication")
 _RIYADH: Final = dt.timezone(dt.timedelta(hours=3))
 _MICROSECONDS: Final = 1_000_000
 _LOCALES: Final = {"ar": "ar_SA", "en": "en_GB"}
-_laid_out = lru_cache(maxsize=8)(pages)
+_KEPT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,15 @@ class _Speaker:
                 yield self.word(name).format(number=each.number), self.text(each.text)
 
 
+@lru_cache(maxsize=_KEPT)
 def privacy(code: str, pack: str, found: Published | None, language: str) -> Answer:
-    """Return the page of an association: the version found, or that there is none yet, and the summary of its pack."""
+    """Return the page of an association: the version found, or that there is none yet, and the summary of its pack.
+
+    The pages last asked for are kept: a long one takes seconds to lay out, and the same words make the same page.
+    """
     speaker, told = _Speaker("en" if language == "en" else "ar"), processing(pack)
     newest = found.history[0].version if found else 0
-    text: tuple[Page, ...] = _laid_out(found.content.decode()) if found else ()
+    text: tuple[Page, ...] = pages(found.content.decode()) if found else ()
     return PAGES.answer(
         "privacy.html",
         language,
