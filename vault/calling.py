@@ -73,14 +73,14 @@ class Service:
             "password": person.next("Password"),
             "code": person.next("One-time code"),
         }
-        self._token = str(self.call("POST", "/v1/sessions", body)["token"])
-        try:
-            yield
-        finally:
-            # A session that does not end here ends by itself; what was done stands either way.
-            with contextlib.suppress(VaultError):
-                self.call("DELETE", "/v1/sessions/current")
-            self._line.close()
+        with contextlib.closing(self._line):
+            self._token = str(self.call("POST", "/v1/sessions", body).get("token", ""))
+            try:
+                yield
+            finally:
+                # A session that does not end here ends by itself; what was done stands either way.
+                with contextlib.suppress(VaultError):
+                    self.call("DELETE", "/v1/sessions/current")
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Return the answer's members. Raises VaultError with the answer's code, Invalid with its fields, `service-unreachable`."""
@@ -103,7 +103,9 @@ class Service:
             raise VaultError("service-unreachable") from None
         if status >= HTTPStatus.BAD_REQUEST:
             raise _error(answer)
-        return dict(answer)
+        if not isinstance(answer, dict):
+            raise VaultError("service-unreachable")
+        return answer
 
 
 def _line(address: SplitResult) -> http.client.HTTPConnection:
