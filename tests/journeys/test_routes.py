@@ -12,6 +12,9 @@ PUBLIC = {
     ("GET", "/health/ready"),
     ("GET", "/schema/openapi.json"),
     ("POST", "/v1/sessions"),
+    ("GET", "/v1/public/{association}/notice"),
+    ("GET", "/v1/public/{association}/notice/document"),
+    ("GET", "/{association}/privacy"),
 }
 
 

@@ -80,6 +80,7 @@ BODIES: dict[str, Body] = {
     "consents.withdraw": lambda _, __: {"given_by": "self"},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
+    "policy.publish": lambda _, __: {"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09", "code": "000000"},
     "records.read_many": lambda _, id_: {"ids": [id_], "purpose": "service_delivery", "fields": ["full_name"]},
     "records.store": lambda house, id_: {"type": "beneficiary", "fields": house.values, "subject": {"id": id_}},
     "records.store_batch": lambda house, id_: {
