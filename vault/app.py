@@ -21,7 +21,6 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
-from vault.access.refusals import Refusals
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import VaultError
 from vault.identity.api import routes
@@ -43,6 +42,7 @@ from vault.web.metrics import Metrics
 from vault.web.route import Route
 
 CHECKPOINT_SECONDS = 10
+READY_SECONDS = 1.0
 
 
 def clock() -> int:
@@ -66,6 +66,8 @@ class House:
     database: Database
     associations: dict[str, Association] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
+    _looked: "asyncio.Future[bool] | None" = None
+    _look_again: float = 0.0
 
     @classmethod
     def open(cls, settings: Settings, *, now: Callable[[], int] = clock) -> "House":
@@ -102,25 +104,37 @@ class House:
         self.database.dispose()
 
     async def ready(self) -> bool:
-        """Whether every association's log can be read and its head stands."""
+        """Whether every association's log can be read and its head stands; looked at once for all who ask within a second.
+
+        Anybody may ask, so asking must not be work: one look at a time, and one in a second. Raises VaultError as that look did.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._looked is None or (self._looked.done() and now >= self._look_again):
+            self._look_again = now + READY_SECONDS
+            self._looked = asyncio.ensure_future(self._look())
+        # Whoever hangs up meanwhile takes the look away from nobody else.
+        return await asyncio.shield(self._looked)
+
+    async def _look(self) -> bool:
         for association in self.associations.values():
             await association.refresh()
         return bool(self.associations)
 
     async def checkpoints(self) -> None:
-        """Sign and put outside the newest checkpoint of every log; a failure leaves the last one standing."""
+        """Tell counted refusals, then sign and put outside every log's newest checkpoint; a failure leaves the last one standing."""
         for association in self.associations.values():
             try:
+                await association.refusals.tell_all()
                 await association.checkpoint()
             except VaultError:
                 # The age of the newest checkpoint outside tells of it on metrics and `doctor`.
                 continue
 
 
-def all_routes(identity: Identity, refusals: Refusals) -> list[Route]:
+def all_routes(identity: Identity) -> list[Route]:
     """Every call of the service."""
-    publication = publication_routes(identity.entrance.associations, identity.factor, identity.entrance.refusals)
-    return [*RECORDS, *CONSENT, *access_routes(refusals), *AUDIT, *routes(identity), *publication]
+    publication = publication_routes(identity.entrance.associations, identity.factor)
+    return [*RECORDS, *CONSENT, *access_routes(), *AUDIT, *routes(identity), *publication]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
@@ -140,7 +154,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_routes(identity, Refusals(limits, clock)),
+        all_routes(identity),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

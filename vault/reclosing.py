@@ -14,11 +14,12 @@ from vault.access_log.checkpoint import opened
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
 from vault.errors import NotFound, Unavailable
+from vault.identity.proposals import PURPOSE_PROPOSAL
 from vault.policy.events import Stopped
 from vault.policy.facts import Standing, Stop, StopKind
 from vault.rulebook import facts
 from vault.rulebook.association import Association
-from vault.rulebook.shapes import CLIENT, SESSION, STAFF
+from vault.rulebook.shapes import CLIENT, PURPOSE, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
 from vault.storage.journal import Line
 from vault.subjects import people
@@ -110,9 +111,20 @@ def _client_key(deed: Deed, association: Association, line: Line) -> list[Writte
     return [facts.write(deed, CLIENT, key, msgspec.structs.replace(client, expires_at=end))]
 
 
+def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    """A purpose that was made narrower at the moment of the line and is not, opens nothing until two people lay it down again."""
+    code = line.closing.reference
+    purpose, settled = association.books.at(deed).purposes.get(code), facts.read(deed, PURPOSE_PROPOSAL, code)
+    known = settled is not None and settled.settled_at >= line.time
+    if purpose is None or known or purpose.classes == ():
+        return []
+    return [facts.write(deed, PURPOSE, code, msgspec.structs.replace(purpose, classes=()))]
+
+
 _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "session": _session,
     "staff": _staff,
     "client": _client,
     "client-key": _client_key,
+    "purpose": _purpose,
 }

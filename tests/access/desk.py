@@ -12,7 +12,6 @@ from sqlalchemy import Table, delete, insert, select
 from tests.simulator import World
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES
-from vault.access.refusals import Refusals
 
 Row = dict[str, Any]
 
@@ -23,7 +22,6 @@ class Desk:
 
     world: World
     http: httpx.AsyncClient
-    refusals: Refusals
     key: str
     officer: str
 
@@ -31,9 +29,8 @@ class Desk:
     @asynccontextmanager
     async def over(cls, world: World) -> AsyncIterator["Desk"]:
         """Open the door over this world."""
-        refusals = Refusals(world.limits, world.clock)
-        async with world.front(*routes(refusals), *ROUTES) as http:
-            yield cls(world, http, refusals, world.ceremony.api_key, await world.session("officer"))
+        async with world.front(*routes(), *ROUTES) as http:
+            yield cls(world, http, world.ceremony.api_key, await world.session("officer"))
 
     async def get(self, path: str, token: str | None = None, **query: Any) -> httpx.Response:
         """One GET with these parameters, by default by the system."""

@@ -19,18 +19,19 @@ from keys.keyring import AssociationKeys
 from tests.access.desk import Desk, put, rows_of, written
 from tests.household import BASIC, FATIMA, grant, store, withdraw
 from tests.simulator import SECOND, World
-from vault.access import alarm
 from vault.access_log import deed as deeds
 from vault.access_log import tables
 from vault.access_log.verify import verify
 from vault.errors import Unavailable, VaultError
 from vault.records import service
 from vault.records import tables as record_tables
+from vault.rulebook import alarm
 from vault.rulebook import tables as book_tables
 from vault.rulebook.asker import Errand
 from vault.storage.journal import Journal
 from vault.storage.transaction import Hot, Transaction
 from vault.subjects import tables as subject_tables
+from vault.subjects.meant import NOBODY, by_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 NAME = "فاطمة بنت خالد الشمري"
@@ -343,14 +344,14 @@ async def test_an_alarm_names_no_record_that_only_the_caller_knows(small_desk: D
     await somebody(world)
     job = Errand(await world.system(), "r")
     typed = bytes.fromhex("10000000080000000000000000000000")
-    await alarm.ring(job, Unavailable("integrity"), typed)
+    await alarm.ring(job, Unavailable("integrity"), by_record(typed))
     rung = world.entries()[-1]
     assert (rung.kind, rung.about, rung.request) == ("alarm", (), "r")
-    await alarm.ring(job, Unavailable("integrity"), None)
+    await alarm.ring(job, Unavailable("integrity"))
     assert world.entries()[-1].about == ()
     before = len(world.entries())
-    await alarm.ring(job, Unavailable("log-unavailable"), typed)
-    await alarm.ring(job, VaultError("integrity"), typed)
+    await alarm.ring(job, Unavailable("log-unavailable"), by_record(typed))
+    await alarm.ring(job, VaultError("integrity"), by_record(typed))
     assert len(world.entries()) == before
 
 
@@ -360,9 +361,9 @@ async def test_the_alarm_names_the_record_where_its_person_does_not_hold(small_d
     world.association.books.latest = None  # a process that has read no book yet
     with world.database.connect() as connection, connection.begin():
         connection.execute(update(subject_tables.sheet).values(sealed=b"x"))
-    await alarm.ring(Errand(await world.system(), "r"), Unavailable("integrity"), record)
+    await alarm.ring(Errand(await world.system(), "r"), Unavailable("integrity"), by_record(record))
     about = world.entries()[-1].about[0]
-    assert (about.subject, about.record) == (alarm.NOBODY, record)
+    assert (about.subject, about.record) == (NOBODY, record)
 
 
 async def test_a_book_that_does_not_hold_gives_nothing_and_its_alarm_rings_without_it(small_desk: Desk):
@@ -374,7 +375,7 @@ async def test_a_book_that_does_not_hold_gives_nothing_and_its_alarm_rings_witho
     world.association.books.latest = None
     job = Errand(replace(caller, law=-1), "r")
     with pytest.raises(Unavailable) as refused:
-        await alarm.heard(job, record, lambda: world.association.run(job.still))
+        await alarm.heard(job, lambda: world.association.run(job.still), by_record(record))
     assert refused.value.code == "integrity"
     rung = world.entries()[-1]
     assert (rung.kind, rung.article, rung.about[0].record) == ("alarm", "cooperative:7", record)

@@ -141,7 +141,6 @@ async def test_many_are_read_in_one_commit_each_with_its_own_entry(desk: Desk):
         ([NOBODY, NOBODY], ["full_name"], 422),
         ([NOBODY], [], 400),
         ([NOBODY], ["a", "a"], 400),
-        (["x"], ["a"], 404),
     ],
 )
 async def test_a_batch_that_says_nothing_clear_is_refused_whole(small_desk: Desk, ids: list[str], fields: list[str], status: int):
@@ -149,6 +148,32 @@ async def test_a_batch_that_says_nothing_clear_is_refused_whole(small_desk: Desk
     answer = await small_desk.post("/v1/records/read", {"ids": ids, "purpose": "service_delivery", "fields": fields})
     assert answer.status_code == status
     assert len(small_desk.world.entries()) == before
+
+
+async def test_an_id_that_is_none_is_its_rows_problem_and_is_not_said_again(small_desk: Desk):
+    world = small_desk.world
+    record = await somebody(world)
+    body = {"ids": ["my neighbour", written(record), written(record).upper()], "purpose": "service_delivery", "fields": ["full_name"]}
+    answer = await small_desk.post("/v1/records/read", body)
+    typed, good, spelled = answer.json()["results"]
+    assert (answer.status_code, good["id"], good["status"], good["fields"]) == (
+        200,
+        written(record),
+        200,
+        {"full_name": SHOWN["full_name"]},
+    )
+    for row in (typed, spelled):
+        assert (row["id"], row["status"], row["problem"]["code"]) == (None, 404, "not-found")
+    assert "neighbour" not in answer.text
+    question = {"record": written(record), "action": "use", "purpose": "service_delivery", "recipient": "INTERNAL", "fields": ["full_name"]}
+    items = [question | {"record": "x"}, question, question | {"fields": ["mobile", "mobile"]}]
+    rows = (await small_desk.post("/v1/decisions/batch", {"items": items})).json()["results"]
+    assert [row.get("status") for row in rows] == [404, None, 422]
+    assert rows[1]["decision"] == "permit"
+    before = len(world.entries())
+    answer = await small_desk.post("/v1/records/read", body | {"ids": ["x", "y"]})
+    assert [row["status"] for row in answer.json()["results"]] == [404, 404]
+    assert len(world.entries()) == before
 
 
 async def test_a_batch_is_of_five_hundred_at_most(small_desk: Desk):

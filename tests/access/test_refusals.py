@@ -4,8 +4,10 @@ import pytest
 
 from tests.access.desk import Desk, written
 from tests.household import FATIMA, grant, store
-from vault.access.refusals import BURST, PER_SECOND
 from vault.errors import TooMany, Unavailable
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
+from vault.rulebook.refusals import BURST, PER_SECOND
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -115,18 +117,34 @@ async def test_a_count_that_could_not_be_written_is_counted_on(small_desk: Desk)
     desk, world = small_desk, small_desk.world
     kept = await store(world)
     await refused_often(desk, kept.record, BURST + 1)
-    caller = await world.system()
+    job = Errand(await world.system(), "r")
 
     async def nothing() -> None:
         return None
 
     for _ in range(3):
         with pytest.raises(TooMany):
-            await desk.refusals.bounded(caller, "r", nothing)
+            await heard(job, nothing)
     world.clock.forward(1)
     with world.database.connect() as holder:
         holder.begin()
         with pytest.raises(Unavailable):
-            await desk.refusals.bounded(caller, "r", nothing)
-    await desk.refusals.bounded(caller, "r", nothing)
+            await heard(job, nothing)
+    await heard(job, nothing)
     assert [entry.count for entry in world.entries() if entry.reason == "TOO_MANY"] == [3]
+
+
+async def test_what_was_counted_of_a_caller_who_never_comes_again_is_told_by_the_house(small_desk: Desk):
+    desk, world = small_desk, small_desk.world
+    kept = await store(world)
+    await refused_often(desk, kept.record, BURST + 1)
+    for _ in range(4):
+        assert (await desk.read(kept.record)).status_code == 429
+    assert all(entry.reason != "TOO_MANY" for entry in world.entries())
+    for _ in range(2):
+        await world.association.refusals.tell_all()
+    assert [(entry.actor, entry.count) for entry in world.entries() if entry.reason == "TOO_MANY"] == [((await world.system()).ref, 4)]
+    assert (await desk.read(kept.record)).status_code == 429
+    world.clock.forward(1)
+    assert (await desk.read(kept.record)).status_code == 403
+    assert [entry.count for entry in world.entries() if entry.reason == "TOO_MANY"] == [4, 1]

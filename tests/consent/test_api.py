@@ -15,8 +15,10 @@ from vault.consent import api
 from vault.consent.api import ROUTES
 from vault.errors import Unauthenticated
 from vault.records.api import types
+from vault.rulebook import refusals
 from vault.rulebook.shapes import CLIENT
 from vault.subjects import tables
+from vault.subjects.meant import NOBODY
 from vault.web.call import write_id
 from vault.web.times import write_time
 
@@ -184,6 +186,59 @@ async def test_a_consent_whose_entry_was_falsified_as_well_is_an_alarm(desk: Des
         connection.execute(entry.update().where(entry.c.kind == "consent.granted").values(body=broken))
     answer = await desk.call("POST", f"/consents/{consent}/withdrawal", {"given_by": "self"})
     assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
+
+
+async def test_refusals_about_consent_are_counted_beyond_the_limit_and_one_entry_tells_how_many(till: Desk, monkeypatch: Any):
+    monkeypatch.setattr(refusals, "BURST", 3)
+    world = till.world
+    paper = await till.body(form="written", evidence=written("officer@probe", world.clock.now))
+    verification = f"/consents/{(await till.grant(paper)).json()['id']}/verification"
+    officer, seen = await world.session("officer"), {"result": "verified", "sighted": "original"}
+    for _ in range(4):
+        assert (await till.call("POST", verification, seen, token=officer)).status_code == 403
+    before = len(world.entries())
+    for path, body in ((verification, seen), (f"/records/{till.record}/consents", None), (f"/records/{till.record}/consents", paper)):
+        method = "GET" if body is None else "POST"
+        answer = await till.call(method, path, body, token=officer)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    assert len(world.entries()) == before
+    # Another caller is not shut out with her.
+    assert (await till.call("POST", verification, seen, token=await world.session("second_officer"))).status_code == 201
+    world.clock.forward(1)
+    assert (await till.call("POST", verification, seen, token=officer)).status_code == 403
+    counted, refused = world.entries()[-2:]
+    assert (counted.kind, counted.reason, counted.count, counted.article) == ("call.refused", "TOO_MANY", 3, "cooperative:1")
+    assert counted.actor == refused.actor
+
+
+async def test_every_call_about_consent_rings_the_alarm_for_its_person(till: Desk):
+    world, given = till.world, await till.body()
+    consent = (await till.grant(given)).json()["id"]
+    person = next(entry for entry in world.entries() if entry.kind == "consent.granted").about[0]
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(tables.sheet.update().values(sealed=b"x"))
+    officer = await world.session("officer")
+    for method, path, body in (
+        ("POST", f"/records/{till.record}/consents", given),
+        ("GET", f"/records/{till.record}/consents", None),
+        ("POST", f"/consents/{consent}/withdrawal", {"given_by": "self"}),
+        ("POST", f"/consents/{consent}/verification", {"result": "verified", "sighted": "original"}),
+    ):
+        before = len(world.entries())
+        answer = await till.call(method, path, body, token=officer)
+        assert (answer.status_code, answer.json()["code"]) == (503, "integrity"), path
+        (rung,) = world.entries()[before:]
+        assert (rung.kind, rung.outcome, rung.reason, rung.article) == ("alarm", "error", "INTEGRITY", "cooperative:7")
+        assert [(about.subject, about.record) for about in rung.about] == [(NOBODY, person.record)]
+
+
+async def test_an_alarm_about_a_consent_no_row_leads_to_names_nobody(till: Desk):
+    consent = (await till.grant()).json()["id"]
+    with till.world.database.connect() as connection, connection.begin():
+        connection.execute(tables.consent.delete())
+    assert (await till.call("POST", f"/consents/{consent}/withdrawal", {"given_by": "self"})).status_code == 503
+    rung = till.world.entries()[-1]
+    assert (rung.kind, rung.about) == ("alarm", ())
 
 
 async def test_the_id_of_something_else_in_the_log_is_not_found(desk: Desk):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from vault.access.refusals import Refusals
 from vault.app import all_routes, clock
 from vault.identity.service import Identity
 from vault.web.limits import Limits
@@ -19,10 +18,9 @@ FILE = Path("docs/openapi.json")
 
 
 def routes() -> list[Route]:
-    limits = Limits(clock)
-    identity = Identity.over({}, limits)
+    identity = Identity.over({}, Limits(clock))
     try:
-        return all_routes(identity, Refusals(limits, clock))
+        return all_routes(identity)
     finally:
         identity.close()
 

@@ -58,6 +58,10 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("POST", "/v1/decisions/batch"): ({"items": [question]}, key),
         ("POST", "/v1/clients"): (client, admin),
         ("POST", "/v1/policies"): ({"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09"}, admin),
+        ("PUT", "/v1/purposes/sms_offers"): ({"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}}, admin),
+        ("PUT", "/v1/record-types/donor"): ({"fields": [{"name": "full_name", "type": "name", "class": "identity"}]}, admin),
+        ("POST", "/v1/purposes/sms_offers/approval"): ({"proposal": NOBODY}, served.session("officer")),
+        ("POST", "/v1/record-types/donor/approval"): ({"proposal": NOBODY}, served.session("officer")),
         ("POST", "/v1/staff"): ({"username": "n@first", "engagement": "volunteer", "roles": ["officer"]}, admin),
     }
 

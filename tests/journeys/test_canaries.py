@@ -57,6 +57,7 @@ def life(served: Served) -> Life:
     consents(life, records["beneficiary"])
     accounts(life)
     policies(life)
+    wordings(life)
     refusals(life, records["beneficiary"])
     life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
     return life
@@ -116,8 +117,8 @@ def accounts(life: Life) -> None:
     admin = served.session("admin")
     body = {"username": f"{canaries.ascii()}@first", "engagement": "volunteer", "roles": ["officer"], "valid_to": moment(3600)}
     made = life.call("POST", "/v1/staff", body, token=admin, expected=201).json
-    life.call("POST", f"/v1/staff/{made['id']}/approval", token=served.approver("officer"), expected=200)
-    for secret in (made["password"], made["totp_secret"], admin.split("_", 3)[3]):
+    told = life.call("POST", f"/v1/staff/{made['id']}/approval", token=served.approver("officer"), expected=200).json
+    for secret in (made["password_start"], told["password_end"], told["totp_secret"], admin.split("_", 3)[3]):
         canaries.number(secret)
     for account in served.secrets["first"]["staff"].values():
         canaries.number(account["password"])
@@ -144,6 +145,28 @@ def policies(life: Life) -> None:
     life.call("POST", "/v1/policies", {**sound, "approved_by": canaries.text() * 20}, token=admin, expected=422)
     life.call("GET", f"/v1/public/{canaries.ascii()}/notice", token=None, expected=404)
     life.call("GET", f"/v1/public/first/notice?{canaries.ascii()}=1", token=None, expected=400)
+
+
+def wordings(life: Life) -> None:
+    """A purpose and a record type under canary titles and labels: one of each approved, one of each left waiting."""
+    served, admin = life.vault, life.vault.session("admin")
+
+    def title() -> dict[str, str]:
+        return {"ar": life.canaries.text(), "en": life.canaries.ascii()}
+
+    purpose = {"action": "contact", "forms": ["electronic"]}
+    fields = [{"name": "full_name", "type": "name", "class": "identity", "searchable": True, "required": True}]
+    for path, body in (
+        ("/v1/purposes/winter_offers", lambda: purpose | {"title": title()}),
+        ("/v1/record-types/press_contact", lambda: {"fields": [fields[0] | {"labels": title()}]}),
+    ):
+        waits = life.call("PUT", path, body(), token=admin, expected=200).json["proposal"]
+        life.call("GET", f"{path}/proposal", token=served.session("officer"), expected=200)
+        life.call("POST", f"{path}/approval", {"proposal": waits}, token=served.approver("officer"), expected=200)
+        life.call("PUT", path, body(), token=admin, expected=200)
+    life.call("PUT", f"/v1/purposes/{life.canaries.ascii()}-", purpose | {"title": title()}, token=admin, expected=422)
+    wrong = {"name": life.canaries.ascii(), "type": life.canaries.ascii(), "class": life.canaries.text(), "choices": [life.canaries.text()]}
+    life.call("PUT", "/v1/record-types/press_contact", {"fields": [wrong]}, token=admin, expected=422)
 
 
 def refusals(life: Life, record: dict[str, Any]) -> None:

@@ -81,6 +81,10 @@ BODIES: dict[str, Body] = {
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
     "policy.publish": lambda _, __: {"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09", "code": "000000"},
+    "purpose.propose": lambda _, __: {"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}},
+    "purpose.approve": lambda _, __: {"proposal": NOBODY},
+    "record-type.propose": lambda _, __: {"fields": [{"name": "full_name", "type": "name", "class": "identity", "required": True}]},
+    "record-type.approve": lambda _, __: {"proposal": NOBODY},
     "records.read_many": lambda _, id_: {"ids": [id_], "purpose": "service_delivery", "fields": ["full_name"]},
     "records.store": lambda house, id_: {"type": "beneficiary", "fields": house.values, "subject": {"id": id_}},
     "records.store_batch": lambda house, id_: {

@@ -28,8 +28,8 @@ from tests.policy.strategies import (
 from vault.policy import standing as folding
 from vault.policy.decide import CODES, CONFIDED, SHELF_LIFE, decide, masked
 from vault.policy.events import Given, Stopped, SubjectsMerged
-from vault.policy.facts import NEVER, Caller, Person, Standing, key
-from vault.policy.standing import apply, blank, merge
+from vault.policy.facts import NEVER, SELF, Caller, Person, Standing, key
+from vault.policy.standing import apply, blank, merge, told_capacity
 
 OFFICER = Caller(may_ask_orders=True, sees_reasons=True)
 many = settings(max_examples=200, deadline=None)
@@ -175,10 +175,40 @@ def test_a_grant_that_another_outlasts_is_missed_by_no_later_question(story, per
     with patch.object(folding, "outlasts", lambda _newer, _older: False):
         whole = told(person, [*history, *extra])
     # Her day of majority may be told anew after all of it.
-    verdicts = [decide(question, replace(each, full_capacity_from=told_later), laid, OFFICER) for each in (kept, whole)]
+    later = [each if told_later is None else told_capacity(each, told_later) for each in (kept, whole)]
+    verdicts = [decide(question, each, laid, OFFICER) for each in later]
     sizes = [sum(len(each.grants) for each in one.standings.values()) for one in (kept, whole)]
     event(f"allowed {verdicts[1].allowed}, fewer kept {sizes[0] < sizes[1]}")
     assert (verdicts[0].allowed, verdicts[0].reason, verdicts[0].fields) == (verdicts[1].allowed, verdicts[1].reason, verdicts[1].fields)
+
+
+def spoken_herself(happened):
+    return replace(happened, grant=replace(happened.grant, by=SELF)) if isinstance(happened, Given) else happened
+
+
+@settings(max_examples=500, deadline=None)
+@given(stories(), st.lists(st.integers(0, 13) | st.just(NEVER), min_size=1, max_size=6), st.sampled_from([*range(7)]), st.booleans())
+def test_no_sequence_of_birth_dates_ever_gives_a_word_of_hers_back(story, days, cut, merges):
+    question, person, history, laid, _ = story
+    hers = [spoken_herself(each) for each in history]
+    after = told(person, hers)
+    if merges:
+        after = apply(told(person, hers[:cut]), SubjectsMerged(told(Person(), hers[cut:]), 12))
+    allowed = [decide(question, after, laid, OFFICER).allowed]
+    for day in days:
+        after = told_capacity(after, day)
+        allowed.append(decide(question, after, laid, OFFICER).allowed)
+    event(f"yes at first {allowed[0]}, no at last {not allowed[-1]}")
+    assert allowed == sorted(allowed, reverse=True)
+
+
+@many
+@given(stories(), st.integers(0, 13), st.integers(0, 13))
+def test_a_merge_that_makes_her_a_minor_is_not_undone_by_a_birth_date(story, hers, told_later):
+    question, _, history, laid, _ = story
+    after = apply(told(Person(), [spoken_herself(each) for each in history]), SubjectsMerged(Person(full_capacity_from=hers), 12))
+    if not decide(question, after, laid, OFFICER).allowed:
+        assert not decide(question, told_capacity(after, told_later), laid, OFFICER).allowed
 
 
 @many

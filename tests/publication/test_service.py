@@ -15,6 +15,7 @@ from vault.identity.callers import Caller
 from vault.identity.policy_version import policy_sha256
 from vault.publication import service
 from vault.publication.document import DocumentRefused
+from vault.publication.readers import SILENCE, Readers
 from vault.publication.service import Document
 from vault.publication.versions import PolicyFact, Published
 from vault.rulebook.tables import fact as rows
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="function")
 
 BOARD = "مجلس الإدارة"
 DAY = "1445-01-09"
+READERS = Readers()
 
 
 async def publish(world: World, text: str = DAMAGED, by: Caller | None = None, **changes: Any) -> PolicyFact:
@@ -35,15 +37,15 @@ async def publish(world: World, text: str = DAMAGED, by: Caller | None = None, *
 
 
 async def newest(world: World) -> Published:
-    found = await service.read(world.association)
+    found = await READERS.read(world.association)
     assert found is not None
     return found
 
 
 async def test_before_the_first_there_is_nothing_and_no_version_of_it(vault: World):
-    assert await service.read(vault.association) is None
+    assert await READERS.read(vault.association) is None
     with pytest.raises(NotFound):
-        await service.read(vault.association, 1)
+        await READERS.read(vault.association, 1)
 
 
 async def test_versions_are_counted_kept_whole_and_told_newest_first(vault: World):
@@ -54,11 +56,11 @@ async def test_versions_are_counted_kept_whole_and_told_newest_first(vault: Worl
     found = await newest(vault)
     assert (found.content.decode(), found.is_newest, found.history) == ("النسخة الثانية", True, (second, first))
     assert (second.approved_by, second.approved_on.calendar, second.published_at) == ("الجمعية العمومية", "gregorian", vault.clock.now)
-    old = await service.read(vault.association, 1)
+    old = await READERS.read(vault.association, 1)
     assert old is not None
     assert (old.content, old.is_newest, old.policy) == (DAMAGED.encode(), False, first)
     with pytest.raises(NotFound):
-        await service.read(vault.association, 3)
+        await READERS.read(vault.association, 3)
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -83,7 +85,7 @@ async def test_without_a_code_of_its_own_it_is_refused_and_the_refusal_is_an_ent
         await publish(vault, code=code)
     assert (refused.value.code, refused.value.article) == ("step-up-required", "cooperative:7")
     assert (vault.entries()[-1].kind, vault.entries()[-1].outcome) == ("policy.published", "refuse")
-    assert await service.read(vault.association) is None
+    assert await READERS.read(vault.association) is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ async def test_without_a_code_of_its_own_it_is_refused_and_the_refusal_is_an_ent
         ({"approved_on": "2026-01-02"}, "approved_on"),
     ],
 )
-async def test_what_does_not_hold_is_named_and_nothing_is_published(small: World, changes: dict[str, str], field: str):
+async def test_what_does_not_hold_is_named_and_nothing_is_published(small: World, changes: dict[str, Any], field: str):
     before = len(small.entries())
     with pytest.raises(Invalid) as refused:
         await publish(small, **changes)
@@ -154,7 +156,7 @@ async def test_a_row_that_is_not_as_written_is_no_policy_and_doctor_names_it(vau
             # The newest version hidden behind an older one of the same words.
             connection.execute(update(rows).where(rows.c.kind == kind, rows.c.key == "2").values(sealed=before["sealed"]))
     with pytest.raises(Unavailable) as refused:
-        await service.read(vault.association, 2 if how == "put back" else 1)
+        await READERS.read(vault.association, 2 if how == "put back" else 1)
     assert refused.value.code == "integrity"
     assert [finding for finding in findings(vault) if finding.startswith(f"rulebook_fact {kind} ")]
 
@@ -167,8 +169,43 @@ async def test_a_version_taken_out_together_with_its_trace_is_missed(small: Worl
         connection.execute(delete(rows).where(rows.c.kind.in_(gone), rows.c.key == "2"))
         connection.execute(delete(told).where(told.c.fact_kind.in_(gone), told.c.fact_key == "2"))
     with pytest.raises(Unavailable) as refused:
-        await service.read(small.association)
+        await READERS.read(small.association)
     assert refused.value.code == "integrity"
+
+
+async def test_what_does_not_hold_rings_the_alarm_and_not_for_every_reader(vault: World):
+    await publish(vault)
+    with vault.database.connect() as connection, connection.begin():
+        connection.execute(delete(rows).where(rows.c.kind == "policy_text"))
+    readers = Readers()
+
+    async def alarms() -> int:
+        with pytest.raises(Unavailable):
+            await readers.read(vault.association)
+        return [(entry.actor, entry.reason) for entry in vault.entries() if entry.kind == "alarm"].count(("public", "INTEGRITY"))
+
+    assert [await alarms(), await alarms()] == [1, 1]
+    vault.clock.now += SILENCE
+    assert await alarms() == 2
+
+
+async def test_an_alarm_that_cannot_be_written_is_rung_by_the_next_reader(small: World, monkeypatch: pytest.MonkeyPatch):
+    await publish(small)
+    with small.database.connect() as connection, connection.begin():
+        connection.execute(delete(rows).where(rows.c.kind == "policy_text"))
+    readers = Readers()
+
+    async def full(*_: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(small.association), "run", full)
+        with pytest.raises(Unavailable) as refused:
+            await readers.read(small.association)
+    assert refused.value.code == "integrity"
+    with pytest.raises(Unavailable):
+        await readers.read(small.association)
+    assert small.entries()[-1].kind == "alarm"
 
 
 async def test_a_database_that_is_gone_is_unavailable_and_no_trace_of_a_library(small: World):
@@ -176,5 +213,5 @@ async def test_a_database_that_is_gone_is_unavailable_and_no_trace_of_a_library(
     with small.database.connect() as connection, connection.begin():
         rows.drop(connection)
     with pytest.raises(Unavailable) as refused:
-        await service.read(small.association)
+        await READERS.read(small.association)
     assert refused.value.code == "log-unavailable"

@@ -13,7 +13,10 @@ from vault.errors import Unavailable
 from vault.records import service
 from vault.records.api import MOST_IN_A_DEED, ROUTES
 from vault.records.values import ValueRefused, national_id
+from vault.rulebook.alarm import ring
+from vault.rulebook.asker import Errand
 from vault.subjects import tables
+from vault.subjects.meant import NOBODY, by_subject
 from vault.web.call import parse_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -185,7 +188,7 @@ async def test_what_a_failing_row_wrote_is_undone_with_it(desk: Desk, monkeypatc
     before = len(desk.world.entries())
     answer = await desk.call("POST", "/records/batch", {"items": [{"type": "beneficiary", "fields": FATIMA}] * 3})
     assert [one["status"] for one in answer.json()["results"]] == [201, 503, 201]
-    assert len(desk.world.entries()) == before + 2
+    assert [entry.kind for entry in desk.world.entries()[before:]] == ["record.stored", "record.stored", "alarm"]
     assert findings(desk.world) == []
 
 
@@ -313,3 +316,33 @@ async def test_record_types_are_told_field_by_field(till: Desk):
     assert fields["health_note"]["class"] == "health"
     assert fields["gender"]["choices"] == ["male", "female", "unspecified"]
     assert beneficiary["one_of"] == [["national_id", "identity_note"]]
+
+
+async def test_every_deed_of_this_room_on_a_person_rings_the_alarm(desk: Desk):
+    world = desk.world
+    made = (await desk.store()).json()
+    subject, record = parse_id(made["subject"]), parse_id(made["id"])
+    again = {"type": "beneficiary", "fields": FATIMA, "subject": {"id": made["subject"]}}
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(tables.sheet.update().values(sealed=b"x"))
+    for method, path, body, headers, about in (
+        ("PATCH", f"/records/{made['id']}", {"fields": {"mobile": None}}, {"If_Match": '"1"'}, (NOBODY, record)),
+        ("POST", "/records", again, {}, (subject, None)),
+        ("POST", "/records/batch", {"items": [again, {"type": "beneficiary", "fields": FATIMA}]}, {}, (subject, None)),
+    ):
+        answer = await desk.call(method, path, body, **headers)
+        problem = answer.json() if answer.status_code != 200 else answer.json()["results"][0]["problem"]
+        assert problem["code"] == "integrity", path
+        rung = world.entries()[-1]
+        assert (rung.kind, rung.outcome, rung.reason, rung.article) == ("alarm", "error", "INTEGRITY", "cooperative:7")
+        assert [(each.subject, each.record) for each in rung.about] == [about]
+
+
+async def test_a_deed_about_nobody_the_vault_knows_rings_no_alarm(desk: Desk):
+    before = len(desk.world.entries())
+    stranger = {"id": "00000000-0000-4000-8000-000000000000"}
+    assert (await desk.store(subject=stranger)).status_code == 422
+    assert len(desk.world.entries()) == before
+    await ring(Errand(await desk.world.system(), "r"), Unavailable("integrity"), by_subject(parse_id(stranger["id"])))
+    await ring(Errand(await desk.world.system(), "r"), Unavailable("integrity"), by_subject(None))
+    assert [entry.about for entry in desk.world.entries()[before:]] == [(), ()]

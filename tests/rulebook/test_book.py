@@ -1,6 +1,7 @@
 """The rulebook: what the pack says word for word, read again as soon as the law moved, and never an older truth."""
 
 import dataclasses
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.household import errand, findings, grant, lay_down, partner, read, store
+from tests.journeys.traces import Canaries, found_in, left_in_files, left_in_postgres
 from tests.simulator import World
 from vault.errors import Refused, Unauthenticated, Unavailable
 from vault.identity.packs import purpose_facts
@@ -228,3 +230,19 @@ async def test_a_question_beside_the_queue_writes_nothing_and_fails_by_name(vaul
     with pytest.raises(Unavailable) as refused:
         await vault.association.look(lambda transaction: transaction.connection.exec_driver_sql("SELECT * FROM nothing"))
     assert refused.value.code == "log-unavailable"
+
+
+async def test_who_approved_a_notice_lies_nowhere_in_the_clear(vault: World, database_url: str):
+    notice = (await vault.association.refresh()).current_notice("service_delivery")
+    assert notice is not None
+    canaries = Canaries(random.Random("a notice"))
+    named = msgspec.structs.replace(notice, version=2, approved_by=canaries.text(), approved_on=canaries.ascii())
+    await lay_down(vault, NOTICE, notice_key(notice.id, 2), named)
+    kept = (await vault.association.refresh()).notices[notice_key(notice.id, 2)]
+    assert kept.approved_by == named.approved_by
+    left = dict(left_in_files(vault.folder.parent))
+    if not vault.database.is_sqlite:
+        left |= dict(left_in_postgres(database_url))
+    assert sum(map(len, left.values())) > 10_000
+    for place, content in left.items():
+        assert found_in(content, canaries.traces()) == [], place

@@ -1,18 +1,18 @@
 """The calls that give values and answers: reading one record or many, and deciding; each through the door or the articles."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from vault.access import reading
-from vault.access.alarm import heard, ring
 from vault.access.asking import ask
 from vault.access.reading import Given, Read
-from vault.access.refusals import Refusals
 from vault.access.verdicts import Asked, Judged
 from vault.errors import FieldError, Invalid, Malformed, Refused, VaultError
+from vault.rulebook.alarm import heard, ring
 from vault.rulebook.asker import Asker, Errand
+from vault.subjects.meant import by_record
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.problems import problem_of
@@ -20,6 +20,8 @@ from vault.web.route import Body, Needs, Query, Route
 from vault.web.times import write_time
 
 T = TypeVar("T")
+Answers = list[Given | VaultError] | list[Judged | VaultError]
+Deeds = Callable[[Sequence[Read]], Awaitable[Answers]]
 MOST_ITEMS = 500
 ACTIONS = ("use", "contact", "publish", "disclose")
 
@@ -96,28 +98,24 @@ class VerdictAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reading:
-    """The four calls, with what bounds their refusals."""
-
-    def __init__(self, refusals: Refusals) -> None:
-        """Bound every caller's refusals by these."""
-        self._refusals = refusals
+    """The four calls."""
 
     async def read(self, call: Call) -> Answer:
         """Read fields of one record for a purpose."""
         asker: Asker = call.caller
         query = call.query
         asked = Asked(call.path_id("record"), query["action"], query["purpose"], query["fields"])
-        return Answer(_read(await self._heard(call, asked.record, lambda: reading.read(Errand(asker, call.request_id), asked))))
+        errand = Errand(asker, call.request_id)
+        return Answer(_read(await heard(errand, lambda: reading.read(errand, asked), by_record(asked.record))))
 
     async def decide(self, call: Call) -> Answer:
         """Answer one question without giving a value."""
         asker: Asker = call.caller
         asked = _question(call.body)
-        judged = await self._heard(
-            call, asked.record, lambda: asker.association.run(lambda deed: ask(deed, Errand(asker, call.request_id), asked))
-        )
+        errand = Errand(asker, call.request_id)
+        judged = await heard(errand, lambda: asker.association.run(lambda deed: ask(deed, errand, asked)), by_record(asked.record))
         if not judged.verdict.allowed:
-            self._refusals.refused(asker)
+            asker.association.refusals.refused(asker.ref)
         return Answer(_verdict(judged))
 
     async def read_many(self, call: Call) -> Answer:
@@ -127,9 +125,8 @@ class Reading:
         if not 1 <= len(body.ids) <= MOST_ITEMS or len(set(body.ids)) != len(body.ids):
             raise Invalid([FieldError("ids", "out-of-range")])
         fields = _fields(body.fields)
-        reads = [Read(Errand(asker, call.request_id), Asked(parse_id(text), None, body.purpose, fields)) for text in body.ids]
-        answers = await self._heard(call, None, lambda: reading.read_many(asker, reads))
-        return Answer(Results([await self._row(call, text, answer) for text, answer in zip(body.ids, answers, strict=True)]))
+        asked = _each(body.ids, lambda text: Asked(parse_id(text), None, body.purpose, fields))
+        return Answer(Results(await self._rows(call, asked, lambda reads: reading.read_many(asker, reads))))
 
     async def decide_many(self, call: Call) -> Answer:
         """Answer up to 500 questions: one entry each."""
@@ -137,29 +134,44 @@ class Reading:
         items = call.body.items
         if not 1 <= len(items) <= MOST_ITEMS:
             raise Invalid([FieldError("items", "out-of-range")])
-        questions = [Read(Errand(asker, call.request_id), _question(item)) for item in items]
-        answers = await self._heard(call, None, lambda: reading.ask_many(asker, questions))
-        return Answer(Results([await self._row(call, item.record, answer) for item, answer in zip(items, answers, strict=True)]))
+        asked = _each(items, _question)
+        return Answer(Results(await self._rows(call, asked, lambda questions: reading.ask_many(asker, questions))))
 
-    async def _heard(self, call: Call, record: bytes | None, deed: Callable[[], Awaitable[T]]) -> T:
-        """The deed within the caller's share of refusals; what does not hold rings the alarm."""
+    async def _rows(self, call: Call, asked: Sequence[Asked | VaultError], deed: Deeds) -> list[dict[str, Any]]:
+        """A row for each item, in order; one that cannot be read is answered by its problem and leaves the others alone."""
         errand = Errand(call.caller, call.request_id)
-        return await heard(errand, record, lambda: self._refusals.bounded(errand.asker, errand.request, deed))
+        sound = [Read(errand, one) for one in asked if isinstance(one, Asked)]
+        answers = iter(await heard(errand, lambda: deed(sound)) if sound else [])
+        return [await self._row(call, one, next(answers) if isinstance(one, Asked) else one) for one in asked]
 
-    async def _row(self, call: Call, record: str, answer: Given | Judged | VaultError) -> dict[str, Any]:
-        """One row of a batch, with its own status."""
+    async def _row(self, call: Call, asked: Asked | VaultError, answer: Given | Judged | VaultError) -> dict[str, Any]:
+        """One row of a batch, with its own status; what was no id is not said again."""
+        asker: Asker = call.caller
+        record = write_id(asked.record) if isinstance(asked, Asked) else None
         if isinstance(answer, Given):
             shown = _read(answer)
             return {"id": record, "status": 200, "fields": shown.fields, "decision": shown.decision}
         if isinstance(answer, Judged):
             if not answer.verdict.allowed:
-                self._refusals.refused(call.caller)
+                asker.association.refusals.refused(asker.ref)
             return dict(msgspec.to_builtins(_verdict(answer)))
         if isinstance(answer, Refused):
-            self._refusals.refused(call.caller)
-        await ring(Errand(call.caller, call.request_id), answer, parse_id(record))
+            asker.association.refusals.refused(asker.ref)
+        if isinstance(asked, Asked):
+            await ring(Errand(asker, call.request_id), answer, by_record(asked.record))
         problem = problem_of(answer, call.request_id, call.language)
         return {"id": record, "status": problem.status, "problem": problem}
+
+
+def _each(items: Sequence[T], asked: Callable[[T], Asked]) -> list[Asked | VaultError]:
+    """What each item asks, or why that cannot be read."""
+    found: list[Asked | VaultError] = []
+    for item in items:
+        try:
+            found.append(asked(item))
+        except VaultError as error:
+            found.append(error)
+    return found
 
 
 def _question(body: QuestionBody) -> Asked:
@@ -207,9 +219,9 @@ def _verdict(judged: Judged) -> VerdictAnswer:
     )
 
 
-def routes(refusals: Refusals) -> list[Route]:
+def routes() -> list[Route]:
     """The calls of this room."""
-    rooms = Reading(refusals)
+    rooms = Reading()
     return [
         Route(
             method="GET",

@@ -5,13 +5,14 @@ import base64
 import msgspec
 
 from vault.access import audit
-from vault.access.alarm import heard
 from vault.access.audit import Shown, Wanted
 from vault.access_log.proofs import consistency_proof, inclusion_proof
 from vault.access_log.tiles import serve, tile_path
 from vault.errors import FieldError, Invalid, NotFound
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
 from vault.rulebook.association import Association
+from vault.subjects.meant import by_record
 from vault.web.answer import OCTETS, TEXT, Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Needs, Query, Route
@@ -71,7 +72,7 @@ async def entries(call: Call) -> Answer:
         limit=query["limit"],
     )
     errand = Errand(asker, call.request_id)
-    shown, more = await heard(errand, None, lambda: asker.association.run(lambda deed: audit.entries(deed, errand, wanted)))
+    shown, more = await heard(errand, lambda: asker.association.run(lambda deed: audit.entries(deed, errand, wanted)))
     return Answer(EntriesAnswer([_shown(one) for one in shown], more))
 
 
@@ -80,7 +81,8 @@ async def report(call: Call) -> Answer:
     asker: Asker = call.caller
     record, after, limit = call.path_id("record"), call.query["after"], call.query["limit"]
     errand = Errand(asker, call.request_id)
-    shown, more = await heard(errand, record, lambda: asker.association.run(lambda deed: audit.seen_by(deed, errand, record, after, limit)))
+    association, meant = asker.association, by_record(record)
+    shown, more = await heard(errand, lambda: association.run(lambda deed: audit.seen_by(deed, errand, record, after, limit)), meant)
     return Answer(EntriesAnswer([_shown(one) for one in shown], more))
 
 

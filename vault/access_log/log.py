@@ -58,6 +58,7 @@ class AccessLog:
         self.cabinet = cabinet
         self.journal = journal
         self.least_size = max(least_size, journal.newest)
+        self.clock = clock
         self.entropy = entropy
         self.writer = writer_name()
         self.counter = 0

@@ -10,7 +10,9 @@ from vault.consent.log_words import not_lost
 from vault.consent.within import Consent
 from vault.errors import FieldError, Invalid, NotFound
 from vault.policy.facts import INTERNAL, SELF, Form
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
+from vault.subjects.meant import by_consent, by_record
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Needs, Person, Query, Route
@@ -134,7 +136,11 @@ async def grant(call: Call) -> Answer:
     consent = _consent(body, call.now)
     request = once_for(asker, route=f"{call.route.name} {record.hex()}", key=call.idempotency_key, body=body)
     errand = Errand(asker, call.request_id)
-    recorded = await asker.association.run(lambda deed: service.grant(deed, errand, record, consent, request), weight=2)
+
+    async def given() -> service.Recorded:
+        return await asker.association.run(lambda deed: service.grant(deed, errand, record, consent, request), weight=2)
+
+    recorded = await heard(errand, given, by_record(record))
     return Answer(StateAnswer(write_id(recorded.id), recorded.state))
 
 
@@ -150,7 +156,7 @@ async def verify(call: Call) -> Answer:
     async def seen() -> str:
         return await asker.association.run(lambda deed: service.verify(deed, errand, consent, body.result, body.sighted), weight=2)
 
-    state = await not_lost(asker.association, consent, seen)
+    state = await heard(errand, lambda: not_lost(asker.association, consent, seen), by_consent(consent))
     return Answer(StateAnswer(write_id(consent), state))
 
 
@@ -166,7 +172,7 @@ async def withdraw(call: Call) -> Answer:
     async def ended() -> None:
         await asker.association.run(lambda deed: service.withdraw(deed, errand, consent, given_by, body.reason), weight=2)
 
-    await not_lost(asker.association, consent, ended)
+    await heard(errand, lambda: not_lost(asker.association, consent, ended), by_consent(consent))
     return Answer(StateAnswer(write_id(consent), "withdrawn"))
 
 
@@ -175,7 +181,8 @@ async def told(call: Call) -> Answer:
     asker: Asker = call.caller
     record, as_of = call.path_id("record"), call.query["as_of"]
     errand = Errand(asker, call.request_id)
-    at, items = await asker.association.run(lambda deed: history.consents(deed, errand, record, as_of))
+    association, meant = asker.association, by_record(record)
+    at, items = await heard(errand, lambda: association.run(lambda deed: history.consents(deed, errand, record, as_of)), meant)
     return Answer(ConsentsAnswer(write_time(at), [_told(one) for one in items]))
 
 

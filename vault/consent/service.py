@@ -15,7 +15,6 @@ from sqlalchemy import insert
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.consent.evidence import Weighed, weigh
-from vault.consent.refusals import refuse
 from vault.consent.within import Consent, Matter, check_fields, check_giver, check_scope, notice_of, purpose_of
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.policy.events import Event, Given, Requested, Stopped, Verified
@@ -69,7 +68,7 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
     people.unlocked(known)
     matter = Matter(errand, errand.book(deed), known, record)
     purpose, notice = purpose_of(matter.book, consent), notice_of(matter.book, consent)
-    check_scope(deed, matter, purpose)
+    check_scope(matter, purpose)
     check_fields(matter, consent, purpose, notice)
     check_giver(deed, matter, consent.given_by, purpose)
     weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
@@ -96,7 +95,7 @@ def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: 
     kind = "consent.verified" if result == "verified" else "consent.rejected"
     told = _entry(matter, purpose, given, kind=kind, flags=errand.asker.flags)
     if any(same_person(matter.book, matter.errand.asker.ref, hand) for hand in taken.hands):
-        refuse(deed, matter.refusal(told, "SAME_PERSON"))
+        raise matter.refusal(told, "SAME_PERSON")
     people.unlocked(matter.known)
     standing = _standing(matter.known, given)
     if standing is None:

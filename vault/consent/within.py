@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
-from vault.consent.refusals import refuse
 from vault.errors import FieldError, Invalid, NotFound
 from vault.policy.facts import INTERNAL, SELF, Form
 from vault.policy.signers import guardian_of, may_speak
@@ -114,16 +113,16 @@ def check_giver(deed: Deed, matter: Matter, given_by: str, purpose: PurposeFact)
     if guardian_of(person, given_by) is None:
         raise Invalid([FieldError("given_by", "unknown-guardian")])
     if not may_speak(person, given_by, deed.now):
-        _refuse(deed, matter, purpose, matter.article(purpose), "GUARDIAN_REMOVED")
+        _refuse(matter, purpose, matter.article(purpose), "GUARDIAN_REMOVED")
 
 
-def check_scope(deed: Deed, matter: Matter, purpose: PurposeFact) -> None:
+def check_scope(matter: Matter, purpose: PurposeFact) -> None:
     """Raise a refusal with its entry where the asker's key is not for this purpose (article 1)."""
     purposes = matter.errand.asker.asker.purposes
     if purposes is not None and purpose.code not in purposes:
-        _refuse(deed, matter, purpose, f"{matter.book.association.pack}:1", "OUT_OF_SCOPE")
+        _refuse(matter, purpose, f"{matter.book.association.pack}:1", "OUT_OF_SCOPE")
 
 
-def _refuse(deed: Deed, matter: Matter, purpose: PurposeFact, article: str, reason: str) -> NoReturn:
+def _refuse(matter: Matter, purpose: PurposeFact, article: str, reason: str) -> NoReturn:
     told = matter.errand.entry(kind="consent.refused", outcome="refuse", purpose=purpose.code, article=article)
-    refuse(deed, matter.refusal(told, reason))
+    raise matter.refusal(told, reason)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from vault.errors import FieldError, Invalid
-from vault.identity import bodies, clients, staff
+from vault.identity import bodies, clients, declarations_api, staff
 from vault.identity.callers import Caller
 from vault.identity.policy_version import has_acknowledged, policy_sha256
 from vault.identity.scopes import OWN
@@ -29,6 +29,7 @@ def routes(identity: Identity) -> list[Route]:
         *_session_routes(api),
         *_client_routes(api),
         *_staff_routes(api),
+        *declarations_api.routes(identity.declarations),
     ]
 
 
@@ -171,7 +172,7 @@ def _staff_routes(api: "_Api") -> list[Route]:
             answer=bodies.StaffMade,
             status=201,
             headers=CREATES,
-            summary="Propose an account; its first secrets are told once and work after another person's approval.",
+            summary="Propose an account; the beginning of its first password is told once.",
         ),
         Route(
             method="GET",
@@ -191,8 +192,8 @@ def _staff_routes(api: "_Api") -> list[Route]:
             access=Person("approve"),
             body=bodies.Approve,
             optional_body=True,
-            answer=bodies.Stands,
-            summary="Approve an account that another person proposed.",
+            answer=bodies.StaffApproved,
+            summary="Approve an account that another person proposed; the rest of its first secrets is told once.",
         ),
         Route(
             method="POST",
@@ -282,7 +283,7 @@ class _Api:
         until = None if body.valid_to is None else _time(body.valid_to, "valid_to")
         wanted = staff.Wanted(username=body.username, engagement=body.engagement, roles=body.roles, valid_to=until)
         made = await self.identity.staff.propose(call.caller, wanted, _once(call))
-        told = bodies.StaffMade(_uuid(made.id), "proposed", made.password, made.totp_secret, made.already)
+        told = bodies.StaffMade(_uuid(made.id), "proposed", made.password_start, made.already)
         return Answer(told, status=200 if made.already else None)
 
     async def list_staff(self, call: Call) -> Answer:
@@ -291,8 +292,8 @@ class _Api:
 
     async def approve_staff(self, call: Call) -> Answer:
         person = call.path_id("staff")
-        await self.identity.staff.approve(call.caller, person, _code(call))
-        return Answer(bodies.Stands(write_id(person), "approved"))
+        told = await self.identity.staff.approve(call.caller, person, _code(call))
+        return Answer(bodies.StaffApproved(write_id(person), "approved", told.password_end, told.totp_secret))
 
     async def end_staff(self, call: Call) -> Answer:
         person = call.path_id("staff")

@@ -108,13 +108,21 @@ class ClientMade(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StaffMade(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A proposed account; its first secrets are told once, a repeated request is told `already`."""
+    """A proposed account; the beginning of its first password is told once, a repeated request is told `already`."""
 
     id: str
     state: str
-    password: str | None = None
-    totp_secret: str | None = None
+    password_start: str | None = None
     already: bool = False
+
+
+class StaffApproved(msgspec.Struct, frozen=True):
+    """An approved account; the end of its first password and its code secret are told once, to who approved it."""
+
+    id: str
+    state: str
+    password_end: str
+    totp_secret: str
 
 
 class ClientItem(msgspec.Struct, frozen=True):

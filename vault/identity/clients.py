@@ -17,12 +17,13 @@ from vault.access_log.entry import Entry
 from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.identity.callers import Caller, client_stands, still
 from vault.identity.proposals import CLIENT_PROPOSAL, ClientProposal, proposed, waiting
-from vault.identity.refusals import Refusals
 from vault.identity.scopes import DUTIES, require_system
 from vault.identity.second_factor import SecondFactor
 from vault.identity.two_people import require_two
 from vault.policy.facts import INTERNAL, NEVER
 from vault.rulebook import facts
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import CLIENT, ClientFact
 from vault.storage.idempotency import Once, made_before, remember
@@ -70,7 +71,6 @@ class Clients:
     """The deeds about API clients."""
 
     factor: SecondFactor
-    refusals: Refusals
 
     async def propose(self, caller: Caller, wanted: Wanted, request: Once | None = None) -> Proposed:
         """Propose a client and tell its key. Raises Invalid, Conflict `idempotency-mismatch`."""
@@ -88,8 +88,8 @@ class Clients:
 
         Raises NotFound, Conflict, refusals `same-person` and `step-up-required`, Invalid where what it rests on is gone, TooMany.
         """
-        unit = self.refusals.bounded(lambda deed: self._approve(deed, still(deed, caller), client.hex(), code))
-        await caller.association.run(unit)
+        association = caller.association
+        await heard(Errand(caller, ""), lambda: association.run(lambda deed: self._approve(deed, still(deed, caller), client.hex(), code)))
         await caller.association.refresh()
 
     async def revoke(self, caller: Caller, client: bytes) -> None:

@@ -18,8 +18,9 @@ from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
 from vault.errors import Malformed, NotFound, Refused
 from vault.identity.callers import Caller, at_the_screen, client_caller, client_stands, may, out_of_scope_entry, person_in, session_hash
-from vault.identity.refusals import Refusals
 from vault.rulebook import facts
+from vault.rulebook.alarm import too_many
+from vault.rulebook.asker import Errand
 from vault.rulebook.association import Association
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import SESSION, ClientFact
@@ -48,11 +49,10 @@ class Entrance:
     """Knows every association that is open in this process, and who comes in."""
 
     def __init__(self, associations: Mapping[str, Association], limits: Limits) -> None:
-        """Let in to these associations, by code; the mapping may grow. `limits` bounds strangers' tries and callers' refusals."""
+        """Let in to these associations, by code; the mapping may grow. `limits` bounds strangers' tries."""
         self.associations = associations
         self._limits = limits
         self._seats: dict[tuple[str, str], _Seat] = {}
-        self.refusals = Refusals(limits)
         self._known: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def authenticate(self, token: str | None, call: Call) -> Caller | None:
@@ -77,7 +77,8 @@ class Entrance:
         Beyond a limit for each caller refusals are counted, and the next entry tells how many. Raises TooMany there.
         """
         caller: Caller = call.caller
-        return await self._turned_away(caller, out_of_scope_entry(await caller.association.book(), caller, door=call.route.name))
+        entry = out_of_scope_entry(await caller.association.book(), caller, door=call.route.name)
+        return await self._turned_away(Errand(caller, call.request_id), entry)
 
     may = staticmethod(may)
 
@@ -113,12 +114,16 @@ class Entrance:
             # The book may be older than the person's acknowledgement: it is read again before she is turned away.
             found = at_the_screen(await caller.association.refresh(), caller, staff, call.now)
         if isinstance(found, Entry):
-            raise await self._turned_away(caller, found)
+            raise await self._turned_away(Errand(caller, call.request_id), found)
         return found
 
-    async def _turned_away(self, caller: Caller, entry: Entry) -> Refused:
-        """The refusal, its entry committed. Raises TooMany where this caller is refused too often: the next entry counts it."""
-        return await refusal_of(caller.association, self.refusals.counted(entry))
+    @staticmethod
+    async def _turned_away(errand: Errand, entry: Entry) -> Refused:
+        """The refusal, its entry committed. Raises TooMany where this caller is refused too often: an entry will count it."""
+        association, ref = errand.asker.association, errand.asker.ref
+        await association.refusals.admit(ref, lambda: too_many(errand))
+        association.refusals.refused(ref)
+        return await refusal_of(association, entry)
 
     async def _by_session(self, token: SessionToken, call: Call, needs: str) -> Caller | None:
         association = self.associations.get(token.association)

@@ -22,12 +22,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 def purpose_facts(pack: Pack) -> list[PurposeFact]:
     """Return the pack's purposes and the law's duties, by code."""
     labels = {**pack.labels, **packs.load(pack.law).labels}
-    return [_purpose(purpose, labels[code]) for code, purpose in sorted(packs.together(pack).items())]
+    return [purpose_fact(purpose, labels[code]) for code, purpose in sorted(packs.together(pack).items())]
 
 
 def record_type_facts(pack: Pack) -> list[RecordTypeFact]:
     """Return the pack's record types, by name."""
-    return [_record_type(each, pack.classes) for _, each in sorted(pack.record_types.items())]
+    return [record_type_fact(each, pack.classes) for _, each in sorted(pack.record_types.items())]
 
 
 def provisional_notices(pack: Pack, now: int, *, entropy: Callable[[int], bytes] = os.urandom) -> list[NoticeFact]:
@@ -49,11 +49,13 @@ def notice_fields(pack: Pack, purpose: Purpose) -> tuple[str, ...]:
     )
 
 
-def _purpose(purpose: Purpose, label: Text) -> PurposeFact:
-    return PurposeFact(**{**_shared(PurposeFact, purpose), "title": {"ar": label.ar, "en": label.en}, "from_pack": True})
+def purpose_fact(purpose: Purpose, label: Text, *, from_pack: bool = True) -> PurposeFact:
+    """Return the purpose as a fact, word for word, with its title in both languages."""
+    return PurposeFact(**{**_shared(PurposeFact, purpose), "title": {"ar": label.ar, "en": label.en}, "from_pack": from_pack})
 
 
-def _record_type(each: PackType, classes: Mapping[str, int]) -> RecordTypeFact:
+def record_type_fact(each: PackType, classes: Mapping[str, int]) -> RecordTypeFact:
+    """Return the record type as a fact, its fields in the order of their numbers."""
     fields = tuple(
         FieldFact(
             **{

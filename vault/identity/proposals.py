@@ -1,4 +1,4 @@
-"""What one person proposed and another approves: clients, new keys and accounts before they count.
+"""What one person proposed and another approves: clients, new keys, accounts, purposes and record types before they count.
 
 A proposal is a fact outside the book: nothing in it opens a door until an approval writes what it proposes into the book.
 """
@@ -11,7 +11,7 @@ from vault.access_log.deed import Deed
 from vault.errors import Conflict, NotFound
 from vault.rulebook import facts
 from vault.rulebook.facts import Kind
-from vault.rulebook.shapes import ClientFact, Fact, StaffFact
+from vault.rulebook.shapes import ClientFact, Fact, PurposeFact, RecordTypeFact, StaffFact
 
 State = Literal["proposed", "approved", "withdrawn"]
 
@@ -32,19 +32,47 @@ class ClientProposal(Fact, frozen=True):
 
 
 class StaffProposal(Fact, frozen=True):
-    """An account as proposed."""
+    """An account as proposed; `password_end` waits here for whoever approves it, and is taken out when the proposal is settled."""
 
     member: StaffFact
     proposed_by: str
     proposed_at: int
     state: State = "proposed"
     settled_by: str = ""
+    password_end: str = ""
+
+
+class PurposeProposal(Fact, frozen=True):
+    """A purpose as it is to be laid down; `id` names this wording of it, so that an approval is of what was seen."""
+
+    id: str
+    purpose: PurposeFact
+    proposed_by: str
+    proposed_at: int
+    state: State = "proposed"
+    settled_by: str = ""
+    settled_at: int = 0
+
+
+class TypeProposal(Fact, frozen=True):
+    """A record type as it is to be laid down; `id` as above. The schema number of a new type is settled by its approval."""
+
+    id: str
+    record_type: RecordTypeFact
+    proposed_by: str
+    proposed_at: int
+    state: State = "proposed"
+    settled_by: str = ""
+    settled_at: int = 0
 
 
 CLIENT_PROPOSAL: Kind[ClientProposal] = Kind("client_proposal", ClientProposal, in_book=False)
 STAFF_PROPOSAL: Kind[StaffProposal] = Kind("staff_proposal", StaffProposal, in_book=False)
 
-P = TypeVar("P", ClientProposal, StaffProposal)
+PURPOSE_PROPOSAL: Kind[PurposeProposal] = Kind("purpose_proposal", PurposeProposal, in_book=False)
+TYPE_PROPOSAL: Kind[TypeProposal] = Kind("record_type_proposal", TypeProposal, in_book=False)
+
+P = TypeVar("P", ClientProposal, StaffProposal, PurposeProposal, TypeProposal)
 
 
 def waiting(deed: Deed, kind: Kind[P]) -> dict[str, P]:

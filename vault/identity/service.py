@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from vault.identity.clients import Clients
+from vault.identity.declarations import Declarations
 from vault.identity.entrance import Entrance
 from vault.identity.second_factor import Guesses, SecondFactor
 from vault.identity.sessions import Sessions
@@ -22,14 +23,14 @@ class Identity:
     sessions: Sessions
     clients: Clients
     staff: Staff
+    declarations: Declarations
 
     @classmethod
     def over(cls, associations: Mapping[str, Association], limits: Limits) -> Self:
         """Serve these associations, by code; the mapping may grow. `limits` are the process's."""
         factor = SecondFactor(Guesses(limits))
         sessions, entrance = Sessions(associations, limits, factor), Entrance(associations, limits)
-        refusals = entrance.refusals
-        return cls(entrance, factor, sessions, Clients(factor, refusals), Staff(factor, sessions, refusals))
+        return cls(entrance, factor, sessions, Clients(factor), Staff(factor, sessions), Declarations(factor))
 
     def close(self) -> None:
         """Let the threads of this room end."""

@@ -1,8 +1,8 @@
 """Accounts of people: proposed by one and approved by another, ended by one alone; credentials and acknowledgement are each person's own.
 
-Invariants: names lie nowhere but as keyed hashes; a first password and code secret are told once, and an account holds no scope until its
-person has replaced them, so that whoever proposed it opens nothing with it; an account that was made by one of two people makes them one
-(promise 9); two who approve are always left.
+Invariants: names lie nowhere but as keyed hashes; of the first secrets one half is told to who proposes and the other to who approves, so
+that neither can take the account for herself (docs/adr/0016-siblings.md); an account holds no scope until its person has replaced them; an
+account that was made by one of two people makes them one (promise 9); two who approve are always left.
 """
 
 import os
@@ -22,12 +22,13 @@ from vault.identity.callers import Caller, is_engaged, still
 from vault.identity.names import name_hash, parse_username
 from vault.identity.policy_version import has_acknowledged, policy_sha256
 from vault.identity.proposals import STAFF_PROPOSAL, StaffProposal, proposed, waiting
-from vault.identity.refusals import Refusals
 from vault.identity.scopes import require_roles, scopes_of
 from vault.identity.second_factor import SecondFactor
 from vault.identity.sessions import Sessions
 from vault.identity.two_people import require_two
 from vault.rulebook import facts
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import STAFF, STEP, StaffFact, StepFact
 from vault.storage.idempotency import Once, made_before, remember
@@ -39,7 +40,7 @@ State = Literal["proposed", "active", "ended"]
 FEWEST_APPROVERS: Final = 2
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 256
-_PASSWORD_BYTES: Final = 18
+_HALF_BYTES: Final = 15
 _ENDS: Final = frozenset({"consultant", "volunteer"})
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
 
@@ -56,12 +57,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """An account's id (hex) and its first secrets, told once; `already` for the repeat of a request, which is told none."""
+    """An account's id (hex) and the beginning of its first password, told once; `already` for the repeat of a request, told none."""
 
     id: str
-    password: str | None = field(default=None, repr=False)
-    totp_secret: str | None = field(default=None, repr=False)
+    password_start: str | None = field(default=None, repr=False)
     already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What whoever approved an account hands to its person: the end of the first password, and the first code secret."""
+
+    password_end: str = field(repr=False)
+    totp_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +96,29 @@ class Staff:
 
     factor: SecondFactor
     sessions: Sessions
-    refusals: Refusals
 
     async def propose(self, caller: Caller, wanted: Wanted, request: Once | None = None) -> Proposed:
-        """Propose an account and tell its first secrets. Raises Invalid, Conflict for a name that is taken or `idempotency-mismatch`."""
-        password = secrets.token_urlsafe(_PASSWORD_BYTES)
-        hashed = await self.sessions.hash_password(password)
-        return await caller.association.run(lambda deed: _propose(deed, still(deed, caller), wanted, (password, hashed), request))
+        """Propose an account and tell the beginning of its first password.
 
-    async def approve(self, caller: Caller, staff: bytes, code: str | None) -> None:
+        Raises Invalid, Conflict for a name that is taken or `idempotency-mismatch`.
+        """
+        start, end = (secrets.token_urlsafe(_HALF_BYTES) for _ in range(2))
+        first = _First(start, end, await self.sessions.hash_password(start + end))
+        return await caller.association.run(lambda deed: _propose(deed, still(deed, caller), wanted, first, request))
+
+    async def approve(self, caller: Caller, staff: bytes, code: str | None) -> Approved:
         """Approve an account another person proposed: from this answer on the person may sign in, and set credentials of her own.
+
+        Tells the other half of the first secrets, once.
 
         Raises NotFound, Conflict, refusals `same-person` and `step-up-required`, TooMany.
         """
-        unit = self.refusals.bounded(lambda deed: self._approve(deed, still(deed, caller), staff.hex(), code))
-        await caller.association.run(unit)
+        association = caller.association
+        told = await heard(
+            Errand(caller, ""), lambda: association.run(lambda deed: self._approve(deed, still(deed, caller), staff.hex(), code))
+        )
         await caller.association.refresh()
+        return told
 
     async def end(self, caller: Caller, staff: bytes) -> None:
         """End an account, or withdraw one that waits for approval: from this answer on its sessions open nothing.
@@ -143,7 +158,7 @@ class Staff:
         """Return every account, by id."""
         return await caller.association.run(lambda deed: _listed(deed, still(deed, caller)))
 
-    def _approve(self, deed: Deed, caller: Caller, staff: str, code: str | None) -> None:
+    def _approve(self, deed: Deed, caller: Caller, staff: str, code: str | None) -> Approved:
         kind = "staff.approved"
         book = caller.association.books.at(deed)
         proposal = proposed(deed, STAFF_PROPOSAL, staff)
@@ -152,12 +167,11 @@ class Staff:
             raise Conflict
         _require_future(proposal.member.valid_to, deed.now)
         approval = self.factor.approve(deed, caller, code, kind=kind)
-        written = (
-            facts.write(deed, STAFF, staff, proposal.member),
-            facts.write(deed, STAFF_PROPOSAL, staff, msgspec.structs.replace(proposal, state="approved", settled_by=caller.ref)),
-        )
+        settled = msgspec.structs.replace(proposal, state="approved", settled_by=caller.ref, password_end="")
+        written = (facts.write(deed, STAFF, staff, proposal.member), facts.write(deed, STAFF_PROPOSAL, staff, settled))
         entry = Entry(kind=kind, outcome="allow", actor=caller.ref, facts=(*approval.facts, *written), flags=approval.flags)
         deed.append(entry, changes_law=True)
+        return Approved(proposal.password_end, proposal.member.totp_secret)
 
     def _set_credentials(self, deed: Deed, caller: Caller, code: str, new: NewCredentials, hashes: tuple[str, str]) -> None:
         checked, hashed = hashes
@@ -178,12 +192,20 @@ class Staff:
         deed.append(Entry(kind="staff.credentials-set", outcome="allow", actor=caller.ref, facts=written), changes_law=True)
 
 
-def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: tuple[str, str], request: Once | None) -> Proposed:
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The two halves of a first password and the hash of both together."""
+
+    start: str = field(repr=False)
+    end: str = field(repr=False)
+    hashed: str = field(repr=False)
+
+
+def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request: Once | None) -> Proposed:
     made = made_before(deed.transaction, deed.association, request) if request else None
     if made is not None:
         return Proposed(made.hex(), already=True)
-    password, hashed = first
-    roles, secret = require_roles(wanted.roles), new_secret()
+    roles = require_roles(wanted.roles)
     _require_future(wanted.valid_to, deed.now)
     if wanted.valid_to is None and wanted.engagement in _ENDS:
         raise Invalid([FieldError("valid_to", "missing")])
@@ -192,20 +214,20 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: tuple[str, str],
         name_hash=_name_hash(deed, caller, wanted.username),
         engagement=wanted.engagement,
         roles=roles,
-        # None before its person has set credentials of her own: these are known to whoever proposes.
+        # None before its person has set credentials of her own: these were known to those who made the account.
         scopes=(),
-        password_hash=hashed,
-        totp_secret=secret,
+        password_hash=first.hashed,
+        totp_secret=new_secret(),
         valid_to=wanted.valid_to,
         made_by=caller.ref,
     )
     _require_free(deed, caller, member.name_hash)
-    proposal = StaffProposal(member=member, proposed_by=caller.ref, proposed_at=deed.now)
+    proposal = StaffProposal(member=member, proposed_by=caller.ref, proposed_at=deed.now, password_end=first.end)
     written = facts.write(deed, STAFF_PROPOSAL, member.id, proposal)
     deed.append(Entry(kind="staff.proposed", outcome="allow", actor=caller.ref, facts=(written,), flags=caller.flags))
     if request:
         remember(deed.transaction, deed.association, request, bytes.fromhex(member.id), 201)
-    return Proposed(member.id, password, secret)
+    return Proposed(member.id, first.start)
 
 
 def _end(deed: Deed, caller: Caller, staff: str) -> None:
@@ -218,7 +240,7 @@ def _end(deed: Deed, caller: Caller, staff: str) -> None:
         end = deed.now if member.valid_to is None else min(member.valid_to, deed.now)
         written.append(facts.write(deed, STAFF, staff, msgspec.structs.replace(member, active=False, valid_to=end)))
     if proposal is not None and proposal.state == "proposed":
-        withdrawn = msgspec.structs.replace(proposal, state="withdrawn", settled_by=caller.ref)
+        withdrawn = msgspec.structs.replace(proposal, state="withdrawn", settled_by=caller.ref, password_end="")
         written.append(facts.write(deed, STAFF_PROPOSAL, staff, withdrawn))
     if not written:
         raise NotFound
@@ -233,7 +255,7 @@ def _acknowledge(deed: Deed, caller: Caller, policy: str) -> str:
         raise Invalid([FieldError("policy_sha256", "out-of-range")], "notice-hash-mismatch")
     member = _member(book, caller.id)
     if not member.scopes:
-        # Whoever proposed the account may hold this session: what is acknowledged with it is not in person.
+        # Those who made the account may hold this session together: what is acknowledged with it is not in person.
         raise Conflict("credentials-first")
     written = facts.write(deed, STAFF, caller.id, msgspec.structs.replace(member, acknowledged=current))
     article = f"{book.association.pack}:2"

@@ -71,7 +71,18 @@ def type_within(narrow: RecordType, wide: RecordType) -> bool:
             laid is None
             or (mine.id, mine.kind, mine.class_name) != (laid.id, laid.kind, laid.class_name)
             or mine.searchable > laid.searchable
+            or not set(mine.choices) <= set(laid.choices)
+            or bool(mine.choices) != bool(laid.choices)
+            or not _inside(mine, laid)
         ):
             return False
-    demanded = {name for name, each in wide.fields.items() if each.required}
-    return demanded <= {name for name, each in narrow.fields.items() if each.required} and set(wide.either) <= set(narrow.either)
+    # A field that must be there fills every group it stands in, and a smaller group asks for more than a larger one.
+    asked = [{name} for name, each in narrow.fields.items() if each.required] + [set(group) for group in narrow.either]
+    demanded = [{name} for name, each in wide.fields.items() if each.required] + [set(group) for group in wide.either]
+    return all(any(each and each <= group for each in asked) for group in demanded)
+
+
+def _inside(mine: Field, laid: Field) -> bool:
+    """True where a field's bounds let no number in that the other's keep out."""
+    low = laid.low is None or (mine.low is not None and mine.low >= laid.low)
+    return low and (laid.high is None or (mine.high is not None and mine.high <= laid.high))

@@ -3,7 +3,8 @@
 Invariants: a stop ends every grant folded before it and every grant not recorded later than it, whatever date it bears and whatever the
 order of insertion; a grant counts only if it is later than every stop in both orders, recorded and signed; grants on either side of a
 stop never merge; an import fills a gap and nothing else; a question put to a person (`Requested`) and a disclosure change nothing; a grant
-that another one outlasts in every respect is not kept beside it, which changes no answer; what was given without capacity stays so.
+that another one outlasts in every respect is not kept beside it, which changes no answer; what she gave herself while, by any day of full
+capacity told then or since, she lacked it counts for nothing ever after (docs/adr/0017-capacity.md).
 """
 
 from dataclasses import replace
@@ -44,6 +45,11 @@ def fold(standing: Standing, event: Given | Stopped | Requested) -> Standing:
 def lacks_capacity(person: Person, at: int) -> bool:
     """True for a minor before the day of full capacity and for an adult under interdiction."""
     return person.interdicted or (person.full_capacity_from is not None and at < person.full_capacity_from)
+
+
+def told_capacity(person: Person, day: int) -> Person:
+    """The person with this day of full capacity; what she gave herself before it counts no more, whatever day is told later."""
+    return _judged(replace(person, full_capacity_from=day))
 
 
 def outlasts(newer: Grant, older: Grant) -> bool:
@@ -180,6 +186,19 @@ def _settled(person: Person, grant: Grant) -> Grant:
     return replace(grant, capable=False) if grant.by == SELF and lacks_capacity(person, signed) else grant
 
 
+def _judged(person: Person) -> Person:
+    """The person with every consent settled by what is known of her now; none is given back."""
+    return replace(person, standings={name: _settled_all(person, standing) for name, standing in person.standings.items()})
+
+
+def _settled_all(person: Person, standing: Standing) -> Standing:
+    return replace(
+        standing,
+        grants=tuple(_settled(person, grant) for grant in standing.grants),
+        twins=tuple(_settled_all(person, twin) for twin in standing.twins),
+    )
+
+
 def _guarded(person: Person, event: GuardianAppointed | GuardianshipEnded) -> tuple[Guardian, ...]:
     if isinstance(event, GuardianshipEnded):
         return tuple(_ended(guardian, event) for guardian in person.guardians)
@@ -215,7 +234,7 @@ def _merged(kept: Person, absorbed: Person) -> Person:
     known = {guardian.id for guardian in kept.guardians}
     doubly = {guardian.id: guardian for guardian in absorbed.guardians}
     guardians = tuple(_stricter(guardian, doubly.get(guardian.id, guardian)) for guardian in kept.guardians)
-    return Person(
+    merged = Person(
         standings=standings,
         guardians=(*guardians, *(guardian for guardian in absorbed.guardians if guardian.id not in known)),
         full_capacity_from=_most(kept.full_capacity_from, absorbed.full_capacity_from),
@@ -227,6 +246,7 @@ def _merged(kept: Person, absorbed: Person) -> Person:
         signal_ended_at=_signal_ended(kept, absorbed),
         stored_at=_least(kept.stored_at, absorbed.stored_at),
     )
+    return _judged(merged)
 
 
 def _signal_ended(*people: Person) -> int | None:

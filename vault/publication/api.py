@@ -1,20 +1,21 @@
 """The calls about an association's own policy: publishing it, and what the public reads (article 5)."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 import msgspec
 
-from vault.access_log.deed import Deed
 from vault.errors import NotFound
 from vault.publication import document, page, service
 from vault.publication.approval_day import ApprovalDay
 from vault.publication.document import RemarkCode
+from vault.publication.readers import Readers
 from vault.publication.service import Document, Factor
 from vault.publication.summary import Processing, processing
 from vault.publication.versions import PolicyFact
+from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.association import Association
 from vault.web import Answer, Body, Call, Person, Public, Query, Rate, Route
@@ -24,15 +25,6 @@ from vault.web.times import write_time
 VERSION: Final = {"version": Query(kind="integer", low=1, high=1_000_000)}
 LANGUAGE: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
 READERS: Final = Rate(bucket="policy-readers", burst=120, per_second=10)
-
-T = TypeVar("T")
-
-
-class Refusals(Protocol):
-    """Bounds the entries of refusals, as `identity` does and the roof hands in."""
-
-    def bounded(self, work: Callable[[Deed], T]) -> Callable[[Deed], T]:
-        """The same unit of work with the entries of its refusals bounded."""
 
 
 class PolicyBody(Body):
@@ -90,9 +82,9 @@ class PublicNotice(msgspec.Struct, frozen=True):
     processing: Processing
 
 
-def routes(associations: Mapping[str, Association], factor: Factor, refusals: Refusals) -> list[Route]:
+def routes(associations: Mapping[str, Association], factor: Factor) -> list[Route]:
     """Return the calls of this room; the mapping of associations by code may grow."""
-    api = _Api(associations, factor, refusals)
+    api = _Api(associations, factor, Readers())
     return [
         Route(
             method="POST",
@@ -148,22 +140,21 @@ class _Api:
 
     associations: Mapping[str, Association]
     factor: Factor
-    refusals: Refusals
+    readers: Readers
 
     async def publish(self, call: Call) -> Answer:
         body: PolicyBody = call.body
         caller: Asker = call.caller
         errand, given = Errand(caller, call.request_id), Document(body.text, body.approved_by, body.approved_on, body.code)
         once = once_for(caller, route=call.route.name, key=call.idempotency_key, body=body)
-        work = self.refusals.bounded(lambda deed: service.publish(deed, errand, given, self.factor, once))
-        made = await caller.association.run(work)
+        made = await heard(errand, lambda: caller.association.run(lambda deed: service.publish(deed, errand, given, self.factor, once)))
         await caller.association.refresh()
         told = tuple(RemarkTold(each.code, each.count, each.line) for each in document.remarks(body.text))
         return Answer(PolicyMade(made.version, made.sha256, made.size, write_time(made.published_at), told))
 
     async def read(self, call: Call) -> Answer:
         association = self._association(call)
-        found = await service.read(association, call.query["version"])
+        found = await self.readers.read(association, call.query["version"])
         book = await association.book()
         shown = None if found is None else PolicyShown(_version(found.policy), found.is_newest, found.content.decode())
         every = () if found is None else tuple(_version(each) for each in found.history)
@@ -171,7 +162,7 @@ class _Api:
 
     async def download(self, call: Call) -> Answer:
         association = self._association(call)
-        found = await service.read(association, call.query["version"])
+        found = await self.readers.read(association, call.query["version"])
         if found is None:
             raise NotFound
         name = f"policy-{association.code}-{found.policy.version}.txt"
@@ -179,7 +170,7 @@ class _Api:
 
     async def page(self, call: Call) -> Answer:
         association = self._association(call)
-        found = await service.read(association, call.query["version"])
+        found = await self.readers.read(association, call.query["version"])
         pack = (await association.book()).association.pack
         # In a thread of its own: the longest document takes longer to lay out than others should wait.
         return await asyncio.to_thread(page.privacy, association.code, pack, found, call.language)

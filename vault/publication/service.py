@@ -1,10 +1,9 @@
-"""Publishes an association's own policy document as its next version, and gives out what is published.
+"""Publishes an association's own policy document as its next version.
 
 Invariants: one deed, one entry `policy.published` that names document and association as written; a version is never changed or taken back;
 what staff must acknowledge (article 2) moves with the document in the same deed.
 """
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -13,16 +12,13 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import WrittenFact
-from vault.access_log.verify import snapshot
-from vault.errors import FieldError, Invalid, NotFound, Unavailable
+from vault.errors import FieldError, Invalid, Unavailable
 from vault.publication import document, versions
 from vault.publication.approval_day import approval_day
-from vault.publication.versions import POLICY, PolicyFact, Published
+from vault.publication.versions import POLICY, PolicyFact
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
-from vault.rulebook.association import Association
 from vault.rulebook.shapes import ASSOCIATION
-from vault.storage.group_commit import DATABASE_ERRORS
 from vault.storage.idempotency import Once, made_before, remember
 
 CREATED: Final = 201
@@ -88,26 +84,6 @@ def publish(deed: Deed, errand: Errand, given: Document, factor: Factor, once: O
     if once is not None:
         remember(deed.transaction, deed.association, once, policy.version.to_bytes(_ID_BYTES, "big"), CREATED)
     return policy
-
-
-async def read(association: Association, version: int | None = None) -> Published | None:
-    """Return this version, the newest where none is named; None before the first.
-
-    Raises NotFound for a version there is none of, Unavailable `integrity`, `log-unavailable`.
-    """
-    found = await asyncio.to_thread(_read, association, version)
-    if found is None and version is not None:
-        raise NotFound
-    return found
-
-
-def _read(association: Association, version: int | None) -> Published | None:
-    """Read beside the queue of deeds, so that the public holds up nobody, and of one moment, so that rows and log agree."""
-    try:
-        with snapshot(association.database, association.id) as connection:
-            return versions.published(connection, association.cabinet, association.id, association.code, version)
-    except DATABASE_ERRORS as error:
-        raise Unavailable("log-unavailable") from error
 
 
 def _made(deed: Deed, version: int) -> PolicyFact:

@@ -5,13 +5,15 @@ from typing import Any
 
 import msgspec
 
-from vault.errors import FieldError, Invalid, NotFound, VaultError
+from vault.errors import FieldError, Invalid, NotFound, Refused, VaultError
 from vault.policy.facts import GuardianKind
 from vault.records import service, shelf
 from vault.records.service import GuardianOf, Intake, Kept, Whose
+from vault.rulebook.alarm import heard, ring
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
+from vault.subjects.meant import by_record, by_subject
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.problems import problem_of
@@ -127,7 +129,8 @@ async def store(call: Call) -> Answer:
     """Store one record."""
     asker: Asker = call.caller
     intake = _intake(call, await asker.association.book(), call.body, call.idempotency_key)
-    kept = await asker.association.run(lambda deed: service.store(deed, Errand(asker, call.request_id), intake), weight=2)
+    errand, meant = Errand(asker, call.request_id), by_subject(intake.whose.known)
+    kept = await heard(errand, lambda: asker.association.run(lambda deed: service.store(deed, errand, intake), weight=2), meant)
     return Answer(KeptAnswer(write_id(kept.record), write_id(kept.subject), kept.revision))
 
 
@@ -160,7 +163,14 @@ async def _store_some(call: Call, numbers: Sequence[int]) -> Sequence[Kept | Vau
         except VaultError as error:
             intakes.append(error)
     errand = Errand(asker, call.request_id)
-    return await asker.association.run(lambda deed: service.store_each(deed, errand, intakes), weight=len(intakes))
+    association = asker.association
+    kept = await heard(errand, lambda: association.run(lambda deed: service.store_each(deed, errand, intakes), weight=len(intakes)))
+    for intake, one in zip(intakes, kept, strict=True):
+        if isinstance(one, Refused):
+            association.refusals.refused(asker.ref)
+        if isinstance(intake, Intake) and isinstance(one, VaultError):
+            await ring(errand, one, by_subject(intake.whose.known))
+    return kept
 
 
 def _intake(call: Call, book: Book, body: StoreBody, key: str | None) -> Intake:
@@ -182,7 +192,11 @@ async def update(call: Call) -> Answer:
     record, expected = call.path_id("record"), call.expected_revision
     fields = call.body.fields
     errand = Errand(asker, call.request_id)
-    kept = await asker.association.run(lambda deed: service.update(deed, errand, record, expected, fields), weight=2)
+
+    async def changed() -> Kept:
+        return await asker.association.run(lambda deed: service.update(deed, errand, record, expected, fields), weight=2)
+
+    kept = await heard(errand, changed, by_record(record))
     return Answer(UpdatedAnswer(write_id(kept.record), kept.revision), headers={"ETag": f'"{kept.revision}"'})
 
 
@@ -191,7 +205,7 @@ async def listing(call: Call) -> Answer:
     asker: Asker = call.caller
     limit, after = call.query["limit"], call.query["after"]
     errand = Errand(asker, call.request_id)
-    rows = await asker.association.run(lambda deed: service.listed(deed, errand, call.query["type"], after, limit))
+    rows = await heard(errand, lambda: asker.association.run(lambda deed: service.listed(deed, errand, call.query["type"], after, limit)))
     items = [Listed(write_id(bytes(row.record)), row.type, row.revision, row.review_month) for row in rows[:limit]]
     return Answer(ListAnswer(items, items[-1].id if len(rows) > limit else None))
 

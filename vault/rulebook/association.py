@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from keys.cabinet import Cabinet
 from vault.access_log.checkpoint import PAUSE, Checkpointer, Outside, opened
@@ -12,11 +12,13 @@ from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
 from vault.errors import Unavailable
 from vault.rulebook.book import Book, Books
+from vault.rulebook.refusals import Refusals
 from vault.storage.engine import Database, enter
 from vault.storage.group_commit import DATABASE_ERRORS
 from vault.storage.transaction import Transaction
 
 T = TypeVar("T")
+PRIVACY: Final = "cooperative"
 
 
 @dataclass(slots=True)
@@ -30,13 +32,20 @@ class Association:
     books: Books
     database: Database
     folder: Path
+    refusals: Refusals = field(init=False)
     outside: Outside = field(init=False)
     checkpointer: Checkpointer = field(init=False)
 
     def __post_init__(self) -> None:
-        """Name the checkpoint file outside the database and who signs into it."""
+        """Begin to count refusals; name the checkpoint file outside the database and who signs into it."""
+        self.refusals = Refusals(self.log)
         self.outside = Outside(self.folder / "checkpoint")
         self.checkpointer = Checkpointer(self.cabinet.signer, self.code, self.id, self.outside)
+
+    @property
+    def pack(self) -> str:
+        """The pack the association is under, as this process last read it; that of the privacy articles before the first reading."""
+        return self.books.latest.association.pack if self.books.latest is not None else PRIVACY
 
     async def run(self, unit: Callable[[Deed], T], *, weight: int = 1) -> T:
         """Run one unit of work as a deed of this association."""

@@ -1,7 +1,8 @@
 """Who counts as two (promise 9): not the same person, and neither made the other, by her own hand or through accounts she made.
 
 Invariants: the ceremony is nobody's maker, so the first three accounts may approve for each other; a client is of whoever proposed it or
-any key it ever had, since she was told that key.
+any key it ever had, since she was told that key; two accounts that one person proposed are two, since for each of them an approver holds
+half of the first secrets and gives it to the account's own person (docs/adr/0016-siblings.md).
 """
 
 from vault.rulebook.book import Book

@@ -12,7 +12,7 @@ import msgspec
 
 from vault.policy.events import Event
 from vault.policy.facts import Person
-from vault.policy.standing import apply
+from vault.policy.standing import apply, told_capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,5 +155,5 @@ def _stored(sheet: Sheet, event: Stored) -> Sheet:
     if person.stored_at is None:
         person = replace(person, stored_at=event.at)
     if event.full_capacity_from is not None:
-        person = replace(person, full_capacity_from=event.full_capacity_from)
+        person = told_capacity(person, event.full_capacity_from)
     return replace(sheet, person=person, records={**sheet.records, event.record: state})

@@ -1,0 +1,249 @@
+"""HTTP in and out of purposes and record types being laid down: proposed by one person, looked at and approved by another (CONTRACT 3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from vault.errors import FieldError, Invalid, NotFound
+from vault.identity import declared
+from vault.identity.bodies import Code
+from vault.identity.declarations import Declarations, Declared
+from vault.identity.declared import WantedField, WantedPurpose
+from vault.policy.facts import Action, Form
+from vault.rulebook.shapes import FieldFact, PurposeFact
+from vault.web import Answer, Body, Call, Person, Route, parse_id, write_id
+from vault.web.times import write_time
+
+MOST_FIELDS = 200
+
+
+class PurposeBody(Body, frozen=True, kw_only=True):
+    """A purpose to lay down; what is left out is as the pack has it."""
+
+    action: Action
+    forms: list[Form]
+    article: str | None = None
+    classes: list[str] | None = None
+    internal_only: bool | None = None
+    double_opt_in: bool | None = None
+    honours_gpc: bool | None = None
+    title: dict[str, str] | None = None
+
+
+class FieldBody(Body, frozen=True, kw_only=True, rename={"class_": "class"}):
+    """A field of a record type; choices, bounds and labels that are left out are as the pack has them."""
+
+    name: str
+    type: str
+    class_: str
+    searchable: bool = False
+    required: bool = False
+    labels: dict[str, str] | None = None
+    choices: list[str] | None = None
+    low: int | None = None
+    high: int | None = None
+
+
+class TypeBody(Body, frozen=True, kw_only=True):
+    """A record type to lay down; of each group in `one_of` one field must be filled."""
+
+    fields: list[FieldBody]
+    one_of: list[list[str]] | None = None
+
+
+class ApprovalBody(Body, frozen=True, kw_only=True):
+    """Which wording is approved, and a one-time code where the session is not stepped up."""
+
+    proposal: str
+    code: Code | None = None
+
+
+class DeclaredAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of it: `in-force`, or `proposed` under an id that the approval names."""
+
+    state: Literal["proposed", "in-force"]
+    proposal: str | None = None
+
+
+class WaitingAnswer(msgspec.Struct, frozen=True):
+    """What waits for approval, in full: who proposed it and when, and the wording as it would be in force."""
+
+    proposal: str
+    proposed_by: str
+    proposed_at: str
+    wording: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """The handlers: call the service, shape the answer, return."""
+
+    declarations: Declarations
+
+    async def put_purpose(self, call: Call) -> Answer:
+        body: PurposeBody = call.body
+        wanted = WantedPurpose(
+            action=body.action,
+            forms=frozenset(body.forms),
+            article=body.article,
+            classes=None if body.classes is None else frozenset(body.classes),
+            internal_only=body.internal_only,
+            double_opt_in=body.double_opt_in,
+            honours_gpc=body.honours_gpc,
+            title=declared.text_of(body.title, "title"),
+        )
+        return _declared(await self.declarations.propose_purpose(call.caller, call.path["code"], wanted))
+
+    async def put_type(self, call: Call) -> Answer:
+        body: TypeBody = call.body
+        if len(body.fields) > MOST_FIELDS:
+            raise Invalid([FieldError("fields", "out-of-range")])
+        fields = [_wanted(number, each) for number, each in enumerate(body.fields)]
+        one_of = None if body.one_of is None else tuple(map(tuple, body.one_of))
+        return _declared(await self.declarations.propose_type(call.caller, call.path["name"], fields, one_of))
+
+    async def waiting_purpose(self, call: Call) -> Answer:
+        waits = await self.declarations.waiting_purpose(call.caller, call.path["code"])
+        return _waiting(waits.id, waits.proposed_by, waits.proposed_at, _purpose(waits.purpose))
+
+    async def waiting_type(self, call: Call) -> Answer:
+        waits = await self.declarations.waiting_type(call.caller, call.path["name"])
+        wording = {
+            "fields": [_field(each) for each in waits.record_type.fields],
+            "one_of": [list(each) for each in waits.record_type.one_of],
+        }
+        return _waiting(waits.id, waits.proposed_by, waits.proposed_at, wording)
+
+    async def approve_purpose(self, call: Call) -> Answer:
+        body: ApprovalBody = call.body
+        await self.declarations.approve_purpose(call.caller, call.path["code"], _proposal(body), body.code)
+        return Answer(DeclaredAnswer("in-force"))
+
+    async def approve_type(self, call: Call) -> Answer:
+        body: ApprovalBody = call.body
+        await self.declarations.approve_type(call.caller, call.path["name"], _proposal(body), body.code)
+        return Answer(DeclaredAnswer("in-force"))
+
+
+def _wanted(number: int, each: FieldBody) -> WantedField:
+    return WantedField(
+        name=each.name,
+        kind=each.type,
+        class_name=each.class_,
+        searchable=each.searchable,
+        required=each.required,
+        label=declared.text_of(each.labels, f"fields.{number}.labels"),
+        choices=None if each.choices is None else tuple(each.choices),
+        low=each.low,
+        high=each.high,
+    )
+
+
+def _declared(told: Declared) -> Answer:
+    proposal = None if told.proposal is None else write_id(bytes.fromhex(told.proposal))
+    return Answer(DeclaredAnswer("proposed" if proposal else "in-force", proposal))
+
+
+def _waiting(proposal: str, by: str, at: int, wording: Mapping[str, Any]) -> Answer:
+    return Answer(WaitingAnswer(write_id(bytes.fromhex(proposal)), by, write_time(at), dict(wording)))
+
+
+def _purpose(fact: PurposeFact) -> dict[str, Any]:
+    return {
+        "action": fact.action,
+        "forms": sorted(fact.forms),
+        "article": fact.article,
+        "classes": None if fact.classes is None else sorted(fact.classes),
+        "internal_only": fact.internal_only,
+        "double_opt_in": fact.double_opt_in,
+        "honours_gpc": fact.honours_gpc,
+        "title": fact.title,
+    }
+
+
+def _field(each: FieldFact) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "type": each.kind,
+        "class": each.field_class,
+        "searchable": each.searchable,
+        "required": each.required,
+        "labels": each.labels,
+        "choices": list(each.choices),
+        "low": each.low,
+        "high": each.high,
+    }
+
+
+def _proposal(body: ApprovalBody) -> bytes:
+    try:
+        return parse_id(body.proposal)
+    except NotFound:
+        raise Invalid([FieldError("proposal", "out-of-range")]) from None
+
+
+def routes(declarations: Declarations) -> list[Route]:
+    """The calls about purposes and record types being laid down."""
+    api, approve = _Api(declarations), Person("approve")
+    return [
+        Route(
+            method="PUT",
+            path="/v1/purposes/{code}",
+            name="purpose.propose",
+            handler=api.put_purpose,
+            access=Person("purposes:write"),
+            body=PurposeBody,
+            answer=DeclaredAnswer,
+            summary="Propose a purpose within the pack; in force after another person's approval.",
+        ),
+        Route(
+            method="GET",
+            path="/v1/purposes/{code}/proposal",
+            name="purpose.waiting",
+            handler=api.waiting_purpose,
+            access=approve,
+            answer=WaitingAnswer,
+            summary="The wording of a purpose that waits for approval.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/purposes/{code}/approval",
+            name="purpose.approve",
+            handler=api.approve_purpose,
+            access=approve,
+            body=ApprovalBody,
+            answer=DeclaredAnswer,
+            summary="Approve the wording of a purpose that another person proposed.",
+        ),
+        Route(
+            method="PUT",
+            path="/v1/record-types/{name}",
+            name="record-type.propose",
+            handler=api.put_type,
+            access=Person("types:write"),
+            body=TypeBody,
+            answer=DeclaredAnswer,
+            summary="Propose a record type within the pack; in force after another person's approval.",
+        ),
+        Route(
+            method="GET",
+            path="/v1/record-types/{name}/proposal",
+            name="record-type.waiting",
+            handler=api.waiting_type,
+            access=approve,
+            answer=WaitingAnswer,
+            summary="The wording of a record type that waits for approval.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/record-types/{name}/approval",
+            name="record-type.approve",
+            handler=api.approve_type,
+            access=approve,
+            body=ApprovalBody,
+            answer=DeclaredAnswer,
+            summary="Approve the wording of a record type that another person proposed.",
+        ),
+    ]
