@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -33,7 +33,7 @@ class PolicyBody(Body):
     text: str
     approved_by: str
     approved_on: str
-    code: str | None = None
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=16)] | None = None
 
 
 class RemarkTold(msgspec.Struct, frozen=True):
