@@ -139,6 +139,7 @@ async def test_nothing_of_a_document_becomes_markup_or_turns_the_page(small_room
     assert RLO not in page.text
     assert "U+202E" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "noindex" not in page.text, "what is published may be found"
 
 
 async def test_an_older_version_stays_and_says_that_it_is_old(room: Room):
@@ -238,6 +239,23 @@ async def test_what_does_not_hold_is_named_and_never_told_back(small_room: Room,
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert [each["field"] for each in answer.json()["errors"]] == [field]
     assert "yesterday" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("approved_on", "ar", "en"),
+    [
+        ("1445-01-09", "9 محرم 1445هـ، الموافق 27 يوليو 2023", "9 Muharram 1445 AH, which is 27 July 2023"),
+        ("2021-01-01", "1 يناير 2021", "1 January 2021"),
+    ],
+)
+async def test_the_page_says_who_approved_it_and_when_in_the_calendar_it_was_written_in(
+    small_room: Room, approved_on: str, ar: str, en: str
+):
+    await small_room.publish(approved_on=approved_on)
+    assert f"<dd>{ar}</dd>" in (await small_room.get(f"{PAGE}?lang=ar")).text
+    english = (await small_room.get(f"{PAGE}?lang=en")).text
+    assert f"<dd>{en}</dd>" in english
+    assert "<dd><bdi>مجلس الإدارة</bdi></dd>" in english
 
 
 async def test_staff_acknowledge_another_policy_before_they_go_on(room: Room):

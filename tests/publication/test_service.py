@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from tests.household import errand, findings
+from tests.household import errand, findings, lay_down
 from tests.publication.damaged import DAMAGED
 from tests.publication.policies import POLICIES, policy
 from tests.simulator import World
+from vault.access_log.deed import Deed
 from vault.access_log.tables import fact as told
 from vault.errors import Invalid, NotFound, Refused, Unavailable
 from vault.identity.callers import Caller
@@ -17,8 +18,10 @@ from vault.publication import service
 from vault.publication.document import DocumentRefused
 from vault.publication.readers import SILENCE, Readers
 from vault.publication.service import Document
-from vault.publication.versions import PolicyFact, Published
+from vault.publication.versions import POLICY_TEXT, PolicyFact, PolicyTextFact, Published, published
+from vault.rulebook.asker import once_for
 from vault.rulebook.tables import fact as rows
+from vault.storage.idempotency import remember
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -206,6 +209,36 @@ async def test_an_alarm_that_cannot_be_written_is_rung_by_the_next_reader(small:
     with pytest.raises(Unavailable):
         await readers.read(small.association)
     assert small.entries()[-1].kind == "alarm"
+
+
+async def test_a_text_of_another_hash_than_its_version_is_never_given_out(small: World):
+    await publish(small)
+    await lay_down(small, POLICY_TEXT, "1", PolicyTextFact(text="كلمات أخرى"))
+    with pytest.raises(Unavailable) as refused:
+        await READERS.read(small.association)
+    assert refused.value.code == "integrity"
+
+
+async def test_an_association_that_the_rulebook_does_not_know_has_published_nothing_that_holds(small: World):
+    cabinet, association = small.association.cabinet, small.association.id
+    with small.database.connect() as connection, pytest.raises(Unavailable) as refused:
+        published(connection, cabinet, association, "nobody", None)
+    assert refused.value.code == "integrity"
+
+
+async def test_a_repeated_request_that_made_a_version_there_is_none_of_is_no_success(small: World):
+    job = await errand(small, await small.person("admin"))
+    request = once_for(job.asker, route="policy.publish", key="k" * 16, body={})
+    assert request is not None
+    given = Document("سياسة", BOARD, DAY)
+
+    def unit(deed: Deed) -> PolicyFact:
+        remember(deed.transaction, deed.association, request, (9).to_bytes(16, "big"), 201)
+        return service.publish(deed, job, given, small.identity.factor, request)
+
+    with pytest.raises(Unavailable) as refused:
+        await small.association.run(unit)
+    assert refused.value.code == "integrity"
 
 
 async def test_a_database_that_is_gone_is_unavailable_and_no_trace_of_a_library(small: World):
