@@ -21,6 +21,7 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.search_api import routes as search_routes
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import VaultError
 from vault.identity.api import routes
@@ -134,7 +135,7 @@ class House:
 def all_routes(identity: Identity) -> list[Route]:
     """Every call of the service."""
     publication = publication_routes(identity.entrance.associations, identity.factor)
-    return [*RECORDS, *CONSENT, *access_routes(), *AUDIT, *routes(identity), *publication]
+    return [*RECORDS, *CONSENT, *access_routes(), *search_routes(), *AUDIT, *routes(identity), *publication]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:

@@ -78,6 +78,11 @@ def store_every_type(life: Life) -> dict[str, dict[str, Any]]:
         assert read.json["fields"].keys() == again.keys()
         life.read_back += len(found_in(read.body, life.canaries.traces()))
         life.call("POST", "/v1/records/read", {"ids": [record], "purpose": "intake", "fields": list(again)}, expected=200)
+        for each in (each for each in told["fields"] if each["searchable"]):
+            sought = {"type": name, "field": each["name"], "value": again[each["name"]], "purpose": "intake"}
+            assert record in life.call("POST", "/v1/records/search", sought, expected=200).text
+            # A value that nobody here has is in no record and must lie nowhere all the same.
+            life.call("POST", "/v1/records/search", {**sought, "value": life.canaries.value(each)}, expected=200)
     return kept
 
 
@@ -185,6 +190,10 @@ def refusals(life: Life, record: dict[str, Any]) -> None:
     for wrong in ({"national_id": mistyped}, {"iban": canaries.text()}, {canaries.ascii(): canaries.text()}, {"gender": canaries.text()}):
         life.call("POST", "/v1/records", {"type": "beneficiary", "fields": {**life.fields(told), **wrong}}, expected=422)
         life.call("PATCH", path, {"fields": wrong}, expected=422, headers={"If-Match": '"2"'})
+    for wrong in ({"value": mistyped}, {"field": canaries.ascii()}, {"type": canaries.ascii()}, {"purpose": canaries.ascii()}):
+        life.call(
+            "POST", "/v1/records/search", {"type": "beneficiary", "field": "national_id", "value": number, "purpose": PURPOSE} | wrong
+        )
     life.call("POST", "/v1/records", {canaries.ascii(): canaries.text()}, expected=422)
     life.call(
         "POST", "/v1/records", raw=f'{{"type":"{canaries.text()}'.encode(), headers={"Content-Type": "application/json"}, expected=400

@@ -81,6 +81,12 @@ BODIES: dict[str, Body] = {
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
     "policy.publish": lambda _, __: {"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09", "code": "000000"},
+    "records.search": lambda house, _: {
+        "type": "beneficiary",
+        "field": "national_id",
+        "value": house.values["national_id"],
+        "purpose": "intake",
+    },
     "purpose.propose": lambda _, __: {"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}},
     "purpose.approve": lambda _, __: {"proposal": NOBODY},
     "record-type.propose": lambda _, __: {"fields": [{"name": "full_name", "type": "name", "class": "identity", "required": True}]},

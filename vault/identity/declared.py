@@ -14,10 +14,8 @@ from vault.identity.packs import purpose_fact, record_type_fact
 from vault.policy import pack as packs
 from vault.policy.facts import Action, Form, Purpose
 from vault.policy.pack import Field, Pack, RecordType, Text, type_within, within
+from vault.policy.pack_facts import FEW_VALUES
 from vault.rulebook.shapes import PurposeFact, RecordTypeFact
-
-FEW_VALUES: Final = frozenset({"choice", "integer", "date", "postal_code"})
-"""Kinds of which the possible values are so few, or so unevenly spread, that counting equal tokens tells them."""
 
 WIDER: Final = "wider-than-pack"
 LONGEST_LABEL: Final = 200

@@ -92,18 +92,11 @@ def decide(question: Question, person: Person, rules: Rules, caller: Caller, ord
     Raises nothing for any well-typed facts. `Verdict.fields` is the covered part of the question's fields on a permit and on
     `FIELDS_NOT_COVERED` and `ORDER_SCOPE`, else empty.
     """
-    reason = (
-        article_2_bound(caller)
-        or article_1_known(question, rules)
-        or article_3_personal(question, rules)
-        or article_1_scope(question, caller)
-    )
-    purpose = rules.purposes.get(question.purpose)
-    if reason is not None or purpose is None:
-        return _refusal(question, rules, reason or "UNKNOWN_PURPOSE")
+    refused = barred(question, rules, caller)
+    if refused is not None:
+        return refused
+    purpose = rules.purposes[question.purpose]
     matter = Matter(question, purpose, person, rules)
-    if purpose.basis == "order" and not caller.may_ask_orders:
-        return _refusal(question, rules, "NOT_PERMITTED")
     reason = article_7_kept(person)
     if reason is not None:
         return _refusal(question, rules, reason)
@@ -113,6 +106,31 @@ def decide(question: Question, person: Person, rules: Rules, caller: Caller, ord
     if reason is not None:
         return _refusal(question, rules, reason)
     return _by_law(matter, caller) if purpose.basis == "law" else _by_consent(matter)
+
+
+def barred(question: Question, rules: Rules, caller: Caller) -> Verdict | None:
+    """The refusal of a question that may not be asked about anybody at all (1 and 2 above), None for one that each person decides."""
+    reason = (
+        article_2_bound(caller)
+        or article_1_known(question, rules)
+        or article_3_personal(question, rules)
+        or article_1_scope(question, caller)
+    )
+    if reason is None and rules.purposes[question.purpose].basis == "order" and not caller.may_ask_orders:
+        reason = "NOT_PERMITTED"
+    return None if reason is None else _refusal(question, rules, reason)
+
+
+def known_here(question: Question, person: Person, rules: Rules, caller: Caller) -> Verdict:
+    """The verdict on telling a searcher that this person is here, by id alone: the verdict on the question itself.
+
+    Under a duty that ends with hours (intake) it asks neither when nor by whom she was stored nor what she agreed to since: whoever takes
+    a person in must learn that she is here already, and learns nothing else. Raises nothing.
+    """
+    purpose = rules.purposes.get(question.purpose)
+    if purpose is not None and purpose.within_hours is not None:
+        rules = replace(rules, purposes={**rules.purposes, purpose.code: replace(purpose, within_hours=None)})
+    return decide(question, person, rules, caller)
 
 
 def masked(verdict: Verdict, caller: Caller) -> Verdict:

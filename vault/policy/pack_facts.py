@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from vault.policy.facts import Purpose
+
+FEW_VALUES: Final = frozenset({"choice", "integer", "date", "postal_code"})
+"""Kinds of which the possible values are so few, or so unevenly spread, that counting equal tokens tells them: never searchable."""
 
 
 @dataclass(frozen=True, slots=True)

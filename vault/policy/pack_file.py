@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from vault.policy.facts import Action, Form, Purpose
-from vault.policy.pack_facts import Field, NoticeText, Pack, RecordType, Switches, Text
+from vault.policy.pack_facts import FEW_VALUES, Field, NoticeText, Pack, RecordType, Switches, Text
 from vault.policy.reader import PackRefused, Reader
 
 PARTS: Final = (
@@ -163,6 +163,8 @@ def _field(name: str, table: Reader, classes: Mapping[str, int]) -> Field:
     )
     if (found.kind == "choice") != bool(found.choices):
         raise PackRefused(f"{table.path}.choices", "choices-and-kind")
+    if found.searchable and found.kind in FEW_VALUES:
+        raise PackRefused(f"{table.path}.searchable", "low-cardinality")
     table.finish()
     return found
 

@@ -1,4 +1,4 @@
-"""Examines every container's form against the person's sheet: header, revision, salt; it opens no cell."""
+"""Examines containers and tokens against the person's sheet: header, revision, salt, digest; it opens no cell."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from keys.container import Header, header
 from keys.errors import Unopenable
-from vault.records import tables
+from vault.records import index, tables
 from vault.subjects.examine import octets
 from vault.subjects.sheet import RecordState
 
@@ -30,6 +30,20 @@ def examine(connection: Connection, association: bytes, states: Mapping[bytes, R
             yield f"{place}: not the one the person's sheet names"
     for record, class_id in expected:
         yield f"record_container {record.hex()} {class_id}: missing"
+    yield from _tokens(connection, association, states)
+
+
+def _tokens(connection: Connection, association: bytes, states: Mapping[bytes, RecordState]) -> Iterator[str]:
+    """Records of which a token is not what it was written as: the value is needed to make one again, so their digest is compared."""
+    token = tables.token
+    found: dict[bytes, list[index.Entry]] = {}
+    query = select(octets(token.c.record), token.c.field_id, token.c.token, octets(token.c.proof))
+    for record, *row in connection.execute(query.where(token.c.association_id == association)):
+        found.setdefault(record, []).append(index.Entry(*row))
+    yield from (f"record_token {record.hex()}: of no record" for record in found.keys() - states.keys())
+    for record, state in states.items():
+        if not index.holds(found.get(record, []), state):
+            yield f"record_token {record.hex()}: not the ones the person's sheet names"
 
 
 def _fits(found: Header, class_id: int, state: RecordState, salt: str) -> bool:

@@ -18,7 +18,7 @@ from vault.access_log.deed import Deed
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refused, Unavailable, VaultError
 from vault.policy.events import GuardianAppointed
 from vault.policy.facts import NEVER, Guardian, GuardianKind, Person
-from vault.records import shelf, tables
+from vault.records import index, shelf, tables
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
@@ -95,14 +95,18 @@ def store(deed: Deed, errand: Errand, intake: Intake) -> Kept:
     known, wrapped = _person(deed, intake.whose)
     arrival = _arrival(deed, errand, known, intake)
     place = shelf.Whole(deed.association, known.subject, os.urandom(16), FIRST)
-    sealed = shelf.seal_record(shape, intake.cleaned.values, _keys(deed, known, shape), place)
+    keys, values = _keys(deed, known, shape), intake.cleaned.values
+    sealed = shelf.seal_record(shape, values, keys, place)
+    tokens = index.entries(deed, shape, values, keys, place)
     person = known.sheet.person if known.sheet else Person()
     capacity = _capacity(intake.cleaned.full_capacity_from, person, intake.whose.guardian)
-    stored = _stored(deed, errand, place, shape, salts=shelf.salts(sealed), capacity=capacity, review_month=_review_month(deed.now))
+    found_by = index.digest(tokens)
+    stored = _stored(deed, errand, place, shape, salts=shelf.salts(sealed), capacity=capacity, tokens=found_by)
     told = errand.entry(kind="record.stored", outcome="allow")
     people.change(deed, known, [*arrival, stored], told, record=place.record, wrapped=wrapped)
     _add_containers(deed, place, sealed)
     _add_place(deed, place, stored)
+    index.add(deed, place, tokens)
     if once is not None:
         remember(deed.transaction, deed.association, once, place.record, CREATED)
     return Kept(place.record, known.subject, FIRST)
@@ -151,7 +155,9 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
         added = shelf.seal_record(shape, cleaned.values, _keys(deed, known, shape), place, beside=moved.keys())
     capacity = _capacity(cleaned.full_capacity_from, known.sheet.person, None)
     # What was due for review stays due: a change is no review.
-    event = _stored(deed, errand, place, shape, salts=shelf.salts({**moved, **added}), capacity=capacity, review_month=state.review_month)
+    found_by = _find_anew(deed, known, shape, cleaned.values, place)
+    salts = shelf.salts({**moved, **added})
+    event = _stored(deed, errand, place, shape, salts=salts, capacity=capacity, tokens=found_by, review_month=state.review_month)
     told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)))
     people.change(deed, known, [event], told, record=record)
     _move_containers(deed, place, moved)
@@ -229,6 +235,19 @@ def _keys(deed: Deed, known: people.Known, shape: RecordTypeFact) -> dict[int, D
     return found
 
 
+def _find_anew(deed: Deed, known: people.Known, shape: RecordTypeFact, changes: Mapping[str, Any], place: shelf.Whole) -> str:
+    """Replace what the record is found by through the fields that change; the digest of all it then is. Raises Unavailable `integrity`."""
+    states = known.sheet.records if known.sheet else {}
+    stored = index.stored(deed, {place.record: states[place.record.hex()]})[place.record]
+    # A field that is searchable no more loses its rows too: they tell of a value that is gone.
+    changed = {one.number for one in shape.fields if one.name in changes}
+    searched = [one.name for one in index.searchable(shape) if one.name in changes]
+    rows = index.entries(deed, shape, changes, _keys(deed, known, shape), place, only=searched) if searched else []
+    index.drop(deed, place, changed)
+    index.add(deed, place, rows)
+    return index.digest([*index.without(stored, changed), *rows])
+
+
 def _arrival(deed: Deed, errand: Errand, known: people.Known, intake: Intake) -> list[SheetEvent]:
     events: list[SheetEvent] = []
     whose = intake.whose
@@ -251,7 +270,8 @@ def _stored(
     *,
     salts: dict[str, str],
     capacity: int | None,
-    review_month: str,
+    tokens: str,
+    review_month: str | None = None,
 ) -> Stored:
     return Stored(
         record=place.record.hex(),
@@ -261,8 +281,9 @@ def _stored(
         salts=salts,
         at=deed.now,
         by=errand.hand,
-        review_month=review_month,
+        review_month=review_month or _review_month(deed.now),
         full_capacity_from=capacity,
+        tokens=tokens,
     )
 
 

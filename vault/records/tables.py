@@ -1,6 +1,6 @@
-"""The sealed containers of records: one row for each record and class, replaced as a whole at every revision."""
+"""The rows of records: a sealed container for each class, replaced as a whole at every revision, and the tokens to find one by."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, bindparam, delete, insert, literal_column, select, update
 
 from keys.container import Place, Sealed
 from vault.errors import Unavailable
@@ -21,6 +21,19 @@ container = Table(
     Column("container", LargeBinary, nullable=False),
 )
 
+# What a record is found by, format docs/spec/blind-index.md: `token` is the index version before the truncated token, `proof` the check
+# under the person's own key. Which rows of a record count stands in the person's sheet.
+token = Table(
+    "record_token",
+    metadata,
+    association_column(),
+    identifier("record", primary_key=True),
+    Column("field_id", Integer, primary_key=True, autoincrement=False),
+    Column("token", BigInteger, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+)
+Index("ix_record_token_token", token.c.association_id, token.c.field_id, token.c.token)
+
 ADD_CONTAINER = hot(insert(container).values({column.name: bindparam(f"c_{column.name}") for column in container.columns}))
 MOVE_CONTAINER = hot(
     update(container)
@@ -35,6 +48,54 @@ MOVE_RECORD = hot(
     update(place)
     .where(place.c.association_id == bindparam("association"), place.c.record == bindparam("which"))
     .values(revision=bindparam("new_revision")),
+)
+ADD_TOKEN = hot(insert(token).values({column.name: bindparam(f"t_{column.name}") for column in token.columns}))
+DROP_TOKEN = hot(
+    delete(token).where(
+        token.c.association_id == bindparam("association"), token.c.record == bindparam("which"), token.c.field_id == bindparam("field")
+    ),
+)
+TOKENS = Hot(
+    lambda size: (
+        select(token.c.record, token.c.field_id, token.c.token, token.c.proof)
+        .where(token.c.association_id == bindparam("association"), token.c.record.in_([bindparam(f"item_{i}") for i in range(size)]))
+        .order_by(token.c.record, token.c.field_id)
+    ),
+)
+# Rows of one field with one of these tokens; then whose those records are, with the wrapped key that their checks were made under. Two
+# statements and no order: joined or sorted, a database that knows no statistics walks along all records instead.
+CANDIDATES = Hot(
+    lambda size: select(token.c.record, token.c.token, token.c.proof).where(
+        token.c.association_id == bindparam("association"),
+        token.c.field_id == bindparam("field"),
+        token.c.token.in_([bindparam(f"item_{i}") for i in range(size)]),
+    ),
+)
+OWNERS = Hot(
+    lambda size: (
+        select(place.c.record, place.c.subject, data_key.c.wrapped)
+        .select_from(
+            place.join(
+                data_key,
+                (data_key.c.association_id == place.c.association_id)
+                & (data_key.c.subject == place.c.subject)
+                & (data_key.c.class_id == bindparam("class_id")),
+            ),
+        )
+        .where(
+            place.c.association_id == bindparam("association"),
+            place.c.type == bindparam("type"),
+            place.c.record.in_([bindparam(f"item_{i}") for i in range(size)]),
+        )
+    ),
+)
+# The smallest ids: they are random, so that the last of them tells how many there are.
+SMALLEST = hot(
+    select(place.c.record)
+    .where(place.c.association_id == bindparam("association"))
+    .order_by(place.c.record)
+    .limit(literal_column("32"))
+    .offset(literal_column("0")),
 )
 # Containers with the wrapped keys that open them, for many records at once.
 SEALED = Hot(

@@ -17,7 +17,7 @@ from vault.policy.standing import apply, told_capacity
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    """What is true of one record: type, schema, current revision, and the salt (hex) of each class id at that revision."""
+    """What is true of one record: type, schema, revision with the salt (hex) of each class id, digest (hex) of what it is found by."""
 
     type: str
     schema: int
@@ -26,6 +26,7 @@ class RecordState:
     stored_at: int
     stored_by: str
     review_month: str
+    tokens: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Created(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="stored", tag_field="e"):
-    """A record of hers was stored or updated: its new revision and salts; `full_capacity_from` where a birth date told it."""
+    """A record of hers was stored or updated: revision, salts, digest of tokens; `full_capacity_from` where a birth date told it."""
 
     record: str
     type: str
@@ -60,6 +61,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     by: str
     review_month: str
     full_capacity_from: int | None = None
+    tokens: str = ""
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="happened", tag_field="e"):
@@ -150,6 +152,7 @@ def _stored(sheet: Sheet, event: Stored) -> Sheet:
         known.stored_at if known else event.at,
         known.stored_by if known else event.by,
         event.review_month,
+        event.tokens,
     )
     person = sheet.person
     if person.stored_at is None:
