@@ -21,6 +21,7 @@ from vault.errors import Invalid, VaultError
 from vault.examining import examine, unsealed
 from vault.identity.founding import Ceremony, FilesExist, found
 from vault.identity.opening import codes
+from vault.package_cli import package
 from vault.publication import document
 from vault.publication.words import WORDS
 from vault.settings import Settings, read
@@ -79,6 +80,9 @@ def _named(deed: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Amanah (أمانة): a privacy-first data vault and consent service for charitable associations."""
+
+
+main.add_command(package)
 
 
 @main.command()
