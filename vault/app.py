@@ -39,6 +39,7 @@ from vault.identity.api import routes
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, open_association
 from vault.identity.service import Identity
+from vault.publication.api import routes as publication_routes
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
 from vault.rulebook.association import Association
@@ -151,7 +152,9 @@ def all_routes(identity: Identity, reports: Reports, *, largest_scan: int = DEFA
     evidence = [*evidence_routes(largest_scan), *scan_routes()]
     visitors = visitor_routes(identity.entrance.associations, Limits(clock))
     values = [*access_routes(), *search_routes(), *third_parties]
-    return [*RECORDS, *CONSENT, *evidence, *visitors, *values, *AUDIT, *routes(identity), *report_routes(reports)]
+    publication = publication_routes(identity.entrance.associations, identity.factor)
+    public = [*visitors, *report_routes(reports), *publication]
+    return [*RECORDS, *CONSENT, *evidence, *values, *AUDIT, *routes(identity), *public]
 
 
 def reports_of(house: "House | None", identity: Identity, limits: Limits) -> Reports:

@@ -63,6 +63,7 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("POST", "/v1/clients"): (client, admin),
         ("POST", "/v1/public/first/visitor-consents"): (served.word("v" * 22), key),
         ("POST", "/v1/public/first/visitor-consents/withdrawal"): ({"visitor": "v" * 22, "purpose": "visitor_analytics"}, key),
+        ("POST", "/v1/policies"): ({"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09"}, admin),
         ("PUT", "/v1/recipients/court"): (_recipient(), admin),
         ("POST", "/v1/orders"): (_order(record), served.session("officer")),
         ("POST", "/v1/disclosures"): (_disclosure(record), served.session("officer")),
@@ -174,6 +175,7 @@ def test_values_of_another_kind_are_answered_and_never_told_back(served: Served,
                     "unknown-purpose",
                     "unknown-field",
                     "same-person",
+                    "step-up-required",
                 ), (route, place)
                 # A disclosure says of each field what became of it, of one that nobody declared too.
                 assert ECHO.encode() not in answer.body or (route[1], answer.status, place[0]) == ("/v1/disclosures", 201, "fields")
@@ -207,6 +209,7 @@ def test_unknown_repeated_and_empty_parameters_are_refused(served: Served, recor
         f"/v1/records/{record}": "purpose=service_delivery&fields=full_name",
         "/v1/records": "limit=1",
         "/v1/notices/current": "purpose=service_delivery",
+        "/v1/public/first/notice": "version=1",
     }
     for path, query in plain.items():
         name = query.partition("=")[0]

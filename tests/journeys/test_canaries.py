@@ -61,6 +61,7 @@ def life(served: Served) -> Life:
     papers(life)
     site(life)
     accounts(life)
+    policies(life)
     third_parties(life, records["beneficiary"])
     wordings(life)
     reports(life)
@@ -189,6 +190,22 @@ def accounts(life: Life) -> None:
     life.call(
         "POST", "/v1/sessions", {"username": canaries.text(), "password": canaries.text(), "code": "000000"}, token=None, expected=401
     )
+
+
+def policies(life: Life) -> None:
+    """The association's own policy: published on purpose, and still in no file, row or line but sealed; wrong ones are not told back."""
+    canaries, served = life.canaries, life.vault
+    sound = {"text": f"{canaries.text()}\n{canaries.ascii()}", "approved_by": canaries.text(), "approved_on": "1445-01-09"}
+    admin = served.approver("admin")
+    life.call("POST", "/v1/policies", sound, token=admin, expected=201, headers={"Idempotency-Key": uuid.uuid4().hex})
+    for path in ("/v1/public/first/notice", "/v1/public/first/notice/document", "/first/privacy"):
+        told = life.call("GET", path, token=None, expected=200)
+        assert found_in(told.body, canaries.traces())
+    life.call("POST", "/v1/policies", {**sound, "approved_on": canaries.text()}, token=admin, expected=422)
+    life.call("POST", "/v1/policies", {**sound, "approved_by": f"{canaries.text()}\n"} | {canaries.ascii(): 1}, token=admin, expected=422)
+    life.call("POST", "/v1/policies", {**sound, "approved_by": canaries.text() * 20}, token=admin, expected=422)
+    life.call("GET", f"/v1/public/{canaries.ascii()}/notice", token=None, expected=404)
+    life.call("GET", f"/v1/public/first/notice?{canaries.ascii()}=1", token=None, expected=400)
 
 
 def third_parties(life: Life, record: dict[str, Any]) -> None:

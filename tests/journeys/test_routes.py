@@ -21,6 +21,9 @@ PUBLIC = {
     ("POST", "/v1/public/{association}/breach-reports"),
     ("POST", "/v1/public/{association}/breach-reports/status"),
     ("POST", "/v1/public/{association}/breach-reports/messages"),
+    ("GET", "/v1/public/{association}/notice"),
+    ("GET", "/v1/public/{association}/notice/document"),
+    ("GET", "/{association}/privacy"),
 }
 
 

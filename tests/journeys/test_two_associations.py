@@ -145,6 +145,7 @@ BODIES: dict[str, Body] = {
     "consents.withdraw": lambda _, __: {"given_by": "self"},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
+    "policy.publish": lambda _, __: {"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09", "code": "000000"},
     "recipients.register": lambda _, __: PARTY,
     "recipients.confirm": lambda _, __: {},
     "orders.register": lambda _, id_: _order(id_),
