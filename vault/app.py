@@ -21,6 +21,7 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.erasure_api import routes as erasure_routes
 from vault.access.search_api import routes as search_routes
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import VaultError
@@ -133,7 +134,7 @@ class House:
 
 def all_routes(identity: Identity) -> list[Route]:
     """Every call of the service."""
-    return [*RECORDS, *CONSENT, *access_routes(), *search_routes(), *AUDIT, *routes(identity)]
+    return [*RECORDS, *CONSENT, *access_routes(), *search_routes(), *erasure_routes(identity.factor), *AUDIT, *routes(identity)]
 
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
