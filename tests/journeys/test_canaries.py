@@ -58,6 +58,7 @@ def life(served: Served) -> Life:
     accounts(life)
     wordings(life)
     refusals(life, records["beneficiary"])
+    erasures(life)
     life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
     return life
 
@@ -110,6 +111,18 @@ def consents(life: Life, record: dict[str, Any]) -> None:
     life.call("POST", f"/v1/consents/{given[0]}/withdrawal", {"given_by": "self", "reason": canaries.text()}, expected=201)
     life.call("GET", path, expected=200)
     life.call("GET", f"{path}?as_of={moment(-60)}", expected=200)
+
+
+def erasures(life: Life) -> None:
+    """Asked for with a reason that tells something, called off once, carried out once; for one class and for all."""
+    served, told = life.vault, life.types()["beneficiary"]
+    officer = served.session("officer")
+    for what, classes in (("cancellation", None), ("approval", ["health"]), ("approval", None)):
+        record = life.call("POST", "/v1/records", {"type": "beneficiary", "fields": life.fields(told)}, expected=201).json["id"]
+        body = {"reason": life.canaries.text(), "requested_by": "self"} | ({"classes": classes} if classes else {})
+        asked = life.call("POST", f"/v1/records/{record}/erasure", body, token=officer, expected=202).json
+        life.call("POST", f"/v1/erasures/{asked['id']}/{what}", token=served.approver("second_officer"), expected=200)
+    life.call("POST", f"/v1/records/{record}/erasure", {**body, "requested_by": life.canaries.text()}, token=officer)
 
 
 def accounts(life: Life) -> None:

@@ -29,6 +29,7 @@ class House:
     written: str = ""
     client: str = ""
     staff: str = ""
+    erasure: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -39,6 +40,7 @@ class House:
             "consent": (self.consent, self.written),
             "client": (self.client,),
             "staff": (self.staff,),
+            "erasure": (self.erasure,),
         }
 
     @property
@@ -59,6 +61,9 @@ def house(founded: Served) -> House:
     house.written = founded.grant(house.record, founded.consent("written", "internal_research", ["full_name"]))
     house.client, _ = founded.client("of the first")
     house.staff = founded.call("GET", "/v1/staff", token=founded.session("admin")).json["items"][0]["id"]
+    other = founded.store(founded.fields(RNG))["id"]
+    asked = founded.call("POST", f"/v1/records/{other}/erasure", {"reason": "r", "requested_by": "self"}, token=founded.session("officer"))
+    house.erasure = asked.json["id"]
     return house
 
 
@@ -78,6 +83,9 @@ BODIES: dict[str, Body] = {
     "consents.grant": lambda house, id_: house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER, given_by=id_),
     "consents.verify": lambda _, __: {"result": "verified", "sighted": "original"},
     "consents.withdraw": lambda _, __: {"given_by": "self"},
+    "erasures.ask": lambda _, __: {"reason": "r", "requested_by": "self"},
+    "erasures.approve": lambda _, __: {},
+    "erasures.cancel": lambda _, __: {},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
     "records.search": lambda house, _: {
@@ -155,6 +163,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
     assert reached >= {
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
+        *("erasures.ask", "erasures.approve", "erasures.cancel"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
 
