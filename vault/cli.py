@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import rich_click as click
 
@@ -19,6 +19,7 @@ from vault.errors import VaultError
 from vault.examining import examine, unsealed
 from vault.identity.founding import Ceremony, FilesExist, found
 from vault.identity.opening import codes
+from vault.package_cli import package
 from vault.settings import Settings, read
 from vault.storage import schema
 from vault.storage.engine import Database
@@ -31,12 +32,8 @@ DEFAULT_PACK = "cooperative"
 MOST_LINES = 40
 
 
-class Failed(click.ClickException):
-    """A refusal of the vault, told by its code and our own sentence."""
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Write one line to the error output."""
-        click.echo(f"amanah: {self.message}", err=True, file=file or sys.stderr)
+class Failed(Exception):
+    """A refusal of the vault, told in one line by its code and our own sentence."""
 
 
 def _sentence(error: VaultError) -> str:
@@ -50,25 +47,37 @@ def _guarded(deed: Callable[P, T]) -> Callable[P, T]:
     @wraps(deed)
     def guarded(*arguments: P.args, **options: P.kwargs) -> T:
         try:
-            return deed(*arguments, **options)
-        except FilesExist as error:
-            # Another association's `epochs` among them would take its keys along: so they are named, and nothing is removed here.
-            raise Failed(f"{_sentence(error)} {', '.join(str(path) for path in error.files)}") from error
-        except VaultError as error:
-            raise Failed(_sentence(error)) from error
-        except DATABASE_ERRORS as error:
-            if isinstance(error, OSError) and error.filename:
-                raise Failed(f"{type(error).__name__}: {error.filename}") from error
-            raise Failed("the database cannot be read or written") from error
-        except Unopenable as error:
-            raise Failed("sealed: the root key or its passphrase does not open what is there") from error
+            return _named(deed, *arguments, **options)
+        except Failed as error:
+            click.echo(f"amanah: {error}", err=True)
+            sys.exit(1)
 
     return guarded
+
+
+def _named(deed: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+    """What the deed gives. Raises Failed for whatever has a name."""
+    try:
+        return deed(*arguments, **options)
+    except FilesExist as error:
+        # Another association's `epochs` among them would take its keys along: so they are named, and nothing is removed here.
+        raise Failed(f"{_sentence(error)} {', '.join(str(path) for path in error.files)}") from error
+    except VaultError as error:
+        raise Failed(_sentence(error)) from error
+    except DATABASE_ERRORS as error:
+        if isinstance(error, OSError) and error.filename:
+            raise Failed(f"{type(error).__name__}: {error.filename}") from error
+        raise Failed("the database cannot be read or written") from error
+    except Unopenable as error:
+        raise Failed("sealed: the root key or its passphrase does not open what is there") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Amanah (أمانة): a privacy-first data vault and consent service for charitable associations."""
+
+
+main.add_command(package)
 
 
 @main.command()
@@ -199,10 +208,16 @@ def log_verify(*, tree: bool, deep: bool, folder: Path | None, held: Path | None
 def _verify_one(
     settings: Settings, database: Database, code: str, *, tree: bool, deep: bool, held: str | None, folder: Path | None
 ) -> bool:
+    if code not in {*codes(database), *settings.homes()}:
+        click.echo(f"{code}: there is no association of this code here", err=True)
+        return False
     try:
         identifier, cabinet = unsealed(settings, database, code)
     except VaultError as error:
         click.echo(f"{code}: the log cannot be verified: {_sentence(error)}", err=True)
+        return False
+    except FileNotFoundError as error:
+        click.echo(f"{code}: the log cannot be verified: its root key is not at {error.filename}", err=True)
         return False
     # The note is read before the snapshot is taken, so that a log that grows meanwhile is never shorter than its checkpoint.
     try:
@@ -214,12 +229,16 @@ def _verify_one(
         if folder is not None and not findings and outside is not None:
             export(connection, identifier, code, vkey=cabinet.signer.vkey, note=outside, folder=folder)
     if not findings:
-        click.echo(f"{code}: the log holds")
+        what = "the tree" if tree else "the tree and every column"
+        given = ", and the checkpoint you gave is of this log" if held is not None else ""
+        click.echo(f"{code}: the log holds: {findings.size} entries, {what}, every checkpoint{given}")
         return True
-    for finding in list(findings)[:MOST_LINES]:
-        click.echo(f"{code}: {finding}", err=True)
-    if len(findings) > MOST_LINES:
-        click.echo(f"{code}: and {len(findings) - MOST_LINES} more", err=True)
+    lines = findings.lines()
+    for line in lines[:MOST_LINES]:
+        click.echo(f"{code}: {line}", err=True)
+    if len(lines) > MOST_LINES:
+        click.echo(f"{code}: and {len(lines) - MOST_LINES} more", err=True)
+    click.echo(f"{code}: the log DOES NOT hold: what an entry or row named above says is not what the vault wrote", err=True)
     return False
 
 
@@ -247,5 +266,6 @@ def doctor(**given: str | int | None) -> None:
     for finding in findings:
         click.echo(finding)
     if findings:
+        click.echo(f"{len(findings)} to be looked after; docs/operate.md says what to do", err=True)
         sys.exit(1)
-    click.echo("nothing to complain of")
+    click.echo("all that is stored holds, and nothing is left to do")

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
+from vault.access.examine import examine as examine_orders
 from vault.access_log import tables
 from vault.access_log.checkpoint import Outside, opened
 from vault.access_log.entry import EntryRefused, parse
@@ -53,7 +54,7 @@ def _examine(settings: Settings, database: Database, now: int) -> list[str]:
             findings += [f"{code}: {what}" for what in _association(settings, database, code, now)]
         except VaultError as error:
             # One that does not open at all must not keep the others from being looked at.
-            findings.append(f"{code}: association and association_key: {error.code}")
+            findings.append(f"{code}: association or association_key: does not open ({error.code})")
     findings += [f"{code}: association: missing, and its files are here" for code in settings.homes() if code not in known]
     return findings
 
@@ -68,8 +69,9 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         states: dict[bytes, RecordState] = {}
         yield from examine_people(connection, cabinet, identifier, states)
         yield from examine_containers(connection, identifier, states)
+        yield from examine_orders(connection, cabinet, identifier)
         yield from _closings(connection, identifier, cabinet, folder)
-        yield from (str(finding) for finding in verify(connection, identifier, code, cabinet.signer.vkey, note))
+        yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey, note).lines())
         try:
             book = read_book(connection, cabinet, identifier, 0)
         except VaultError:
@@ -77,7 +79,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
     for member in book.staff.values():
         who = f"staff {member.id} ({', '.join(member.roles)})"
         if member.ceremony and member.active:
-            yield f"{who}: a ceremony account that nobody has made his own yet"
+            yield f"{who}: a ceremony account whose person has not set password and second factor of her own yet"
         elif member.active and not has_acknowledged(book.association, member):
             yield f"{who}: has not acknowledged the policy as it now stands (article 2)"
 
@@ -112,11 +114,11 @@ def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, no
         if outside.age(now) > OLDEST_CHECKPOINT:
             yield f"checkpoint: the newest one outside is {outside.age(now) // 3_600_000_000} hours old"
     except VaultError as error:
-        yield f"checkpoint: {error.code}"
+        yield f"checkpoint: the file outside the database does not hold ({error.code})"
     try:
         Journal(folder / JOURNAL, journal_mac(cabinet))
     except VaultError as error:
-        yield f"journal: {error.code}"
+        yield f"journal: the file does not hold ({error.code})"
     for path in (settings.root_path(code), folder / "epochs", folder / "journal", folder / "checkpoint"):
         yield from _permissions(path)
     return note

@@ -19,6 +19,7 @@ from tests.household import asked as consent_to
 from tests.simulator import World
 from vault.access import reading
 from vault.access.certificate import ERASURE
+from vault.access.tables import order_record
 from vault.access.verdicts import Asked
 from vault.access_log.entry import About, Entry
 from vault.access_log.verify import snapshot, verify
@@ -36,7 +37,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.tables import fact as fact_rows
 from vault.storage.engine import Database
 from vault.storage.journal import Closing
-from vault.storage.metadata import metadata
+from vault.storage.metadata import OUTLASTS, metadata
 from vault.subjects import people
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import happened
@@ -44,7 +45,7 @@ from vault.subjects.sheet import happened
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 NUMBER = FATIMA["national_id"]
 REASON = "طلبت صاحبة البيانات إتلاف بياناتها كلها"
-TABLES = [table for table in metadata.sorted_tables if not table.name.startswith("access_log_")]
+TABLES = [table for table in metadata.sorted_tables if not table.name.startswith("access_log_") and not table.info.get(OUTLASTS)]
 
 
 async def somebody(world: World, **whose: Any) -> Kept:
@@ -88,7 +89,7 @@ async def verified(world: World) -> list[str]:
     note = await world.association.checkpoint()
     with snapshot(world.database, world.association.id) as connection:
         tree = verify(connection, world.association.id, world.code, world.association.cabinet.signer.vkey, note, deep=True)
-        return [*map(str, tree), *findings(world)]
+        return [*tree.lines(), *findings(world)]
 
 
 async def test_nothing_opens_from_the_request_on_and_nothing_is_left_after_the_approval(desk: Desk):
@@ -156,6 +157,17 @@ async def test_recipients_of_past_disclosures_are_named(desk: Desk):
     told = await erased(desk, kept.record)
     assert [(one["recipient"], one["record"], one["entry"]) for one in told["recipients"]] == [("partner", written(kept.record), number)]
     assert f"\ngiven {told['recipients'][0]['at']} partner {kept.record.hex()} entry {number}\n" in told["note"]
+
+
+async def test_an_order_that_names_her_stays_and_the_certificate_says_so(desk: Desk):
+    world = desk.world
+    kept = await somebody(world)
+    with world.database.connect() as connection, connection.begin():
+        row = {"association_id": world.association.id, "record": kept.record, "order_id": bytes(16)}
+        connection.execute(insert(order_record).values(row))
+    told = await erased(desk, kept.record)
+    assert {"what": "orders", "rule": "cooperative:4"} in told["kept"]
+    assert rows_of(world, order_record) == [row]
 
 
 def _members(entry: Entry) -> dict[str, Any]:

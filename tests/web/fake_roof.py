@@ -1,5 +1,6 @@
 """A roof made up for the tests: a few routes of every kind over the real front, and callers with one scope each."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -263,7 +264,11 @@ def front(world: World, **more: Any) -> Front:
 
 def client(app: Front) -> httpx.AsyncClient:
     """Return a client that calls the application in this process; an exception that escapes it fails the test."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://vault")
+
+    async def turn(_answer: httpx.Response) -> None:
+        await asyncio.sleep(0)  # the lines of the log are written at the end of a turn of the loop
+
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://vault", event_hooks={"response": [turn]})
 
 
 @contextmanager

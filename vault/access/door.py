@@ -23,18 +23,27 @@ def take_sealed(deed: Deed, book: Book, allowed: Sequence[Judged]) -> dict[int, 
     by_record: dict[bytes, dict[int, tuple[bytes, int, bytes]]] = {}
     for record, class_id, container, key_version, wrapped in rows:
         by_record.setdefault(record, {})[class_id] = (container, key_version, wrapped)
+    # Those who ask together mostly ask for the same fields: where these lie is looked up once for all of them.
+    places = {asked: _places(book, *asked) for asked in {(judged.state.type, judged.asked.fields) for judged in allowed}}
     return {
-        number: _sealed(deed.association, book, judged, by_record.get(judged.asked.record, {})) for number, judged in enumerate(allowed)
+        number: _sealed(deed.association, judged, by_record.get(judged.asked.record, {}), places[judged.state.type, judged.asked.fields])
+        for number, judged in enumerate(allowed)
     }
 
 
-def _sealed(association: bytes, book: Book, judged: Judged, found: Mapping[int, tuple[bytes, int, bytes]]) -> list[Sealed]:
-    """What is needed to open the fields asked for; what is missing here fails at the door, for the receipt names more than is there."""
-    wanted = set(judged.asked.fields)
+def _places(book: Book, type_: str, names: Sequence[str]) -> dict[int, dict[str, int]]:
+    """The number of each of these fields of a record type, by class id and name."""
     by_class: dict[int, dict[str, int]] = {}
-    for field in book.types[judged.state.type].fields:
-        if field.name in wanted:
+    for field in book.types[type_].fields:
+        if field.name in names:
             by_class.setdefault(field.class_id, {})[field.name] = field.number
+    return by_class
+
+
+def _sealed(
+    association: bytes, judged: Judged, found: Mapping[int, tuple[bytes, int, bytes]], by_class: Mapping[int, dict[str, int]]
+) -> list[Sealed]:
+    """What is needed to open the fields asked for; what is missing here fails at the door, for the receipt names more than is there."""
     sealed = []
     for class_id, fields in by_class.items():
         salt, row = judged.state.salts.get(str(class_id)), found.get(class_id)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
-from sqlalchemy import and_, select
+from sqlalchemy import and_, exists, select
 
 from keys.keyring import epoch_of
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
+from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, parse
@@ -317,6 +318,8 @@ def _certificate(matter: _Matter, classes: Iterable[str], keys: Iterable[bytes])
     kept = [Kept(what="access_log", rule=f"{own.pack}:7"), Kept(what="erasure_request", rule=f"{own.law_pack}:18")]
     if asked.classes:
         kept.append(Kept(what="other_classes", rule=f"{own.pack}:6.1"))
+    if _named_by_order(deed, _sheet(matter.known)):
+        kept.append(Kept(what="orders", rule=f"{own.pack}:4"))
     return Certificate(
         erasure=asked.id,
         whole=not asked.classes,
@@ -334,6 +337,13 @@ def _certificate(matter: _Matter, classes: Iterable[str], keys: Iterable[bytes])
         minimum_epoch=deed.cabinet.keys.minimum_epoch,
         index=deed.size,
     )
+
+
+def _named_by_order(deed: Deed, sheet: Sheet) -> bool:
+    """Whether an order of an authority names a record of hers: the order stays, and opens nothing any more."""
+    records = [bytes.fromhex(record) for record in sheet.records]
+    there = exists().where(order_record.c.association_id == deed.association, order_record.c.record.in_(records))
+    return bool(deed.transaction.connection.execute(select(there)).scalar())
 
 
 def _recipients(deed: Deed, subject: bytes) -> list[Told]:

@@ -46,7 +46,7 @@ class KeptShown(msgspec.Struct, frozen=True):
     rule: str
 
 
-class RecipientShown(msgspec.Struct, frozen=True):
+class GivenTo(msgspec.Struct, frozen=True):
     """A party outside the house that holds something of hers and is to be told."""
 
     recipient: str
@@ -77,7 +77,7 @@ class CertificateAnswer(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str
     approved_at: str
     kept: list[KeptShown]
-    recipients: list[RecipientShown]
+    recipients: list[GivenTo]
     copies: CopiesShown
     entry: int
     note: str
@@ -161,7 +161,7 @@ def _shown(one: Certificate, association: Association) -> CertificateAnswer:
         approved_by=one.approved_by,
         approved_at=write_time(one.approved_at),
         kept=[KeptShown(each.what, each.rule) for each in one.kept],
-        recipients=[RecipientShown(each.recipient, _id(each.record), write_time(each.at), each.index) for each in one.recipients],
+        recipients=[GivenTo(each.recipient, _id(each.record), write_time(each.at), each.index) for each in one.recipients],
         copies=CopiesShown(list(one.epochs), one.minimum_epoch, "epoch-retired"),
         entry=one.index,
         note=note(one, association.code, association.cabinet.signer),

@@ -106,9 +106,9 @@ class Columns:
 
     def _beside(self, what: str, said: set[Beside], stored: set[Beside]) -> None:
         for row in said - stored:
-            self.findings.note(row[0], f"a row that tells of a {what} in it is missing or changed")
+            self.findings.note(row[0], f"a row beside it that tells of a {what} it names is missing or changed")
         for row in stored - said:
-            self.findings.note(row[0], f"a row tells of a {what} that is not in it")
+            self.findings.note(row[0], f"a row beside it tells of a {what} that its bytes do not name")
 
     def _deep(self, number: object, stored: Stored, encoded: bytes) -> None:
         entry = stored.entry

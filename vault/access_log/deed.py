@@ -22,6 +22,7 @@ from vault.storage.journal import Closing, Journal, JournalRefused
 from vault.storage.transaction import Transaction
 
 CLOCK_TOLERANCE = 5_000_000
+DRAWN_AT_ONCE = 4096
 
 
 class Log(Protocol):
@@ -280,9 +281,25 @@ def begin(log: Log, transaction: Transaction) -> Deed:
     return Deed(transaction, log, max(transaction.now, newest), size, law, law, log.counter, unpacked)
 
 
-def random_bytes(count: int) -> bytes:
-    """Random bytes of the system."""
-    return os.urandom(count)
+class Drawn:
+    """Random bytes of the system, drawn many at a time and each given once: a draw for every entry gives Python's lock away.
+
+    For one thread at a time. Good for the nonce of an entry, which is read by many; no key is ever made of it.
+    """
+
+    __slots__ = ("_at", "_bytes")
+
+    def __init__(self) -> None:
+        """Begin with nothing drawn."""
+        self._bytes, self._at = b"", 0
+
+    def __call__(self, count: int) -> bytes:
+        """Give `count` bytes that were not given before."""
+        at, end = self._at, self._at + count
+        if end > len(self._bytes):
+            self._bytes, at, end = os.urandom(max(count, DRAWN_AT_ONCE)), 0, count
+        self._at = end
+        return self._bytes[at:end]
 
 
 def writer_name() -> str:

@@ -3,6 +3,7 @@
 Invariant: no finding repeats a stored value; it names the entry, the column or the checkpoint that does not hold, and why.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -43,6 +44,10 @@ class Findings:
     def __len__(self) -> int:
         """How many things do not hold."""
         return self.count
+
+    def lines(self) -> list[str]:
+        """What to print, in the same order: one line for each thing, with how often where it was found more than once."""
+        return [each if often == 1 else f"{each} ({often} times)" for each, often in Counter(map(str, self)).items()]
 
     @property
     def first(self) -> Finding | None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from keys.cabinet import Cabinet
-from vault.access_log.deed import Appended, Deed, begin, random_bytes, writer_name
+from vault.access_log.deed import Appended, Deed, Drawn, begin, writer_name
 from vault.access_log.entry import Entry
 from vault.errors import VaultError
 from vault.storage.engine import Database, enter
@@ -51,7 +51,7 @@ class AccessLog:
         *,
         clock: Callable[[], int],
         least_size: int = 0,
-        entropy: Callable[[int], bytes] = random_bytes,
+        entropy: Callable[[int], bytes] | None = None,
     ) -> None:
         """Open the log of one association; `least_size` is what a checkpoint held outside already covers."""
         self.association = cabinet.keys.association
@@ -59,7 +59,7 @@ class AccessLog:
         self.journal = journal
         self.least_size = max(least_size, journal.newest)
         self.clock = clock
-        self.entropy = entropy
+        self.entropy = entropy or Drawn()
         self.writer = writer_name()
         self.counter = 0
         self._begun: Deed | None = None

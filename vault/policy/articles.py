@@ -50,6 +50,11 @@ def article_1_scope(question: Question, caller: Caller) -> str | None:
     return None
 
 
+def law_29_at_home(question: Question, rules: Rules) -> str | None:
+    """Nothing leaves the Kingdom: a transfer has conditions of its own (law 29), and until somebody lays them down the answer is no."""
+    return "RECIPIENT_ABROAD" if question.recipient in rules.abroad else None
+
+
 def article_2_bound(caller: Caller) -> str | None:
     """Who is not bound by the policy, or no longer, is told nothing; consultants and volunteers are bound too (article 2)."""
     if not caller.engaged:
@@ -59,7 +64,7 @@ def article_2_bound(caller: Caller) -> str | None:
 
 def article_3_personal(question: Question, rules: Rules) -> str | None:
     """Only fields a record type declares, each with its class, are data one can ask for (article 3)."""
-    return None if all(name in rules.field_classes for name in question.fields) else "UNKNOWN_FIELD"
+    return None if question.fields <= rules.field_classes.keys() else "UNKNOWN_FIELD"
 
 
 def article_4_order(question: Question, orders: Sequence[Order]) -> tuple[str, Order | None]:

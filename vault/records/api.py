@@ -1,5 +1,6 @@
 """The calls that store, update and list records, and tell their types; reading one is not here but behind the door in `vault.access`."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -139,35 +140,44 @@ async def store_batch(call: Call) -> Answer:
     items = call.body.items
     if not 1 <= len(items) <= MOST_ITEMS:
         raise Invalid([FieldError("items", "out-of-range")])
+    book = await call.caller.association.book()
+    parts = [range(first, min(first + MOST_IN_A_DEED, len(items))) for first in range(0, len(items), MOST_IN_A_DEED)]
     results: list[dict[str, Any]] = []
-    for first in range(0, len(items), MOST_IN_A_DEED):
-        some = range(first, min(first + MOST_IN_A_DEED, len(items)))
+    ahead = _checked(call, book, parts[0])
+    for number, part in enumerate(parts):
+        deed = asyncio.create_task(_stored(call, ahead))
+        await asyncio.sleep(0)  # the deed is on its way: while it is written, the next rows are checked
+        ahead = _checked(call, book, parts[number + 1]) if number + 1 < len(parts) else []
         try:
-            kept = await _store_some(call, some)
+            kept = await deed
         except VaultError as error:
             if not results:
                 raise
             # What earlier deeds stored stands and must be told: these rows alone failed.
-            kept = [error] * len(some)
+            kept = [error] * len(part)
         results += [_result(call, one) for one in kept]
     return Answer(BatchAnswer(results))
 
 
-async def _store_some(call: Call, numbers: Sequence[int]) -> Sequence[Kept | VaultError]:
-    asker: Asker = call.caller
-    book, key = await asker.association.book(), call.idempotency_key
+def _checked(call: Call, book: Book, numbers: Sequence[int]) -> list[Intake | VaultError]:
+    """These rows of the body, checked and normalised, or what is wrong with each."""
+    key = call.idempotency_key
     intakes: list[Intake | VaultError] = []
     for number in numbers:
         try:
             intakes.append(_intake(call, book, call.body.items[number], f"{key}:{number}" if key else None))
         except VaultError as error:
             intakes.append(error)
-    errand = Errand(asker, call.request_id)
-    association = asker.association
+    return intakes
+
+
+async def _stored(call: Call, intakes: Sequence[Intake | VaultError]) -> Sequence[Kept | VaultError]:
+    errand = Errand(call.caller, call.request_id)
+    association = errand.asker.association
     kept = await heard(errand, lambda: association.run(lambda deed: service.store_each(deed, errand, intakes), weight=len(intakes)))
     for intake, one in zip(intakes, kept, strict=True):
         if isinstance(one, Refused):
-            association.refusals.refused(asker.ref)
+            association.refusals.refused(errand.asker.ref)
         if isinstance(intake, Intake) and isinstance(one, VaultError):
             await ring(errand, one, by_subject(intake.whose.known))
     return kept

@@ -95,12 +95,16 @@ def entries(
     whole: Whole,
     *,
     only: Collection[str] | None = None,
+    among: int | None = None,
 ) -> list[Entry]:
-    """The rows of a record's searchable fields, or of those named in `only`; a value that is absent gives random ones."""
+    """The rows of a record's searchable fields, or of those named in `only`; a value that is absent gives random ones.
+
+    `among` says how many records there are where that was counted before.
+    """
     fields = [one for one in searchable(shape) if only is None or one.name in only]
     if not fields:
         return []
-    bits = bits_for(population(deed) + 1)
+    bits = bits_for((population(deed) if among is None else among) + 1)
     return [
         _entry(deed.cabinet.index, shape.name, number, bits, key=key, data_key=keys[one.class_id], record=whole.record)
         for one in fields

@@ -5,9 +5,10 @@ was checked and normalised before the deed is what is sealed in it.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -23,6 +24,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
 from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.transaction import Gathered
 from vault.subjects import people
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import Created, SheetEvent, Stored, happened
@@ -77,8 +79,10 @@ def type_of(book: Book, name: str) -> RecordTypeFact:
     return shape
 
 
-def store(deed: Deed, errand: Errand, intake: Intake) -> Kept:
+def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = None) -> Kept:
     """Store a new record, sealed in every class; a repeat of the same request gives the record it made.
+
+    `among` says how many records there are where that was counted before.
 
     Raises Invalid for a type, kind, person or guardian there is none of, Conflict `idempotency-mismatch` and `erasure-pending`, Gone where
     what the request made is erased, Unavailable `integrity`.
@@ -97,7 +101,7 @@ def store(deed: Deed, errand: Errand, intake: Intake) -> Kept:
     place = shelf.Whole(deed.association, known.subject, os.urandom(16), FIRST)
     keys, values = _keys(deed, known, shape), intake.cleaned.values
     sealed = shelf.seal_record(shape, values, keys, place)
-    tokens = index.entries(deed, shape, values, keys, place)
+    tokens = index.entries(deed, shape, values, keys, place, among=among)
     person = known.sheet.person if known.sheet else Person()
     capacity = _capacity(intake.cleaned.full_capacity_from, person, intake.whose.guardian)
     found_by = index.digest(tokens)
@@ -113,9 +117,41 @@ def store(deed: Deed, errand: Errand, intake: Intake) -> Kept:
 
 
 def store_each(deed: Deed, errand: Errand, intakes: Sequence[Intake | VaultError]) -> list[Kept | VaultError]:
-    """Store many records, each alone: what fails is undone and answered with its error, and the others stand."""
+    """Store many records, each alone: what fails is undone and answered with its error, and the others stand.
+
+    The rows of somebody new lie nowhere before, so they are held back and written together; for somebody known each record is written
+    before the next is looked at, in a savepoint of its own.
+    """
     errand = errand.still(deed)
-    return [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in intakes]
+    kept: list[Kept | VaultError] = []
+    for of_known, some in groupby(intakes, lambda one: isinstance(one, Intake) and one.whose.known is not None):
+        if of_known:
+            kept += [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in some]
+        else:
+            kept += _gathered(deed, errand, some)
+    return kept
+
+
+def _gathered(deed: Deed, errand: Errand, intakes: Iterable[Intake | VaultError]) -> list[Kept | VaultError]:
+    """Store records of somebody new each, their rows held back and written together."""
+    among, kept = index.population(deed), list[Kept | VaultError]()
+    with deed.transaction.gathering() as held:
+        for one in intakes:
+            kept.append(one if isinstance(one, VaultError) else _held_back(deed, errand, one, held, among))
+            among += isinstance(kept[-1], Kept)
+    return kept
+
+
+def _held_back(deed: Deed, errand: Errand, intake: Intake, held: Gathered, among: int) -> Kept | VaultError:
+    mark, rows = deed.mark(), held.mark()
+    try:
+        return store(deed, errand, intake, among=among)
+    except VaultError as error:
+        held.rewind(rows)
+        deed.rewind(mark)
+        if isinstance(error, Refused):
+            deed.refused(error)
+        return error
 
 
 def _alone(deed: Deed, errand: Errand, intake: Intake) -> Kept | VaultError:

@@ -69,7 +69,9 @@ def clean(shape: RecordTypeFact, given: Mapping[str, Any], *, partial: bool = Fa
     return Cleaned(values, capacity)
 
 
-def _options(one: FieldFact) -> Options:
+def _options(one: FieldFact) -> Options | None:
+    if one.low is None and one.high is None:
+        return Options(choices=one.choices) if one.choices else None
     bounds = {name: value for name, value in (("low", one.low), ("high", one.high)) if value is not None}
     return Options(choices=one.choices, **bounds)
 

@@ -61,7 +61,8 @@ class Errand:
 
     def still(self, deed: Deed) -> "Errand":
         """The same errand of the asker as the rulebook inside this deed knows it. Raises Unauthenticated where it is no more."""
-        return replace(self, asker=self.asker.still(deed))
+        asker = self.asker.still(deed)
+        return self if asker is self.asker else replace(self, asker=asker)
 
     def book(self, deed: Deed) -> Book:
         """The rulebook as it stands inside this deed. Raises Unavailable `integrity` where a fact does not hold."""

@@ -22,7 +22,7 @@ from vault.access_log.deed import Appended, Deed
 from vault.access_log.entry import About, Entry
 from vault.errors import Conflict, NotFound, Unavailable
 from vault.storage.journal import Closing
-from vault.storage.metadata import metadata
+from vault.storage.metadata import OUTLASTS, metadata
 from vault.subjects import tables
 from vault.subjects.sheet import Sheet, SheetEvent, decode, decode_events, encode, encode_events, fold
 
@@ -223,7 +223,7 @@ def _newest(association: bytes, subject: bytes) -> Select[int | None]:
 
 def _tables() -> list[Table]:
     """Every table of every room that can hold a row of a person: whoever adds one names her or her record in it. The log is kept."""
-    return [table for table in metadata.sorted_tables if not table.name.startswith("access_log_")]
+    return [table for table in metadata.sorted_tables if not table.name.startswith("access_log_") and not table.info.get(OUTLASTS)]
 
 
 def _delete(deed: Deed, table: Table, column: Column[bytes], values: Sequence[bytes]) -> None:

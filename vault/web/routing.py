@@ -15,12 +15,12 @@ from urllib.parse import unquote_to_bytes
 from litestar import Litestar, Request
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Middleware
 
 from vault.errors import Malformed, NotFound
 from vault.web.door import Bound
 from vault.web.receiving import Receive, Scope
-from vault.web.sending import Outcome
+from vault.web.sending import Outcome, Send
 
 MAX_PATH = 2048
 MAX_SEGMENT = 200
@@ -47,9 +47,8 @@ def framework(bounds: Sequence[Bound], handle: Handle, lifespan: Sequence[Callab
     """
     _require_distinct(bounds)
 
-    async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
-        scope, receive = cast("Scope", request.scope), cast("Receive", request.receive)
-        return cast("ASGIApp", await handle(scope, receive, request.route_handler.opt["bound"]))
+    async def answered_before() -> None:
+        """Stand for a route; the middleware before it answers."""
 
     async def options(request: Request[Any, Any, Any]) -> None:
         raise MethodNotAllowed(request.route_handler.opt["allow"])
@@ -59,7 +58,7 @@ def framework(bounds: Sequence[Bound], handle: Handle, lifespan: Sequence[Callab
         paths.setdefault(bound.route.path, []).append(bound.route.method)
     # OPTIONS first: where it is missing when a path is first registered, Litestar puts its own there.
     handlers = [_handler(path, "OPTIONS", {"allow": methods})(options) for path, methods in paths.items()]
-    handlers += [_handler(bound.route.path, bound.route.method, {"bound": bound})(answer) for bound in bounds]
+    handlers += [_handler(bound.route.path, bound.route.method, {}, _answering(bound, handle))(answered_before) for bound in bounds]
     return Litestar(
         handlers,
         openapi_config=None,
@@ -96,10 +95,23 @@ def in_our_words(error: Exception) -> Exception:
     return error
 
 
-def _handler(path: str, method: str, opt: dict[str, Any]) -> HTTPRouteHandler:
+def _answering(bound: Bound, handle: Handle) -> Middleware:
+    """Return a middleware that answers in its route's stead: of Litestar's requests, injection and responses we take nothing."""
+
+    def instead(app: ASGIApp) -> ASGIApp:  # noqa: ARG001  # Litestar hands it over by this name
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            outcome = await handle(scope, receive, bound)
+            await outcome(scope, receive, send)
+
+        return cast("ASGIApp", answer)
+
+    return instead
+
+
+def _handler(path: str, method: str, opt: dict[str, Any], *middleware: Middleware) -> HTTPRouteHandler:
     # The status is the one the answer says; 200 here keeps Litestar from judging the signature by the method's usual one.
     typed = _PARAMETER.sub(lambda found: f"{{{found[1]}{found[2] or ':str'}}}", path)
-    return HTTPRouteHandler(typed, http_method=method, opt=opt, status_code=200)  # type: ignore[arg-type]
+    return HTTPRouteHandler(typed, http_method=method, opt=opt, status_code=200, middleware=middleware)  # type: ignore[arg-type]
 
 
 def _hand_back(_request: object, error: Exception) -> NoReturn:

@@ -24,13 +24,18 @@ def parse_time(text: str) -> int:
         raise ValueError("no RFC 3339 time in UTC")
     day, clock, fraction = found.groups()
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}+00:00")
+        second = datetime.fromisoformat(f"{day}T{clock}+00:00")
     except ValueError:
         raise ValueError("no such day or hour") from None  # the library's text quotes the input
-    return (moment - _EPOCH) // _MICROSECOND + int((fraction or "").ljust(6, "0"))
+    return (second - _EPOCH) // _MICROSECOND + int((fraction or "").ljust(6, "0"))
 
 
 def write_time(microseconds: int) -> str:
     """Return the RFC 3339 text in UTC with "Z"; decimals only where there are any."""
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+    found = moment(microseconds)
+    return found.isoformat(timespec="microseconds" if found.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def moment(microseconds: int) -> datetime:
+    """Return the moment; msgspec writes it as `write_time` does."""
+    return _EPOCH + timedelta(microseconds=microseconds)

@@ -47,7 +47,8 @@ class Capacity:
 
 def full_capacity(birth: PartialDate) -> Capacity:
     """The day or days on which a person born then reaches 18 Hijri years. Refuses `out-of-range` beyond the table."""
-    earliest, latest = _eighteen(hijri_of(birth.first)), _eighteen(hijri_of(birth.last))
+    earliest = _eighteen(hijri_of(birth.first))
+    latest = earliest if birth.last == birth.first else _eighteen(hijri_of(birth.last))
     return Capacity(
         hijri=latest if birth.precision == "day" else None,
         earliest=gregorian_of(earliest),

@@ -7,7 +7,7 @@ second wall like him, and is stopped by the same trigger.
 from alembic import op
 
 revision = "0003b"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
