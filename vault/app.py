@@ -22,6 +22,7 @@ from vault import __version__
 from vault.access.api import routes as access_routes
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.disclosures_api import disclosure_routes
+from vault.access.erasure_api import routes as erasure_routes
 from vault.access.orders_api import order_routes
 from vault.access.scans_api import routes as scan_routes
 from vault.access.search_api import routes as search_routes
@@ -151,7 +152,7 @@ def all_routes(identity: Identity, reports: Reports, *, largest_scan: int = DEFA
     third_parties = [*order_routes(identity.factor), *disclosure_routes(identity.factor)]
     evidence = [*evidence_routes(largest_scan), *scan_routes()]
     visitors = visitor_routes(identity.entrance.associations, Limits(clock))
-    values = [*access_routes(), *search_routes(), *third_parties]
+    values = [*access_routes(), *search_routes(), *erasure_routes(identity.factor), *third_parties]
     publication = publication_routes(identity.entrance.associations, identity.factor)
     public = [*visitors, *report_routes(reports), *publication]
     return [*RECORDS, *CONSENT, *evidence, *values, *AUDIT, *routes(identity), *public]

@@ -66,6 +66,7 @@ def life(served: Served) -> Life:
     wordings(life)
     reports(life)
     refusals(life, records["beneficiary"])
+    erasures(life)
     life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
     return life
 
@@ -167,6 +168,18 @@ def site(life: Life) -> None:
         for wrong in ({"act": canaries.text()}, {"purpose": canaries.ascii()}, {"visitor": visitor + "x"}, {canaries.ascii(): "x"}):
             life.call("POST", public, {**word, **wrong}, token=None, expected=422)
         life.call("POST", f"/v1/public/{canaries.ascii()}/visitor-consents", word, token=None, expected=404)
+
+
+def erasures(life: Life) -> None:
+    """Asked for with a reason that tells something, called off once, carried out once; for one class and for all."""
+    served, told = life.vault, life.types()["beneficiary"]
+    officer = served.session("officer")
+    for what, classes in (("cancellation", None), ("approval", ["health"]), ("approval", None)):
+        record = life.call("POST", "/v1/records", {"type": "beneficiary", "fields": life.fields(told)}, expected=201).json["id"]
+        body = {"reason": life.canaries.text(), "requested_by": "self"} | ({"classes": classes} if classes else {})
+        asked = life.call("POST", f"/v1/records/{record}/erasure", body, token=officer, expected=202).json
+        life.call("POST", f"/v1/erasures/{asked['id']}/{what}", token=served.approver("second_officer"), expected=200)
+    life.call("POST", f"/v1/records/{record}/erasure", {**body, "requested_by": life.canaries.text()}, token=officer)
 
 
 def accounts(life: Life) -> None:

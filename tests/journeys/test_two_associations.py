@@ -34,6 +34,7 @@ class House:
     staff: str = ""
     scan: str = ""
     report: str = ""
+    erasure: str = ""
     order: str = ""
     disclosure: str = ""
     values: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class House:
             "staff": (self.staff,),
             "evidence": (self.scan,),
             "report": (self.report,),
+            "erasure": (self.erasure,),
             "order": (self.order,),
             "disclosure": (self.disclosure,),
         }
@@ -76,6 +78,9 @@ def house(founded: Served) -> House:
     house.staff = founded.call("GET", "/v1/staff", token=founded.session("admin")).json["items"][0]["id"]
     founded.report()
     house.report = founded.call("GET", "/v1/breach-reports", token=founded.session("officer")).json["items"][0]["id"]
+    other = founded.store(founded.fields(RNG))["id"]
+    asked = founded.call("POST", f"/v1/records/{other}/erasure", {"reason": "r", "requested_by": "self"}, token=founded.session("officer"))
+    house.erasure = asked.json["id"]
     return house
 
 
@@ -143,6 +148,9 @@ BODIES: dict[str, Body] = {
     "visitor_consents.give": lambda house, _: house.vault.word("v" * 22, OTHER),
     "visitor_consents.withdraw": lambda _, __: {"visitor": "v" * 22, "purpose": "visitor_analytics"},
     "consents.withdraw": lambda _, __: {"given_by": "self"},
+    "erasures.ask": lambda _, __: {"reason": "r", "requested_by": "self"},
+    "erasures.approve": lambda _, __: {},
+    "erasures.cancel": lambda _, __: {},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
     "policy.publish": lambda _, __: {"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09", "code": "000000"},
@@ -236,6 +244,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
+        *("erasures.ask", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
         *("disclosures.request", "disclosures.read", "disclosures.approve", "disclosures.package"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),

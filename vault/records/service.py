@@ -205,7 +205,7 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
     event = _stored(deed, errand, place, shape, salts=salts, capacity=capacity, tokens=found_by, review_month=state.review_month)
     told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)))
     people.change(deed, known, [event], told, record=record)
-    _move_containers(deed, place, moved)
+    move_containers(deed, place, moved)
     _add_containers(deed, place, added)
     return Kept(record, known.subject, place.revision)
 
@@ -369,7 +369,8 @@ def _add_containers(deed: Deed, place: shelf.Whole, sealed: Mapping[int, bytes])
         )
 
 
-def _move_containers(deed: Deed, place: shelf.Whole, sealed: Mapping[int, bytes]) -> None:
+def move_containers(deed: Deed, place: shelf.Whole, sealed: Mapping[int, bytes]) -> None:
+    """Put these containers of the next revision in the place of the old ones. Raises Unavailable `integrity` where one is missing."""
     association, record, revision = place.association, place.record, place.revision
     moved = tables.MOVE_CONTAINER.run(
         deed.transaction,

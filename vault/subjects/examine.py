@@ -73,8 +73,17 @@ def _sheets(house: _House) -> Iterator[str]:
         found = yield from _sheet(house, row)
         if found is not None:
             house.sheets[row.subject] = found
-    for subject in newest:
+    for subject in newest.keys() - _erased(house):
         yield f"subject_sheet {subject.hex()}: missing, and the log names it"
+
+
+def _erased(house: _House) -> set[bytes]:
+    """Who was erased: the log has an entry that changed her and wrote no sheet. Nothing of her is to be here."""
+    told = log_tables.subject
+    gone = select(octets(told.c.subject)).where(
+        told.c.association_id == house.association, told.c.version.is_not(None), told.c.sheet.is_(None)
+    )
+    return set(house.connection.execute(gone).scalars())
 
 
 def _newest(house: _House) -> dict[bytes, int]:
