@@ -19,6 +19,7 @@ from vault.errors import VaultError
 from vault.examining import examine, unsealed
 from vault.identity.founding import Ceremony, FilesExist, found
 from vault.identity.opening import codes
+from vault.package_cli import package
 from vault.settings import Settings, read
 from vault.storage import schema
 from vault.storage.engine import Database
@@ -74,6 +75,9 @@ def _named(deed: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Amanah (أمانة): a privacy-first data vault and consent service for charitable associations."""
+
+
+main.add_command(package)
 
 
 @main.command()

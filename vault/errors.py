@@ -37,6 +37,17 @@ class Conflict(VaultError):
     code = "conflict"
 
 
+class Stale(Conflict):
+    """What a decision rested on has moved since; `leaf_hash` is that of the entry that says so (32 bytes)."""
+
+    code = "decision-stale"
+
+    def __init__(self, leaf_hash: bytes) -> None:
+        """Hold the entry's place."""
+        super().__init__()
+        self.leaf_hash = leaf_hash
+
+
 class Gone(VaultError):
     """It was made and is erased (410)."""
 

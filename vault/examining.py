@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
+from vault.access.examine import examine as examine_orders
 from vault.access_log import tables
 from vault.access_log.checkpoint import Outside, opened
 from vault.access_log.entry import EntryRefused, parse
@@ -68,6 +69,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         states: dict[bytes, RecordState] = {}
         yield from examine_people(connection, cabinet, identifier, states)
         yield from examine_containers(connection, identifier, states)
+        yield from examine_orders(connection, cabinet, identifier)
         yield from _closings(connection, identifier, cabinet, folder)
         yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey, note).lines())
         try:

@@ -10,6 +10,8 @@ from functools import partial
 
 import msgspec
 
+from vault.access.orders import end
+from vault.access.shapes import ORDER
 from vault.access_log.checkpoint import opened
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
@@ -19,7 +21,7 @@ from vault.policy.events import Stopped
 from vault.policy.facts import Standing, Stop, StopKind
 from vault.rulebook import facts
 from vault.rulebook.association import Association
-from vault.rulebook.shapes import CLIENT, PURPOSE, SESSION, STAFF
+from vault.rulebook.shapes import CLIENT, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
 from vault.storage.journal import Line
 from vault.subjects import people
@@ -111,6 +113,27 @@ def _client_key(deed: Deed, association: Association, line: Line) -> list[Writte
     return [facts.write(deed, CLIENT, key, msgspec.structs.replace(client, expires_at=end))]
 
 
+def _recipient(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    recipient = association.books.at(deed).recipients.get(line.closing.reference)
+    if recipient is None or recipient.revoked_at is not None:
+        return []
+    return [facts.write(deed, RECIPIENT, recipient.code, msgspec.structs.replace(recipient, revoked_at=deed.now))]
+
+
+def _recipient_key(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    """Take the confirmation back from the key of the line, unless it was confirmed anew since."""
+    recipient = association.books.at(deed).recipients.get(line.closing.reference)
+    if recipient is None or recipient.confirmed_at is None or recipient.confirmed_at > line.time:
+        return []
+    open_again = msgspec.structs.replace(recipient, confirmed_by="", confirmed_at=None, hands=(recipient.registered_by,))
+    return [facts.write(deed, RECIPIENT, recipient.code, open_again)]
+
+
+def _order(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
+    order = facts.read(deed, ORDER, line.closing.reference)
+    return [] if order is None or order.revoked_at is not None else [end(deed, order)[1]]
+
+
 def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
     """A purpose that was made narrower at the moment of the line and is not, opens nothing until two people lay it down again."""
     code = line.closing.reference
@@ -126,5 +149,8 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "staff": _staff,
     "client": _client,
     "client-key": _client_key,
+    "order": _order,
+    "recipient": _recipient,
+    "recipient-key": _recipient_key,
     "purpose": _purpose,
 }

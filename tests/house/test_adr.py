@@ -1,4 +1,4 @@
-"""Decisions are numbered without gaps and tell context, decision and consequences on one page."""
+"""Decisions are numbered, each number once, and tell context, decision and consequences on one page."""
 
 import re
 
@@ -9,9 +9,11 @@ from tests.house import tree
 RECORDS = sorted(path for path in tree.files() if path.parent.as_posix() == "docs/adr" and path.suffix == ".md")
 
 
-def test_decisions_are_numbered_from_one_without_gaps():
-    assert RECORDS
-    assert [path.name[:5] for path in RECORDS] == [f"{number:04}-" for number in range(1, len(RECORDS) + 1)]
+def test_every_decision_has_a_number_of_its_own():
+    numbers = [path.name[:5] for path in RECORDS]
+    assert numbers[0] == "0001-"
+    assert all(re.fullmatch(r"\d{4}-", number) for number in numbers)
+    assert len(set(numbers)) == len(numbers)
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from keys.packages import PackageKey, read_package
+from keys.secret import Secret
 from tests.journeys.served import Answer, Served, moment
 from tests.journeys.traces import Canaries, found_in, left_by_the_server, left_in_files, left_in_postgres
 
@@ -56,6 +58,7 @@ def life(served: Served) -> Life:
     guarded(life, records["guardian"])
     consents(life, records["beneficiary"])
     accounts(life)
+    third_parties(life, records["beneficiary"])
     wordings(life)
     refusals(life, records["beneficiary"])
     life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
@@ -133,6 +136,55 @@ def accounts(life: Life) -> None:
     life.call(
         "POST", "/v1/sessions", {"username": canaries.text(), "password": canaries.text(), "code": "000000"}, token=None, expected=401
     )
+
+
+def third_parties(life: Life, record: dict[str, Any]) -> None:
+    """Recipients by canary names, orders whose authority and number are canaries, and packages that hold the values of a record."""
+    canaries, served, secret = life.canaries, life.vault, PackageKey(Secret.random())
+    officer, approver, second = served.session("officer"), served.approver("second_officer"), served.session("second_officer")
+    canaries.number(secret._private.private_bytes_raw().hex())
+    for code in ("court", "partner"):
+        key = {"type": "hpke-x25519", "public": secret.public}
+        body = {"name": {"ar": canaries.text(), "en": canaries.ascii()}, "kind": "authority", "country": "SA", "key": key}
+        life.call("PUT", f"/v1/recipients/{code}", body, token=officer, expected=201)
+        life.call("POST", f"/v1/recipients/{code}/key-confirmation", token=approver, expected=200)
+    names = [name for name, told in life.fields(life.types()["beneficiary"]).items() if told is not None]
+    order = {
+        "authority": canaries.text(),
+        "kind": "regulatory",
+        "number": canaries.ascii(),
+        "issued_on": moment()[:10],
+        "recipient": "court",
+        "records": [record["id"]],
+        "fields": names,
+        "valid_from": moment(-60),
+        "valid_to": moment(3600),
+        "document_sha256": "cd" * 32,
+    }
+    made = life.call("POST", "/v1/orders", order, token=officer, expected=201).json["id"]
+    life.call("POST", f"/v1/orders/{made}/approval", token=approver, expected=200)
+    shown = life.call("GET", f"/v1/orders/{made}", token=second, expected=200)
+    assert found_in(shown.body, canaries.traces()), "the order is shown to who approves it"
+    given = served.consent("written", "partner_sharing", ["full_name"], recipient="partner")
+    consent = life.call("POST", f"/v1/records/{record['id']}/consents", given, expected=201).json["id"]
+    seen = {"result": "verified", "sighted": "original"}
+    life.call("POST", f"/v1/consents/{consent}/verification", seen, token=second, expected=201)
+    ways = (
+        {"basis": "order", "order": made, "recipient": "court", "fields": [*names, canaries.ascii()], "purpose": "legal_order"},
+        {"basis": "consent", "recipient": "partner", "fields": ["full_name"], "purpose": "partner_sharing"},
+    )
+    for way in ways:
+        asked = life.call("POST", "/v1/disclosures", {**way, "records": [record["id"]]}, token=officer, expected=201).json
+        path = f"/v1/disclosures/{asked['id']}"
+        life.call("POST", f"{path}/approval", token=approver, expected=200)
+        package = life.call("GET", f"{path}/package", token=officer, expected=200)
+        assert found_in(package.body, canaries.traces()) == []
+        assert found_in(secret.opened(read_package(package.body)), canaries.traces())
+    for part in ("recipient", "purpose"):
+        life.call("POST", "/v1/disclosures", {**ways[1], part: canaries.ascii(), "records": [record["id"]]}, token=officer, expected=201)
+    bad = (("authority", canaries.text() + "\u202e"), ("issued_on", canaries.text()), ("recipient", canaries.ascii()))
+    for part, value in bad:
+        life.call("POST", "/v1/orders", {**order, part: value}, token=officer, expected=422)
 
 
 def wordings(life: Life) -> None:

@@ -1,6 +1,6 @@
 """A partner's own system gets what a disclosure to that partner would release, and nothing beside: whatever its key was given.
 
-The partner and its widest key are written as facts before the door opens: registering a recipient over HTTP comes with a later step.
+The partner and its widest key are written as facts before the door opens, since nobody could give such a key over HTTP.
 """
 
 import asyncio

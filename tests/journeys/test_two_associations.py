@@ -14,6 +14,8 @@ OTHER = "second"
 RNG = random.Random("two associations")
 ENDED = ("DELETE", "/v1/sessions/current")  # takes no id and would end the session the other calls need
 TOLD = ("full_name", "iban")
+COURT = "court"
+PARTY = {"name": {"ar": "محكمة", "en": "Court"}, "kind": "authority", "country": "SA"}
 
 Body = Callable[["House", str], Any]
 
@@ -29,6 +31,8 @@ class House:
     written: str = ""
     client: str = ""
     staff: str = ""
+    order: str = ""
+    disclosure: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -39,6 +43,8 @@ class House:
             "consent": (self.consent, self.written),
             "client": (self.client,),
             "staff": (self.staff,),
+            "order": (self.order,),
+            "disclosure": (self.disclosure,),
         }
 
     @property
@@ -58,8 +64,43 @@ def house(founded: Served) -> House:
     house.consent = founded.grant(house.record, founded.consent("electronic", "service_delivery", ["full_name", "iban"]))
     house.written = founded.grant(house.record, founded.consent("written", "internal_research", ["full_name"]))
     house.client, _ = founded.client("of the first")
+    third_parties(house)
     house.staff = founded.call("GET", "/v1/staff", token=founded.session("admin")).json["items"][0]["id"]
     return house
+
+
+def third_parties(house: House) -> None:
+    """The same recipient in both associations; in the first an order for it and a disclosure on that order."""
+    vault = house.vault
+    for association in ("first", OTHER):
+        made = vault.call("PUT", f"/v1/recipients/{COURT}", PARTY, token=vault.session("officer", association))
+        assert made.status == 201, made.text
+    order = vault.call("POST", "/v1/orders", _order(house.record), token=vault.session("officer"))
+    assert order.status == 201, order.text
+    house.order = order.json["id"]
+    asked = {**_disclosure(house.record), "basis": "order", "order": house.order, "purpose": "legal_order"}
+    disclosure = vault.call("POST", "/v1/disclosures", asked, token=vault.session("officer"))
+    assert disclosure.status == 201, disclosure.text
+    house.disclosure = disclosure.json["id"]
+
+
+def _order(record: str) -> dict[str, Any]:
+    return {
+        "authority": "المحكمة",
+        "kind": "judicial",
+        "number": "1",
+        "issued_on": moment()[:10],
+        "recipient": COURT,
+        "records": [record],
+        "fields": ["full_name"],
+        "valid_from": moment(-60),
+        "valid_to": moment(600),
+        "document_sha256": "cd" * 32,
+    }
+
+
+def _disclosure(record: str) -> dict[str, Any]:
+    return {"basis": "consent", "recipient": COURT, "records": [record], "fields": ["full_name"], "purpose": "partner_sharing"}
 
 
 # A sound body for every route that takes one, holding the id that is tried wherever a body can hold one.
@@ -80,6 +121,12 @@ BODIES: dict[str, Body] = {
     "consents.withdraw": lambda _, __: {"given_by": "self"},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
+    "recipients.register": lambda _, __: PARTY,
+    "recipients.confirm": lambda _, __: {},
+    "orders.register": lambda _, id_: _order(id_),
+    "orders.approve": lambda _, __: {},
+    "disclosures.request": lambda _, id_: _disclosure(id_),
+    "disclosures.approve": lambda _, __: {},
     "records.search": lambda house, _: {
         "type": "beneficiary",
         "field": "national_id",
@@ -139,8 +186,11 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
             "records.read_many",
             "records.store",
             "records.store_batch",
+            "orders.register",
+            "disclosures.request",
         )
-        if (not takes and not in_body) or route == ENDED:
+        # A recipient's code is no id: both associations may have one of the same code.
+        if takes == ["code"] or (not takes and not in_body) or route == ENDED:
             continue
         for id_ in house.ids.get(takes[0] if takes else "record", (house.record,)):
             for token in house.others:
@@ -155,6 +205,8 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
     assert reached >= {
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
+        *("orders.register", "orders.read", "orders.approve", "orders.revoke"),
+        *("disclosures.request", "disclosures.read", "disclosures.approve", "disclosures.package"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
 

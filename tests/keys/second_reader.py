@@ -10,6 +10,7 @@ import json
 import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -105,3 +106,41 @@ def note(signed: str, vkey: str) -> str:
     assert (dash, signer, raw[:4].hex()) == ("—", name, key_id)
     Ed25519PublicKey.from_public_bytes(public[1:]).verify(raw[4:], (text + "\n").encode())
     return text + "\n"
+
+
+def hpke_open(private: bytes, enc: bytes, info: bytes, aad: bytes, ciphertext: bytes, aead: tuple[int, int] = (2, 32)) -> bytes:  # noqa: PLR0917
+    """RFC 9180, base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256; `aead` is the number and key length of the cipher (2: AES-256-GCM)."""
+
+    def extract(suite: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+        return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite + label + ikm, "sha256")
+
+    def expand(suite: bytes, prk: bytes, label: bytes, more: bytes, length: int) -> bytes:
+        return hmac.digest(prk, struct.pack(">H", length) + b"HPKE-v1" + suite + label + more + b"\x01", "sha256")[:length]
+
+    mine = X25519PrivateKey.from_private_bytes(private)
+    kem, whole = b"KEM\x00\x20", b"HPKE" + struct.pack(">HHH", 0x20, 1, aead[0])
+    shared = mine.exchange(X25519PublicKey.from_public_bytes(enc))
+    eae = extract(kem, b"", b"eae_prk", shared)
+    secret = expand(kem, eae, b"shared_secret", enc + mine.public_key().public_bytes_raw(), 32)
+    context = b"\x00" + extract(whole, b"", b"psk_id_hash", b"") + extract(whole, b"", b"info_hash", info)
+    key_secret = extract(whole, secret, b"secret", b"")
+    key, nonce = expand(whole, key_secret, b"key", context, aead[1]), expand(whole, key_secret, b"base_nonce", context, 12)
+    return AESGCM(key).decrypt(nonce, ciphertext, aad)
+
+
+def package(private: bytes, vkey: str, content: bytes) -> tuple[dict[str, str], bytes]:
+    """The manifest's lines (those of entries left out) and the content of a package."""
+    assert content[:12] == b"amanah-pkg\x31\x01"
+    note_size, held_size, sealed_size = struct.unpack(">IIQ", content[12:28])
+    signed, held = content[28 : 28 + note_size].decode(), content[28 + note_size : 28 + note_size + held_size].decode()
+    sealed = content[28 + note_size + held_size :]
+    assert len(sealed) == sealed_size
+    text = note(signed, vkey)
+    lines = text.splitlines()
+    assert lines[0] == "amanah-package/1"
+    assert lines[-1] == f"sealed {hashlib.sha256(sealed).hexdigest()}"
+    bound = "".join(f"{line}\n" for line in lines[:-1])
+    info = b"amanah/package/v1\x00" + hashlib.sha256(bound.encode()).digest()
+    told = dict(line.split(" ") for line in lines[1:-1] if not line.startswith("entry "))
+    assert note(held, vkey).splitlines()[0] == told["association"]
+    return told, hpke_open(private, sealed[:32], info, b"", sealed[32:]).rstrip(b" ")

@@ -1,14 +1,16 @@
 """Doors the journal closed and the database shows open are closed again before the service opens its own."""
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, update
 
-from tests.household import grant, read, store, withdraw
+from tests.household import grant, lay_down, read, store, withdraw
 from tests.simulator import World
 from vault.access_log import tables as log_tables
 from vault.errors import Refused, Unavailable
 from vault.policy.facts import key
 from vault.reclosing import reclose
+from vault.rulebook.shapes import RECIPIENT, RecipientFact
 from vault.storage.journal import Closing
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -89,6 +91,23 @@ async def test_a_rotated_key_ends_when_the_journal_says(vault: World):
     assert reclose(vault.association, vault.clock) == 1
     assert (await vault.association.refresh()).clients[client_key].expires_at == end
     assert reclose(vault.association, vault.clock) == 0
+
+
+async def test_a_recipient_and_a_key_that_only_the_journal_knows_as_ended_are_closed(vault: World):
+    at = vault.clock.now
+    for code in ("gone", "changed"):
+        party = RecipientFact(code=code, name={}, kind="partner", country="SA", key_type="age", key_public="age1", registered_by="staff:01")
+        await lay_down(vault, RECIPIENT, code, replace(party, confirmed_by="staff:02", confirmed_at=at))
+    orphan(vault, Closing("recipient", "gone"), Closing("recipient-key", "changed", "ab"), Closing("recipient", "never"))
+    assert reclose(vault.association, vault.clock) == 2
+    book = await vault.association.refresh()
+    assert book.recipients["gone"].revoked_at is not None
+    changed = book.recipients["changed"]
+    assert (changed.confirmed_by, changed.confirmed_at, changed.hands) == ("", None, ("staff:01",))
+    assert reclose(vault.association, vault.clock) == 0
+    vault.clock.forward(1)
+    await lay_down(vault, RECIPIENT, "changed", replace(changed, confirmed_by="staff:02", confirmed_at=vault.clock.now))
+    assert reclose(vault.association, vault.clock) == 0, "what was confirmed anew since stays so"
 
 
 async def test_lines_that_the_checkpoint_outside_covers_need_no_look(vault: World):

@@ -1,18 +1,22 @@
 """Reads records: many in one transaction, each with its own verdict and entry, opened only after the commit."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from keys.container import Sealed
+from vault.access import orders
 from vault.access.door import give_out, take_sealed
 from vault.access.verdicts import Asked, Judged, judge
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.errors import NotFound, VaultError
+from vault.policy.facts import Order
 from vault.rulebook.asker import Asker, Errand
 from vault.subjects import people
 from vault.subjects.people import Known
+
+Naming = Callable[[Deed, Errand, Asked], Sequence[Order]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class _Decided:
     failed: VaultError | None = None
 
 
+def _no_orders(_deed: Deed, _errand: Errand, _asked: Asked) -> Sequence[Order]:
+    """A read rests on no order: what an order opens leaves as a package."""
+    return ()
+
+
 class Reads:
     """The set of reads of one transaction: facts of all in one statement, entries in one insert, cells after the commit."""
 
@@ -56,7 +65,7 @@ class Reads:
     def ask(self, deed: Deed, arguments: Sequence[Read]) -> list[Judged | VaultError]:
         """Decide every question and append its entry, and give nothing out."""
         known = people.of_records(deed, [read.asked.record for read in arguments])
-        decided = [self._one(deed, read, known[read.asked.record]) for read in arguments]
+        decided = [self._one(deed, read, known[read.asked.record], orders.naming) for read in arguments]
         return [one.judged or one.failed or NotFound() for one in decided]
 
     def release(self, decided: Sequence[_Decided]) -> list[Given | VaultError]:
@@ -64,12 +73,12 @@ class Reads:
         return [self._answer(one) for one in decided]
 
     @staticmethod
-    def _one(deed: Deed, read: Read, known: Known | Exception) -> _Decided:
+    def _one(deed: Deed, read: Read, known: Known | Exception, naming: Naming = _no_orders) -> _Decided:
         try:
             errand = read.errand.still(deed)
             if not isinstance(known, Known):
                 return _Decided(failed=cast(VaultError, known))  # NotFound or Unavailable: `of_records` gives no other
-            return _Decided(judge(deed, errand, read.asked, known))
+            return _Decided(judge(deed, errand, read.asked, known, naming(deed, errand, read.asked)))
         except VaultError as error:
             if isinstance(error, EntryRefusal):
                 deed.refused(error)

@@ -29,6 +29,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """A verdict that no entry tells of yet, and what it rests on."""
+
+    asked: Asked
+    verdict: Verdict
+    heard: Verdict
+    subject: bytes
+    sheet: Sheet
+    state: RecordState
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A verdict with its place in the log, and the person's sheet and the record's state it rests on."""
 
@@ -51,6 +63,11 @@ class Judged:
 
 def judge(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequence[Order] = ()) -> Judged:
     """Decide one question about one person and append the entry. Raises nothing for a person who is known."""
+    return enter(deed, errand, weigh(deed, errand, asked, known, orders))
+
+
+def weigh(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequence[Order] = ()) -> Weighed:
+    """Decide one question about one person; nothing is written yet, and nothing opens on it."""
     if known.sheet is None:
         raise ValueError(asked.kind)
     state = known.sheet.records[asked.record.hex()]
@@ -65,14 +82,22 @@ def judge(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
     caller = replace(policy, is_storer=state.stored_by in (errand.asker.ref, errand.asker.on_behalf)) if timed else policy
     question = Question(action, asked.purpose, recipient, frozenset(asked.fields), deed.now)
     verdict = decide(question, known.sheet.person, rules, caller, orders)
-    heard = masked(verdict, caller)
+    return Weighed(asked, verdict, masked(verdict, caller), known.subject, known.sheet, state)
+
+
+def enter(deed: Deed, errand: Errand, weighed: Weighed) -> Judged:
+    """Append the entry of a verdict made in this very deed."""
+    asked, verdict, state = weighed.asked, weighed.verdict, weighed.state
+    book = errand.book(deed)
+    rules = book.rules[state.type]
+    recipient = asked.recipient or errand.asker.asker.party
     appended = deed.append(
         errand.entry(
             kind=asked.kind,
             outcome="allow" if verdict.allowed else "refuse",
-            about=(About(known.subject, asked.record),),
-            fields=tuple(sorted(question.fields & rules.field_classes.keys())),
-            purpose=purpose.code if purpose is not None else None,
+            about=(About(weighed.subject, asked.record),),
+            fields=tuple(sorted(rules.field_classes.keys() & asked.fields)),
+            purpose=asked.purpose if asked.purpose in rules.purposes else None,
             recipient=recipient if recipient == INTERNAL or recipient in book.recipients else None,
             basis=verdict.basis if verdict.allowed else "none",
             article=verdict.article,
@@ -83,4 +108,4 @@ def judge(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
         ),
         revision=state.revision if verdict.allowed and asked.kind in RELEASES else None,
     )
-    return Judged(asked, verdict, heard, appended, known.subject, known.sheet, state)
+    return Judged(asked, verdict, weighed.heard, appended, weighed.subject, weighed.sheet, state)

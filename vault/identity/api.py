@@ -8,6 +8,7 @@ from vault.errors import FieldError, Invalid
 from vault.identity import bodies, clients, declarations_api, staff
 from vault.identity.callers import Caller
 from vault.identity.policy_version import has_acknowledged, policy_sha256
+from vault.identity.recipients_api import recipient_routes
 from vault.identity.scopes import OWN
 from vault.identity.service import Identity
 from vault.rulebook.asker import once_for
@@ -29,6 +30,7 @@ def routes(identity: Identity) -> list[Route]:
         *_session_routes(api),
         *_client_routes(api),
         *_staff_routes(api),
+        *recipient_routes(identity.recipients),
         *declarations_api.routes(identity.declarations),
     ]
 

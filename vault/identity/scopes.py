@@ -38,6 +38,7 @@ PEOPLE: Final[Mapping[str, str]] = {
     "types:write": "Lay down record types.",
     "notices:write": "Draft and publish notices.",
     "recipients:write": "Register parties outside the house and their keys.",
+    "recipients:read": "List parties outside the house, and the fingerprints of their keys to compare.",
     "clients:write": "Propose API clients and new keys for them, and revoke them.",
     "clients:read": "List API clients and what they may.",
     "staff:write": "Propose and end accounts of staff.",
@@ -70,6 +71,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "types:write",
         "notices:write",
         "recipients:write",
+        "recipients:read",
         "clients:write",
         "clients:read",
         "staff:write",
@@ -85,6 +87,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "decisions:reasons",
         "notices:read",
         "recipients:write",
+        "recipients:read",
         "orders",
         "disclosures",
         "erasures",
@@ -96,7 +99,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "staff:read",
         "approve",
     ),
-    "second": ("clients:read", "staff:read", "approve"),
+    "second": ("clients:read", "staff:read", "recipients:read", "approve"),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Self
 from vault.identity.clients import Clients
 from vault.identity.declarations import Declarations
 from vault.identity.entrance import Entrance
+from vault.identity.recipients import Recipients
 from vault.identity.second_factor import Guesses, SecondFactor
 from vault.identity.sessions import Sessions
 from vault.identity.staff import Staff
@@ -16,13 +17,14 @@ from vault.web.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Entrance, sessions, clients and staff of every association that is open in this process."""
+    """Entrance, sessions, clients, staff and recipients of every association that is open in this process."""
 
     entrance: Entrance
     factor: SecondFactor
     sessions: Sessions
     clients: Clients
     staff: Staff
+    recipients: Recipients
     declarations: Declarations
 
     @classmethod
@@ -30,7 +32,7 @@ class Identity:
         """Serve these associations, by code; the mapping may grow. `limits` are the process's."""
         factor = SecondFactor(Guesses(limits))
         sessions, entrance = Sessions(associations, limits, factor), Entrance(associations, limits)
-        return cls(entrance, factor, sessions, Clients(factor), Staff(factor, sessions), Declarations(factor))
+        return cls(entrance, factor, sessions, Clients(factor), Staff(factor, sessions), Recipients(factor), Declarations(factor))
 
     def close(self) -> None:
         """Let the threads of this room end."""

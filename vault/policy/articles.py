@@ -50,6 +50,11 @@ def article_1_scope(question: Question, caller: Caller) -> str | None:
     return None
 
 
+def law_29_at_home(question: Question, rules: Rules) -> str | None:
+    """Nothing leaves the Kingdom: a transfer has conditions of its own (law 29), and until somebody lays them down the answer is no."""
+    return "RECIPIENT_ABROAD" if question.recipient in rules.abroad else None
+
+
 def article_2_bound(caller: Caller) -> str | None:
     """Who is not bound by the policy, or no longer, is told nothing; consultants and volunteers are bound too (article 2)."""
     if not caller.engaged:

@@ -3,8 +3,8 @@
 The order of checks is that of CONTRACT 5; the first that applies is the reason. Where the contract leaves a place open:
 
 1. `ENGAGEMENT_ENDED`, `NOT_ACKNOWLEDGED` (article 2) stand before all others: who is not bound is told nothing.
-2. `NO_FIELDS`, `UNKNOWN_PURPOSE`, `UNKNOWN_RECIPIENT`, `UNKNOWN_FIELD`, `OUT_OF_SCOPE`; then `NOT_PERMITTED` to whoever asks for an
-   order's purpose without the scope for orders, so that no answer tells whether an order exists.
+2. `NO_FIELDS`, `UNKNOWN_PURPOSE`, `UNKNOWN_RECIPIENT`, `UNKNOWN_FIELD`, `OUT_OF_SCOPE`, `RECIPIENT_ABROAD` (law 29); then
+   `NOT_PERMITTED` to whoever asks for an order's purpose without the scope for orders, so that no answer tells whether an order exists.
 3. `ERASURE_PENDING`: from the request for erasure nothing opens, an order and the law's duties included (it stands before the orders).
 4. Orders, independent of consent, death and restriction. An order in force for another action than its purpose's is `ACTION_MISMATCH`.
 5. `SUBJECT_DECEASED`, then `RESTRICTED`: a duty of the law may outlast them (`Purpose.despite`), consent never does.
@@ -40,6 +40,7 @@ from vault.policy.articles import (
     article_7_contested,
     article_7_kept,
     deadline,
+    law_29_at_home,
     recorded,
     successors,
 )
@@ -52,7 +53,8 @@ HOUR: Final = 3_600_000_000
 ACTIONS: Final = frozenset({"use", "contact", "publish", "disclose"})
 CODES: Final = (
     *("ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED"),
-    *("NO_FIELDS", "UNKNOWN_PURPOSE", "UNKNOWN_RECIPIENT", "UNKNOWN_FIELD", "OUT_OF_SCOPE", "NOT_PERMITTED", "ERASURE_PENDING"),
+    *("NO_FIELDS", "UNKNOWN_PURPOSE", "UNKNOWN_RECIPIENT", "UNKNOWN_FIELD", "OUT_OF_SCOPE", "RECIPIENT_ABROAD"),
+    *("NOT_PERMITTED", "ERASURE_PENDING"),
     *("NO_ORDER", "ORDER_RECIPIENT", "ORDER_UNVERIFIED", "ORDER_EXPIRED", "ORDER_SCOPE", "ORDER_OK"),
     *("SUBJECT_DECEASED", "RESTRICTED", "PURPOSE_INTERNAL_ONLY", "ACTION_MISMATCH", "SIGNAL_OPT_OUT", "LAW_OK"),
     *("RECIPIENT_NOT_COVERED", "NO_CONSENT", "NOT_YET_RECORDED", "GUARDIAN_CONFLICT"),
@@ -115,6 +117,7 @@ def barred(question: Question, rules: Rules, caller: Caller) -> Verdict | None:
         or article_1_known(question, rules)
         or article_3_personal(question, rules)
         or article_1_scope(question, caller)
+        or law_29_at_home(question, rules)
     )
     if reason is None and rules.purposes[question.purpose].basis == "order" and not caller.may_ask_orders:
         reason = "NOT_PERMITTED"
@@ -152,6 +155,8 @@ def cites(question: Question, rules: Rules, reason: str) -> tuple[str, str]:
     purpose = rules.purposes.get(question.purpose)
     if reason in {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED"}:
         return f"{rules.pack}:2", ""
+    if purpose is not None and reason == "RECIPIENT_ABROAD":
+        return f"{rules.pack}:{purpose.article}", f"{rules.law_pack}:29"
     unknown = reason in _UNKNOWN or (reason == "ACTION_MISMATCH" and question.action not in ACTIONS)
     if purpose is None or unknown:
         return f"{rules.pack}:1", ""

@@ -194,7 +194,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The association-wide facts of one moment: purposes, recipients, fields by class, superseded notices."""
+    """The association-wide facts of one moment: purposes, recipients (`abroad` those outside the Kingdom), classes, superseded notices."""
 
     purposes: Mapping[str, Purpose]
     recipients: frozenset[str]
@@ -203,6 +203,7 @@ class Rules:
     sensitive_classes: frozenset[str] = frozenset({"health", "sensitive"})
     pack: str = "cooperative"
     law_pack: str = "sa-pdpl"
+    abroad: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from vault.errors import Unavailable
 from vault.policy.facts import Purpose, Rules, Supersession
 from vault.rulebook import facts
 from vault.rulebook.shapes import (
+    HOME,
     IN_BOOK,
     AssociationFact,
     ClientFact,
@@ -131,6 +132,7 @@ def _rules(
 ) -> dict[str, Rules]:
     known = {code: purpose_of(fact) for code, fact in purposes.items()}
     parties = frozenset(code for code, recipient in recipients.items() if recipient.revoked_at is None)
+    abroad = frozenset(code for code, recipient in recipients.items() if recipient.country != HOME)
     superseded = _superseded(notices)
     return {
         name: Rules(
@@ -140,6 +142,7 @@ def _rules(
             superseded=superseded,
             pack=own.pack,
             law_pack=own.law_pack,
+            abroad=abroad,
         )
         for name, shape in types.items()
     }

@@ -89,7 +89,10 @@ class NoticeFact(Fact, frozen=True):
 
 
 class RecipientFact(Fact, frozen=True):
-    """A registered party outside the house."""
+    """A registered party outside the house, with the public key its packages are sealed to.
+
+    `hands` are those who changed any of it since a second person last confirmed it; no package is sealed while `confirmed_by` is empty.
+    """
 
     code: str
     name: dict[str, str]
@@ -99,6 +102,8 @@ class RecipientFact(Fact, frozen=True):
     key_public: str = ""
     registered_by: str = ""
     confirmed_by: str = ""
+    confirmed_at: int | None = None
+    hands: tuple[str, ...] = ()
     revoked_at: int | None = None
 
 
@@ -152,6 +157,9 @@ class SessionFact(Fact, frozen=True):
     stepped_up_until: int = 0
     ended_at: int | None = None
 
+
+HOME = "SA"
+"""The country nothing leaves without a rule for it (law 29)."""
 
 ASSOCIATION: Kind[AssociationFact] = Kind("association", AssociationFact)
 PURPOSE: Kind[PurposeFact] = Kind("purpose", PurposeFact)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, TooMany, Unauthenticated, Unavailable, VaultError
+from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, Stale, TooMany, Unauthenticated, Unavailable, VaultError
 
 TYPE_PREFIX = "urn:amanah:problem:"
 BUSY_RETRY_SECONDS = 2
@@ -114,6 +114,8 @@ def problem_of(error: VaultError, request_id: str, language: str) -> Problem:
     details: dict[str, Any] = {}
     if isinstance(error, Refused):
         details = _verdict(error)
+    elif isinstance(error, Stale):
+        details = {"entry": ProblemEntry(error.leaf_hash.hex())}
     elif isinstance(error, Invalid):
         details = {"errors": tuple(ProblemField(each.field, each.code) for each in error.errors)}
     return Problem(

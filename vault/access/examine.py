@@ -1,0 +1,30 @@
+"""Examines the index from records to orders against what the orders say: for `amanah doctor`."""
+
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from keys.cabinet import Cabinet
+from vault.access.shapes import ORDER
+from vault.access.tables import order_record
+from vault.errors import Unavailable
+from vault.rulebook.facts import read_all
+from vault.subjects.examine import octets
+
+
+def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> Iterator[str]:
+    """What does not hold, row by row in words; orders that do not hold are named with the other facts."""
+    try:
+        found = read_all(connection, cabinet, association, {ORDER.name}).get(ORDER.name, {})
+    except Unavailable:
+        return
+    told = [msgspec.json.decode(content, type=ORDER.shape) for content in found.values()]
+    expected = {(bytes.fromhex(record), bytes.fromhex(order.id)) for order in told for record in order.records}
+    query = select(octets(order_record.c.record), octets(order_record.c.order_id))
+    for place in connection.execute(query.where(order_record.c.association_id == association)):
+        if tuple(place) not in expected:
+            yield f"order_record {place.record.hex()}: no order says so ({place.order_id.hex()})"
+        expected.discard((place.record, place.order_id))
+    for record, order_id in expected:
+        yield f"order_record {record.hex()}: missing, and order {order_id.hex()} names it"

@@ -1,0 +1,192 @@
+"""Orders of judicial and regulatory authorities (article 4): registered by one officer, approved by another, revoked by one alone.
+
+Invariants: an order opens exactly what it names; it counts once a second person approved it; whose paper and number it is stands in its
+sealed fact and nowhere else; the index from a record to its orders can lose one and never make one.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import Select, insert, select, type_coerce
+from sqlalchemy.types import NullType
+
+from vault.access.approving import Approver
+from vault.access.shapes import ORDER, OrderFact
+from vault.access.tables import order_record
+from vault.access.verdicts import Asked
+from vault.access_log.deed import Deed
+from vault.access_log.entry import About, WrittenFact
+from vault.errors import Conflict, FieldError, Invalid, NotFound
+from vault.policy.facts import Order
+from vault.rulebook import facts
+from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
+from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.journal import Closing
+from vault.subjects import people
+from vault.subjects.people import Known
+
+CREATED: Final = 201
+ARTICLE: Final = 4
+_APPROVED: Final = "order.approved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An order as it was received; ids of 16 bytes, times in microseconds UTC, the end exclusive."""
+
+    authority: str
+    kind: Literal["judicial", "regulatory"]
+    number: str
+    issued_on: str
+    recipient: str
+    records: tuple[bytes, ...]
+    fields: tuple[str, ...]
+    valid_from: int
+    valid_to: int
+    document_sha256: str
+
+
+def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> OrderFact:
+    """Write an order down; it opens nothing yet. A repeat of the same request gives the one it made.
+
+    Raises Invalid by member: an unknown recipient, record or field, an end that is no end; Conflict `idempotency-mismatch`.
+    """
+    errand = errand.still(deed)
+    if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
+        return of(deed, made)
+    book = errand.book(deed)
+    recipient = book.recipients.get(wanted.recipient)
+    if recipient is None or recipient.revoked_at is not None:
+        raise Invalid([FieldError("recipient", "unknown-recipient")])
+    if not max(wanted.valid_from, deed.now) < wanted.valid_to:
+        raise Invalid([FieldError("valid_to", "out-of-range")])
+    named = everybody(deed, wanted.records)
+    _require_fields(book, wanted, named)
+    made = os.urandom(16)
+    members = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__}
+    records = tuple(record.hex() for record in wanted.records)
+    order = OrderFact(**{**members, "records": records}, id=made.hex(), registered_by=errand.asker.ref, registered_at=deed.now)
+    place = [{"association_id": deed.association, "record": record, "order_id": made} for record in wanted.records]
+    deed.transaction.connection.execute(insert(order_record), place)
+    about = tuple(About(known.subject, record) for record, known in zip(wanted.records, named, strict=True))
+    told = errand.entry(
+        kind="order.registered",
+        outcome="allow",
+        about=about,
+        fields=wanted.fields,
+        recipient=wanted.recipient,
+        article=f"{book.association.pack}:{ARTICLE}",
+        order=order.id,
+        facts=(facts.write(deed, ORDER, order.id, order),),
+        flags=errand.asker.flags,
+    )
+    deed.append(told)
+    if once is not None:
+        remember(deed.transaction, deed.association, once, made, CREATED)
+    return order
+
+
+def approve(deed: Deed, approver: Approver, order: bytes) -> OrderFact:
+    """Approve an order that another person registered: from this answer on it counts.
+
+    Raises NotFound, Conflict `order-revoked` or where it is approved, refusals `same-person` and `step-up-required`, TooMany.
+    """
+    approver = approver.still(deed)
+    found = of(deed, order)
+    if found.revoked_at is not None:
+        raise Conflict("order-revoked")
+    if found.approved_by:
+        raise Conflict
+    approval = approver.approve(deed, found.registered_by, _APPROVED)
+    approved = msgspec.structs.replace(found, approved_by=approver.caller.ref, approved_at=deed.now)
+    told = approver.errand.entry(
+        kind=_APPROVED,
+        outcome="allow",
+        recipient=found.recipient,
+        order=found.id,
+        facts=(*approval.facts, facts.write(deed, ORDER, found.id, approved)),
+        flags=approval.flags,
+    )
+    deed.append(told)
+    return approved
+
+
+def revoke(deed: Deed, errand: Errand, order: bytes) -> OrderFact:
+    """Revoke an order: from this answer on nothing is given on it. Raises NotFound."""
+    errand = errand.still(deed)
+    found = of(deed, order)
+    if found.revoked_at is not None:
+        return found
+    revoked, written = end(deed, found)
+    told = errand.entry(kind="order.revoked", outcome="allow", order=found.id, facts=(written,), flags=errand.asker.flags)
+    deed.append(told, closes=Closing("order", found.id))
+    return revoked
+
+
+def end(deed: Deed, order: OrderFact) -> tuple[OrderFact, WrittenFact]:
+    """Write the order as revoked now; the caller puts what is returned into the entry of the same deed."""
+    revoked = msgspec.structs.replace(order, revoked_at=deed.now)
+    return revoked, facts.write(deed, ORDER, order.id, revoked)
+
+
+def shown(deed: Deed, errand: Errand, order: bytes) -> OrderFact:
+    """The order as it stands, for who approves it; the look is an entry. Raises NotFound."""
+    errand = errand.still(deed)
+    found = of(deed, order)
+    deed.append(errand.entry(kind="order.read", outcome="allow", order=found.id, basis="law"))
+    return found
+
+
+def of(deed: Deed, order: bytes) -> OrderFact:
+    """The order of this id. Raises NotFound, Unavailable `integrity`."""
+    found = facts.read(deed, ORDER, order.hex())
+    if found is None:
+        raise NotFound
+    return found
+
+
+def naming(deed: Deed, errand: Errand, asked: Asked) -> list[Order]:
+    """The orders that name the record of a question, where it is about orders and the asker may ask about them; else none."""
+    purpose = errand.book(deed).purposes.get(asked.purpose)
+    if purpose is None or purpose.basis != "order" or not errand.asker.asker.may_ask_orders:
+        return []
+    # Without SQLAlchemy's types: whatever lies in the index shall reach the comparison.
+    query: Select[Any] = select(type_coerce(order_record.c.order_id, NullType())).where(
+        order_record.c.association_id == deed.association, order_record.c.record == asked.record
+    )
+    listed = [bytes(found) for found in deed.transaction.connection.execute(query).scalars() if isinstance(found, bytes)]
+    told = [facts.read(deed, ORDER, order.hex()) for order in sorted(listed)]
+    return [as_asked(one) for one in told if one is not None and asked.record.hex() in one.records]
+
+
+def as_asked(order: OrderFact) -> Order:
+    """The order as a verdict takes it; what is revoked has run out."""
+    end_ = order.valid_to if order.revoked_at is None else min(order.valid_to, order.revoked_at)
+    return Order(order.id, order.kind, order.recipient, frozenset(order.fields), order.valid_from, end_, bool(order.approved_by))
+
+
+def everybody(deed: Deed, records: Sequence[bytes]) -> list[Known]:
+    """The person of every record, in order. Raises Invalid naming the first that is nobody's here, Unavailable `integrity`."""
+    found = people.of_records(deed, records)
+    known = []
+    for number, record in enumerate(records):
+        one = found[record]
+        if isinstance(one, NotFound):
+            raise Invalid([FieldError(f"records.{number}", "unknown-record")])
+        if isinstance(one, Exception):
+            raise one
+        known.append(one)
+    return known
+
+
+def _require_fields(book: Book, wanted: Wanted, named: Sequence[Known]) -> None:
+    """Each field belongs to the type of one of the records at least."""
+    types = {known.sheet.records[record.hex()].type for record, known in zip(wanted.records, named, strict=True) if known.sheet is not None}
+    known = {field.name for name in types for field in book.types[name].fields}
+    unknown = [FieldError(f"fields.{number}", "unknown-field") for number, name in enumerate(wanted.fields) if name not in known]
+    if unknown:
+        raise Invalid(unknown)

@@ -1,0 +1,242 @@
+"""HTTP in and out for orders of authorities: registering, showing, approving, revoking."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+
+from vault.access import orders
+from vault.access.approving import Approver
+from vault.access.shapes import OrderFact
+from vault.errors import FieldError, Invalid, NotFound
+from vault.identity.bodies import Approve
+from vault.identity.second_factor import SecondFactor
+from vault.records.values.cleaning import ValueRefused
+from vault.records.values.dates import date
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Asker, Errand, once_for
+from vault.web.answer import Answer
+from vault.web.call import Call, parse_id, write_id
+from vault.web.route import Body, Person, Route
+from vault.web.times import parse_time, write_time
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Time = Annotated[str, msgspec.Meta(min_length=20, max_length=40)]
+Ids = Annotated[tuple[Code, ...], msgspec.Meta(min_length=1, max_length=500)]
+Names = Annotated[tuple[Code, ...], msgspec.Meta(min_length=1, max_length=32)]
+# Where the paper was signed it may be tomorrow already.
+_AHEAD = timedelta(hours=14)
+
+
+class OrderBody(Body):
+    """An order as it was received; `issued_on` as on the paper, Hijri or Gregorian, the end exclusive."""
+
+    authority: Text
+    kind: Literal["judicial", "regulatory"]
+    number: Text
+    issued_on: Text
+    recipient: Code
+    records: Ids
+    fields: Names
+    valid_from: Time
+    valid_to: Time
+    document_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
+
+
+class OrderStands(msgspec.Struct, frozen=True):
+    """How an order stands."""
+
+    id: str
+    state: str
+
+
+class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as it is shown to who approves it."""
+
+    id: str
+    state: str
+    authority: str
+    kind: str
+    number: str
+    issued_on: str
+    recipient: str
+    records: tuple[str, ...]
+    fields: tuple[str, ...]
+    valid_from: str
+    valid_to: str
+    document_sha256: str
+
+
+def order_routes(factor: SecondFactor) -> list[Route]:
+    """Return the calls about orders."""
+    api = _Api(factor)
+    return [
+        Route(
+            method="POST",
+            path="/v1/orders",
+            name="orders.register",
+            handler=api.register,
+            access=Person("orders"),
+            body=OrderBody,
+            answer=OrderStands,
+            status=201,
+            headers=frozenset({"Idempotency-Key"}),
+            summary="Register an order of a judicial or regulatory authority; it opens nothing before another person approved it.",
+        ),
+        Route(
+            method="GET",
+            path="/v1/orders/{order}",
+            name="orders.read",
+            handler=api.read,
+            access=Person("approve"),
+            answer=OrderShown,
+            summary="Show an order to who approves it.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/orders/{order}/approval",
+            name="orders.approve",
+            handler=api.approve,
+            access=Person("approve"),
+            body=Approve,
+            optional_body=True,
+            answer=OrderStands,
+            summary="Approve an order that another person registered.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/orders/{order}/revocation",
+            name="orders.revoke",
+            handler=api.revoke,
+            access=Person("orders"),
+            answer=OrderStands,
+            summary="Revoke an order: nothing is given on it from this answer on.",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """The handlers: call the service, shape the answer, return."""
+
+    factor: SecondFactor
+
+    async def register(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        wanted, errand = _wanted(call.body, call.now), Errand(asker, call.request_id)
+        once = once_for(asker, route=call.route.name, key=call.idempotency_key, body=call.body)
+
+        async def registered() -> OrderFact:
+            weight = 1 + len(wanted.records)
+            return await asker.association.run(lambda deed: orders.register(deed, errand, wanted, once), weight=weight)
+
+        made = await heard(errand, registered)
+        return Answer(_stands(made))
+
+    async def read(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        order, errand = call.path_id("order"), Errand(asker, call.request_id)
+        found = await heard(errand, lambda: asker.association.run(lambda deed: orders.shown(deed, errand, order)))
+        return Answer(_shown(found))
+
+    async def approve(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        order, errand = call.path_id("order"), Errand(asker, call.request_id)
+        approver = Approver(call.caller, call.request_id, call.body.code, self.factor)
+
+        async def approved() -> OrderFact:
+            return await asker.association.run(lambda deed: orders.approve(deed, approver, order))
+
+        return Answer(_stands(await heard(errand, approved)))
+
+    async def revoke(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        order, errand = call.path_id("order"), Errand(asker, call.request_id)
+        found = await heard(errand, lambda: asker.association.run(lambda deed: orders.revoke(deed, errand, order)))
+        return Answer(_stands(found))
+
+
+def ids(texts: tuple[str, ...], member: str) -> tuple[bytes, ...]:
+    """The ids a member of a body lists. Raises Invalid for a text that is none, as for an id of nobody, and for one that comes twice."""
+    found = []
+    for number, text in enumerate(texts):
+        try:
+            found.append(parse_id(text))
+        except NotFound:
+            raise Invalid([FieldError(f"{member}.{number}", "unknown-record")]) from None
+    distinct(texts, member)
+    return tuple(found)
+
+
+def distinct(texts: tuple[str, ...], member: str) -> tuple[str, ...]:
+    """The texts, each once. Raises Invalid where one comes twice."""
+    if len(set(texts)) != len(texts):
+        raise Invalid([FieldError(member, "out-of-range")])
+    return texts
+
+
+def _wanted(body: OrderBody, now: int) -> orders.Wanted:
+    for name in ("authority", "number"):
+        text: str = getattr(body, name)
+        if not text.strip() or not text.isprintable():
+            raise Invalid([FieldError(name, "out-of-range")])
+    return orders.Wanted(
+        authority=body.authority,
+        kind=body.kind,
+        number=body.number,
+        issued_on=_issued(body.issued_on, now),
+        recipient=body.recipient,
+        records=ids(body.records, "records"),
+        fields=distinct(body.fields, "fields"),
+        valid_from=_time(body.valid_from, "valid_from"),
+        valid_to=_time(body.valid_to, "valid_to"),
+        document_sha256=body.document_sha256.lower(),
+    )
+
+
+def _issued(text: str, now: int) -> str:
+    """The day on the paper in its own calendar. Raises Invalid where it is no whole day, or one to come."""
+    try:
+        found = date(text)
+    except ValueRefused as error:
+        raise Invalid([FieldError("issued_on", error.code)]) from None
+    latest = (datetime.fromtimestamp(now / 1_000_000, UTC) + _AHEAD).date()
+    if found.precision != "day" or found.first > latest:
+        raise Invalid([FieldError("issued_on", "out-of-range")])
+    return found.normal
+
+
+def _time(text: str, name: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise Invalid([FieldError(name, "wrong-type")]) from None
+
+
+def _state(order: OrderFact) -> str:
+    if order.revoked_at is not None:
+        return "revoked"
+    return "approved" if order.approved_by else "registered"
+
+
+def _stands(order: OrderFact) -> OrderStands:
+    return OrderStands(write_id(bytes.fromhex(order.id)), _state(order))
+
+
+def _shown(order: OrderFact) -> OrderShown:
+    return OrderShown(
+        id=write_id(bytes.fromhex(order.id)),
+        state=_state(order),
+        authority=order.authority,
+        kind=order.kind,
+        number=order.number,
+        issued_on=order.issued_on,
+        recipient=order.recipient,
+        records=tuple(write_id(bytes.fromhex(record)) for record in order.records),
+        fields=order.fields,
+        valid_from=write_time(order.valid_from),
+        valid_to=write_time(order.valid_to),
+        document_sha256=order.document_sha256,
+    )

@@ -1,0 +1,71 @@
+"""The shapes of what is laid down about giving data to others: orders of authorities, and disclosures with what was granted.
+
+Field names are those of the bytes kept for years, as in `vault/rulebook/shapes.py`: times in microseconds UTC, ids in hexadecimal.
+"""
+
+from typing import Literal
+
+from vault.rulebook.facts import Kind
+from vault.rulebook.shapes import Fact
+
+
+class OrderFact(Fact, frozen=True):
+    """An order of a judicial or regulatory authority (article 4): for one recipient, these records and exactly these fields.
+
+    `valid_to` is exclusive; `issued_on` as it stands on the paper, in its own calendar.
+    """
+
+    id: str
+    authority: str
+    kind: Literal["judicial", "regulatory"]
+    number: str
+    issued_on: str
+    recipient: str
+    records: tuple[str, ...]
+    fields: tuple[str, ...]
+    valid_from: int
+    valid_to: int
+    document_sha256: str
+    registered_by: str
+    registered_at: int
+    approved_by: str = ""
+    approved_at: int | None = None
+    revoked_at: int | None = None
+
+
+class Part(Fact, frozen=True):
+    """What is granted of one record."""
+
+    record: str
+    fields: tuple[str, ...]
+
+
+class Refusal(Fact, frozen=True):
+    """One field of one record that is not given, and why."""
+
+    record: str
+    field: str
+    code: str
+    article: str
+
+
+class DisclosureFact(Fact, frozen=True):
+    """A disclosure as it was asked for and decided; `key` is the fingerprint it was approved for, `released` how often it went out."""
+
+    id: str
+    basis: Literal["consent", "order"]
+    recipient: str
+    purpose: str
+    granted: tuple[Part, ...]
+    refused: tuple[Refusal, ...]
+    requested_by: str
+    requested_at: int
+    order: str = ""
+    key: str = ""
+    approved_by: str = ""
+    approved_at: int | None = None
+    released: int = 0
+
+
+ORDER: Kind[OrderFact] = Kind("order", OrderFact, in_book=False)
+DISCLOSURE: Kind[DisclosureFact] = Kind("disclosure", DisclosureFact, in_book=False)
