@@ -78,7 +78,7 @@ def test_no_reading_direction_is_turned_in_what_is_laid_out():
         ("PDF ملف", "rtl"),
         ("policy@example.org", "ltr"),
         ("article ٣", "ltr"),
-        ("0550000000", "rtl"),
+        ("0000000000", "rtl"),
         ("٣ - ٤", "rtl"),
         ("\ufe8d\ufedf a", "rtl"),
         ("عربي", "rtl"),

@@ -51,6 +51,7 @@ STATUSES = [
     (Invalid(code="evidence-malformed"), 422),
     (Invalid(code="evidence-mismatch"), 422),
     (Invalid(code="wider-than-pack"), 422),
+    *[(Invalid(code=f"document-{what}"), 422) for what in ("unreadable", "empty", "too-large")],
     (TooMany(7), 429),
     (Unavailable(), 503),
     (Unavailable("busy"), 503),
