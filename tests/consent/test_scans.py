@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from keys.attachments import CHUNK
 from tests.household import BASIC, FATIMA, errand, findings, read, store, written
 from tests.simulator import SECOND, World
+from vault.access.erasure_api import routes as erasure_routes
 from vault.access.scans_api import routes as scan_routes
 from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
@@ -23,8 +24,10 @@ from vault.consent import receiving, scans
 from vault.consent.api import ROUTES
 from vault.consent.evidence_api import routes as evidence_routes
 from vault.consent.tables import chunk, evidence
-from vault.errors import Malformed, Refused, Unavailable
+from vault.errors import Malformed, NotFound, Refused, Unavailable
+from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
+from vault.subjects.tables import sheet
 from vault.web.call import parse_id, write_id
 from vault.web.times import write_time
 
@@ -108,7 +111,7 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 async def desk_of(world: World) -> AsyncIterator[Desk]:
     kept = await store(world)
-    async with world.front(*ROUTES, *RECORDS, *evidence_routes(MOST), *scan_routes()) as http:
+    async with world.front(*ROUTES, *RECORDS, *evidence_routes(MOST), *scan_routes(), *erasure_routes(world.identity.factor)) as http:
         yield Desk(world, http, kept.record, kept.subject)
 
 
@@ -361,7 +364,42 @@ async def test_erasure_takes_key_and_chunks_of_her_scans_and_of_nobody_elses(des
     with desk.world.database.connect() as connection:
         assert {bytes(one) for one in connection.execute(select(evidence.c.evidence)).scalars()} == {parse_id(uncited)}
         assert {bytes(one) for one in connection.execute(select(chunk.c.evidence)).scalars()} == {parse_id(uncited)}
-    assert await desk.world.association.run(lambda deed: scans.forget_subject(deed, bytes(16))) == 0
+    with pytest.raises(NotFound):
+        await desk.world.association.run(lambda deed: scans.forget_subject(deed, bytes(16)))
+
+
+async def erased(desk: Desk) -> None:
+    """Her erasure, asked for by one officer and approved by the other."""
+    asked = await desk.call("POST", f"/records/{desk.record}/erasure", {"reason": "r", "requested_by": "self"}, who="officer")
+    assert asked.status_code == 202, asked.text
+    await desk.token("second_officer")  # signing in uses a code of its own
+    approval = {"code": desk.world.one_time_code("second_officer")}
+    settled = await desk.call("POST", f"/erasures/{asked.json()['id']}/approval", approval, who="second_officer")
+    assert settled.status_code == 200, settled.text
+
+
+async def test_an_erased_persons_scans_are_gone_with_her(desk: Desk):
+    hers, uncited = await desk.scan(), await desk.scan(content=b"%PDF- not hers")
+    await desk.grant(scan=hers)
+    await erased(desk)
+    for table in (evidence, chunk):
+        with desk.world.database.connect() as connection:
+            assert {bytes(one) for one in connection.execute(select(table.c.evidence)).scalars()} == {parse_id(uncited)}
+    assert code(await desk.see(hers)) == (404, "not-found")
+    assert findings(desk.world) == []
+
+
+async def test_an_erasure_the_journal_remembers_takes_scans_whose_person_does_not_hold(desk: Desk):
+    scan = await desk.scan()
+    await desk.grant(scan=scan)
+    with altering(desk.world) as connection:
+        kept = {table: [dict(row._mapping) for row in connection.execute(select(table))] for table in (evidence, chunk, sheet)}
+    await erased(desk)
+    with altering(desk.world) as connection:
+        for table, rows_ in kept.items():
+            connection.execute(insert(table), rows_)
+    assert reclose(desk.world.association, desk.world.clock) == 1
+    assert (rows(desk.world, evidence), rows(desk.world, chunk), rows(desk.world, sheet)) == (0, 0, 0)
 
 
 async def test_an_upload_that_ends_early_leaves_nothing(small: World):
@@ -500,11 +538,8 @@ async def test_a_scan_put_back_after_its_person_is_gone_shows_nothing(desk: Desk
     with altering(desk.world) as connection:
         row = connection.execute(select(evidence)).one()
         parts = connection.execute(select(chunk)).all()
-    await desk.world.association.run(lambda deed: scans.forget_subject(deed, desk.subject))
-    from vault.subjects.tables import sheet  # noqa: PLC0415 - what erasure will do
-
+    await erased(desk)
     with altering(desk.world) as connection:
-        connection.execute(sheet.delete())
         connection.execute(evidence.insert().values(**row._mapping))
         connection.execute(chunk.insert(), [dict(one._mapping) for one in parts])
     assert code(await desk.see(scan)) == (503, "integrity")

@@ -5,7 +5,6 @@ what no consent cites within a day goes; what a scan is (type, size, digest, by 
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -126,14 +125,16 @@ def sealed_scan(deed: Deed, scan: Scan) -> SealedAttachment:
 def forget_subject(deed: Deed, subject: bytes) -> int:
     """Delete key and chunks of every scan of this person, how many there were; for her erasure, while her sheet is still there.
 
-    Raises Unavailable `integrity` where her sheet or events do not hold.
+    Raises NotFound where it is not, Unavailable `integrity` where her sheet or events do not hold.
     """
+    # Her own events besides the rows: a row may have been made to name nobody.
+    return drop(deed, named(deed, subject) | cited(people.history(deed, people.of_subject(deed, subject))))
+
+
+def named(deed: Deed, subject: bytes) -> set[bytes]:
+    """The scans whose rows name this person: all there is to go by where her sheet is gone or does not hold."""
     rows = select(evidence.c.evidence).where(evidence.c.association_id == deed.association, evidence.c.subject == subject)
-    hers = set(deed.transaction.connection.execute(rows).scalars())
-    with suppress(NotFound):  # where her sheet is gone already, the rows are all that names her
-        # Her own events besides: a row may have been made to name nobody.
-        hers |= cited(people.history(deed, people.of_subject(deed, subject)))
-    return drop(deed, hers)
+    return set(deed.transaction.connection.execute(rows).scalars())
 
 
 def purge(deed: Deed) -> int:
