@@ -95,7 +95,7 @@ def consent(
 def shown_notice(teller: Teller, purpose: str) -> dict[str, Any]:
     """The notice in force for a purpose, shown to the person, as a consent names it."""
     notice = teller.ask(
-        Line("يُعرض عليها إشعار الخصوصية النافذ لهذا الغرض.", "She is shown the privacy notice in force for this purpose."),
+        Line("يُعرض إشعار الخصوصية النافذ لهذا الغرض.", "The privacy notice in force for this purpose is shown."),
         Request("GET", f"/v1/notices/current?purpose={purpose}"),
         Told(status=200),
     )
