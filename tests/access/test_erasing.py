@@ -17,7 +17,7 @@ from tests.access.desk import Desk, put, rows_of, written
 from tests.household import BASIC, FATIMA, errand, findings, grant, partner, read, store
 from tests.household import asked as consent_to
 from tests.simulator import World
-from vault.access import reading
+from vault.access import erasing, reading
 from vault.access.certificate import ERASURE
 from vault.access.tables import order_record
 from vault.access.verdicts import Asked
@@ -29,7 +29,7 @@ from vault.errors import Conflict, Gone, NotFound, Refused
 from vault.policy.events import GuardianAppointed, GuardianshipEnded, Locked
 from vault.policy.facts import Guardian
 from vault.reclosing import reclose
-from vault.records import service
+from vault.records import emptying, service
 from vault.records import tables as record_tables
 from vault.records.service import Kept
 from vault.rulebook import facts
@@ -456,6 +456,26 @@ async def test_a_lock_that_only_the_journal_knows_bites_and_can_be_settled(desk:
     assert (await desk.read(kept.record)).status_code == 200
 
 
+async def test_a_lock_the_sheet_lost_is_put_back_at_start_under_the_request_there_is(small_desk: Desk):
+    world = small_desk.world
+    kept = await somebody(world)
+    erasure = (await ask(small_desk, kept.record)).json()["id"]
+    await unlocked(world, kept)
+    assert (await small_desk.read(kept.record)).status_code == 200
+    assert reclose(world.association, world.clock) == 1
+    assert (await small_desk.read(kept.record)).status_code == 403
+    assert (await settle(small_desk, erasure)).status_code == 200
+
+
+async def test_somebody_without_a_sheet_is_nobody_to_be_erased(small: World):
+    known = await small.association.run(lambda deed: people.begin(deed)[0])
+    job = await errand(small)
+    with pytest.raises(NotFound):
+        erasing._sheet(known)
+    with pytest.raises(NotFound):
+        await small.association.run(lambda deed: emptying.empty(deed, job, known, {2}))
+
+
 async def test_an_erasure_that_only_the_journal_knows_is_carried_out_at_start(desk: Desk):
     """An older database put back: the person is there, locked or not, and the journal says she was erased."""
     world = desk.world
@@ -483,11 +503,8 @@ async def test_a_person_whose_rows_do_not_hold_is_erased_by_the_journal_all_the_
     assert kept.subject not in {row["subject"] for row in rows_of(world, subject_tables.data_key)}
 
 
-async def test_the_approval_after_a_lock_the_sheet_does_not_know_is_503(desk: Desk):
-    """The request's fact says locked and the sheet does not: nothing is destroyed on that word."""
-    world = desk.world
-    kept = await somebody(world)
-    erasure = (await ask(desk, kept.record)).json()["id"]
+async def unlocked(world: World, kept: Kept) -> None:
+    """Take the lock from her sheet, as no call does."""
     job = await errand(world)
 
     def unlock(deed: Any) -> None:
@@ -496,6 +513,14 @@ async def test_the_approval_after_a_lock_the_sheet_does_not_know_is_503(desk: De
         people.change(deed, known, [event], job.entry(kind="test", outcome="allow"), record=kept.record)
 
     await world.association.run(unlock)
+
+
+async def test_the_approval_after_a_lock_the_sheet_does_not_know_is_503(desk: Desk):
+    """The request's fact says locked and the sheet does not: nothing is destroyed on that word."""
+    world = desk.world
+    kept = await somebody(world)
+    erasure = (await ask(desk, kept.record)).json()["id"]
+    await unlocked(world, kept)
     assert (await settle(desk, erasure)).status_code == 503
     assert (await desk.read(kept.record)).status_code == 200
 

@@ -193,9 +193,7 @@ def _stored(deed: Deed, erasure: bytes) -> ErasureFact:
 
 
 def _made(deed: Deed, erasure: bytes) -> Asked:
-    found = facts.read(deed, ERASURE, erasure.hex())
-    if found is None:
-        raise Unavailable("integrity")
+    found = _stored(deed, erasure)
     if found.state == "erased" and not found.classes:
         raise Gone
     return Asked(erasure, found.state)
