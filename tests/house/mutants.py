@@ -2,10 +2,11 @@
 
 Each runs mutmut in a folder of its own under `build/mutants`, a copy of the tree in which only its files are mutated and only its tests are
 run, so that a run ends in minutes and leaves the tree alone. It falls short where more than `MOST_LIVING` of a hundred mutants live;
-docs/mutants.md names those that may and says why.
+docs/mutants.md names those that may and says why. `--sample N` tries N mutants of a round, drawn by a fixed seed.
 """
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -56,16 +57,35 @@ def prepared(name: str, told: dict[str, Any]) -> Path:
     return folder
 
 
-def run(name: str, told: dict[str, Any]) -> bool:
+def drawn(folder: Path, mutmut: Path, sample: int) -> list[str]:
+    """So many mutants of a round by name, always the same ones of the same code; none for all of them."""
+    if not sample:
+        return []
+    # A run for a mutant there is none of makes them all and tries none.
+    subprocess.run([mutmut, "run", "none.at.all"], cwd=folder, capture_output=True, check=False)
+    names = sorted(results(folder, mutmut))
+    return random.Random(f"{sample} of {len(names)}").sample(names, min(sample, len(names)))
+
+
+def results(folder: Path, mutmut: Path) -> dict[str, str]:
+    """The state of every mutant by its name."""
+    said = subprocess.run([mutmut, "results", "--all", "true"], cwd=folder, capture_output=True, text=True, check=False).stdout
+    return dict(re.findall(r"^\s+(\S+): ([a-z ]+)$", said, re.MULTILINE))
+
+
+def run(name: str, told: dict[str, Any], sample: int = 0) -> bool:
     """Run one round and tell its figures; True where few enough mutants live."""
     folder, mutmut = prepared(name, told), Path(sys.executable).parent.absolute() / "mutmut"
+    some = drawn(folder, mutmut, sample)
     with (folder / "mutmut.log").open("wb") as log:
-        subprocess.run([mutmut, "run", "--max-children", str(os.cpu_count() or 1)], cwd=folder, stdout=log, stderr=log, check=False)
-    said = subprocess.run([mutmut, "results", "--all", "true"], cwd=folder, capture_output=True, text=True, check=False).stdout
-    found = dict(re.findall(r"^\s+(\S+): ([a-z ]+)$", said, re.MULTILINE))
+        subprocess.run([mutmut, "run", "--max-children", str(os.cpu_count() or 1), *some], cwd=folder, stdout=log, stderr=log, check=False)
+    found = {mutant: state for mutant, state in results(folder, mutmut).items() if not some or mutant in some}
     count, living = Counter(found.values()), sorted(mutant for mutant, state in found.items() if state not in CAUGHT)
     share = 100 * len(living) / len(found) if found else 100.0
     sys.stdout.write(f"{name}: {len(found)} mutants, {len(living)} live ({share:.1f} %): {dict(count)}\n")
+    if count["not checked"]:
+        sys.stdout.write(f"  the tests themselves fall short; see {folder / 'mutmut.log'}\n")
+        return False
     for mutant in living:
         shown = subprocess.run([mutmut, "show", mutant], cwd=folder, capture_output=True, text=True, check=False).stdout
         changed = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
@@ -74,6 +94,10 @@ def run(name: str, told: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    every = rounds()
-    fell_short = [name for name in sys.argv[1:] or every if not run(name, every[name])]
+    every, names, many = rounds(), sys.argv[1:], 0
+    if "--sample" in names:
+        at = names.index("--sample")
+        many = int(names[at + 1])
+        del names[at : at + 2]
+    fell_short = [name for name in names or every if not run(name, every[name], many)]
     sys.exit(f"more than {MOST_LIVING} % live in: {', '.join(fell_short)}" if fell_short else 0)
