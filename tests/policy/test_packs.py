@@ -245,3 +245,27 @@ def test_a_group_is_kept_by_a_smaller_one_or_by_a_field_that_must_be_there(requi
     wide = RecordType("t", 1, Text("ن", "t"), fields, (("a", "b"),))
     mine = {name: replace(each, required=name in required) for name, each in fields.items()}
     assert type_within(replace(wide, fields=mine, either=groups), wide) == holds
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_pack_read_anew_is_the_pack_that_is_in_force(name):
+    again = parse(TEXTS[name], load)
+    assert again == load(name)
+    assert all(code == purpose.code for code, purpose in again.purposes.items())
+
+
+def test_the_law_outlasts_death_and_restriction_only_where_it_says_so_in_words_there_are():
+    assert LAW.explicit_classes == {"health", "sensitive"}
+    text = TEXTS["sa-pdpl"]
+    assert 'despite = ["' in text
+    with pytest.raises(PackRefused):
+        parse(text.replace('despite = ["', 'despite = ["asleep", "', 1), load)
+
+
+def test_a_pack_that_says_nothing_of_sharing_shares_by_order_alone():
+    text = re.sub(r"(?m)^sharing = .*\n", "", TEXTS["cooperative"])
+    assert text != TEXTS["cooperative"]
+    # Its notices of sharing have no purpose any more, and go with it.
+    told = parse(text, load)
+    assert told.switches.sharing == "order_only"
+    assert {code for code, each in told.purposes.items() if each.action == "disclose"} == {"legal_order"}
