@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vault.app import all_routes, clock, reports_of
+from vault.app import clock
+from vault.calls import Rooms, all_calls
 from vault.identity.service import Identity
 from vault.web.limits import Limits
 from vault.web.openapi import describe
@@ -21,7 +22,7 @@ def routes() -> list[Route]:
     limits = Limits(clock)
     identity = Identity.over({}, limits)
     try:
-        return all_routes(identity, reports_of(None, identity, limits))
+        return all_calls(Rooms(identity, limits), clock)
     finally:
         identity.close()
 

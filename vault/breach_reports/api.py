@@ -150,7 +150,7 @@ def _deed(
         handler=handler,  # type: ignore[arg-type]  # each is a coroutine function, which this alias is too wide to say
         access=access,
         body=body,
-        answer=bodies.Stands,
+        answer=bodies.ReportStands,
         max_body=SMALL,
         summary=summary,
     )
@@ -232,7 +232,7 @@ class _Api:
         (asker, errand), report = _errand(call), call.path_id("report")
         fact = await heard(errand, lambda: asker.association.run(lambda deed: deed_of(deed, errand, report)), about(report))
         hours = service.hours(await asker.association.book())
-        return Answer(bodies.Stands(write_id(report), fact.state, telling.clock(fact, hours, call.now)))
+        return Answer(bodies.ReportStands(write_id(report), fact.state, telling.clock(fact, hours, call.now)))
 
 
 def _knock(call: Call, seen: Doubt = "", key: str | None = None) -> Knock:

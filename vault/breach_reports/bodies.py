@@ -143,7 +143,7 @@ class EntryTold(msgspec.Struct):
     leaf_hash: str
 
 
-class Stands(msgspec.Struct):
+class ReportStands(msgspec.Struct):
     """How the report stands after a deed."""
 
     id: str

@@ -48,7 +48,12 @@ def write(deed: Deed, kind: Kind[T], key: str, value: T) -> WrittenFact:
 
 def read(deed: Deed, kind: Kind[T], key: str) -> T | None:
     """The fact as it stands, or None where the log never heard of it. Raises Unavailable `integrity`."""
-    found = _checked(deed.transaction.connection, deed.cabinet, deed.association, _Which((kind.name,), key))
+    return read_from(deed.transaction.connection, deed.cabinet, deed.association, kind, key)
+
+
+def read_from(connection: Connection, cabinet: Cabinet, association: bytes, kind: Kind[T], key: str) -> T | None:
+    """The same outside a deed: on a connection that sees one moment (`access_log.verify.snapshot`), else row and log may be of two."""
+    found = _checked(connection, cabinet, association, _Which((kind.name,), key))
     stored = found.get(kind.name, {}).get(key)
     return None if stored is None else msgspec.json.decode(stored, type=kind.shape)
 

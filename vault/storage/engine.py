@@ -8,7 +8,7 @@ association it entered and no other's (migration 0002): before it entered one, i
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -18,6 +18,8 @@ from sqlalchemy.pool import NullPool
 from vault.errors import VaultError
 
 BUSY_MS = 1500
+# Hot statements with their lengths: what falls out of the driver's cache (128 by itself) is prepared anew.
+STATEMENTS_KEPT = 512
 _CONNECT_SECONDS = 5
 _LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _ENTER = text("SELECT set_config('amanah.association', :association, :passing)")
@@ -47,6 +49,16 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
+    def settle(self) -> None:
+        """On SQLite empty the write-ahead file into the database: pages with deleted rows must not stay in it.
+
+        Where somebody reads at this moment, the next commit's own checkpoint does it. PostgreSQL's log is its keeper's.
+        """
+        if self.is_sqlite:
+            with closing(self.engine.raw_connection()) as connection:
+                # On the driver's own connection: inside a transaction it could not be done.
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def dispose(self) -> None:
         """Let go of every pooled connection."""
         self.engine.dispose()
@@ -60,7 +72,9 @@ def enter(connection: Connection, association: bytes, *, stay: bool = False) -> 
 
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"), poolclass=NullPool, connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000}
+        url.set(drivername="sqlite+pysqlite"),
+        poolclass=NullPool,
+        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000, "cached_statements": STATEMENTS_KEPT},
     )
 
     @event.listens_for(engine, "connect")
