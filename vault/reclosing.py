@@ -10,6 +10,7 @@ from functools import partial
 
 import msgspec
 
+from vault.access import erasing
 from vault.access.orders import end
 from vault.access.shapes import ORDER
 from vault.access_log.checkpoint import opened
@@ -23,7 +24,7 @@ from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.shapes import CLIENT, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
-from vault.storage.journal import Line
+from vault.storage.journal import Closing, Line
 from vault.subjects import people
 from vault.subjects.sheet import happened
 
@@ -50,6 +51,8 @@ def _close(deed: Deed, *, association: Association, line: Line) -> int:
     closing = line.closing
     if closing.kind in _STOPS:
         return _stop(deed, line)
+    if closing.kind in _ERASURES:
+        return _erasure(deed, line)
     written = _FACTS[closing.kind](deed, association, line)
     if not written:
         return 0
@@ -80,6 +83,20 @@ def _stop(deed: Deed, line: Line) -> int:
     event = happened(Stopped(purpose, recipient, stop), at=deed.now, by=SYSTEM)
     people.change(deed, known, [event], told, record=record, closes=closing)
     return 1
+
+
+def _erasure(deed: Deed, line: Line) -> int:
+    """Lock again, or erase again, whom the journal says was locked or erased."""
+    closing = line.closing
+    kind, deed_again = _ERASURES[closing.kind]
+    told = Entry(kind=kind, outcome="allow", actor=SYSTEM, basis="law", flags=FLAGS)
+    try:
+        return deed_again(deed, bytes.fromhex(closing.reference), closing.detail, told, closing)
+    except NotFound:
+        return 0
+    except Unavailable:
+        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
+        return 0
 
 
 def _session(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
@@ -144,6 +161,10 @@ def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFa
     return [facts.write(deed, PURPOSE, code, msgspec.structs.replace(purpose, classes=()))]
 
 
+_ERASURES: dict[str, tuple[str, Callable[[Deed, bytes, str, Entry, Closing], int]]] = {
+    erasing.LOCK: ("erasure.requested", erasing.lock_again),
+    erasing.ERASE: ("erasure.approved", erasing.erase_again),
+}
 _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "session": _session,
     "staff": _staff,

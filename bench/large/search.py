@@ -55,9 +55,9 @@ class Side:
             self.association.log.run_now(self.association.database, [unit], clock)
 
 
-def national_id(rng: random.Random) -> str:
-    """An invented national ID with its check digit."""
-    body = f"1{rng.randrange(10**8):08}"
+def national_id(rng: random.Random, first: int = 1) -> str:
+    """An invented national ID with its check digit; those of the people who are not real begin with 2, so that nobody shares one."""
+    body = f"{first}{rng.randrange(10**8):08}"
     doubled = [int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(body)]
     return body + str(-sum(each - 9 if each > 9 else each for each in doubled) % 10)
 
@@ -108,7 +108,7 @@ def _rows(deed: Deed, side: Side, numbers: range, rng: random.Random) -> None:
         key, wrapped = deed.cabinet.keys.new_key(subject, IDENTITY)
         with patch.object(index, "population", lambda _deed, number=number: number):
             whole = shelf.Whole(association, subject, record, 1)
-            rows = index.entries(deed, shape, {"national_id": national_id(rng)}, {IDENTITY: key}, whole, only={"national_id"})
+            rows = index.entries(deed, shape, {"national_id": national_id(rng, 2)}, {IDENTITY: key}, whole, only={"national_id"})
         index.add(deed, whole, rows)
         own = {"association_id": association, "subject": subject}
         places.append(own | {"record": record, "type": shape.name, "revision": 1, "review_month": "2027-01"})

@@ -12,6 +12,7 @@ from sqlalchemy import Table, delete, insert, select
 from tests.simulator import World
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES
+from vault.access.erasure_api import routes as erasure_routes
 from vault.access.search_api import routes as search_routes
 
 Row = dict[str, Any]
@@ -30,7 +31,7 @@ class Desk:
     @asynccontextmanager
     async def over(cls, world: World) -> AsyncIterator["Desk"]:
         """Open the door over this world."""
-        async with world.front(*routes(), *search_routes(), *ROUTES) as http:
+        async with world.front(*routes(), *search_routes(), *erasure_routes(world.identity.factor), *ROUTES) as http:
             yield cls(world, http, world.ceremony.api_key, await world.session("officer"))
 
     async def get(self, path: str, token: str | None = None, **query: Any) -> httpx.Response:

@@ -388,6 +388,12 @@ async def test_a_match_whose_sheet_does_not_hold_is_an_alarm(desk: Desk):
     assert await found(desk, national_id(RNG)) == []  # whoever is not meant does not keep others from searching
 
 
+async def test_a_candidate_whose_sheet_does_not_hold_keeps_nobody_from_searching_for_others(small_desk: Desk):
+    await somebody(small_desk.world)
+    _do(small_desk.world, [update(subject_tables.sheet).values(sealed=b"x")])
+    assert await found(small_desk, national_id(RNG)) == []
+
+
 async def test_an_update_does_not_carry_a_lying_row_on(desk: Desk):
     world, token = desk.world, record_tables.token
     kept = await somebody(world)

@@ -6,12 +6,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from tests.storage.rows import APPEND_ONLY, TABLES, add
 from vault.storage import schema
-from vault.storage.engine import Database
+from vault.storage.engine import Database, enter
 from vault.storage.metadata import metadata
 
 OURS = b"\x01" * 16
@@ -98,3 +98,22 @@ def test_what_is_only_added_to_takes_no_update_and_no_delete(database: Database,
 
 def test_every_primary_key_begins_with_the_association():
     assert {name: next(iter(table.primary_key.columns)).name for name, table in TABLES.items()} == dict.fromkeys(TABLES, "association_id")
+
+
+def test_events_are_deleted_once_the_log_tells_of_an_erasure_and_not_before(database: Database):
+    schema.upgrade(database)
+    events, told = TABLES["subject_event"], TABLES["access_log_subject"]
+    with database.connect() as connection:
+        with connection.begin():
+            enter(connection, OURS)
+            for number in (1, 2):
+                add(connection, "subject_event", OURS, number)
+            connection.execute(insert(told).values(association_id=OURS, subject=b"\x01" * 16, number=9, version=9, sheet=None))
+            connection.execute(insert(told).values(association_id=OURS, subject=b"\x02" * 16, number=9, version=9, sheet=b"s" * 32))
+        with connection.begin():
+            enter(connection, OURS)
+            assert connection.execute(delete(events).where(events.c.subject == b"\x01" * 16)).rowcount == 1
+        with connection.begin():
+            enter(connection, OURS)
+            with pytest.raises(DBAPIError, match="append-only"):
+                connection.execute(delete(events))

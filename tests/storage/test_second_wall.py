@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Executable, delete, insert, select, text, update
@@ -19,6 +21,7 @@ from vault.identity.opening import codes, open_association
 from vault.storage import schema
 from vault.storage.engine import Database, enter
 from vault.storage.transaction import Transaction
+from vault.subjects import people
 
 OURS, OTHERS = b"\x01" * 16, b"\x02" * 16
 WALLED = sorted(TABLES.keys() - BEFORE_THE_WALL)
@@ -161,3 +164,40 @@ async def test_a_whole_vault_is_founded_by_the_owner_and_served_by_the_service(o
             with snapshot(service, opened.id) as connection:
                 findings = verify(connection, opened.id, code, opened.cabinet.signer.vkey, note, deep=True)
             assert (size, list(findings)) == (6, [])
+
+
+def erased(connection: Connection, subject: bytes, *, sheet: bytes | None) -> None:
+    """The row beside an entry that changed this person: one without a sheet tells of her erasure."""
+    told = TABLES["access_log_subject"]
+    connection.execute(insert(told).values(association_id=OURS, subject=subject, number=9, version=9, sheet=sheet))
+
+
+def events(connection: Connection) -> int:
+    return len(connection.execute(select(TABLES["subject_event"].c.version)).all())
+
+
+def test_the_service_lets_go_of_the_events_of_who_was_erased_and_of_nobody_else(service: Database):
+    forget = text("SELECT amanah_forget(:subject)")
+    with service.connect() as connection, connection.begin():
+        enter(connection, OURS)
+        add(connection, "subject_event", OURS, 1)
+        add(connection, "subject_event", OURS, 2)
+        erased(connection, b"\x02" * 16, sheet=b"s" * 32)
+    with service.connect() as connection, connection.begin():
+        enter(connection, OTHERS)
+        add(connection, "subject_event", OTHERS, 1)
+    for subject in (b"\x01" * 16, b"\x02" * 16):
+        with pytest.raises(DBAPIError, match="append-only"):
+            attempt(service, forget.bindparams(subject=subject), OURS)
+    with service.connect() as connection, connection.begin():
+        enter(connection, OURS)
+        erased(connection, b"\x01" * 16, sheet=None)
+        deed: Any = SimpleNamespace(association=OURS, transaction=Transaction(connection, 0))
+        people._forget_events(deed, b"\x01" * 16)
+        assert events(connection) == 1
+    # The same person's id in another association is another's row.
+    with service.connect() as connection, connection.begin():
+        enter(connection, OTHERS)
+        assert events(connection) == 1
+    with pytest.raises(DBAPIError, match="permission denied"):
+        attempt(service, delete(TABLES["subject_event"]), OURS)

@@ -86,7 +86,7 @@ def test_a_body_is_immutable_however_it_was_declared() -> None:
 
 
 def test_a_body_is_parsed_or_raw() -> None:
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="only one"):
         route(method="POST", body=Twin, raw_body=True)
 
 

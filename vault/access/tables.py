@@ -2,7 +2,7 @@
 
 from sqlalchemy import Table
 
-from vault.storage.metadata import association_column, identifier, metadata
+from vault.storage.metadata import OUTLASTS, association_column, identifier, metadata
 
 # What an order says stands in its fact, and the two are compared before it counts.
 order_record = Table(
@@ -11,4 +11,5 @@ order_record = Table(
     association_column(),
     identifier("record", primary_key=True),
     identifier("order_id", primary_key=True),
+    info={OUTLASTS: True},
 )

@@ -10,26 +10,32 @@ from sqlalchemy import ColumnElement, LargeBinary, func, literal, select
 
 from vault.access_log.entry import EntryRefused, parse
 from vault.access_log.tables import entry
-from vault.errors import NotFound, Unavailable
+from vault.errors import Gone, NotFound, Unavailable
 from vault.rulebook.association import Association
 from vault.storage.transaction import Transaction
+from vault.subjects.people import is_erased
 
 T = TypeVar("T")
 GRANTED = "consent.granted"
+RECORDED = "recorded"
+ERASED = "erased"
 
 
 async def not_lost(association: Association, consent: bytes, deed: Callable[[], Awaitable[T]]) -> T:
-    """What the deed gives. Raises Unavailable `integrity` where it finds no such consent and the log does, and what the deed raises."""
+    """What the deed gives. Raises Gone where the person of a consent it does not find was erased, Unavailable `integrity` where not."""
     try:
         return await deed()
     except NotFound as missing:
-        if await association.look(lambda transaction: was_granted(transaction, association.id, consent)):
+        whose = await association.look(lambda transaction: granted_by(transaction, association.id, consent))
+        if whose == ERASED:
+            raise Gone from missing
+        if whose is not None:
             raise Unavailable("integrity") from missing
         raise
 
 
-def was_granted(transaction: Transaction, association: bytes, consent: bytes) -> bool:
-    """True where an entry tells that this consent was recorded."""
+def granted_by(transaction: Transaction, association: bytes, consent: bytes) -> str | None:
+    """Whether an entry tells that this consent was recorded: None where none does, ERASED where its person was erased since."""
     said = consent.hex()
     query = select(entry.c.body).where(
         entry.c.association_id == association,
@@ -37,7 +43,17 @@ def was_granted(transaction: Transaction, association: bytes, consent: bytes) ->
         _holds(transaction, said.encode()),
     )
     with transaction.connection.execute(query.order_by(entry.c.number.desc()), execution_options={"yield_per": 64}) as rows:
-        return any(_names(bytes(row.body), said) for row in rows)
+        told = next((bytes(row.body) for row in rows if _names(bytes(row.body), said)), None)
+    if told is None:
+        return None
+    return ERASED if any(is_erased(transaction.connection, association, subject) for subject in _subjects(told)) else RECORDED
+
+
+def _subjects(body: bytes) -> list[bytes]:
+    try:
+        return [about.subject for about in parse(body).entry.about]
+    except EntryRefused:
+        return []
 
 
 def _names(body: bytes, said: str) -> bool:

@@ -65,6 +65,10 @@ class Association:
         except DATABASE_ERRORS as error:
             raise Unavailable("log-unavailable") from error
 
+    async def settle(self) -> None:
+        """Let the database's own write-ahead file let go of rows that were deleted, where it is one file of this machine."""
+        await asyncio.to_thread(self.database.settle)
+
     async def book(self) -> Book:
         """The newest book this process knows; reads it where there is none yet."""
         return self.books.latest or await self.refresh()

@@ -8,7 +8,7 @@ association it entered and no other's (migration 0002): before it entered one, i
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -50,6 +50,16 @@ class Database:
         """A connection for one read or one administrative deed; the caller begins and commits."""
         with self.engine.connect() as connection:
             yield connection
+
+    def settle(self) -> None:
+        """On SQLite empty the write-ahead file into the database: pages with deleted rows must not stay in it.
+
+        Where somebody reads at this moment, the next commit's own checkpoint does it. PostgreSQL's log is its keeper's.
+        """
+        if self.is_sqlite:
+            with closing(self.engine.raw_connection()) as connection:
+                # On the driver's own connection: inside a transaction it could not be done.
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def dispose(self) -> None:
         """Let go of every pooled connection."""

@@ -6,6 +6,8 @@ Invariant: the first column of every primary key is `association_id` (house test
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData
 
 ID_BYTES = 16
+OUTLASTS = "outlasts the person"
+"""In a table's `info`: its rows name a person's record and are another thing's, so that her erasure leaves them."""
 
 metadata = MetaData(
     naming_convention={

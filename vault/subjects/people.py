@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Column, Connection, Row, Select, Table, and_, delete, exists, func, select, text
 
 from keys.blobs import open_blob, seal_blob
 from keys.cabinet import SHEET_CLASS
@@ -22,8 +22,12 @@ from vault.access_log.deed import Appended, Deed
 from vault.access_log.entry import About, Entry
 from vault.errors import Conflict, NotFound, Unavailable
 from vault.storage.journal import Closing
+from vault.storage.metadata import OUTLASTS, metadata
 from vault.subjects import tables
 from vault.subjects.sheet import Sheet, SheetEvent, decode, decode_events, encode, encode_events, fold
+
+_MAY_DELETE = text("SELECT has_table_privilege(current_user, 'subject_event', 'DELETE')")
+_FORGET = text("SELECT amanah_forget(:subject)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,9 @@ class _Row:
     told: bytes | None
 
 
-def begin(deed: Deed) -> tuple[Known, bytes]:
-    """Somebody new: a random id, a fresh key for her sheet, and the key's wrapped form."""
-    subject = os.urandom(16)
+def begin(deed: Deed, subject: bytes | None = None) -> tuple[Known, bytes]:
+    """Somebody new: an id (a random one where none is given), a fresh key for her sheet, and the key's wrapped form."""
+    subject = subject or os.urandom(16)
     key, wrapped = deed.cabinet.keys.new_key(subject, SHEET_CLASS)
     return Known(subject, None, key), wrapped
 
@@ -157,6 +161,83 @@ def change(
     about = About(subject, record, version, sha256(sealed).digest(), sha256(history).digest())
     appended = deed.append(replace(entry, about=(about, *entry.about)), closes=closes)
     return replace(known, sheet=sheet), appended
+
+
+def erase(deed: Deed, subject: bytes, records: Sequence[bytes], entry: Entry, *, closes: Closing) -> Appended:
+    """Delete every row of a person and of these records of hers, her keys among them; the entry is the last that changes her.
+
+    The entry names a version newer than any sheet and no digest, so that no row that is put back is ever the newest.
+    """
+    version = (deed.transaction.connection.execute(_newest(deed.association, subject)).scalar() or 0) + 1
+    about = About(subject, records[0] if records else None, version)
+    # First the entry: only where it stands does the database let go of events.
+    appended = deed.append(replace(entry, about=(about,)), closes=closes)
+    for record in records[1:]:
+        deed.append(replace(entry, about=(About(subject, record),), facts=()))
+    for table in _tables():
+        if "subject" in table.columns and table is not tables.event:
+            _delete(deed, table, table.c.subject, [subject])
+        elif "record" in table.columns:
+            _delete(deed, table, table.c.record, records)
+    _forget_events(deed, subject)
+    return appended
+
+
+def is_erased(connection: Connection, association: bytes, subject: bytes) -> bool:
+    """Whether the log tells of this person's erasure: an entry that changed her and wrote no sheet; no other follows it."""
+    told = log_tables.subject
+    gone = exists().where(
+        told.c.association_id == association, told.c.subject == subject, told.c.version.is_not(None), told.c.sheet.is_(None)
+    )
+    return bool(connection.execute(select(gone)).scalar())
+
+
+def has_rows(deed: Deed, subject: bytes) -> bool:
+    """Whether anything of this person is here: her sheet, whether it holds or not, a key or a record."""
+    places = (tables.sheet, tables.data_key, tables.record)
+    there = [exists().where(place.c.association_id == deed.association, place.c.subject == subject) for place in places]
+    return any(deed.transaction.connection.execute(select(one)).scalar() for one in there)
+
+
+def records_of(deed: Deed, subject: bytes) -> list[bytes]:
+    """The records an index names as this person's."""
+    place = tables.record
+    query = select(place.c.record).where(place.c.association_id == deed.association, place.c.subject == subject).order_by(place.c.record)
+    return [bytes(record) for record in deed.transaction.connection.execute(query).scalars()]
+
+
+def keys_of(deed: Deed, subject: bytes) -> list[tuple[int, int, bytes]]:
+    """Class, version and wrapped form of every data key of this person, that of her sheet among them."""
+    place, own = tables.data_key, tables.sheet
+    mine = select(place.c.class_id, place.c.key_version, place.c.wrapped)
+    found = deed.transaction.connection.execute(mine.where(place.c.association_id == deed.association, place.c.subject == subject)).all()
+    sheet = select(own.c.wrapped).where(own.c.association_id == deed.association, own.c.subject == subject)
+    wrapped = deed.transaction.connection.execute(sheet).scalars().all()
+    return [(row.class_id, row.key_version, bytes(row.wrapped)) for row in found] + [(SHEET_CLASS, 1, bytes(one)) for one in wrapped]
+
+
+def _newest(association: bytes, subject: bytes) -> Select[int | None]:
+    told = log_tables.subject
+    return select(func.max(told.c.version)).where(told.c.association_id == association, told.c.subject == subject)
+
+
+def _tables() -> list[Table]:
+    """Every table of every room that can hold a row of a person: whoever adds one names her or her record in it. The log is kept."""
+    return [table for table in metadata.sorted_tables if not table.name.startswith("access_log_") and not table.info.get(OUTLASTS)]
+
+
+def _delete(deed: Deed, table: Table, column: Column[bytes], values: Sequence[bytes]) -> None:
+    deed.transaction.connection.execute(delete(table).where(table.c.association_id == deed.association, column.in_(values)))
+
+
+def _forget_events(deed: Deed, subject: bytes) -> None:
+    """Delete her events; on PostgreSQL through the function that asks the log first, where the service's role may not delete them."""
+    connection = deed.transaction.connection
+    may = connection.dialect.name != "postgresql" or connection.execute(_MAY_DELETE).scalar()
+    if may:
+        _delete(deed, tables.event, tables.event.c.subject, [subject])
+    else:
+        connection.execute(_FORGET, {"subject": subject})
 
 
 def history(deed: Deed, known: Known) -> list[list[SheetEvent]]:

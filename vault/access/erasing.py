@@ -1,0 +1,373 @@
+"""Erases a person: locked by one officer's word, carried out or called off by another's, and certified.
+
+Invariants: from the request on nothing of hers opens, an order included; the journal has the line before the commit; carrying out deletes
+every row of hers and her keys with them, in one transaction with its entry; what is kept is random references and named by rule; the reason
+lies sealed in her own history and goes with it. An erasure is the person's, whichever of her records it was asked through.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+from sqlalchemy import and_, exists, select
+
+from keys.keyring import epoch_of
+from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
+from vault.access.tables import order_record
+from vault.access_log import tables as log_tables
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, parse
+from vault.consent import scans
+from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
+from vault.identity.callers import Caller, still
+from vault.identity.second_factor import Approval, SecondFactor
+from vault.identity.two_people import require_two
+from vault.policy.events import Locked
+from vault.policy.facts import INTERNAL, SELF
+from vault.policy.signers import guardian_of, may_speak
+from vault.records import emptying
+from vault.rulebook import facts
+from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
+from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.journal import Closing
+from vault.subjects import people
+from vault.subjects.people import Known
+from vault.subjects.sheet import Sheet, SheetEvent, happened
+
+ASSOCIATION: Final = "association"
+"""Who asks where the law orders it and nobody else does: the purpose has ended, or the retention of the pack (law 18)."""
+LOCK, ERASE = "lock", "erasure"
+ACCEPTED: Final = 202
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An erasure as asked for: why, by whose word ("self", "association", or a guardian's id in hex), and of which classes (none: all)."""
+
+    reason: str
+    requested_by: str
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An erasure's id and how it stands."""
+
+    id: bytes
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """Who settles an erasure: a signed-in person, with a one-time code or in a session stepped up by one."""
+
+    caller: Caller
+    factor: SecondFactor
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """One erasure that two people have agreed on, inside its deed."""
+
+    deed: Deed
+    errand: Errand
+    asked: ErasureFact
+    known: Known
+    approval: Approval
+
+
+def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | None) -> Asked:
+    """Lock the record's person: from this answer on nothing of hers opens. A repeat of the same request gives the one it made.
+
+    Raises NotFound, Conflict `erasure-pending` and `classes-in-use`, Invalid, a refusal for a former guardian, Gone for a repeat after it
+    was carried out, Unavailable `integrity`.
+    """
+    errand = errand.still(deed)
+    if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
+        return _made(deed, made)
+    known = people.of_record(deed, record)
+    people.unlocked(known)
+    book, sheet = errand.book(deed), _sheet(known)
+    _check_speaker(deed, errand, known, record, wanted.requested_by)
+    fields = _check_classes(book, sheet, wanted.classes)
+    id_ = os.urandom(16)
+    asked = ErasureFact(
+        id=id_.hex(),
+        subject=known.subject.hex(),
+        record=record.hex(),
+        requested_by=wanted.requested_by,
+        asked_by=errand.asker.ref,
+        asked_at=deed.now,
+        classes=tuple(sorted(set(wanted.classes))),
+    )
+    told = errand.entry(
+        kind="erasure.requested",
+        outcome="allow",
+        fields=fields,
+        basis="law",
+        article=f"{book.association.pack}:7",
+        law=f"{book.association.law_pack}:18",
+        facts=(facts.write(deed, ERASURE, asked.id, asked),),
+        flags=errand.asker.flags,
+    )
+    event = happened(
+        Locked(deed.now), at=deed.now, by=errand.asker.ref, record=record, detail={"erasure": asked.id, "reason": wanted.reason}
+    )
+    people.change(deed, known, [event], told, record=record, closes=Closing(LOCK, asked.subject, asked.id))
+    if once is not None:
+        remember(deed.transaction, deed.association, once, id_, ACCEPTED)
+    return Asked(id_, asked.state)
+
+
+def approve(deed: Deed, errand: Errand, officer: Officer, erasure: bytes) -> Certificate:
+    """Carry out what another person asked for, and certify it; a repeat by who approved gives the certificate again.
+
+    Raises NotFound, refusals `same-person` and `step-up-required`, Conflict `erasure-settled`, Unavailable `integrity`, TooMany.
+    """
+    officer = replace(officer, caller=still(deed, officer.caller))
+    asked = _stored(deed, erasure)
+    if asked.certificate is not None and asked.settled_by == officer.caller.ref:
+        return asked.certificate
+    matter = _settled_by_two(deed, errand, officer, asked, "erasure.approved")
+    return _erase_classes(matter) if asked.classes else _erase_person(matter)
+
+
+def cancel(deed: Deed, errand: Errand, officer: Officer, erasure: bytes) -> None:
+    """Call off what another person asked for: the lock is gone, and what was agreed to counts again. Raises as `approve`."""
+    officer = replace(officer, caller=still(deed, officer.caller))
+    matter = _settled_by_two(deed, errand, officer, _stored(deed, erasure), "erasure.cancelled")
+    _settle(matter, "erasure.cancelled", "cancelled", [_unlock(matter)])
+
+
+def lock_again(deed: Deed, subject: bytes, erasure: str, told: Entry, closing: Closing) -> int:
+    """Lock a person the journal says was locked, where neither the person nor the request says otherwise; how many doors stood open.
+
+    Raises NotFound for who is not here, Unavailable `integrity`.
+    """
+    asked = facts.read(deed, ERASURE, erasure)
+    if asked is not None and asked.state != "locked":
+        return 0
+    known = people.of_subject(deed, subject)
+    sheet = _sheet(known)
+    if sheet.person.locked:
+        return 0
+    record = next((bytes.fromhex(each) for each in sheet.records), None)
+    if asked is None:
+        # Somebody has to be able to settle it: as asked for by nobody, so that any two may.
+        asked = ErasureFact(
+            id=erasure,
+            subject=subject.hex(),
+            record=record.hex() if record else "",
+            requested_by=ASSOCIATION,
+            asked_by=told.actor,
+            asked_at=deed.now,
+        )
+        told = replace(told, facts=(facts.write(deed, ERASURE, erasure, asked),))
+    event = happened(Locked(deed.now), at=deed.now, by=told.actor, record=record)
+    people.change(deed, known, [event], told, record=record, closes=closing)
+    return 1
+
+
+def erase_again(deed: Deed, subject: bytes, erasure: str, told: Entry, closing: Closing) -> int:
+    """Erase a person the journal says was erased, whether her rows hold or not; how many doors stood open."""
+    if not people.has_rows(deed, subject):
+        return 0
+    asked = facts.read(deed, ERASURE, erasure)
+    if asked is not None and asked.state != "erased":
+        gone = msgspec.structs.replace(asked, state="erased", settled_by=told.actor, settled_at=deed.now)
+        told = replace(told, facts=(facts.write(deed, ERASURE, erasure, gone),))
+    scans.drop(deed, scans.named(deed, subject))
+    people.erase(deed, subject, people.records_of(deed, subject), told, closes=closing)
+    return 1
+
+
+def _stored(deed: Deed, erasure: bytes) -> ErasureFact:
+    found = facts.read(deed, ERASURE, erasure.hex())
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _made(deed: Deed, erasure: bytes) -> Asked:
+    found = _stored(deed, erasure)
+    if found.state == "erased" and not found.classes:
+        raise Gone
+    return Asked(erasure, found.state)
+
+
+def _sheet(known: Known) -> Sheet:
+    if known.sheet is None:
+        raise NotFound
+    return known.sheet
+
+
+def _check_speaker(deed: Deed, errand: Errand, known: Known, record: bytes, by: str) -> None:
+    """Raise Invalid for a guardian she never had, and a refusal with its entry for one who may no longer speak for her."""
+    if by in {SELF, ASSOCIATION}:
+        return
+    person = _sheet(known).person
+    if guardian_of(person, by) is None:
+        raise Invalid([FieldError("requested_by", "unknown-guardian")])
+    if not may_speak(person, by, deed.now):
+        own = errand.book(deed).association
+        raise EntryRefusal(
+            errand.entry(
+                kind="erasure.requested",
+                outcome="refuse",
+                about=(About(known.subject, record),),
+                reason="GUARDIAN_REMOVED",
+                article=f"{own.pack}:7",
+                law=f"{own.law_pack}:18",
+            ),
+        )
+
+
+def _check_classes(book: Book, sheet: Sheet, classes: Sequence[str]) -> tuple[str, ...]:
+    """The fields of these classes in her records, none where all is to go.
+
+    Raises Invalid for a class she has no field of and for one without which a record is none, Conflict `classes-in-use` where a consent
+    that stands covers a field of it: she withdraws that first.
+    """
+    types = [book.types[name] for name in sorted({state.type for state in sheet.records.values()})]
+    fields = [one for shape in types for one in shape.fields if one.field_class in classes]
+    if set(classes) - {one.field_class for one in fields}:
+        raise Invalid([FieldError("classes", "unknown-class")])
+    names = {one.name for one in fields}
+    needed = {name for shape in types for group in shape.one_of for name in group}
+    if any(one.required for one in fields) or names & needed:
+        raise Invalid([FieldError("classes", "required-class")])
+    covered = {
+        name
+        for standing in sheet.person.standings.values()
+        for each in (standing, *standing.twins)
+        for grant in each.grants
+        for name in grant.fields
+    }
+    if names & covered:
+        raise Conflict("classes-in-use")
+    return tuple(sorted(names))
+
+
+def _settled_by_two(deed: Deed, errand: Errand, officer: Officer, asked: ErasureFact, kind: str) -> _Matter:
+    """What is settled, once a second person with a fresh code says so: asked last, for a refusal undoes the use of the code."""
+    caller = officer.caller
+    require_two(errand.book(deed), asked.asked_by, caller, kind)
+    if asked.state != "locked":
+        raise Conflict("erasure-settled")
+    known = people.of_subject(deed, bytes.fromhex(asked.subject))
+    if not _sheet(known).person.locked:
+        raise Unavailable("integrity")
+    return _Matter(deed, replace(errand, asker=caller), asked, known, officer.factor.approve(deed, caller, officer.code, kind=kind))
+
+
+def _unlock(matter: _Matter) -> SheetEvent:
+    record, deed = bytes.fromhex(matter.asked.record), matter.deed
+    return happened(Locked(deed.now, on=False), at=deed.now, by=matter.errand.asker.ref, record=record)
+
+
+def _told(matter: _Matter, kind: str, state: State, certificate: Certificate | None = None) -> Entry:
+    """The entry that settles an erasure, with the fact of it."""
+    deed, asker, own = matter.deed, matter.errand.asker, matter.errand.book(matter.deed).association
+    settled = msgspec.structs.replace(matter.asked, state=state, settled_by=asker.ref, settled_at=deed.now, certificate=certificate)
+    return matter.errand.entry(
+        kind=kind,
+        outcome="allow",
+        basis="law",
+        article=f"{own.pack}:7",
+        law=f"{own.law_pack}:18",
+        facts=(*matter.approval.facts, facts.write(deed, ERASURE, settled.id, settled)),
+        flags=matter.approval.flags,
+    )
+
+
+def _settle(matter: _Matter, kind: str, state: State, events: Sequence[SheetEvent], certificate: Certificate | None = None) -> None:
+    people.change(matter.deed, matter.known, events, _told(matter, kind, state, certificate), record=bytes.fromhex(matter.asked.record))
+
+
+def _erase_person(matter: _Matter) -> Certificate:
+    deed, asked = matter.deed, matter.asked
+    sheet, book = _sheet(matter.known), matter.errand.book(deed)
+    types = {state.type for state in sheet.records.values()}
+    classes = {one.field_class for name in types for one in book.types[name].fields}
+    keys = people.keys_of(deed, matter.known.subject)
+    certificate = _certificate(matter, classes, [wrapped for _, _, wrapped in keys])
+    told = _told(matter, "erasure.approved", "erased", certificate)
+    records = [bytes.fromhex(record) for record in sorted(sheet.records, key=lambda each: each != asked.record)]
+    scans.forget_subject(deed, matter.known.subject)
+    people.erase(deed, matter.known.subject, records, told, closes=Closing(ERASE, asked.subject, asked.id))
+    return certificate
+
+
+def _erase_classes(matter: _Matter) -> Certificate:
+    deed, asked, known = matter.deed, matter.asked, matter.known
+    classes = emptying.class_ids(matter.errand.book(deed), _sheet(known), asked.classes)
+    keys = [wrapped for class_id, _, wrapped in people.keys_of(deed, known.subject) if class_id in classes]
+    certificate = _certificate(matter, asked.classes, keys)
+    events = [_unlock(matter), *emptying.empty(deed, matter.errand, known, classes)]
+    _settle(matter, "erasure.approved", "erased", events, certificate)
+    return certificate
+
+
+def _certificate(matter: _Matter, classes: Iterable[str], keys: Iterable[bytes]) -> Certificate:
+    """What is told of the erasure; its entry is the next that is appended."""
+    deed, asked = matter.deed, matter.asked
+    own = matter.errand.book(deed).association
+    kept = [Kept(what="access_log", rule=f"{own.pack}:7"), Kept(what="erasure_request", rule=f"{own.law_pack}:18")]
+    if asked.classes:
+        kept.append(Kept(what="other_classes", rule=f"{own.pack}:6.1"))
+    if _named_by_order(deed, _sheet(matter.known)):
+        kept.append(Kept(what="orders", rule=f"{own.pack}:4"))
+    return Certificate(
+        erasure=asked.id,
+        whole=not asked.classes,
+        subject=asked.subject,
+        records=tuple(sorted(_sheet(matter.known).records)),
+        classes=tuple(sorted(classes)),
+        requested_by=asked.requested_by,
+        asked_by=asked.asked_by,
+        asked_at=asked.asked_at,
+        approved_by=matter.errand.asker.ref,
+        approved_at=deed.now,
+        kept=tuple(kept),
+        recipients=tuple(_recipients(deed, matter.known.subject)),
+        epochs=tuple(sorted({epoch_of(wrapped) for wrapped in keys})),
+        minimum_epoch=deed.cabinet.keys.minimum_epoch,
+        index=deed.size,
+    )
+
+
+def _named_by_order(deed: Deed, sheet: Sheet) -> bool:
+    """Whether an order of an authority names a record of hers: the order stays, and opens nothing any more."""
+    records = [bytes.fromhex(record) for record in sheet.records]
+    there = exists().where(order_record.c.association_id == deed.association, order_record.c.record.in_(records))
+    return bool(deed.transaction.connection.execute(select(there)).scalar())
+
+
+def _recipients(deed: Deed, subject: bytes) -> list[Told]:
+    """Everybody outside the house whom the log says something of hers was given. Raises Unavailable `integrity` for a line that is none."""
+    place, about = log_tables.entry, log_tables.subject
+    query = (
+        select(place.c.number, place.c.body, about.c.record)
+        .join(about, and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number))
+        .where(
+            about.c.association_id == deed.association,
+            about.c.subject == subject,
+            place.c.kind.in_(sorted(RELEASES)),
+            place.c.outcome == "allow",
+        )
+        .order_by(place.c.number)
+    )
+    found = []
+    for number, body, record in deed.transaction.connection.execute(query).all():
+        try:
+            stored = parse(bytes(body))
+        except EntryRefused as error:
+            raise Unavailable("integrity") from error
+        if stored.entry.recipient not in {None, INTERNAL}:
+            told = Told(recipient=str(stored.entry.recipient), record=bytes(record or b"").hex(), at=stored.time, index=number)
+            found.append(told)
+    return found

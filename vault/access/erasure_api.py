@@ -1,0 +1,213 @@
+"""The calls of an erasure: asking for it, which locks, and carrying it out or calling it off, which takes another person."""
+
+from typing import Annotated
+
+import msgspec
+
+from vault.access import erasing
+from vault.access.certificate import Certificate, note
+from vault.access.erasing import ASSOCIATION, Officer, Wanted
+from vault.errors import FieldError, Invalid, NotFound
+from vault.identity.bodies import Approve
+from vault.identity.second_factor import SecondFactor
+from vault.policy.facts import SELF
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Asker, Errand, once_for
+from vault.rulebook.association import Association
+from vault.subjects.meant import by_record
+from vault.web.answer import Answer
+from vault.web.call import Call, parse_id, write_id
+from vault.web.route import Body, Person, Route
+from vault.web.times import write_time
+
+LONGEST_REASON = 2000
+MOST_CLASSES = 16
+
+
+class ErasureBody(Body):
+    """Why, by whose word (`self`, `association` where the law orders it, or a guardian's subject id), and which classes if not all."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
+    requested_by: str
+    classes: list[str] | None = None
+
+
+class ErasureAnswer(msgspec.Struct, frozen=True):
+    """An erasure and how it stands."""
+
+    id: str
+    state: str
+
+
+class KeptShown(msgspec.Struct, frozen=True):
+    """Something that stays, and the rule it stays by."""
+
+    what: str
+    rule: str
+
+
+class GivenTo(msgspec.Struct, frozen=True):
+    """A party outside the house that holds something of hers and is to be told."""
+
+    recipient: str
+    record: str
+    at: str
+    entry: int
+
+
+class CopiesShown(msgspec.Struct, frozen=True):
+    """Until when a copy of the database taken before still opens: as long as one of these epochs is not retired (below the minimum)."""
+
+    epochs: list[int]
+    minimum_epoch: int
+    opens_until: str
+
+
+class CertificateAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The certificate of an erasure; `note` is the same, signed by the log's key."""
+
+    id: str
+    state: str
+    scope: str
+    records: list[str]
+    classes: list[str]
+    requested_by: str
+    asked_by: str
+    asked_at: str
+    approved_by: str
+    approved_at: str
+    kept: list[KeptShown]
+    recipients: list[GivenTo]
+    copies: CopiesShown
+    entry: int
+    note: str
+
+
+class Erasures:
+    """The three calls, with what checks one-time codes."""
+
+    def __init__(self, factor: SecondFactor) -> None:
+        """Let approvals through by this."""
+        self._factor = factor
+
+    async def ask(self, call: Call) -> Answer:
+        """Lock a person whose erasure is asked for."""
+        asker: Asker = call.caller
+        record, body = call.path_id("record"), call.body
+        wanted = Wanted(body.reason, _requested_by(body.requested_by), _classes(body.classes))
+        request = once_for(asker, route=f"{call.route.name} {record.hex()}", key=call.idempotency_key, body=body)
+        errand = Errand(asker, call.request_id)
+
+        async def locked() -> erasing.Asked:
+            return await asker.association.run(lambda deed: erasing.ask(deed, errand, record, wanted, request), weight=2)
+
+        asked = await heard(errand, locked, by_record(record))
+        return Answer(ErasureAnswer(write_id(asked.id), asked.state))
+
+    async def approve(self, call: Call) -> Answer:
+        """Carry it out and certify it."""
+        errand, officer = self._settling(call)
+        erasure, association = call.path_id("erasure"), errand.asker.association
+
+        async def erased() -> Certificate:
+            return await association.run(lambda deed: erasing.approve(deed, errand, officer, erasure), weight=4)
+
+        certificate = await heard(errand, erased)
+        await association.settle()
+        return Answer(_shown(certificate, association))
+
+    async def cancel(self, call: Call) -> Answer:
+        """Call it off."""
+        errand, officer = self._settling(call)
+        erasure = call.path_id("erasure")
+
+        async def cancelled() -> None:
+            await errand.asker.association.run(lambda deed: erasing.cancel(deed, errand, officer, erasure), weight=2)
+
+        await heard(errand, cancelled)
+        return Answer(ErasureAnswer(write_id(erasure), "cancelled"))
+
+    def _settling(self, call: Call) -> tuple[Errand, Officer]:
+        return Errand(call.caller, call.request_id), Officer(call.caller, self._factor, call.body.code)
+
+
+def _requested_by(text: str) -> str:
+    if text in {SELF, ASSOCIATION}:
+        return text
+    try:
+        return parse_id(text).hex()
+    except NotFound as error:
+        raise Invalid([FieldError("requested_by", "unknown-guardian")]) from error
+
+
+def _classes(names: list[str] | None) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    if not 1 <= len(names) <= MOST_CLASSES or len(set(names)) != len(names):
+        raise Invalid([FieldError("classes", "out-of-range")])
+    return tuple(names)
+
+
+def _shown(one: Certificate, association: Association) -> CertificateAnswer:
+    return CertificateAnswer(
+        id=_id(one.erasure),
+        state="erased",
+        scope="person" if one.whole else "classes",
+        records=[_id(record) for record in one.records],
+        classes=list(one.classes),
+        requested_by=one.requested_by if one.requested_by in {SELF, ASSOCIATION} else _id(one.requested_by),
+        asked_by=one.asked_by,
+        asked_at=write_time(one.asked_at),
+        approved_by=one.approved_by,
+        approved_at=write_time(one.approved_at),
+        kept=[KeptShown(each.what, each.rule) for each in one.kept],
+        recipients=[GivenTo(each.recipient, _id(each.record), write_time(each.at), each.index) for each in one.recipients],
+        copies=CopiesShown(list(one.epochs), one.minimum_epoch, "epoch-retired"),
+        entry=one.index,
+        note=note(one, association.code, association.cabinet.signer),
+    )
+
+
+def _id(text: str) -> str:
+    return write_id(bytes.fromhex(text))
+
+
+def routes(factor: SecondFactor) -> list[Route]:
+    """The calls of this file."""
+    calls = Erasures(factor)
+    return [
+        Route(
+            method="POST",
+            path="/v1/records/{record}/erasure",
+            name="erasures.ask",
+            handler=calls.ask,
+            access=Person("erasures"),
+            body=ErasureBody,
+            answer=ErasureAnswer,
+            status=202,
+            headers=frozenset({"Idempotency-Key"}),
+            summary="Ask for the erasure of a record's person; from the answer on nothing of hers opens.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/erasures/{erasure}/approval",
+            name="erasures.approve",
+            handler=calls.approve,
+            access=Person("approve"),
+            body=Approve,
+            optional_body=True,
+            answer=CertificateAnswer,
+            summary="Carry out an erasure that another person asked for, and certify it.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/erasures/{erasure}/cancellation",
+            name="erasures.cancel",
+            handler=calls.cancel,
+            access=Person("approve"),
+            body=Approve,
+            optional_body=True,
+            answer=ErasureAnswer,
+            summary="Call off an erasure that another person asked for.",
+        ),
+    ]
