@@ -22,7 +22,7 @@ define run-each
 	@code=0; for file in $(1); do echo "== $$file"; $(BIN)/python $$file || code=1; done; exit $$code
 endef
 
-.PHONY: help setup run test check fix bench bench-large soak lock clean
+.PHONY: help setup run test check fix mutants bench bench-large soak lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -69,6 +69,9 @@ check: setup ## format, all rules, types, the walls of the house, documents
 fix: setup ## format, and mend what ruff can mend by itself
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
+
+mutants: setup ## change the code that matters most in small ways and see the tests fail; ONLY=door for one round
+	$(BIN)/python -m tests.house.mutants $(ONLY)
 
 bench: setup ## the benchmarks; falls short when a gate does
 	$(call run-each,$(sort $(wildcard bench/*.py)))

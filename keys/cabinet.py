@@ -10,9 +10,10 @@ from keys.keyring import AssociationKeys, DataKey
 from keys.notes import Signer
 from keys.tokens import Pepper
 
-# Classes of the data keys that are no field class: a person's sheet, and the association's own facts.
+# Classes of the data keys that are no field class: a person's sheet, the association's own facts, scans of signed forms.
 SHEET_CLASS = 1
 FACTS_CLASS = 2
+EVIDENCE_CLASS = 64
 OWN = ("index_root", "signing", "pepper", "journal", "idempotency")
 FACTS = "facts"
 

@@ -87,6 +87,10 @@ class AssociationKeys:
         """Return the same subject key wrapped under the newest epoch; no data is touched by it."""
         return self._wrap(subject, self.unwrap(subject, class_id, wrapped))
 
+    def hand_over(self, giver: bytes, taker: bytes, class_id: int, wrapped: bytes) -> bytes:
+        """Return the giver's key of that class wrapped for the taker, under the newest epoch: from then on it dies with the taker."""
+        return self._wrap(_ordinary(taker, class_id), self.unwrap(giver, class_id, wrapped))
+
     def new_named(self, name: str) -> bytes:
         """Make one of the association's own keys (a name of NAMED, else KeyError) and return its wrapped form."""
         return self._wrap(_NOBODY, DataKey(os.urandom(32), NAMED[name], 1))

@@ -12,13 +12,17 @@ from keys.errors import Unopenable
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Entry `index` with `leaf_hash` (32 bytes) allows these fields of this record (16-byte id) at this revision."""
+    """Entry `index` with `leaf_hash` (32 bytes) allows these fields of this record (16-byte id) at this revision.
+
+    Where `attachment` (16-byte id) is named, it allows that file instead, and no field.
+    """
 
     index: int
     leaf_hash: bytes
     record: bytes
     fields: frozenset[str]
     revision: int
+    attachment: bytes = b""
     _unused: list[None] = field(default_factory=lambda: [None], init=False, repr=False, compare=False)
 
     def consume(self) -> None:

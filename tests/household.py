@@ -8,6 +8,7 @@ from vault.access import reading
 from vault.access.verdicts import Asked
 from vault.access_log.verify import snapshot
 from vault.consent import service as consents
+from vault.consent.examine import examine as examine_scans
 from vault.consent.within import Consent
 from vault.identity.callers import Caller
 from vault.policy.facts import INTERNAL, SELF
@@ -149,10 +150,12 @@ async def read(
 
 
 def findings(world: World) -> list[str]:
-    """What the examiners of `amanah doctor` find in facts, people and containers."""
+    """What the examiners of `amanah doctor` find in facts, people and containers, and in scans."""
     states: dict[bytes, RecordState] = {}
     cabinet, association = world.association.cabinet, world.association.id
     with snapshot(world.database) as connection:
         found = facts.examine(connection, cabinet, association)
-        found += examine_people(connection, cabinet, association, states)
+        scans: dict[bytes, bytes] = {}
+        found += examine_people(connection, cabinet, association, states, scans)
+        found += examine_scans(connection, cabinet, association, scans)
         return [*found, *examine_containers(connection, association, states)]

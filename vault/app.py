@@ -19,20 +19,14 @@ from keys.roots import Root
 from keys.roots.key_file import KeyFile
 from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
-from vault.access.api import routes as access_routes
-from vault.access.audit_api import ROUTES as AUDIT
-from vault.access.disclosures_api import disclosure_routes
-from vault.access.erasure_api import routes as erasure_routes
-from vault.access.orders_api import order_routes
-from vault.access.search_api import routes as search_routes
-from vault.consent.api import ROUTES as CONSENT
+from vault.breach_reports.channels import Channels, read_channels
+from vault.calls import Rooms, all_calls
+from vault.consent.scans import clear_away
 from vault.errors import VaultError
-from vault.identity.api import routes
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, open_association
 from vault.identity.service import Identity
 from vault.reclosing import reclose
-from vault.records.api import ROUTES as RECORDS
 from vault.rulebook.association import Association
 from vault.settings import Settings
 from vault.storage import schema
@@ -42,7 +36,6 @@ from vault.web.front import Front
 from vault.web.limits import Limits
 from vault.web.logs import RequestLog
 from vault.web.metrics import Metrics
-from vault.web.route import Route
 
 CHECKPOINT_SECONDS = 10
 READY_SECONDS = 1.0
@@ -68,6 +61,7 @@ class House:
     settings: Settings
     database: Database
     associations: dict[str, Association] = field(default_factory=dict)
+    channels: dict[str, Channels] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     _looked: "asyncio.Future[bool] | None" = None
     _look_again: float = 0.0
@@ -90,7 +84,9 @@ class House:
                 executor=executor,
                 clock=now,
             )
+            house.channels[code] = read_channels(settings.association_folder(code))
             reclose(house.associations[code], now)
+            clear_away(house.associations[code], now)
         return house
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -134,13 +130,6 @@ class House:
                 continue
 
 
-def all_routes(identity: Identity) -> list[Route]:
-    """Every call of the service."""
-    third_parties = [*order_routes(identity.factor), *disclosure_routes(identity.factor)]
-    people = [*search_routes(), *erasure_routes(identity.factor)]
-    return [*RECORDS, *CONSENT, *access_routes(), *people, *third_parties, *AUDIT, *routes(identity)]
-
-
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
     """The service over an open house; `output` takes the request log, `registry` the metrics."""
     limits = Limits(clock)
@@ -158,7 +147,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_routes(identity),
+        all_calls(Rooms(identity, limits, house.channels, house.settings.largest_scan), clock),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

@@ -1,5 +1,6 @@
 """The command line: makes associations, serves, verifies the log, examines the vault; it never shows a value of a record."""
 
+import hashlib
 import ipaddress
 import sys
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from vault.access_log.checkpoint import Outside
 from vault.access_log.export import export
 from vault.access_log.verify import snapshot, verify
 from vault.app import clock, root_of
-from vault.errors import VaultError
+from vault.calling import Person, Service
+from vault.errors import Invalid, VaultError
 from vault.examining import examine, unsealed
 from vault.identity.founding import Ceremony, FilesExist, found
 from vault.identity.opening import codes
 from vault.package_cli import package
+from vault.publication import document
+from vault.publication.words import WORDS
 from vault.settings import Settings, read
 from vault.storage import schema
 from vault.storage.engine import Database
@@ -38,7 +42,8 @@ class Failed(Exception):
 
 def _sentence(error: VaultError) -> str:
     words = SENTENCES.get(error.code)
-    return f"{error.code}: {words.say.en}" if words else error.code
+    where = f" ({', '.join(each.field for each in error.errors)})" if isinstance(error, Invalid) and error.errors else ""
+    return f"{error.code}{where}: {words.say.en}" if words else f"{error.code}{where}"
 
 
 def _guarded(deed: Callable[P, T]) -> Callable[P, T]:
@@ -240,6 +245,48 @@ def _verify_one(
         click.echo(f"{code}: and {len(lines) - MOST_LINES} more", err=True)
     click.echo(f"{code}: the log DOES NOT hold: what an entry or row named above says is not what the vault wrote", err=True)
     return False
+
+
+@main.group()
+def notice() -> None:
+    """What the association publishes of itself."""
+
+
+@notice.command("publish")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--approved-by", required=True, metavar="WHO", help="the body or person that approved the document; it is published with it")
+@click.option("--on", "approved_on", required=True, metavar="DAY", help="YYYY-MM-DD, Hijri from 1343 to 1500")
+@click.option("--server", metavar="URL", help="the running service; default this machine and the port of the settings")
+@click.option(
+    "--sign-in-file",
+    metavar="F",
+    type=click.Path(path_type=Path),
+    help="a file or descriptor with user name, password, one-time code and the next one, a line each; what it does not hold is asked for",
+)
+@_guarded
+def notice_publish(path: Path, approved_by: str, approved_on: str, server: str | None, sign_in_file: Path | None) -> None:
+    """Publish the association's own policy, plain text in UTF-8, as its next version: signed in, by the running service."""
+    content = path.read_bytes()
+    text, sha256 = document.read(content), hashlib.sha256(content).hexdigest()
+    for each in document.remarks(text):
+        click.echo(f"note: {WORDS.remarks[each.code].en.format(count=each.count, line=each.line)}", err=True)
+    person, service = Person.from_file(sign_in_file, _typed), Service(server or _address(read()))
+    with service.session(person):
+        body = {"text": text, "approved_by": approved_by, "approved_on": approved_on, "code": person.next("The next one-time code")}
+        made = service.call("POST", "/v1/policies", body)
+    if made.get("sha256") != sha256:
+        raise Failed("the service published other bytes than those of the file")
+    click.echo(
+        f"version {made['version']} is published\nsha256 {sha256}\nIf its words are new, all staff acknowledge them before they go on."
+    )
+
+
+def _typed(what: str, unseen: bool) -> str:  # noqa: FBT001 - the shape of `Ask`
+    return str(click.prompt(what, hide_input=unseen, err=True))
+
+
+def _address(settings: Settings) -> str:
+    return f"{'https' if settings.tls_cert else 'http'}://{'localhost' if settings.tls_cert else '127.0.0.1'}:{settings.port}"
 
 
 @main.command()

@@ -14,6 +14,8 @@ from vault.access_log.checkpoint import Outside, opened
 from vault.access_log.entry import EntryRefused, parse
 from vault.access_log.verify import snapshot, verify
 from vault.app import root_of
+from vault.breach_reports.examine import examine as examine_reports
+from vault.consent.examine import examine as examine_scans
 from vault.errors import VaultError
 from vault.identity.opening import JOURNAL, codes, journal_mac, unseal
 from vault.identity.policy_version import has_acknowledged
@@ -67,8 +69,11 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
     with snapshot(database, identifier) as connection:
         yield from examine_facts(connection, cabinet, identifier)
         states: dict[bytes, RecordState] = {}
-        yield from examine_people(connection, cabinet, identifier, states)
+        scans: dict[bytes, bytes] = {}
+        yield from examine_people(connection, cabinet, identifier, states, scans)
+        yield from examine_scans(connection, cabinet, identifier, scans)
         yield from examine_containers(connection, identifier, states)
+        yield from examine_reports(connection, cabinet, identifier)
         yield from examine_orders(connection, cabinet, identifier)
         yield from _closings(connection, identifier, cabinet, folder)
         yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey, note).lines())

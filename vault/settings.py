@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `database_url` without a password, or `database_url_file` holding one; `root_key_file` for one root over all associations, else each
     has its own under `~/.config/amanah/<association>/root`; `root_passphrase_file` where that root is sealed under a passphrase.
+    `largest_scan` is in bytes.
     """
 
     data_dir: str = "amanah-data"
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted_proxies: str = ""
     tls_cert: str | None = None
     tls_key: str | None = None
+    largest_scan: int = 25 * 1024 * 1024
 
     @property
     def folder(self) -> Path:

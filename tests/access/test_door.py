@@ -18,6 +18,7 @@ from vault.access.verdicts import Asked, Judged, judge
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry
 from vault.errors import Unavailable
+from vault.records.tables import container
 from vault.rulebook.asker import Errand
 from vault.storage.transaction import Transaction
 from vault.subjects import people
@@ -205,3 +206,26 @@ async def test_a_read_in_one_transaction_with_a_withdrawal_stands_behind_it(smal
     await withdraw(small, given.id)
     with deed_of(small) as deed:
         assert judged(deed, job, kept.record).verdict.reason == "CONSENT_WITHDRAWN"
+
+
+async def test_what_lacks_of_a_record_leaves_its_other_classes_alone_and_fails_at_the_door(small: World):
+    record, job = await consenting(small), await errand(small)
+    with deed_of(small) as deed:
+        whole, less, gone = (judged(deed, job, record) for _ in range(3))
+        book = job.book(deed)
+        first, second = [one.place.class_id for one in take_sealed(deed, book, [whole])[0]]
+        # The sheet names no salt for the first class any more; and of another record there is no row at all.
+        state = replace(less.state, salts={key: salt for key, salt in less.state.salts.items() if key != str(first)})
+        nowhere = replace(gone, asked=replace(gone.asked, record=bytes(16)))
+        taken = take_sealed(deed, book, [whole, replace(less, state=state), nowhere])
+        assert [[one.place.class_id for one in sealed] for sealed in taken.values()] == [[first, second], [second], []]
+        # A row taken out, the salt still named.
+        deed.transaction.connection.execute(container.delete().where(container.c.record == record, container.c.class_id == first))
+        assert [one.place.class_id for one in take_sealed(deed, book, [whole])[0]] == [second]
+        deed.close()
+    deed.commit_seen()
+    for verdict, sealed in ((less, taken[1]), (gone, taken[2])):
+        with pytest.raises(Unavailable) as refused:
+            give_out(verdict, sealed)
+        assert refused.value.code == "integrity"
+    assert give_out(whole, taken[0])["mobile"] == "+966551234567"

@@ -20,6 +20,10 @@ from tests.household import BASIC, FATIMA, asked, errand, grant, lay_down, partn
 from tests.simulator import NETWORK, World, world
 from vault.access import reading
 from vault.access.verdicts import Asked
+from vault.breach_reports import intake
+from vault.breach_reports import service as reports
+from vault.breach_reports.intake import Told
+from vault.breach_reports.reporter import Reporter
 from vault.errors import VaultError
 from vault.examining import examine
 from vault.identity.entrance import Entrance
@@ -102,7 +106,11 @@ async def tell(made: World, settings: Settings) -> Story:
     ended, second_officer = await made.session("officer"), await made.session("second_officer")
     still = await made.session("admin")
     made.clock.forward(60)
+    taken = [await report(made) for _ in range(2)]
     before = {table.name: rows_of(made, table) for table in TABLES}
+    job = Errand(officer, "r")
+    await made.association.run(lambda deed: reports.reply(deed, job, taken[0], "نعمل على ذلك"))
+    await made.association.run(lambda deed: reports.acknowledge(deed, job, taken[0]))
     await withdraw(made, delivery.id)
     await partner(made, "other", revoked_at=made.clock.now)
     job = await errand(made)
@@ -133,6 +141,13 @@ async def tell(made: World, settings: Settings) -> Story:
         (still, "log:verify"),
     ]
     return Story(questions, tokens, code, before, settings)
+
+
+async def report(made: World) -> bytes:
+    """A violation somebody reported: its id."""
+    nobody, told = Errand(Reporter(made.association), "r"), Told("other", "رأيت ما لا ينبغي أن يراه أحد", "ar", contact="0500000000")
+    taken = await made.association.run(lambda deed: intake.receive(deed, nobody, told, "", None))
+    return (await made.association.run(lambda deed: intake.of_receipt(deed, taken.receipt or ""))).id
 
 
 def named_in_log(made: World, staff: Any, who: str) -> str:

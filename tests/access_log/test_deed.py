@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from tests.access_log.logs import ASSOCIATION, World, some_entry, world
 from vault.access_log import tables
+from vault.access_log.deed import DRAWN_AT_ONCE, Drawn
 from vault.access_log.entry import Entry, EntryRefused, body, parse
 from vault.errors import Refused, Unavailable
 from vault.storage.transaction import Transaction
@@ -67,3 +68,10 @@ def test_an_entry_too_large_fails_alone_among_those_appended_together(log: World
     assert list(log.verify(deep=True)) == []
     log.log.close()
     assert log.log.association == ASSOCIATION
+
+
+def test_what_is_drawn_many_at_a_time_is_given_once_and_as_long_as_asked():
+    draw, lengths = Drawn(), [16] * (DRAWN_AT_ONCE // 16 + 3) + [24, DRAWN_AT_ONCE + 1, 16]
+    given = [draw(length) for length in lengths]
+    assert [len(one) for one in given] == lengths
+    assert len(set(given)) == len(given)

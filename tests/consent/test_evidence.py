@@ -69,11 +69,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, str]]] = {
     "a signature of tomorrow": ("written", {"signed_at": LATER}, ("future-dated", "evidence.signed_at")),
     "no time": ("written", {"signed_at": "yesterday"}, ("invalid", "evidence.signed_at")),
     "a typed name": ("written", {"signature": "typed"}, ("evidence-malformed", "evidence")),
-    "a scan that was never handed in": (
-        "written",
-        {"scan": "00000000-0000-0000-0000-000000000001"},
-        ("evidence-malformed", "evidence.scan"),
-    ),
+    "a scan that is no id": ("written", {"scan": "form.pdf"}, ("evidence-malformed", "evidence.scan")),
     "a file in a note": ("written", {"place": "x" * MOST_BYTES}, ("evidence-malformed", "evidence")),
 }
 

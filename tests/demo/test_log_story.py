@@ -103,8 +103,8 @@ def test_a_server_that_opens_on_an_older_database_is_a_fault(teller: Teller, tmp
 
 
 @pytest.mark.parametrize(("status", "named", "faults"), [(1, 7, 0), (0, 7, 1), (1, 8, 1)])
-def test_log_verify_must_fail_and_name_the_entry(teller: Teller, monkeypatch: pytest.MonkeyPatch, status: int, named: int, faults: int):
+def testlog_verify_must_fail_and_name_the_entry(teller: Teller, monkeypatch: pytest.MonkeyPatch, status: int, named: int, faults: int):
     run = subprocess.CompletedProcess((), status, b"demo: entry 7: its bytes are not those", b"")
     monkeypatch.setattr(VaultProcess, "run", lambda _self, *_words: run)
-    log_story._log_verify(teller, VaultProcess(Path(), Path()), 1, named)
+    log_story.log_verify(teller, VaultProcess(Path(), Path()), 1, named)
     assert len(teller.faults) == faults

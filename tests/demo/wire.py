@@ -70,7 +70,7 @@ class Wire:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = _any  # noqa: N815 - the standard library's names
+            do_GET = do_POST = do_DELETE = _any  # noqa: N815 - the standard library's names
 
         return Handler
 

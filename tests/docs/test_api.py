@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vault.app import all_routes, clock
+from vault.app import clock
+from vault.calls import Rooms, all_calls
 from vault.identity.service import Identity
 from vault.web.limits import Limits
 from vault.web.openapi import describe
@@ -18,9 +19,10 @@ FILE = Path("docs/openapi.json")
 
 
 def routes() -> list[Route]:
-    identity = Identity.over({}, Limits(clock))
+    limits = Limits(clock)
+    identity = Identity.over({}, limits)
     try:
-        return all_routes(identity)
+        return all_calls(Rooms(identity, limits), clock)
     finally:
         identity.close()
 

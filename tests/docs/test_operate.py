@@ -19,7 +19,12 @@ def test_every_setting_is_on_the_page_and_none_that_is_no_setting():
 def test_every_default_on_the_page_is_the_one_in_force():
     defaults = Settings()
     told = dict(re.findall(rf"\| `{PREFIX}([A-Z_]+)` \|[^|\n]*\| `([^`|]+)` \|", PAGE))
-    assert told == {"DATA_DIR": defaults.data_dir, "HOST": defaults.host, "PORT": str(defaults.port)}
+    assert told == {
+        "DATA_DIR": defaults.data_dir,
+        "HOST": defaults.host,
+        "PORT": str(defaults.port),
+        "LARGEST_SCAN": str(defaults.largest_scan),
+    }
 
 
 def test_every_command_named_on_the_page_exists():

@@ -8,8 +8,12 @@ import pytest
 
 from tests.house import tree
 
-ROOF = {"app.py", "cli.py", "package_cli.py", "settings.py", "serving.py", "examining.py", "reclosing.py", "__main__.py"}
+ROOF = {
+    "calls.py",
+    *("app.py", "calling.py", "cli.py", "package_cli.py", "settings.py", "serving.py", "examining.py", "reclosing.py", "__main__.py"),
+}
 DOOR = Path("vault/access/door.py")
+LETTERS = Path("vault/breach_reports/door.py")
 
 
 def _may_import_litestar(path: Path) -> bool:
@@ -59,6 +63,14 @@ def test_the_roof_is_the_only_file_of_its_floor():
 
 def test_cells_are_opened_at_one_door():
     assert [str(path) for path, module in tree.modules("vault") if path != DOOR and tree.mentions(module, "open_cells")] == []
+
+
+def test_scans_are_opened_at_the_same_door():
+    assert [str(path) for path, module in tree.modules("vault") if path != DOOR and tree.mentions(module, "open_attachment")] == []
+
+
+def test_what_reporters_wrote_is_opened_at_one_door():
+    assert [str(path) for path, module in tree.modules("vault") if path != LETTERS and tree.mentions(module, "open_parts")] == []
 
 
 def test_only_the_access_log_makes_a_receipt():

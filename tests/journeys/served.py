@@ -27,6 +27,7 @@ END_SECONDS = 20
 FIRST = "first"
 WORDS = "بتثجحخدذرزسشصضطظعغفقكلمنهو"
 NOBODY = "00000000-0000-4000-8000-000000000000"
+PDF = b"%PDF-1.7\n"
 
 
 def word(rng: random.Random, length: int = 12) -> str:
@@ -50,6 +51,14 @@ def iban(rng: random.Random) -> str:
     """An invented Saudi IBAN with its check digits (ISO 13616)."""
     account = "80" + "".join(rng.choices("0123456789", k=18))
     return f"SA{98 - int(account + '281000') % 97:02}{account}"
+
+
+def multipart(content: bytes, name: str = "file", filename: str = "form.pdf") -> tuple[bytes, dict[str, str]]:
+    """A form with one file, and the header that says so."""
+    mark = b"------------------------journeys"
+    head = f'Content-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: application/pdf\r\n\r\n'.encode()
+    body = b"--" + mark + b"\r\n" + head + content + b"\r\n--" + mark + b"--\r\n"
+    return body, {"Content-Type": f"multipart/form-data; boundary={mark.decode()}"}
 
 
 def free_ports() -> tuple[int, int]:
@@ -89,7 +98,7 @@ class Answer:
     @property
     def sane(self) -> tuple[int, bytes]:
         """Status and body without the number of the request: what two answers are compared by."""
-        return self.status, re.sub(rb'"request_id":"[0-9a-f]{32}"', b"", self.body)
+        return self.status, re.sub(rb'"request_id":"[0-9a-f]{32}"|<code dir="ltr">[0-9a-f]{32}</code>', b"", self.body)
 
 
 @dataclass(slots=True)
@@ -279,6 +288,27 @@ class Served:
         answer = self.call("POST", f"/v1/records/{record}/consents", body, token=self.key(association))
         assert answer.status == 201, answer.text
         return str(answer.json["id"])
+
+    def hand_in(self, content: bytes = PDF, association: str = FIRST, *, filename: str = "form.pdf") -> dict[str, Any]:
+        """Hand in a scan: `{"id","sha256"}`."""
+        raw, headers = multipart(content, filename=filename)
+        answer = self.call("POST", "/v1/evidence", raw=raw, token=self.key(association), headers=headers)
+        assert answer.status == 201, answer.text
+        return answer.json
+
+    def word(self, visitor: str, association: str = FIRST, **over: Any) -> dict[str, Any]:
+        """The body of a visitor's consent under the notice in force."""
+        told = self.call("GET", "/v1/notices/current?purpose=visitor_analytics", token=self.key(association)).json
+        shown = {"id": told["id"], "version": told["version"], "language": "ar", "sha256": told["texts"]["ar"]["sha256"]}
+        return {"visitor": visitor, "purpose": "visitor_analytics", "notice": shown, "act": "button", "gpc": False, **over}
+
+    def report(self, association: str = FIRST, **over: Any) -> dict[str, str]:
+        """A violation somebody reported: `{"reference","receipt"}`."""
+        body = {"category": "other", "narrative": "رأيت ما لا ينبغي أن يراه أحد", "language": "ar", **over}
+        answer = self.call("POST", f"/v1/public/{association}/breach-reports", body)
+        assert answer.status == 201, answer.text
+        told: dict[str, str] = answer.json
+        return told
 
     def client(self, name: str, association: str = FIRST, **over: Any) -> tuple[str, str]:
         """A new API client, proposed by the administrator and approved by the officer: its id and key."""

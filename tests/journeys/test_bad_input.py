@@ -65,6 +65,9 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("POST", "/v1/decisions"): (question, key),
         ("POST", "/v1/decisions/batch"): ({"items": [question]}, key),
         ("POST", "/v1/clients"): (client, admin),
+        ("POST", "/v1/public/first/visitor-consents"): (served.word("v" * 22), key),
+        ("POST", "/v1/public/first/visitor-consents/withdrawal"): ({"visitor": "v" * 22, "purpose": "visitor_analytics"}, key),
+        ("POST", "/v1/policies"): ({"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09"}, admin),
         ("PUT", "/v1/recipients/court"): (_recipient(), admin),
         ("POST", "/v1/orders"): (_order(record), served.session("officer")),
         ("POST", "/v1/disclosures"): (_disclosure(record), served.session("officer")),
@@ -72,6 +75,16 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("PUT", "/v1/record-types/donor"): ({"fields": [{"name": "full_name", "type": "name", "class": "identity"}]}, admin),
         ("POST", "/v1/purposes/sms_offers/approval"): ({"proposal": NOBODY}, served.session("officer")),
         ("POST", "/v1/record-types/donor/approval"): ({"proposal": NOBODY}, served.session("officer")),
+        ("POST", "/v1/public/first/breach-reports"): (
+            {"category": "other", "narrative": "ا" * 30, "language": "ar", "noticed_on": "2026-01-01", "contact": "x"},
+            key,
+        ),
+        ("POST", "/v1/public/first/breach-reports/status"): ({"receipt": "00000-00000-00000-00000"}, key),
+        ("POST", "/v1/public/first/breach-reports/messages"): ({"receipt": "00000-00000-00000-00000", "text": "x"}, key),
+        ("POST", f"/v1/breach-reports/{NOBODY}/triage"): ({"finding": "breach", "note": "x"}, served.session("officer")),
+        ("POST", f"/v1/breach-reports/{NOBODY}/reply"): ({"text": "x"}, served.session("officer")),
+        ("POST", f"/v1/breach-reports/{NOBODY}/dismissal"): ({"reason": "spam"}, served.session("officer")),
+        ("POST", f"/v1/breach-reports/{NOBODY}/awareness/approval"): ({"aware_at": moment()}, served.session("officer")),
         ("POST", "/v1/staff"): ({"username": "n@first", "engagement": "volunteer", "roles": ["officer"]}, admin),
     }
 
@@ -166,6 +179,7 @@ def test_values_of_another_kind_are_answered_and_never_told_back(served: Served,
                     "unknown-purpose",
                     "unknown-field",
                     "same-person",
+                    "step-up-required",
                 ), (route, place)
                 # A disclosure says of each field what became of it, of one that nobody declared too.
                 assert ECHO.encode() not in answer.body or (route[1], answer.status, place[0]) == ("/v1/disclosures", 201, "fields")
@@ -199,6 +213,7 @@ def test_unknown_repeated_and_empty_parameters_are_refused(served: Served, recor
         f"/v1/records/{record}": "purpose=service_delivery&fields=full_name",
         "/v1/records": "limit=1",
         "/v1/notices/current": "purpose=service_delivery",
+        "/v1/public/first/notice": "version=1",
     }
     for path, query in plain.items():
         name = query.partition("=")[0]

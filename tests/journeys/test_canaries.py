@@ -6,6 +6,7 @@ are then looked for in every usual coding in all that the vault left.
 
 import random
 import time
+import urllib.parse
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pytest
 
 from keys.packages import PackageKey, read_package
 from keys.secret import Secret
-from tests.journeys.served import Answer, Served, moment
+from tests.journeys.served import PDF, Answer, Served, moment, multipart
 from tests.journeys.traces import Canaries, found_in, left_by_the_server, left_in_files, left_in_postgres
 
 PURPOSE = "service_delivery"
@@ -57,9 +58,13 @@ def life(served: Served) -> Life:
     records = store_every_type(life)
     guarded(life, records["guardian"])
     consents(life, records["beneficiary"])
+    papers(life)
+    site(life)
     accounts(life)
+    policies(life)
     third_parties(life, records["beneficiary"])
     wordings(life)
+    reports(life)
     refusals(life, records["beneficiary"])
     erasures(life)
     life.metrics = served.call("GET", "/metrics", port=served.metrics_port).body
@@ -116,6 +121,55 @@ def consents(life: Life, record: dict[str, Any]) -> None:
     life.call("GET", f"{path}?as_of={moment(-60)}", expected=200)
 
 
+def papers(life: Life) -> None:
+    """Scans with canaries in them and for names: kept, cited, seen; too large, of another kind, torn, never cited."""
+    canaries, served = life.canaries, life.vault
+    body = {"type": "beneficiary", "fields": life.fields(life.types()["beneficiary"])}
+    path = f"/v1/records/{life.call('POST', '/v1/records', body, expected=201).json['id']}/consents"
+    content = PDF + f"{canaries.text()} {canaries.ascii()} ".encode() * 4000
+    kept = served.hand_in(content, filename=canaries.ascii() + ".pdf")
+    canaries.number(kept["sha256"])
+    served.hand_in(PDF + canaries.text().encode())
+    paper = served.consent("written", PURPOSE, ["iban"])
+    paper["evidence"] |= {"scan": kept["id"]}
+    consent = life.call("POST", path, paper, expected=201).json["id"]
+    second = served.session("second_officer")
+    seen = life.call("GET", f"/v1/evidence/{kept['id']}", token=second, expected=200)
+    assert seen.body == content
+    life.read_back += len(found_in(seen.body, canaries.traces()))
+    for shown, expected in ((canaries.ascii(), 422), (kept["sha256"], 201)):
+        said = {"result": "verified", "sighted": "scan", "scan_sha256": shown}
+        life.call("POST", f"/v1/consents/{consent}/verification", said, token=second, expected=expected)
+    for wrong, name, expected in (
+        (canaries.text().encode() * 9, "file", 422),
+        (content, canaries.ascii(), 400),
+        (PDF * 3_000_000, "file", 413),
+    ):
+        raw, headers = multipart(wrong, name, canaries.ascii())
+        life.call("POST", "/v1/evidence", raw=raw, headers=headers, expected=expected)
+    raw, headers = multipart(content * 20)
+    life.call("POST", "/v1/evidence", raw=raw[: len(raw) - 90], headers=headers, expected=400)
+    life.call("GET", f"/v1/evidence/{canaries.ascii()}", token=second, expected=404)
+    paper["evidence"] |= {"scan": canaries.ascii()}
+    life.call("POST", path, paper, expected=422)
+
+
+def site(life: Life) -> None:
+    """Visitors whose browsers' own ids are canaries: agreeing, stored, taking back, and mistaken."""
+    canaries, served = life.canaries, life.vault
+    public = "/v1/public/first/visitor-consents"
+    for gpc in (False, True):
+        visitor = canaries.number("".join(canaries.rng.choices("ABCDEFGHabcdefgh0123456789_-", k=22)))
+        word = served.word(visitor, gpc=gpc)
+        life.call("POST", public, word, token=None, expected=201)
+        body = {"type": "visitor", "fields": {"visit": canaries.text()}, "subject": {"visitor": visitor}}
+        life.call("POST", "/v1/records", body, expected=201)
+        life.call("POST", f"{public}/withdrawal", {"visitor": visitor, "purpose": "visitor_analytics"}, token=None, expected=201)
+        for wrong in ({"act": canaries.text()}, {"purpose": canaries.ascii()}, {"visitor": visitor + "x"}, {canaries.ascii(): "x"}):
+            life.call("POST", public, {**word, **wrong}, token=None, expected=422)
+        life.call("POST", f"/v1/public/{canaries.ascii()}/visitor-consents", word, token=None, expected=404)
+
+
 def erasures(life: Life) -> None:
     """Asked for with a reason that tells something, called off once, carried out once; for one class and for all."""
     served, told = life.vault, life.types()["beneficiary"]
@@ -149,6 +203,22 @@ def accounts(life: Life) -> None:
     life.call(
         "POST", "/v1/sessions", {"username": canaries.text(), "password": canaries.text(), "code": "000000"}, token=None, expected=401
     )
+
+
+def policies(life: Life) -> None:
+    """The association's own policy: published on purpose, and still in no file, row or line but sealed; wrong ones are not told back."""
+    canaries, served = life.canaries, life.vault
+    sound = {"text": f"{canaries.text()}\n{canaries.ascii()}", "approved_by": canaries.text(), "approved_on": "1445-01-09"}
+    admin = served.approver("admin")
+    life.call("POST", "/v1/policies", sound, token=admin, expected=201, headers={"Idempotency-Key": uuid.uuid4().hex})
+    for path in ("/v1/public/first/notice", "/v1/public/first/notice/document", "/first/privacy"):
+        told = life.call("GET", path, token=None, expected=200)
+        assert found_in(told.body, canaries.traces())
+    life.call("POST", "/v1/policies", {**sound, "approved_on": canaries.text()}, token=admin, expected=422)
+    life.call("POST", "/v1/policies", {**sound, "approved_by": f"{canaries.text()}\n"} | {canaries.ascii(): 1}, token=admin, expected=422)
+    life.call("POST", "/v1/policies", {**sound, "approved_by": canaries.text() * 20}, token=admin, expected=422)
+    life.call("GET", f"/v1/public/{canaries.ascii()}/notice", token=None, expected=404)
+    life.call("GET", f"/v1/public/first/notice?{canaries.ascii()}=1", token=None, expected=400)
 
 
 def third_parties(life: Life, record: dict[str, Any]) -> None:
@@ -220,6 +290,42 @@ def wordings(life: Life) -> None:
     life.call("PUT", f"/v1/purposes/{life.canaries.ascii()}-", purpose | {"title": title()}, token=admin, expected=422)
     wrong = {"name": life.canaries.ascii(), "type": life.canaries.ascii(), "class": life.canaries.text(), "choices": [life.canaries.text()]}
     life.call("PUT", "/v1/record-types/press_contact", {"fields": [wrong]}, token=admin, expected=422)
+
+
+def reports(life: Life) -> None:
+    """Reports by both doors of the public with a canary in every part that is text; followed, answered, judged, proposed to dismiss."""
+    canaries, served, path = life.canaries, life.vault, "/v1/public/first/breach-reports"
+    body = {"category": "other", "narrative": f"{canaries.text()} {canaries.ascii()}", "language": "ar", "contact": canaries.ascii()}
+    key = {"Idempotency-Key": canaries.ascii() + uuid.uuid4().hex, "X-Forwarded-For": canaries.number("203.0.113.77")}
+    receipt = life.call("POST", path, body, token=None, headers=key, expected=201).json["receipt"]
+    for form in (receipt, receipt.replace("-", ""), receipt.replace("-", "").lower()):
+        canaries.number(form)
+    life.call("POST", path, {**body, "noticed_on": canaries.ascii(), "category": canaries.text()}, token=None, expected=422)
+    life.call("POST", f"{path}/messages", {"receipt": receipt, "text": canaries.text()}, token=None, expected=201)
+    life.call("POST", f"{path}/status", {"receipt": canaries.ascii()}, token=None, expected=404)
+    filled = {
+        "category": "other",
+        "narrative": f"{canaries.text()} {canaries.ascii()}",
+        "contact": canaries.text(),
+        "website": canaries.ascii(),
+    }
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert served.call("POST", "/first/report", raw=urllib.parse.urlencode(filled).encode(), headers=form).status == 201
+    wrong = urllib.parse.urlencode({"category": canaries.ascii(), "narrative": canaries.ascii()}).encode()
+    assert served.call("POST", "/first/report", raw=wrong, headers=form).status == 422
+    unread = served.call("POST", f"/{canaries.ascii()}/report", raw=wrong, headers=form)
+    assert unread.status == 404
+    life.problems.append(unread)
+    officer = served.session("officer")
+    one = life.call("GET", "/v1/breach-reports", token=officer, expected=200).json["items"][0]["id"]
+    read = life.call("GET", f"/v1/breach-reports/{one}", token=officer, expected=200)
+    life.read_back += len(found_in(read.body, life.canaries.traces()))
+    for deed, words in (("triage", {"finding": "breach", "note": canaries.text()}), ("reply", {"text": canaries.text()})):
+        life.call("POST", f"/v1/breach-reports/{one}/{deed}", words, token=officer, expected=200)
+    moved = {"aware_at": moment(-60), "reason": canaries.text()}
+    life.call("POST", f"/v1/breach-reports/{one}/awareness", moved, token=officer, expected=200)
+    dismissed = {"reason": "spam", "note": canaries.text()}
+    life.call("POST", f"/v1/breach-reports/{one}/dismissal", dismissed, token=officer, expected=200)
 
 
 def refusals(life: Life, record: dict[str, Any]) -> None:

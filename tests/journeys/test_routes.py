@@ -12,6 +12,18 @@ PUBLIC = {
     ("GET", "/health/ready"),
     ("GET", "/schema/openapi.json"),
     ("POST", "/v1/sessions"),
+    ("POST", "/v1/public/{association}/visitor-consents"),
+    ("POST", "/v1/public/{association}/visitor-consents/withdrawal"),
+    ("GET", "/{association}/report"),
+    ("POST", "/{association}/report"),
+    ("GET", "/{association}/report/status"),
+    ("POST", "/{association}/report/status"),
+    ("POST", "/v1/public/{association}/breach-reports"),
+    ("POST", "/v1/public/{association}/breach-reports/status"),
+    ("POST", "/v1/public/{association}/breach-reports/messages"),
+    ("GET", "/v1/public/{association}/notice"),
+    ("GET", "/v1/public/{association}/notice/document"),
+    ("GET", "/{association}/privacy"),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.served import NOBODY, Answer, Served, moment
+from tests.journeys.served import NOBODY, PDF, Answer, Served, moment, multipart
 
 OTHER = "second"
 RNG = random.Random("two associations")
@@ -29,8 +29,11 @@ class House:
     subject: str = ""
     consent: str = ""
     written: str = ""
+    scanned: str = ""
     client: str = ""
     staff: str = ""
+    scan: str = ""
+    report: str = ""
     erasure: str = ""
     order: str = ""
     disclosure: str = ""
@@ -41,9 +44,11 @@ class House:
         """The first association's ids by the name of the path parameter that takes one."""
         return {
             "record": (self.record, self.subject),
-            "consent": (self.consent, self.written),
+            "consent": (self.consent, self.written, self.scanned),
             "client": (self.client,),
             "staff": (self.staff,),
+            "evidence": (self.scan,),
+            "report": (self.report,),
             "erasure": (self.erasure,),
             "order": (self.order,),
             "disclosure": (self.disclosure,),
@@ -65,9 +70,14 @@ def house(founded: Served) -> House:
     house = House(founded, kept["id"], kept["subject"], values=fields)
     house.consent = founded.grant(house.record, founded.consent("electronic", "service_delivery", ["full_name", "iban"]))
     house.written = founded.grant(house.record, founded.consent("written", "internal_research", ["full_name"]))
+    house.scan = founded.hand_in()["id"]
+    paper = founded.consent("written", "service_delivery", ["iban"])
+    house.scanned = founded.grant(house.record, {**paper, "evidence": {**paper["evidence"], "scan": house.scan}})
     house.client, _ = founded.client("of the first")
     third_parties(house)
     house.staff = founded.call("GET", "/v1/staff", token=founded.session("admin")).json["items"][0]["id"]
+    founded.report()
+    house.report = founded.call("GET", "/v1/breach-reports", token=founded.session("officer")).json["items"][0]["id"]
     other = founded.store(founded.fields(RNG))["id"]
     asked = founded.call("POST", f"/v1/records/{other}/erasure", {"reason": "r", "requested_by": "self"}, token=founded.session("officer"))
     house.erasure = asked.json["id"]
@@ -111,6 +121,17 @@ def _disclosure(record: str) -> dict[str, Any]:
 # A sound body for every route that takes one, holding the id that is tried wherever a body can hold one.
 BODIES: dict[str, Body] = {
     "acknowledgement.give": lambda _, __: {"policy_sha256": "0" * 64},
+    "breach_reports.receive": lambda _, __: {"category": "other", "narrative": "ا" * 30, "language": "ar"},
+    "breach_reports.status": lambda _, __: {"receipt": "00000-00000-00000-00000"},
+    "breach_reports.write": lambda _, __: {"receipt": "00000-00000-00000-00000", "text": "x"},
+    "breach_reports.submit": lambda _, __: b"category=other",
+    "breach_reports.follow": lambda _, __: b"receipt=00000",
+    "breach_reports.triage": lambda _, __: {"finding": "breach"},
+    "breach_reports.reply": lambda _, __: {"text": "x"},
+    "breach_reports.dismissal.propose": lambda _, __: {"reason": "spam"},
+    "breach_reports.dismissal.approve": lambda _, __: {"reason": "spam"},
+    "breach_reports.awareness.propose": lambda _, __: {"aware_at": moment(-60), "reason": "x"},
+    "breach_reports.awareness.approve": lambda _, __: {"aware_at": moment(-60)},
     "client.approve": lambda _, __: {},
     "client.propose": lambda _, __: {
         "name": "n",
@@ -123,12 +144,16 @@ BODIES: dict[str, Body] = {
     "client.rotate": lambda _, __: {},
     "consents.grant": lambda house, id_: house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER, given_by=id_),
     "consents.verify": lambda _, __: {"result": "verified", "sighted": "original"},
+    "evidence.store": lambda _, __: multipart(PDF),
+    "visitor_consents.give": lambda house, _: house.vault.word("v" * 22, OTHER),
+    "visitor_consents.withdraw": lambda _, __: {"visitor": "v" * 22, "purpose": "visitor_analytics"},
     "consents.withdraw": lambda _, __: {"given_by": "self"},
     "erasures.ask": lambda _, __: {"reason": "r", "requested_by": "self"},
     "erasures.approve": lambda _, __: {},
     "erasures.cancel": lambda _, __: {},
     "decisions.ask": lambda _, id_: _question(id_),
     "decisions.ask_many": lambda _, id_: {"items": [_question(id_)]},
+    "policy.publish": lambda _, __: {"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09", "code": "000000"},
     "recipients.register": lambda _, __: PARTY,
     "recipients.confirm": lambda _, __: {},
     "orders.register": lambda _, id_: _order(id_),
@@ -181,6 +206,11 @@ def ask(house: House, route: tuple[str, str], told: dict[str, Any], id_: str, to
     url = "/".join(id_ if part.startswith("{") else part for part in path.split("/")) + QUERIES.get(told["operationId"], "")
     body = BODIES[told["operationId"]](house, id_) if "requestBody" in told else None
     headers = {"If-Match": '"1"', "Idempotency-Key": uuid.uuid4().hex}
+    if isinstance(body, tuple):  # a form and the header that says so
+        return house.vault.call(method, url, raw=body[0], token=token, headers={**headers, **body[1]})
+    if isinstance(body, bytes):  # a form
+        headers |= {"Content-Type": "application/x-www-form-urlencoded"}
+        return house.vault.call(method, url, raw=body, token=token, headers=headers)
     return house.vault.call(method, url, body, token=token, headers=headers)
 
 
@@ -213,8 +243,9 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
     assert reached >= {
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
+        *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
         *("erasures.ask", "erasures.approve", "erasures.cancel"),
-        *("orders.register", "orders.read", "orders.approve", "orders.revoke"),
+        *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
         *("disclosures.request", "disclosures.read", "disclosures.approve", "disclosures.package"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
@@ -253,8 +284,39 @@ def test_the_first_association_still_has_everything(house: House):
     answer = house.vault.call("GET", f"/v1/records/{house.record}?purpose=service_delivery&fields=full_name,iban", token=house.vault.key())
     assert answer.json["fields"] == {name: house.values[name] for name in ("full_name", "iban")}
     states = house.vault.call("GET", f"/v1/records/{house.record}/consents", token=house.vault.key()).json["items"]
-    assert {each["id"] for each in states} == {house.consent, house.written}
+    assert {each["id"] for each in states} == {house.consent, house.written, house.scanned}
+    seen = house.vault.call("GET", f"/v1/evidence/{house.scan}", token=house.vault.session("second_officer"))
+    assert (seen.status, seen.body) == (200, PDF)
 
 
 def test_every_route_with_a_body_is_tried_with_a_sound_one(house: House):
     assert {told["operationId"] for told in house.vault.openapi().values() if "requestBody" in told} <= BODIES.keys()
+
+
+def test_a_scan_of_the_first_proves_nothing_in_the_other(house: House):
+    kept = house.vault.store(house.vault.fields(RNG), OTHER)
+    paper = house.vault.consent("written", "service_delivery", ["iban"], OTHER)
+    answers = [
+        house.vault.call(
+            "POST",
+            f"/v1/records/{kept['id']}/consents",
+            {**paper, "evidence": {**paper["evidence"], "scan": scan}},
+            token=house.vault.key(OTHER),
+        )
+        for scan in (house.scan, NOBODY)
+    ]
+    assert [(each.status, each.code) for each in answers] == [(422, "evidence-malformed")] * 2
+    assert answers[0].sane == answers[1].sane
+
+
+def test_one_browser_is_two_people_to_two_associations(house: House):
+    record = {"type": "visitor", "fields": {"visit": "v"}, "subject": {"visitor": "b" * 22}}
+    kept = [house.vault.call("POST", "/v1/records", record, token=house.vault.key(code)).json for code in ("first", OTHER)]
+    assert kept[0]["subject"] != kept[1]["subject"]
+    assert house.vault.call("POST", "/v1/public/first/visitor-consents", house.vault.word("b" * 22)).status == 201
+    query = "?purpose=visitor_analytics&fields=visit"
+    answers = [
+        house.vault.call("GET", f"/v1/records/{one['id']}{query}", token=house.vault.key(code))
+        for one, code in zip(kept, ("first", OTHER), strict=True)
+    ]
+    assert [(each.status, each.code) for each in answers] == [(200, ""), (403, "no-consent")]

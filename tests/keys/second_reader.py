@@ -108,6 +108,23 @@ def note(signed: str, vkey: str) -> str:
     return text + "\n"
 
 
+def attachment(data_key: bytes, association: bytes, file: bytes, header: bytes, chunks: list[bytes]) -> bytes:
+    """The content of an attachment."""
+    form, suite, salt, commitment = struct.unpack(">BB16s32s", header)
+    assert (form, suite) == (0x22, 1)
+    okm = HKDF(SHA256(), 64, salt, b"vault/att/v1" + association + file + b"\x22\x01").derive(data_key)
+    assert okm[32:] == commitment
+    bound, content = b"vault/att/v1" + association + file + header, b""
+    for number, chunk in enumerate(chunks):
+        assert len(chunk) == 65_552
+        nonce = bytes(7) + struct.pack(">I", number) + (b"\x01" if number == len(chunks) - 1 else b"\x00")
+        content += AESGCM(okm[:32]).decrypt(nonce, chunk, bound)
+    body = content.rstrip(b"\x00")
+    assert body[-1:] == b"\x80"
+    assert len(content) - len(body) < 65_536
+    return body[:-1]
+
+
 def hpke_open(private: bytes, enc: bytes, info: bytes, aad: bytes, ciphertext: bytes, aead: tuple[int, int] = (2, 32)) -> bytes:  # noqa: PLR0917
     """RFC 9180, base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256; `aead` is the number and key length of the cipher (2: AES-256-GCM)."""
 

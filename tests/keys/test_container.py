@@ -233,6 +233,17 @@ def test_19_with_randomness_stuck_at_zero_other_content_gets_another_salt() -> N
     assert len(salts) == len(contents) + len(places)
 
 
+def test_19_sixteen_bytes_of_randomness_go_into_a_salt() -> None:
+    asked: list[int] = []
+
+    def counted(count: int) -> bytes:
+        asked.append(count)
+        return bytes(count)
+
+    seal(KEY, place(), {1: "a"}, entropy=counted)
+    assert asked == [16]
+
+
 def test_19_cells_cut_at_other_borders_get_another_salt() -> None:
     long, short = "x" * 61, "y" * 29  # 64 and 32 bytes padded: the same bytes joined in another order of lengths
     one = seal(KEY, place(), {1: b"", 2: long}, floors={1: 64}, entropy=stuck)
@@ -297,7 +308,7 @@ def test_45_nothing_that_fails_or_prints_shows_a_canary() -> None:
 def test_50_ids_of_another_length_are_impossible() -> None:
     for wrong in (b"", b"x" * 15, b"x" * 17, "سلام".encode()):
         for part in ("association", "subject", "record"):
-            with pytest.raises(ValueError, match="16 bytes"):
+            with pytest.raises(ValueError, match=r"^ids are 16 bytes$"):
                 place(**{part: wrong})
 
 
@@ -367,6 +378,9 @@ def test_a_change_is_sealed_at_the_next_revision_and_the_rest_is_kept() -> None:
     assert opened(around(where, SEALED.wrapped, changed)) == BY_NAME | {"1": None, "3": 8, "20": "new"}
     assert isinstance(changed, bytes)
     assert header(changed).salt != SEALED.salt
+    # A field that is new has the size usual there, however short its first value.
+    bare = reseal(KEYS, SEALED, where, {1: None, 3: 8, 20: "new"})
+    assert len(changed) - len(bare) == 128 - 32
 
 
 def test_a_cell_never_gets_smaller_by_a_change() -> None:

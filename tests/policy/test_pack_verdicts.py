@@ -1,6 +1,7 @@
 """Verdicts on the cooperative pack: the article and the law they cite, the basis they name, and what the caller is told of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,17 @@ def test_the_codes_of_the_contract_stand_in_its_order():
         "EVIDENCE_INCOMPLETE EVIDENCE_UNVERIFIED PENDING_CONFIRMATION NO_CAPACITY GUARDIANSHIP_UNVERIFIED GUARDIAN_REMOVED "
         "REAFFIRMATION_REQUIRED CONSENT_EXPIRED NOTICE_SUPERSEDED EXPLICIT_REQUIRED FIELDS_NOT_COVERED CONSENT_OK"
     )
-    own = {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_PERMITTED", "ERASURE_PENDING", "RESTRICTED", "LAW_OK"}
+    own = {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_PERMITTED", "ERASURE_PENDING", "RESTRICTED", "LAW_OK", "RECIPIENT_ABROAD"}
     assert [code for code in CODES if code not in own] == contract.split()
     assert len(set(CODES)) == len(CODES)
     assert set(CODES) >= CONFIDED
     assert set(WORDS) <= set(CODES)
+
+
+@pytest.mark.parametrize("purpose", ["partner_sharing", "legal_order"])
+def test_nothing_leaves_for_a_recipient_abroad_and_law_29_is_cited(purpose):
+    abroad = replace(RULES, recipients=RULES.recipients | {"far"}, abroad=frozenset({"far"}))
+    verdict = decide(Question("disclose", purpose, "far", frozenset({"full_name"}), 0), Person(), abroad, Caller(may_ask_orders=True))
+    assert (verdict.allowed, verdict.reason, verdict.law) == (False, "RECIPIENT_ABROAD", "sa-pdpl:29")
+    assert verdict.article == f"cooperative:{RULES.purposes[purpose].article}"
+    assert masked(verdict, Caller()).reason == "RECIPIENT_ABROAD"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vault.policy.pack import PARTS, PackRefused, load, names, parse, together, type_within, within
+from vault.policy.pack import PARTS, Field, PackRefused, RecordType, Text, load, names, parse, together, type_within, within
 from vault.policy.reader import Reader
 
 COOPERATIVE = load("cooperative")
@@ -195,3 +195,53 @@ def test_a_record_type_may_narrow_its_pack_and_never_widen_it():
     assert not type_within(with_field("iban", kind="text"), wide)
     assert not type_within(with_field("iban", id=99), wide)
     assert not type_within(replace(wide, either=()), wide)
+
+
+def one_field(**said):
+    """A type of one field, as the pack or as an association would lay it down."""
+    number = Field("n", 1, "integer", "family", Text("ع", "n"), **said)
+    return RecordType("t", 1, Text("ن", "t"), {"n": number})
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "holds"),
+    [
+        ({"low": 2}, {"low": 1}, True),
+        ({"low": 1}, {"low": 1}, True),
+        ({"low": 0}, {"low": 1}, False),
+        ({}, {"low": 1}, False),
+        ({"low": 5}, {}, True),
+        ({"high": 8}, {"high": 9}, True),
+        ({"high": 9}, {"high": 9}, True),
+        ({"high": 10}, {"high": 9}, False),
+        ({}, {"high": 9}, False),
+        ({"high": 9}, {}, True),
+        ({"low": 0, "high": 5}, {"low": 1, "high": 9}, False),
+        ({"choices": ("a",)}, {"choices": ("a", "b")}, True),
+        ({"choices": ("a", "b")}, {"choices": ("a", "b")}, True),
+        ({"choices": ("a", "c")}, {"choices": ("a", "b")}, False),
+        ({}, {"choices": ("a", "b")}, False),
+        ({"choices": ("a",)}, {}, False),
+    ],
+)
+def test_choices_and_bounds_may_be_fewer_and_closer(narrow, wide, holds):
+    assert type_within(one_field(**narrow), one_field(**wide)) == holds
+
+
+@pytest.mark.parametrize(
+    ("required", "groups", "holds"),
+    [
+        ((), (("a", "b"),), True),
+        ((), (("a",),), True),
+        (("b",), (), True),
+        ((), (("a", "b", "c"),), False),
+        (("c",), (), False),
+        ((), ((),), False),
+        ((), (), False),
+    ],
+)
+def test_a_group_is_kept_by_a_smaller_one_or_by_a_field_that_must_be_there(required, groups, holds):
+    fields = {name: Field(name, number, "text", "identity", Text("ع", name)) for number, name in enumerate("abc", 1)}
+    wide = RecordType("t", 1, Text("ن", "t"), fields, (("a", "b"),))
+    mine = {name: replace(each, required=name in required) for name, each in fields.items()}
+    assert type_within(replace(wide, fields=mine, either=groups), wide) == holds

@@ -232,6 +232,17 @@ async def test_a_question_beside_the_queue_writes_nothing_and_fails_by_name(vaul
     assert refused.value.code == "log-unavailable"
 
 
+async def test_a_visitors_record_is_used_by_electronic_consent_and_no_other(small: World):
+    book = await small.association.refresh()
+    theirs, others = book.rules["visitor"].purposes, book.rules["beneficiary"].purposes
+    assert {code: set(theirs[code].forms) for code in ("service_delivery", "visitor_analytics", "sms_offers")} == {
+        code: {"electronic"} for code in ("service_delivery", "visitor_analytics", "sms_offers")
+    }
+    assert others["service_delivery"].forms == {"written", "electronic"}
+    assert theirs["partner_sharing"] == others["partner_sharing"]
+    assert theirs["publication"] == others["publication"]
+
+
 async def test_who_approved_a_notice_lies_nowhere_in_the_clear(vault: World, database_url: str):
     notice = (await vault.association.refresh()).current_notice("service_delivery")
     assert notice is not None

@@ -15,6 +15,7 @@ APPEND_ONLY = [
     "access_log_fact",
     "access_log_subject",
     "access_log_tile",
+    "breach_report_part",
     "subject_event",
 ]
 

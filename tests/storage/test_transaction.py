@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 
 from tests.storage.deeds import ASSOCIATION, NOW, Queue, deed
 from vault.storage.transaction import Hot, Transaction, hot
@@ -60,3 +60,53 @@ def test_a_transaction_stands_until_it_is_taken_back(transaction: Transaction):
     assert transaction.stands
     transaction.driver.execute("ROLLBACK")
     assert not transaction.stands
+
+
+def added(*numbers: int) -> list[dict[str, object]]:
+    return [{"association": ASSOCIATION, "n": n, "w": "w"} for n in numbers]
+
+
+def found(transaction: Transaction) -> list[int]:
+    """What a Core statement finds, which knows nothing of rows held back."""
+    return list(transaction.connection.execute(select(deed.c.number).order_by(deed.c.number)).scalars())
+
+
+def test_rows_held_back_are_there_before_a_hot_statement_reads_or_changes_anything(transaction: Transaction):
+    change = hot(update(deed).where(deed.c.number == bindparam("which")).values(word=bindparam("new_word")))
+    with transaction.gathering():
+        assert ADD.run(transaction, added(1, 2)) == 2
+        assert found(transaction) == []
+        assert [number for number, _ in OF.rows(transaction, {"association": ASSOCIATION}, [1, 2])] == [1, 2]
+        ADD.run(transaction, added(3))
+        assert change.run(transaction, [{"which": 3, "new_word": "changed"}]) == 1
+        ADD.run(transaction, added(4))
+        assert found(transaction) == [1, 2, 3]
+    assert found(transaction) == [1, 2, 3, 4]
+    ADD.run(transaction, added(5))
+    assert found(transaction) == [1, 2, 3, 4, 5]
+
+
+def test_what_was_held_back_after_a_mark_is_forgotten_unless_it_is_written(transaction: Transaction):
+    with transaction.gathering() as held:
+        ADD.run(transaction, added(1))
+        mark = held.mark()
+        ADD.run(transaction, added(2, 3))
+        held.rewind(mark)
+        ADD.run(transaction, added(4))
+        transaction.write_gathered()
+        held.rewind(held.mark())
+        with pytest.raises(ValueError, match="what is written"):
+            held.rewind(mark)
+    assert found(transaction) == [1, 4]
+
+
+def test_what_is_held_back_is_not_written_where_the_work_fails(transaction: Transaction):
+    def fails() -> None:
+        with transaction.gathering():
+            ADD.run(transaction, added(1))
+            raise KeyError("a defect")
+
+    with pytest.raises(KeyError):
+        fails()
+    ADD.run(transaction, added(2))
+    assert found(transaction) == [2]

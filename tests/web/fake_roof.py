@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -16,15 +17,18 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from vault.errors import Conflict, NotFound, Refused, Unavailable
-from vault.web import Access, Answer, Body, Call, Needs, Person, Public, Query, Rate, Route, write_id
+from vault.web import Access, Answer, Body, Call, Form, Needs, Person, Public, Query, Rate, Route, write_id
+from vault.web.answer import HTML
 from vault.web.app import build
 from vault.web.front import Front
 from vault.web.limits import Limits
 from vault.web.logs import RequestLog, silence_server
 from vault.web.metrics import Metrics
+from vault.web.paper import Pages
 
 KEY = "amn_probe_0001_" + "k" * 43
 WEAK_KEY = "amn_probe_0002_" + "w" * 43
+PAGES = Pages("vault.web")
 LEAF = bytes(range(32))
 RECORD = "6f1e1a52-3c1b-4a4e-9a53-0d8f5b1f2c3d"
 NOW = 1_790_000_000_000_000
@@ -146,6 +150,19 @@ def routes(world: World) -> list[Route]:  # noqa: C901  # a list of handlers, on
     async def page(call: Call) -> Answer:
         return Answer("<p>سياسة</p>")
 
+    async def fill_in(call: Call) -> Answer:
+        if call.form.fields.get("note") == "boom":
+            raise KeyError(STORED)
+        return PAGES.answer("problem.html", call.language, problem=SimpleNamespace(title=repr(call.form.fields), say="", request_id=""))
+
+    async def upload(call: Call) -> Answer:
+        seen, sizes = dict(call.form.fields), []
+        if call.form.upload is not None:
+            async for piece in call.form.upload:
+                world.calls.append("piece")
+                sizes.append(len(piece))
+        return Answer({"before": seen, "after": call.form.fields, "size": sum(sizes), "elsewhere": call.is_from_elsewhere})
+
     found = {
         "purpose": Query(kind="text", required=True),
         "fields": Query(kind="fields", required=True),
@@ -220,7 +237,28 @@ def routes(world: World) -> list[Route]:  # noqa: C901  # a list of handlers, on
             name="page",
             handler=page,
             access=Public(),
-            media_type="text/html; charset=utf-8",
+            media_type=HTML,
+            query={"lang": Query(kind="choice", choices=("ar", "en"))},
+        ),
+        Route(
+            method="POST",
+            path="/{association}/form",
+            name="form",
+            handler=fill_in,
+            access=Public(),
+            form=Form(fields={"note": 200, "more": 20}),
+            max_body=1000,
+            media_type=HTML,
+            query={"lang": Query(kind="choice", choices=("ar", "en"))},
+        ),
+        Route(
+            method="POST",
+            path="/v1/upload",
+            name="upload",
+            handler=upload,
+            access=Public(),
+            form=Form(fields={"note": 200, "more": 20}, file="file"),
+            max_body=500_000,
         ),
     ]
 

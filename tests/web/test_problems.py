@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, TooMany, Unauthenticated, Unavailable, VaultError
+from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, Stale, TooMany, Unauthenticated, Unavailable, VaultError
 from vault.web.problems import SENTENCES, internal_problem, problem_headers, problem_of, read_sentences, status_of
 
 CONTRACT_5 = [
@@ -51,6 +51,7 @@ STATUSES = [
     (Invalid(code="evidence-malformed"), 422),
     (Invalid(code="evidence-mismatch"), 422),
     (Invalid(code="wider-than-pack"), 422),
+    *[(Invalid(code=f"document-{what}"), 422) for what in ("unreadable", "empty", "too-large")],
     (TooMany(7), 429),
     (Unavailable(), 503),
     (Unavailable("busy"), 503),
@@ -140,3 +141,9 @@ def test_an_error_says_in_its_headers_when_to_come_back(error: VaultError, heade
 def test_the_page_of_the_specification_lists_every_code() -> None:
     page = (Path(__file__).parents[2] / "docs" / "spec" / "problem.md").read_text(encoding="utf-8")
     assert sorted(set(SENTENCES) - set(re.findall(r"`([a-z-]+)`", page))) == []
+
+
+def test_what_is_stale_names_the_entry_that_says_so_and_cites_nothing() -> None:
+    told = msgspec.to_builtins(problem_of(Stale(bytes(31) + b"\x01"), "r", "en"))
+    assert (told["status"], told["code"], told["entry"]) == (409, "decision-stale", {"leaf_hash": "00" * 31 + "01"})
+    assert not {"article", "law", "missing", "fields_covered"} & told.keys()

@@ -86,7 +86,7 @@ def test_a_body_is_immutable_however_it_was_declared() -> None:
 
 
 def test_a_body_is_parsed_or_raw() -> None:
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="only one"):
         route(method="POST", body=Twin, raw_body=True)
 
 
@@ -366,6 +366,48 @@ async def test_a_line_tells_the_template_and_nothing_of_the_request() -> None:
     assert not [word for word in (RECORD, "sms_offers", "iban", "canary", KEY, "127.0.0.1") if word in told]
     assert lines[0]["time"] == write_time(NOW)
     assert len({line["request_id"] for line in lines}) == 3
+
+
+class Written(BytesIO):
+    """A stream that counts how often it is written to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def write(self, content: Any) -> int:
+        self.writes += 1
+        return super().write(content)
+
+
+def answered(log: RequestLog, request: str) -> None:
+    log.answered(now=NOW, request_id=request, method="GET", route="/v1/x", status=200, seconds=0.002, caller="none")
+
+
+@pytest.mark.asyncio
+async def test_the_answers_of_one_turn_of_the_loop_go_out_in_one_write_and_a_failure_at_once() -> None:
+    stream = Written()
+    log = RequestLog(stream)
+    for request in ("a", "b", "c"):
+        answered(log, request)
+    assert stream.writes == 0
+    await asyncio.sleep(0)
+    assert (stream.writes, [line["request_id"] for line in told(stream)]) == (1, ["a", "b", "c"])
+    answered(log, "d")
+    log.failed(NOW, "e", KeyError("x"))
+    assert [line["request_id"] for line in told(stream)][3:] == ["d", "e"]
+    await asyncio.sleep(0)
+    assert stream.writes == 2
+
+
+def told(stream: BytesIO) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_answer_outside_a_loop_is_a_line_at_once() -> None:
+    stream = Written()
+    answered(RequestLog(stream), "a")
+    assert [(line["took"], line["time"]) for line in told(stream)] == [("<5ms", write_time(NOW))]
 
 
 def test_a_key_that_is_not_listed_is_not_written() -> None:

@@ -1,15 +1,17 @@
-"""The door: the one place in the vault where cells are opened, against the receipt of a committed entry.
+"""The door: the one place in the vault where cells and scans are opened, against the receipt of a committed entry.
 
-Invariant: `give_out` opens exactly the record, fields and revision the committed entry of a verdict names, and for each entry once.
+Invariant: `give_out` opens exactly the record, fields and revision the committed entry of a verdict names, and for each entry once;
+`give_out_scan` the one scan its entry names, once.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keys.attachments import SealedAttachment, open_attachment
 from keys.container import Place, Sealed, open_cells
 from keys.errors import Unopenable
 from vault.access.verdicts import Judged
-from vault.access_log.deed import Deed
+from vault.access_log.deed import Appended, Deed
 from vault.errors import Unavailable
 from vault.records import tables
 from vault.rulebook.book import Book
@@ -66,4 +68,14 @@ def give_out(judged: Judged, sealed: Sequence[Sealed]) -> dict[str, Any]:
         return open_cells(receipt, deed.cabinet.keys, sealed)
     except Unopenable:
         # Without its cause: what a parser saw of a container is nobody's to read.
+        raise Unavailable("integrity") from None
+
+
+def give_out_scan(appended: Appended, sealed: SealedAttachment) -> bytes:
+    """The file the committed entry of an allowed verdict names, once. Raises as `give_out` does."""
+    deed = appended.deed
+    receipt = deed.receipt(appended)
+    try:
+        return open_attachment(receipt, deed.cabinet.keys, sealed)
+    except Unopenable:
         raise Unavailable("integrity") from None

@@ -19,6 +19,7 @@ from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, parse
+from vault.consent import scans
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.identity.callers import Caller, still
 from vault.identity.second_factor import Approval, SecondFactor
@@ -179,6 +180,7 @@ def erase_again(deed: Deed, subject: bytes, erasure: str, told: Entry, closing: 
     if asked is not None and asked.state != "erased":
         gone = msgspec.structs.replace(asked, state="erased", settled_by=told.actor, settled_at=deed.now)
         told = replace(told, facts=(facts.write(deed, ERASURE, erasure, gone),))
+    scans.drop(deed, scans.named(deed, subject))
     people.erase(deed, subject, people.records_of(deed, subject), told, closes=closing)
     return 1
 
@@ -295,6 +297,7 @@ def _erase_person(matter: _Matter) -> Certificate:
     certificate = _certificate(matter, classes, [wrapped for _, _, wrapped in keys])
     told = _told(matter, "erasure.approved", "erased", certificate)
     records = [bytes.fromhex(record) for record in sorted(sheet.records, key=lambda each: each != asked.record)]
+    scans.forget_subject(deed, matter.known.subject)
     people.erase(deed, matter.known.subject, records, told, closes=Closing(ERASE, asked.subject, asked.id))
     return certificate
 

@@ -13,14 +13,14 @@ from sqlalchemy.types import NullType
 
 from vault.access_log import tables
 from vault.access_log.deed import CLOCK_TOLERANCE
-from vault.access_log.entry import RELEASES, EntryRefused, Stored, body, parse, projection
+from vault.access_log.entry import RELEASES, SHOWINGS, EntryRefused, Stored, body, parse, projection
 from vault.access_log.findings import Findings
 
 NAMES = ("time", "kind", "outcome", "actor", "on_behalf", "purpose", "basis", "article", "reason")
 OUTCOMES = frozenset({"allow", "refuse", "error"})
 _STREAMED = {"yield_per": 4096}
 _INTEGERS_END = 1 << 53
-_TEXTS = ("on_behalf", "purpose", "recipient", "basis", "article", "law", "reason", "order", "request")
+_TEXTS = ("on_behalf", "purpose", "recipient", "basis", "article", "law", "reason", "order", "request", "evidence")
 
 Beside = tuple[object, ...]
 
@@ -120,7 +120,7 @@ class Columns:
         self._counters[stored.writer] = stored.counter + 1
         if entry.outcome not in OUTCOMES:
             self.findings.note(number, "its outcome is none there is")
-        if entry.kind in RELEASES and entry.outcome == "allow" and entry.basis in {None, "", "none"}:
+        if entry.kind in RELEASES | SHOWINGS and entry.outcome == "allow" and entry.basis in {None, "", "none"}:
             self.findings.note(number, "a value was released without a basis")
         if stored.time + CLOCK_TOLERANCE < self._latest:
             self.findings.note(number, "its time lies before that of earlier entries")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from keys.cabinet import Cabinet
 from keys.receipt import Receipt
 from vault.access_log import tables
-from vault.access_log.entry import RELEASES, Entry, WrittenFact, body, projection
+from vault.access_log.entry import RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
 from vault.access_log.merkle import Frontier, leaf_hash
 from vault.access_log.tiles import complete_tiles
 from vault.errors import Refused, Unavailable
@@ -42,11 +42,12 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What one `allow` entry opens: these fields of this record (16-byte id) at this revision."""
+    """What one `allow` entry opens: these fields of this record (16-byte id) at this revision, or this file (16-byte id) instead."""
 
     record: bytes
     fields: frozenset[str]
     revision: int
+    attachment: bytes = b""
 
 
 @dataclass(slots=True)
@@ -118,6 +119,8 @@ class Deed:
         """
         number = self.size
         opens = [] if revision is None else [_opening(entry, revision)]
+        if entry.kind in SHOWINGS and entry.outcome == "allow":
+            opens = [_showing(entry)]
         encoded = body(
             entry,
             time=self.now,
@@ -238,7 +241,7 @@ class Deed:
             opening = appended.opens.pop()  # one atomic step: of two threads one gets it
         except IndexError:
             raise Unavailable("integrity") from None
-        return Receipt(appended.index, appended.leaf_hash, opening.record, opening.fields, opening.revision)
+        return Receipt(appended.index, appended.leaf_hash, opening.record, opening.fields, opening.revision, attachment=opening.attachment)
 
 
 def _opening(entry: Entry, revision: int) -> Opening:
@@ -248,6 +251,14 @@ def _opening(entry: Entry, revision: int) -> Opening:
     if entry.kind not in RELEASES or entry.outcome != "allow" or not named or entry.basis in {None, "", "none"}:
         raise ValueError(entry.kind)
     return Opening(records[0], frozenset(entry.fields), revision)
+
+
+def _showing(entry: Entry) -> Opening:
+    """The file this entry opens, by its own words; ValueError where it does not name file, one person, consent, purpose and basis."""
+    named = len(entry.about) == 1 and entry.evidence and entry.consents and entry.purpose
+    if not named or not entry.evidence or entry.fields or entry.basis in {None, "", "none"}:
+        raise ValueError(entry.kind)
+    return Opening(entry.about[0].record or bytes(16), frozenset(), 0, bytes.fromhex(entry.evidence))
 
 
 def _fact_row(association: bytes, number: int, fact: WrittenFact) -> dict[str, Any]:

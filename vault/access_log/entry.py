@@ -14,8 +14,10 @@ from vault.errors import VaultError
 
 Outcome = Literal["allow", "refuse", "error"]
 FORMAT = 1
-# The kinds of entry that open cells: only these ever give a receipt.
-RELEASES = frozenset({"record.read", "disclose"})
+# The kinds of entry that open what is sealed: only these ever give a receipt.
+RELEASES = frozenset({"record.read", "disclose", "breach_report.read"})
+# The kind of entry that opens a file whole: its receipt names the file and no field.
+SHOWINGS = frozenset({"evidence.read"})
 MOST_BYTES = 65_535
 
 
@@ -71,6 +73,7 @@ class Entry:
     flags: tuple[str, ...] = ()
     request: str | None = None
     count: int | None = None
+    evidence: str | None = None
 
 
 # Body key -> attribute, for the plain ones.
@@ -88,6 +91,7 @@ _PLAIN = {
     "j": "order",
     "q": "request",
     "ct": "count",
+    "ev": "evidence",
 }
 _LISTS = {"f": "fields", "c": "consents", "fl": "flags"}
 _Facts = tuple[tuple[str, str, int, str], ...]
@@ -103,6 +107,7 @@ class _Body(msgspec.Struct, omit_defaults=True, kw_only=True):
     c: tuple[str, ...] = ()
     cl: tuple[str, ...] = ()
     ct: int | None = None
+    ev: str = ""
     f: tuple[str, ...] = ()
     fa: _Facts = ()
     fl: tuple[str, ...] = ()
@@ -149,6 +154,7 @@ def body(
             c=entry.consents,
             cl=closes or (),
             ct=entry.count,
+            ev=entry.evidence or "",
             f=entry.fields,
             fa=tuple((fact.kind, fact.key, fact.version, fact.digest.hex()) for fact in entry.facts) if entry.facts else (),
             fl=entry.flags,

@@ -84,6 +84,7 @@ class ToldConsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     expires_at: str | None = None
     verified_at: str | None = None
     ended_at: str | None = None
+    scan: str | None = None
 
 
 class ConsentsAnswer(msgspec.Struct, frozen=True):
@@ -148,13 +149,12 @@ async def verify(call: Call) -> Answer:
     """Record what a second person found."""
     asker: Asker = call.caller
     consent, body = call.path_id("consent"), call.body
-    if body.sighted == "scan":
-        # Without a stored scan there is nothing whose hash could be compared.
-        raise Invalid([FieldError("scan_sha256", "evidence-mismatch")], "evidence-mismatch")
     errand = Errand(asker, call.request_id)
 
     async def seen() -> str:
-        return await asker.association.run(lambda deed: service.verify(deed, errand, consent, body.result, body.sighted), weight=2)
+        return await asker.association.run(
+            lambda deed: service.verify(deed, errand, consent, body.result, body.sighted, scan_sha256=body.scan_sha256), weight=2
+        )
 
     state = await heard(errand, lambda: not_lost(asker.association, consent, seen), by_consent(consent))
     return Answer(StateAnswer(write_id(consent), state))
@@ -226,7 +226,7 @@ def _consent(body: ConsentBody, now: int) -> Consent:
         fields=frozenset(body.fields),
         form=body.form,
         explicit=body.explicit,
-        notice=_named(body.notice.id, "notice.id", "unknown-notice"),
+        notice=named(body.notice.id, "notice.id", "unknown-notice"),
         notice_version=body.notice.version,
         language=body.notice.language,
         sha256=body.notice.sha256,
@@ -243,10 +243,10 @@ def _end(text: str | None) -> int | None:
 
 
 def _given_by(text: str) -> str:
-    return SELF if text == SELF else _named(text, "given_by", "unknown-guardian")
+    return SELF if text == SELF else named(text, "given_by", "unknown-guardian")
 
 
-def _named(text: str, member: str, code: str) -> str:
+def named(text: str, member: str, code: str) -> str:
     """The id a member of the body names, in hexadecimal. Raises Invalid with this code where the text is none."""
     try:
         return parse_id(text).hex()
@@ -271,6 +271,7 @@ def _told(one: history.Told) -> ToldConsent:
         expires_at=write_time(grant_.expires_at) if grant_.expires_at is not None else None,
         verified_at=write_time(one.verified_at) if one.verified_at is not None else None,
         ended_at=write_time(one.stopped_at) if one.stopped_at is not None else None,
+        scan=write_id(bytes.fromhex(one.scan)) if one.scan else None,
     )
 
 

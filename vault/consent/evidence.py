@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from vault.errors import FieldError, Invalid
+from vault.errors import FieldError, Invalid, NotFound
+from vault.web.call import parse_id
 from vault.web.times import parse_time
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ ELECTRONIC = ("act", "text_sha256", "served_at", "answered_at", "proof", "assert
 class Weighed:
     """Evidence as it counts: what is missing, who took it down, when it was signed (microseconds; none or one), its plain form to keep.
 
-    `confirmed` where the answer itself proved that the number or mailbox is hers.
+    `confirmed` where the answer itself proved that the number or mailbox is hers; `scan` the id of a scan it names.
     """
 
     missing: tuple[str, ...]
@@ -68,6 +69,7 @@ class Weighed:
     signed_at: tuple[int, ...]
     detail: Mapping[str, Any]
     confirmed: bool = False
+    scan: bytes | None = None
 
 
 def weigh(form: str, given: Mapping[str, Any], *, notice_sha256: str, now: int) -> Weighed:
@@ -104,14 +106,18 @@ def _malformed(member: str) -> Invalid:
 
 
 def _written(evidence: Written, now: int) -> Weighed:
-    if evidence.scan is not None:
-        # Scans are stored with the next step of the house; until then a consent rests on the sighted original.
-        raise Invalid([FieldError("evidence.scan", "unknown-evidence")], "evidence-malformed")
     missing = [name for name in WRITTEN if not getattr(evidence, name)]
     if evidence.signature == "thumbprint" and not evidence.witness:
         missing.append("witness")
     signed_at = _times(now, signed_at=evidence.signed_at)
-    return Weighed(tuple(missing), evidence.captured_by, signed_at, _plain(evidence))
+    return Weighed(tuple(missing), evidence.captured_by, signed_at, _plain(evidence), scan=_scan(evidence.scan))
+
+
+def _scan(text: str | None) -> bytes | None:
+    try:
+        return None if text is None else parse_id(text)
+    except NotFound as error:
+        raise Invalid([FieldError("evidence.scan", "unknown-evidence")], "evidence-malformed") from error
 
 
 def _electronic(evidence: Electronic, notice_sha256: str, now: int) -> Weighed:

@@ -17,7 +17,10 @@ from vault.subjects.sheet import Happened, policy_event
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One consent as it stands at the moment asked for: who gave it when, and what became of it; `seen` is what a second person found."""
+    """One consent as it stands at the moment asked for: who gave it when, and what became of it.
+
+    `seen` is what a second person found, `scan` the id (hex) of the scan it rests on; both empty where there is none.
+    """
 
     grant: Grant
     purpose: str
@@ -27,6 +30,7 @@ class Told:
     stopped_at: int | None
     state: str
     seen: str = ""
+    scan: str = ""
 
 
 def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None) -> tuple[int, list[Told]]:
@@ -54,7 +58,8 @@ def _tell(happened: list[Happened], at: int) -> list[Told]:
             told[seen.grant.id] = replace(seen, seen=str(one.detail["result"]))
         person = apply(person, event)
         if isinstance(event, Given):
-            told[event.grant.id] = Told(_folded(person, event), event.purpose, event.recipient, event.kind, None, None, "")
+            scan = str(one.detail.get("scan", {}).get("id", ""))
+            told[event.grant.id] = Told(_folded(person, event), event.purpose, event.recipient, event.kind, None, None, "", scan=scan)
         elif isinstance(event, Verified) and event.grant in told:
             told[event.grant] = replace(told[event.grant], verified_at=event.at)
         elif isinstance(event, Stopped):

@@ -7,7 +7,7 @@ consent of that person for that purpose and recipient and is in the journal befo
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import insert
@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.consent.evidence import Weighed, weigh
+from vault.consent.scans import Scan, cite
 from vault.consent.within import Consent, Matter, check_fields, check_giver, check_scope, notice_of, purpose_of
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.policy.events import Event, Given, Requested, Stopped, Verified
@@ -47,12 +48,17 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A consent as its person's history has it: the event, through which record, by whose hands, and what others found since."""
+    """A consent as its person's history has it: the event, through which record, by whose hands, and what others found since.
+
+    `scan` is the id of the scan it rests on and `scan_sha256` that file's digest in hexadecimal; both empty where it names none.
+    """
 
     given: Given
     record: bytes
     hands: tuple[str, ...]
-    results: tuple[str, ...]
+    results: tuple[str, ...] = ()
+    scan: str = ""
+    scan_sha256: str = ""
 
 
 def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Once | None) -> Recorded:
@@ -74,8 +80,10 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
     weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
     given = Given(consent.purpose, consent.recipient, _grant(deed, consent, weighed, purpose))
     _bounded(known, given)
-    detail = _detail(matter, consent, weighed)
-    told = _entry(matter, purpose, given, kind="consent.granted", fields=tuple(sorted(consent.fields)))
+    scan = cite(deed, known, weighed.scan) if weighed.scan is not None else None
+    detail = _detail(matter, consent, weighed, scan)
+    fields = tuple(sorted(consent.fields))
+    told = _entry(matter, purpose, given, kind="consent.granted", fields=fields, evidence=scan.id.hex() if scan else None)
     _happen(deed, matter, given, told, detail)
     id_ = bytes.fromhex(given.grant.id)
     place = insert(subject_tables.consent)
@@ -85,10 +93,11 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
     return Recorded(id_, _state_word(given.grant))
 
 
-def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: str) -> str:
+def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: str, *, scan_sha256: str | None = None) -> str:
     """Record that a second person has seen the evidence, or rejected it; the rejection of what already counts invalidates it.
 
-    Raises a refusal `same-person` with its entry, TooMany, Conflict where the consent no longer stands or was rejected before, NotFound.
+    Who has seen the scan tells its SHA-256. Raises a refusal `same-person` with its entry, TooMany, Invalid `evidence-mismatch` where the
+    consent rests on no scan or on another, Conflict where it no longer stands or was rejected before, NotFound.
     """
     matter, taken, purpose = _about(deed, errand, consent)
     given = taken.given
@@ -97,11 +106,13 @@ def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: 
     if any(same_person(matter.book, matter.errand.asker.ref, hand) for hand in taken.hands):
         raise matter.refusal(told, "SAME_PERSON")
     people.unlocked(matter.known)
-    standing = _standing(matter.known, given)
+    standing = standing_of(matter.known, given)
     if standing is None:
         raise Conflict("consent-not-standing")
     if "rejected" in taken.results:
         raise Conflict("consent-rejected")
+    if (sighted == "scan" or scan_sha256 is not None) and not _is_scan(taken, scan_sha256):
+        raise Invalid([FieldError("scan_sha256", "evidence-mismatch")], "evidence-mismatch")
     detail = {"result": result, "sighted": sighted, "consent": consent.hex()}
     if result == "verified":
         _happen(deed, matter, Verified(given.purpose, given.recipient, consent.hex(), deed.now), told, detail)
@@ -135,7 +146,7 @@ def _about(deed: Deed, errand: Errand, consent: bytes) -> tuple[Matter, Taken, P
     """What a deed on a recorded consent is about. Raises NotFound, Unavailable `integrity` where index and history disagree."""
     errand = errand.still(deed)
     known, record = people.of_consent(deed, consent)
-    taken = _taken(deed, known, consent)
+    taken = taken_all(deed, known).get(consent.hex())
     if taken is None or taken.record != record:
         raise Unavailable("integrity")
     book = errand.book(deed)
@@ -144,7 +155,7 @@ def _about(deed: Deed, errand: Errand, consent: bytes) -> tuple[Matter, Taken, P
 
 def _happen(deed: Deed, matter: Matter, event: Event, told: Entry, detail: dict[str, Any], *, closes: Closing | None = None) -> None:
     wrapped = happened(event, at=deed.now, by=matter.errand.asker.ref, record=matter.record, detail=detail)
-    people.change(deed, matter.known, [wrapped], told, record=matter.record, closes=closes)
+    people.change(deed, matter.known, [wrapped], told, record=matter.record or None, closes=closes)
 
 
 def _stop(deed: Deed, matter: Matter, given: Given, told: Entry, detail: dict[str, Any], *, kind: StopKind, by: str = "") -> None:
@@ -171,7 +182,7 @@ def _entry(matter: Matter, purpose: PurposeFact, given: Given, *, kind: str, **m
     )
 
 
-def _detail(matter: Matter, consent: Consent, weighed: Weighed) -> dict[str, Any]:
+def _detail(matter: Matter, consent: Consent, weighed: Weighed, scan: Scan | None) -> dict[str, Any]:
     """What is kept beside the event and never decides, but for whose hands it went through."""
     return {
         "evidence": dict(weighed.detail),
@@ -179,6 +190,7 @@ def _detail(matter: Matter, consent: Consent, weighed: Weighed) -> dict[str, Any
         "captured_by": _captured_by(matter, consent, weighed),
         "recorded_by": matter.errand.hand,
         "language": consent.language,
+        **({"scan": {"id": scan.id.hex(), "sha256": scan.about.sha256, "by": scan.about.by}} if scan else {}),
     }
 
 
@@ -210,19 +222,34 @@ def _grant(deed: Deed, consent: Consent, weighed: Weighed, purpose: PurposeFact)
     )
 
 
-def _taken(deed: Deed, known: Known, consent: bytes) -> Taken | None:
-    """How this consent was given, None where the person's history has it not."""
-    taken: Taken | None = None
-    results = []
+def _is_scan(taken: Taken, sha256: str | None) -> bool:
+    """Whether the consent rests on a scan, and this is its digest."""
+    return bool(taken.scan_sha256) and sha256 is not None and sha256.lower() == taken.scan_sha256
+
+
+def taken_all(deed: Deed, known: Known) -> dict[str, Taken]:
+    """How each of her consents was given and what others found since, by its id in hexadecimal, oldest first. Raises Unavailable."""
+    found: dict[str, Taken] = {}
     for one in _happened(deed, known):
-        if one.name == "Given" and taken is None:
-            given = policy_event(one)
-            if isinstance(given, Given) and given.grant.id == consent.hex():
-                hands = (one.detail.get("captured_by", one.by), one.detail.get("recorded_by", one.by), one.by)
-                taken = Taken(given, bytes.fromhex(one.record), tuple(str(hand) for hand in hands), ())
-        elif "result" in one.detail and one.detail.get("consent") == consent.hex():
-            results.append(str(one.detail["result"]))
-    return None if taken is None else Taken(taken.given, taken.record, taken.hands, tuple(results))
+        event, seen = policy_event(one), found.get(str(one.detail.get("consent", "")))
+        if isinstance(event, Given):
+            found.setdefault(event.grant.id, _as_given(one, event))
+        elif seen is not None and "result" in one.detail:
+            found[seen.given.grant.id] = replace(seen, results=(*seen.results, str(one.detail["result"])))
+    return found
+
+
+def _as_given(one: Happened, given: Given) -> Taken:
+    scan = one.detail.get("scan", {})
+    # Who handed the scan in had it in hand as well.
+    hands = (one.detail.get("captured_by", one.by), one.detail.get("recorded_by", one.by), one.by, *([scan["by"]] if scan else []))
+    return Taken(
+        given,
+        bytes.fromhex(one.record),
+        tuple(str(hand) for hand in hands),
+        scan=str(scan.get("id", "")),
+        scan_sha256=str(scan.get("sha256", "")),
+    )
 
 
 def _happened(deed: Deed, known: Known) -> Iterator[Happened]:
@@ -230,7 +257,7 @@ def _happened(deed: Deed, known: Known) -> Iterator[Happened]:
         yield from (one for one in events if isinstance(one, Happened))
 
 
-def _standing(known: Known, given: Given) -> Grant | None:
+def standing_of(known: Known, given: Given) -> Grant | None:
     """The grant as it stands in the sheet, as it was given where one that outlasts it took its place; None where something stopped it."""
     standing = known.sheet.person.standings.get(key(given.purpose, given.recipient)) if known.sheet else None
     if standing is None:
@@ -253,7 +280,7 @@ def _made(deed: Deed, consent: bytes) -> Recorded:
         known, _ = people.of_consent(deed, consent)
     except NotFound as error:
         raise Gone from error
-    taken = _taken(deed, known, consent)
+    taken = taken_all(deed, known).get(consent.hex())
     if taken is None:
         raise Unavailable("integrity")
     return Recorded(consent, _state_word(taken.given.grant))

@@ -42,7 +42,10 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What a deed about consent is about: for whom it is done, the rulebook inside it, the person and her record."""
+    """What a deed about consent is about: for whom it is done, the rulebook inside it, the person and her record.
+
+    `record` is empty for a consent that a visitor gave before anything of hers was stored.
+    """
 
     errand: Errand
     book: Book
@@ -55,7 +58,7 @@ class Matter:
 
     def refusal(self, told: Entry, reason: str) -> EntryRefusal:
         """The refusal of what this entry would have told of."""
-        return EntryRefusal(replace(told, outcome="refuse", reason=reason, about=(About(self.known.subject, self.record),)))
+        return EntryRefusal(replace(told, outcome="refuse", reason=reason, about=(About(self.known.subject, self.record or None),)))
 
 
 def purpose_of(book: Book, consent: Consent) -> PurposeFact:

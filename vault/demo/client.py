@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 STEP_SECONDS = 30
 _DIGITS = 6
@@ -50,19 +51,24 @@ class Client:
         self.token = token
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
-    def call(self, method: str, path: str, body: object = None, token: str | None = None) -> Answer:
+    def call(
+        self, method: str, path: str, body: object = None, token: str | None = None, *, form: Mapping[str, str] | None = None
+    ) -> Answer:
         """The answer to one request; a POST carries an idempotency key of its own, so that a repeat makes nothing twice.
 
-        Raises OSError where the server cannot be reached or hangs up twice.
+        `form` is sent as a browser sends a page's form. Raises OSError where the server cannot be reached or hangs up twice.
         """
         headers = {"Accept-Language": "ar", "Authorization": f"Bearer {token or self.token}"}
         if not (token or self.token):
             del headers["Authorization"]
         content = None
-        if body is not None:
+        if form is not None:
+            content = urlencode(form).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        elif body is not None:
             content = json.dumps(body, ensure_ascii=False).encode()
             headers["Content-Type"] = "application/json"
-        if method == "POST":
+        if method == "POST" and form is None:
             headers["Idempotency-Key"] = str(uuid.uuid4())
         try:
             return self._exchange(method, path, content, headers)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from vault.demo.client import Answer, Client
 from vault.demo.proof import checkpoint, is_in, unhash
-from vault.demo.scene import Scene
+from vault.demo.scene import Scene, signed_in
 from vault.demo.telling import EntryTold, Line, Request, Teller, Told, entry_line
 from vault.demo.vault_process import NotServing, VaultProcess, said
 
@@ -23,8 +23,8 @@ _SHOWN = 6
 
 
 def who_saw(teller: Teller, scene: Scene) -> None:
-    """The officer signs in, reads the log and the person's report, checks a proof by hand, and meets three intruders."""
-    officer = _sign_in(teller, scene)
+    """The officer reads the log and the person's report, checks a proof by hand, and meets three intruders."""
+    officer = signed_in(teller, scene, "officer")
     _read_the_log(teller, scene, officer)
     _check_a_proof(teller, scene, officer)
     _verify(teller, scene)
@@ -33,24 +33,10 @@ def who_saw(teller: Teller, scene: Scene) -> None:
     _put_back_the_database(teller, scene)
 
 
-def _sign_in(teller: Teller, scene: Scene) -> str:
-    login = scene.staff["officer"]
-    code = scene.authenticators["officer"].code(time.time())
-    answer = teller.ask(
-        Line(
-            "يدخل مسؤول الالتزام بكلمة المرور ورمز يُستعمل مرة واحدة.",
-            "The compliance officer signs in with a password and a one-time code.",
-        ),
-        Request("POST", "/v1/sessions", {"username": login["username"], "password": login["password"], "code": code}),
-        Told(status=201),
-    )
-    return str(answer.json.get("token", ""))
-
-
 def _read_the_log(teller: Teller, scene: Scene, officer: str) -> None:
     answer = teller.ask(
         Line("من طلب بياناتها، ولأي غرض، وعلى أي أساس؟", "Who asked for her data, for what, and on what basis?"),
-        Request("GET", f"/v1/access-log?record={scene.record}&limit=50", token=officer),
+        Request("GET", f"/v1/access-log?record={scene.record}&kind=record.read&limit=50", token=officer),
         Told(status=200, entry=EntryTold(kind=LOG_READ)),
         scene.record,
     )
@@ -106,10 +92,10 @@ def _covering(teller: Teller, index: int, officer: str) -> Answer:
 
 def _verify(teller: Teller, scene: Scene) -> None:
     teller.say(Line("يُتحقق من السجل كله على القرص.", "The whole log is verified on disk."))
-    _log_verify(teller, scene.vault, 0)
+    log_verify(teller, scene.vault, 0)
 
 
-def _log_verify(teller: Teller, vault: VaultProcess, told: int, names: int | None = None) -> None:
+def log_verify(teller: Teller, vault: VaultProcess, told: int, names: int | None = None) -> None:
     """Run `amanah log verify` and hold it to its exit status and to the entry it must name."""
     run = vault.run("log", "verify")
     words = said(run)
@@ -136,7 +122,7 @@ def _change_a_byte(teller: Teller, scene: Scene) -> None:
         (body,) = database.execute("SELECT body FROM access_log_entry WHERE number = ?", (scene.withdrawn_at,)).fetchone()
         changed = body[:-2] + bytes([body[-2] ^ 1]) + body[-1:]
         database.execute("UPDATE access_log_entry SET body = ? WHERE number = ?", (changed, scene.withdrawn_at))
-    _log_verify(teller, copy, 1, scene.withdrawn_at)
+    log_verify(teller, copy, 1, scene.withdrawn_at)
 
 
 def _delete_the_withdrawal(teller: Teller, scene: Scene) -> None:
@@ -182,7 +168,7 @@ def _put_back_the_database(teller: Teller, scene: Scene) -> None:
         teller.check("")
     finally:
         copy.stop()
-    _log_verify(teller, copy, 1)
+    log_verify(teller, copy, 1)
 
 
 def last_words(output: str) -> str:

@@ -25,14 +25,13 @@ from vault.demo.loading import load
 from vault.demo.numbers import Numbers
 from vault.demo.own_words import NoArticles, of_document, of_pack
 from vault.demo.people import beneficiaries, widow
-from vault.demo.scene import Scene
+from vault.demo.scene import ASSOCIATION, Scene
 from vault.demo.serving import keep_open
 from vault.demo.story import STEPS, tell
 from vault.demo.telling import Teller
 from vault.demo.vault_process import NotServing, VaultProcess, is_free
 from vault.records.values.dates import hijri_of
 
-ASSOCIATION = "demo"
 DEFAULT_SEED = "amanah"
 INTERRUPTED = 130
 
@@ -88,16 +87,17 @@ def _demonstrate(console: Console, vault: VaultProcess, wanted: Wanted) -> int:
         woman, numbers = widow(wanted.seed, year), Numbers(Random(f"numbers {wanted.seed}"))
         if wanted.serve:
             return keep_open(console, vault, client, secrets, (woman, numbers.national_id("1")))
-        teller = Teller(client, _reader(client, secrets["staff"]), words, console)
         authenticators = {who: Authenticator(login["totp_secret"]) for who, login in secrets["staff"].items()}
-        tell(teller, Scene(vault, secrets["staff"], woman, numbers, authenticators))
+        reader = _reader(client, secrets["staff"], authenticators)
+        teller = Teller(client, reader, words, console)
+        with closing(teller.stranger):
+            tell(teller, Scene(vault, secrets["staff"], woman, numbers, authenticators, sessions={"second_officer": reader}))
     return _verdict(teller, time.monotonic() - began)
 
 
-def _reader(client: Client, staff: Mapping[str, Mapping[str, Any]]) -> str:
+def _reader(client: Client, staff: Mapping[str, Mapping[str, Any]], authenticators: Mapping[str, Authenticator]) -> str:
     """A token of the second officer, to look entries up with, so that the first may sign in before everybody's eyes."""
-    login = staff["second_officer"]
-    return token_of(signed_in(client, login, Authenticator(login["totp_secret"]), time.time()))
+    return token_of(signed_in(client, staff["second_officer"], authenticators["second_officer"], time.time()))
 
 
 def _words(policy: Path | None) -> Mapping[str, str]:

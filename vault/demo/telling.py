@@ -15,7 +15,7 @@ from rich.text import Text
 
 from vault.demo.client import Answer, Client
 
-_SECRETS = frozenset({"password", "code"})
+_SECRETS = frozenset({"password", "code", "receipt"})
 _LONGEST = 150
 _INDENT = "      "
 
@@ -30,26 +30,29 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of the API; `token` where it is not the system's key."""
+    """One call: `token` where it is not the system's key, `public` where a stranger asks, `form` where a page's form is sent."""
 
     method: str
     path: str
     body: Mapping[str, Any] | None = None
     token: str | None = None
+    public: bool = False
+    form: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryTold:
-    """The entry of the access log an answer must have left: its kind, outcome and reason."""
+    """The entry of the access log an answer must have left: kind, outcome and reason, and whether it names the record asked about."""
 
     kind: str
     outcome: str = "allow"
     reason: str = ""
+    of_record: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the story says of an answer: status, problem code or reason, article, basis, opened or covered fields, fields named in a 422."""
+    """What the story says of an answer: status, code or reason, article, basis, state, opened or covered fields, fields of a 422."""
 
     status: int
     code: str = ""
@@ -58,6 +61,7 @@ class Told:
     fields: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     decision: str = ""
+    state: str = ""
     entry: EntryTold | None = None
 
 
@@ -72,6 +76,7 @@ def differences(answer: Answer, told: Told) -> list[str]:
         "article": (article_of(answer), told.article),
         "basis": (verdict.get("basis") or "", told.basis),
         "decision": (decision if isinstance(decision, str) else "", told.decision),
+        "state": (said.get("state") or "", told.state),
         "fields": (tuple(sorted(said.get("fields") or said.get("fields_covered") or ())), tuple(sorted(told.fields))),
         "errors": (tuple(sorted(str(each["field"]).rpartition(".")[2] for each in said.get("errors") or ())), tuple(sorted(told.errors))),
     }
@@ -107,7 +112,8 @@ def named_leaf(answer: Answer) -> str:
 class Teller:
     """Asks, shows and checks; `system` is the API client's connection, `reader` an officer's token that entries are looked up with.
 
-    `words` are the articles' by number, each shown when it is cited for the first time.
+    `stranger` is a connection without a credential, for what is public. `words` are the articles' by number, each shown when it is first
+    cited.
     """
 
     system: Client
@@ -119,6 +125,11 @@ class Teller:
     checked: int = 0
     seen: int = -1
     step: int = 0
+    stranger: Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open a stranger's connection to the same vault."""
+        self.stranger = Client(self.system.port)
 
     def begin(self, number: int, title: Line) -> None:
         """Open a step."""
@@ -139,9 +150,11 @@ class Teller:
         """Send a request, show it with its answer and its entry about this record, and check both."""
         self.say(line)
         self.show(f"{request.method} {request.path}", "cyan")
-        if request.body is not None:
-            self.show(short(json.dumps(without_secrets(request.body), ensure_ascii=False)), "cyan")
-        answer = self.system.call(request.method, request.path, request.body, request.token)
+        body = request.body if request.form is None else request.form
+        if body is not None:
+            self.show(short(json.dumps(without_secrets(body), ensure_ascii=False)), "cyan")
+        client = self.stranger if request.public else self.system
+        answer = client.call(request.method, request.path, request.body, request.token, form=request.form)
         self.show(f"→ {summary(answer)}", "green" if answer.status < HTTPStatus.BAD_REQUEST else "yellow")
         for sentence in spoken(answer):
             self.show(f"  {sentence}")
@@ -167,7 +180,8 @@ class Teller:
             self.show(f"§ {number}: {self.words[number]}", "italic")
 
     def _entry(self, told: EntryTold, answer: Answer, record: str) -> list[str]:
-        found = self.system.call("GET", f"/v1/access-log?record={record}&kind={told.kind}&limit=1", token=self.reader)
+        about = f"record={record}&" if told.of_record else ""
+        found = self.system.call("GET", f"/v1/access-log?{about}kind={told.kind}&limit=1", token=self.reader)
         items = found.json.get("items") or [None]
         wrong = entry_differences(items[0], told, answer, self.seen)
         if items[0] is not None:
@@ -199,7 +213,8 @@ def summary(answer: Answer) -> str:
     parts += [f"covered: {', '.join(said['fields_covered'])}"] if said.get("fields_covered") else []
     parts += [f"{len(said['items'])} entries"] if isinstance(said.get("items"), list) else []
     parts += [f"{each['field']}: {each['code']}" for each in said.get("errors") or ()]
-    parts += [f"{name} {said[name]}" for name in ("id", "state", "version") if said.get(name)]
+    parts += [f"{len(said['matches'])} found"] if isinstance(said.get("matches"), list) else []
+    parts += [f"{name} {said[name]}" for name in ("id", "state", "version", "reference") if said.get(name)]
     return " · ".join(parts)
 
 

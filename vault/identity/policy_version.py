@@ -1,6 +1,6 @@
-"""Which text of the policy a member of staff acknowledged (article 2): a hash over the names and versions of law and pack.
+"""Which text of the policy a member of staff acknowledged (article 2): a hash over law, pack and the association's own document.
 
-Invariant: a new version of either pack is a new hash, so an acknowledgement of the old text no longer counts.
+Invariant: a new version of either pack or a document of other words is a new hash, so an acknowledgement of the old text no longer counts.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from vault.rulebook.shapes import AssociationFact, StaffFact
 
 def policy_sha256(association: AssociationFact) -> str:
     """Return the SHA-256, in hexadecimal, that the acknowledgement of this association's policy names."""
-    return _sha256(association.pack, association.law_pack)
+    return _sha256(association.pack, association.law_pack, association.published_policy)
 
 
 def has_acknowledged(association: AssociationFact, member: StaffFact) -> bool:
@@ -21,6 +21,7 @@ def has_acknowledged(association: AssociationFact, member: StaffFact) -> bool:
 
 
 @cache
-def _sha256(pack: str, law_pack: str) -> str:
+def _sha256(pack: str, law_pack: str, document: str) -> str:
     text = "".join(f"{name} {load(name).version}\n" for name in (pack, law_pack))
+    text += f"document {document}\n" if document else ""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -36,7 +36,7 @@ PEOPLE: Final[Mapping[str, str]] = {
     "decisions:reasons": "Be told the reasons that say something about the person beyond her own agreement.",
     "purposes:write": "Lay down and narrow purposes.",
     "types:write": "Lay down record types.",
-    "notices:write": "Draft and publish notices.",
+    "notices:write": "Draft and publish notices, and publish the association's own policy.",
     "recipients:write": "Register parties outside the house and their keys.",
     "recipients:read": "List parties outside the house, and the fingerprints of their keys to compare.",
     "clients:write": "Propose API clients and new keys for them, and revoke them.",

@@ -35,9 +35,10 @@ class GuardianBody(Body):
 
 
 class SubjectBody(Body):
-    """Whose record: `id` of somebody known, or `kind` and perhaps a guardian for somebody new."""
+    """Whose record: `id` of somebody known, `visitor` with a browser's id, or `kind` and perhaps a guardian for somebody new."""
 
     id: str | None = None
+    visitor: str | None = None
     kind: str | None = None
     guardian: GuardianBody | None = None
 
@@ -245,10 +246,10 @@ def _type(shape: RecordTypeFact) -> TypeAnswer:
 def _whose(body: SubjectBody | None) -> Whose:
     if body is None:
         return Whose()
-    if body.id is not None:
-        if body.kind is not None or body.guardian is not None:
+    if body.id is not None or body.visitor is not None:
+        if body.kind is not None or body.guardian is not None or (body.id is not None and body.visitor is not None):
             raise Invalid([FieldError("subject", "id-or-kind")])
-        return Whose(known=_subject(body.id, "subject.id"))
+        return Whose(visitor=body.visitor) if body.id is None else Whose(known=_subject(body.id, "subject.id"))
     guardian = None
     if body.guardian is not None:
         subject = _subject(body.guardian.subject, "subject.guardian.subject")

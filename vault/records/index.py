@@ -23,7 +23,7 @@ from vault.errors import FieldError, Invalid, Unavailable
 from vault.policy.pack_facts import FEW_VALUES
 from vault.records import tables
 from vault.records.shelf import Whole
-from vault.records.values import NAME_KEYS_VERSION, ValueRefused, name, search_key
+from vault.records.values import NAME_KEYS_VERSION, Stored, ValueRefused, name, search_key, stored_key
 from vault.rulebook.shapes import FieldFact, RecordTypeFact
 from vault.subjects.sheet import RecordState
 
@@ -185,12 +185,12 @@ def lookup(deed: Deed, shape: RecordTypeFact, field: FieldFact, key: str, *, loo
     return Candidates(len(met), tuple(record for _, record in met), matched)
 
 
-def _keys_of(field: FieldFact, value: object) -> list[tuple[int, str | None]]:
-    """The numbers a field's value is indexed under, each with the string; None stands for a value that is absent."""
-    found: list[tuple[int, str | None]] = [(field.number, None if value is None else search_key(field.kind, value))]
-    if field.kind == "name":
-        found.append((field.number | LOOSE, None if value is None else loose_key_of(field, value)))
-    return found
+def _keys_of(field: FieldFact, stored: Stored | None) -> list[tuple[int, str | None]]:
+    """The numbers a field's stored value is indexed under, each with the string; None stands for a value that is absent."""
+    if field.kind != "name":
+        return [(field.number, None if stored is None else stored_key(field.kind, stored))]
+    read = None if stored is None else name(str(stored))
+    return [(field.number, read.strict if read else None), (field.number | LOOSE, read.loose if read else None)]
 
 
 def _entry(index: Index, type_: str, number: int, bits: int, *, key: str | None, data_key: DataKey, record: bytes) -> Entry:

@@ -25,7 +25,7 @@ from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.transaction import Gathered
-from vault.subjects import people
+from vault.subjects import people, visitors
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import Created, SheetEvent, Stored, happened
 
@@ -45,11 +45,17 @@ class GuardianOf:
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Whose record it is: somebody known by id, or somebody new of this kind, with a guardian or without."""
+    """Whose record it is: somebody known by id, a visitor by her browser's id, or somebody new of this kind, with a guardian or without."""
 
     known: bytes | None = None
+    visitor: str | None = None
     kind: str | None = None
     guardian: GuardianOf | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is somebody the vault certainly has not met: a visitor may have been here before."""
+        return self.known is None and self.visitor is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,9 @@ def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = Non
     if intake.whose.kind is not None and intake.whose.kind not in book.types:
         # A word of the caller's own would lie outside every sealed field.
         raise Invalid([FieldError("subject.kind", "unknown-kind")])
+    if intake.whose.visitor is not None and (intake.type != visitors.KIND or visitors.HANDLE.fullmatch(intake.whose.visitor) is None):
+        # Nobody else is known by what a browser keeps.
+        raise Invalid([FieldError("subject.visitor", "unknown-kind")])
     known, wrapped = _person(deed, intake.whose)
     arrival = _arrival(deed, errand, known, intake)
     place = shelf.Whole(deed.association, known.subject, os.urandom(16), FIRST)
@@ -124,7 +133,7 @@ def store_each(deed: Deed, errand: Errand, intakes: Sequence[Intake | VaultError
     """
     errand = errand.still(deed)
     kept: list[Kept | VaultError] = []
-    for of_known, some in groupby(intakes, lambda one: isinstance(one, Intake) and one.whose.known is not None):
+    for of_known, some in groupby(intakes, lambda one: isinstance(one, Intake) and not one.whose.is_new):
         if of_known:
             kept += [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in some]
         else:
@@ -226,11 +235,21 @@ def _made(deed: Deed, record: bytes) -> Kept:
 
 def _person(deed: Deed, whose: Whose) -> tuple[people.Known, bytes | None]:
     """The person the record is of, and the wrapped key of her sheet where she is new."""
+    if whose.visitor is not None:
+        return _visitor(deed, whose.visitor)
     if whose.known is None:
         return people.begin(deed)
     known = _named(deed, whose.known, "subject.id")
     people.unlocked(known)
     return known, None
+
+
+def _visitor(deed: Deed, handle: str) -> tuple[people.Known, bytes | None]:
+    found = visitors.known(deed, handle)
+    if not isinstance(found, people.Known):
+        return people.begin(deed, found)
+    people.unlocked(found)
+    return found, None
 
 
 def _named(deed: Deed, subject: bytes, member: str) -> people.Known:

@@ -5,7 +5,7 @@ reads the book again inside its own transaction when that number moved. A book r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -27,6 +27,8 @@ from vault.rulebook.shapes import (
     RecordTypeFact,
     StaffFact,
 )
+
+VISITOR = "visitor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def _rules(
     superseded = _superseded(notices)
     return {
         name: Rules(
-            purposes=known,
+            purposes=_of_visitors(known) if name == VISITOR else known,
             recipients=parties,
             field_classes={one.name: one.field_class for one in shape.fields},
             superseded=superseded,
@@ -145,6 +147,14 @@ def _rules(
             abroad=abroad,
         )
         for name, shape in types.items()
+    }
+
+
+def _of_visitors(purposes: Mapping[str, Purpose]) -> dict[str, Purpose]:
+    """The purposes as they hold for a website's visitor: her data is used by electronic consent and no other (article 6.5)."""
+    return {
+        code: replace(purpose, forms=purpose.forms & {"electronic"}) if purpose.action in {"use", "contact"} else purpose
+        for code, purpose in purposes.items()
     }
 
 

@@ -5,6 +5,7 @@ log names it. All three raise Unavailable `integrity`: never an older truth, nev
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,9 +48,20 @@ def write(deed: Deed, kind: Kind[T], key: str, value: T) -> WrittenFact:
 
 def read(deed: Deed, kind: Kind[T], key: str) -> T | None:
     """The fact as it stands, or None where the log never heard of it. Raises Unavailable `integrity`."""
-    found = _checked(deed.transaction.connection, deed.cabinet, deed.association, _Which((kind.name,), key))
+    return read_from(deed.transaction.connection, deed.cabinet, deed.association, kind, key)
+
+
+def read_from(connection: Connection, cabinet: Cabinet, association: bytes, kind: Kind[T], key: str) -> T | None:
+    """The same outside a deed: on a connection that sees one moment (`access_log.verify.snapshot`), else row and log may be of two."""
+    found = _checked(connection, cabinet, association, _Which((kind.name,), key))
     stored = found.get(kind.name, {}).get(key)
     return None if stored is None else msgspec.json.decode(stored, type=kind.shape)
+
+
+def read_several(deed: Deed, kind: Kind[T], keys: Sequence[str]) -> dict[str, T]:
+    """The facts under these keys as they stand, without those the log never heard of. Raises Unavailable `integrity`."""
+    found = _checked(deed.transaction.connection, deed.cabinet, deed.association, _Which((kind.name,), keys=tuple(keys)))
+    return {key: msgspec.json.decode(stored, type=kind.shape) for key, stored in found.get(kind.name, {}).items()}
 
 
 def version(deed: Deed, kind: Kind[T], key: str) -> int:
@@ -73,14 +85,16 @@ def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> lis
 
 @dataclass(frozen=True, slots=True)
 class _Which:
-    """Which facts are meant: those of these kinds, or the one under `key`; without kinds all."""
+    """Which facts are meant: those of these kinds, or the one under `key`, or those under `keys`; without kinds all."""
 
     kinds: tuple[str, ...] = ()
     key: str | None = None
+    keys: tuple[str, ...] | None = None
 
     def of(self, kind: ColumnElement[str], key: ColumnElement[str]) -> list[ColumnElement[bool]]:
         """The conditions on a table's two columns."""
         found: list[ColumnElement[bool]] = [kind.in_(self.kinds)] if self.kinds else []
+        found += [] if self.keys is None else [key.in_(self.keys)]
         return found if self.key is None else [*found, key == self.key]
 
 

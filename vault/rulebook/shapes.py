@@ -16,12 +16,13 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 
 
 class AssociationFact(Fact, frozen=True):
-    """The association: its code, packs and the day it was founded here."""
+    """The association: its code, packs, the day it was founded here, and SHA-256 (hexadecimal) of the policy it published last."""
 
     code: str
     pack: str
     law_pack: str
     founded_at: int
+    published_policy: str = ""
 
 
 class PurposeFact(Fact, frozen=True):

@@ -18,6 +18,8 @@ from sqlalchemy.pool import NullPool
 from vault.errors import VaultError
 
 BUSY_MS = 1500
+# Hot statements with their lengths: what falls out of the driver's cache (128 by itself) is prepared anew.
+STATEMENTS_KEPT = 512
 _CONNECT_SECONDS = 5
 _LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _ENTER = text("SELECT set_config('amanah.association', :association, :passing)")
@@ -70,7 +72,9 @@ def enter(connection: Connection, association: bytes, *, stay: bool = False) -> 
 
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"), poolclass=NullPool, connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000}
+        url.set(drivername="sqlite+pysqlite"),
+        poolclass=NullPool,
+        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000, "cached_statements": STATEMENTS_KEPT},
     )
 
     @event.listens_for(engine, "connect")

@@ -23,13 +23,17 @@ from vault.subjects.sheet import Happened, RecordState, Sheet, SheetEvent, decod
 
 @dataclass(slots=True)
 class _House:
-    """What is examined, and what was found to hold so far: sheets by person, and which consent lies with whom, through which record."""
+    """What is examined, and what was found to hold so far.
+
+    Sheets by person; which consent lies with whom, through which record; whose consents rest on which scan.
+    """
 
     connection: Connection
     cabinet: Cabinet
     association: bytes
     sheets: dict[bytes, Sheet] = field(default_factory=dict)
     consents: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    scans: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def octets(column: Column[bytes]) -> ColumnElement[bytes]:
@@ -37,9 +41,18 @@ def octets(column: Column[bytes]) -> ColumnElement[bytes]:
     return cast(column, LargeBinary).label(column.name)
 
 
-def examine(connection: Connection, cabinet: Cabinet, association: bytes, states: dict[bytes, RecordState]) -> Iterator[str]:
-    """What does not hold, each with its table and row; fills `states` with every record's state as the sheets say."""
-    house = _House(connection, cabinet, association)
+def examine(
+    connection: Connection,
+    cabinet: Cabinet,
+    association: bytes,
+    states: dict[bytes, RecordState],
+    scans: dict[bytes, bytes] | None = None,
+) -> Iterator[str]:
+    """What does not hold, each with its table and row; fills `states` with every record's state as the sheets say.
+
+    `scans` is filled with whose consents rest on which scan, as her events say.
+    """
+    house = _House(connection, cabinet, association, scans=scans if scans is not None else {})
     yield from _sheets(house)
     for sheet in house.sheets.values():
         states |= {bytes.fromhex(record): state for record, state in sheet.records.items()}
@@ -115,6 +128,7 @@ def _sheet(house: _House, row: Row[bytes, int, bytes, bytes]) -> Generator[str, 
         yield f"{place}: its events give other bytes (subject_event {subject.hex()})"
         return None
     house.consents |= _given(subject, versions)
+    house.scans.update(_scans(subject, versions))
     return sheet
 
 
@@ -154,6 +168,11 @@ def _given(subject: bytes, versions: Sequence[Sequence[SheetEvent]]) -> dict[byt
         if isinstance(event, Given):
             found[bytes.fromhex(event.grant.id)] = (subject, bytes.fromhex(one.record))
     return found
+
+
+def _scans(subject: bytes, versions: Sequence[Sequence[SheetEvent]]) -> dict[bytes, bytes]:
+    told = (one.detail.get("scan") for events in versions for one in events if isinstance(one, Happened))
+    return {bytes.fromhex(scan["id"]): subject for scan in told if scan}
 
 
 def _strange_events(house: _House) -> Iterator[str]:

@@ -56,9 +56,9 @@ class _Row:
     told: bytes | None
 
 
-def begin(deed: Deed) -> tuple[Known, bytes]:
-    """Somebody new: a random id, a fresh key for her sheet, and the key's wrapped form."""
-    subject = os.urandom(16)
+def begin(deed: Deed, subject: bytes | None = None) -> tuple[Known, bytes]:
+    """Somebody new: an id (a random one where none is given), a fresh key for her sheet, and the key's wrapped form."""
+    subject = subject or os.urandom(16)
     key, wrapped = deed.cabinet.keys.new_key(subject, SHEET_CLASS)
     return Known(subject, None, key), wrapped
 

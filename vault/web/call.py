@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vault.errors import Conflict, Malformed, NotFound
+from vault.web.form import Filled
 from vault.web.scopes import Access
 
 MAX_ACCEPT_LANGUAGE = 200
@@ -61,8 +62,9 @@ class Call:
     """One request. Mutable because it is filled in stages: caller first, then query, then body.
 
     `caller`: what `authenticate` returned, None on public routes. `path`: decoded path parameters. `query`: every declared parameter, None
-    where an optional one without default is absent. `body`: the decoded Struct. `raw`: the body's bytes on routes with `raw_body`. `now`:
-    arrival, UTC in microseconds. `network`: the client's address as text, from the socket unless its proxy is trusted; "" when unknown.
+    where an optional one without default is absent. `body`: the decoded Struct. `raw`: the body's bytes on routes with `raw_body`. `form`:
+    what was filled in on routes with `form`. `now`: arrival, UTC in microseconds. `network`: the client's address as text, from the socket
+    unless its proxy is trusted; "" when unknown.
     """
 
     route: Door
@@ -75,6 +77,7 @@ class Call:
     caller: Any = None
     body: Any = None
     raw: bytes = b""
+    form: Filled = field(default_factory=Filled)
 
     def path_id(self, name: str) -> bytes:
         """Return the 16 bytes of the id in the path. Raises NotFound where the text is no id, as for an id of nothing."""
@@ -90,8 +93,19 @@ class Call:
 
     @property
     def language(self) -> str:
-        """Tell the language the caller reads best, "ar" or "en" (RFC 9110, 12.5.4); Arabic unless English is clearly preferred."""
-        return preferred_language(self.headers)
+        """Tell "ar" or "en": what the query's `lang` says where the route declares it, else what the caller reads best (RFC 9110, 12.5.4).
+
+        Arabic unless English is clearly preferred.
+        """
+        return self.query.get("lang") or preferred_language(self.headers)
+
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Tell whether a browser sent this because a page of another site made it (Fetch Metadata, `Sec-Fetch-Site`).
+
+        Origin is no help: under our own `Referrer-Policy: no-referrer` a browser sends `null` for our own forms too.
+        """
+        return any(key == b"sec-fetch-site" and value not in (b"same-origin", b"none") for key, value in self.headers)
 
     @property
     def if_match(self) -> int | None:

@@ -10,6 +10,7 @@ from vault.errors import Malformed, Refused, Unauthenticated
 from vault.web.answer import Answer
 from vault.web.body import BodyReader, require_json
 from vault.web.call import Call
+from vault.web.filling import fill
 from vault.web.limits import Limits
 from vault.web.query import parse_query
 from vault.web.receiving import Receive, bearer_token, has_body, read_body, weigh_body
@@ -63,8 +64,11 @@ class Door:
 
 
 async def _take_body(bound: Bound, call: Call, receive: Receive) -> None:
-    """Set `raw` or `body` of the call as the route declares; a route without a body takes an empty one or `{}`."""
+    """Set `form`, `raw` or `body` of the call as the route declares; a route without a body takes an empty one or `{}`."""
     route = bound.route
+    if route.form is not None:
+        call.form = await fill(route.form, call.headers, receive, route.max_body)
+        return
     raw = await read_body(receive, call.headers, route.max_body, BODY_SECONDS) if has_body(call.headers) else b""
     if route.raw_body:
         call.raw = raw

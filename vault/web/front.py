@@ -1,12 +1,12 @@
 """The front: every request passes here before it is routed, and every answer and every error leaves from here.
 
-Invariants: a request that is not answered by a controller is answered by a problem document; a body too large is refused also where nothing
-is; what no room foresaw is a 500 without words; each answer is counted once and logged in one line.
+Invariants: a request that is not answered by a controller is answered by a problem document, or by a page where people look; a body too
+large is refused also where nothing is; what no room foresaw is a 500 without words; each answer is counted once and logged in one line.
 """
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -17,11 +17,12 @@ from vault.web.call import Call, preferred_language
 from vault.web.door import STRAY_BODY_SECONDS, Bound, Door
 from vault.web.logs import Journalist
 from vault.web.metrics import Counters
-from vault.web.problems import internal_problem, problem_headers, problem_of
+from vault.web.paper import page_of_problem
+from vault.web.problems import Problem, internal_problem, problem_headers, problem_of
 from vault.web.receiving import Disconnected, Message, Networks, Receive, Scope, client_network, has_body, weigh_body
 from vault.web.route import MEBIBYTE
 from vault.web.routing import MethodNotAllowed, in_our_words, parameters, spelled
-from vault.web.sending import Outcome, Send, outcome_of, outcome_of_problem
+from vault.web.sending import Outcome, Send, outcome_of, outcome_of_page, outcome_of_problem
 
 MAX_HEADERS = 100
 MAX_STRAY_BODY = 4 * MEBIBYTE
@@ -136,17 +137,17 @@ class Front:
                 await weigh_body(receive, scope["headers"], MAX_STRAY_BODY, STRAY_BODY_SECONDS)
             except VaultError as heavier:
                 error = heavier
-        language = preferred_language(scope["headers"])
+        language = visit.call.language if visit.call else preferred_language(scope["headers"])
         if not isinstance(error, VaultError):
             self.journalist.failed(visit.now, visit.request_id, error)
-            return outcome_of_problem(internal_problem(visit.request_id, language), {})
+            return _told(visit, scope, internal_problem(visit.request_id, language), language, {})
         headers = problem_headers(error)
         if isinstance(error, MethodNotAllowed):
             headers = {"Allow": error.allow}
         elif error.code == "too-slow":
             # Hung up on. After `too-large` the server throws the rest away instead: closing at once could take the answer with it.
             headers = {**headers, "Connection": "close"}
-        return outcome_of_problem(problem_of(error, visit.request_id, language), headers)
+        return _told(visit, scope, problem_of(error, visit.request_id, language), language, headers)
 
     def _tell(self, visit: Visit, method: str) -> None:
         if visit.outcome is None:
@@ -163,6 +164,19 @@ class Front:
             seconds=seconds,
             caller=visit.kind,
         )
+
+
+def _told(visit: Visit, scope: Scope, problem: Problem, language: str, headers: Mapping[str, str]) -> Outcome:
+    """Return a problem as whoever asked reads it: a person a page, a program the document."""
+    if visit.bound.route.is_page if visit.bound else _is_looking(scope):
+        return outcome_of_page(page_of_problem(problem, language, headers))
+    return outcome_of_problem(problem, headers)
+
+
+def _is_looking(scope: Scope) -> bool:
+    """Tell whether a person followed a link to where nothing is: a browser asks for a page, and not of the API."""
+    is_page = any(key == b"accept" and value.startswith(b"text/html") for key, value in scope["headers"])
+    return is_page and not scope["path"].startswith("/v1/")
 
 
 def _hushed(send: Send) -> Callable[[Message], Awaitable[None]]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from vault.web.answer import JSON, PROBLEM
+from vault.web.form import Form
 from vault.web.problems import Problem
 from vault.web.query import MAX_FIELDS, MAX_TEXT
 from vault.web.route import Public, Query, Route
@@ -46,7 +47,7 @@ def _operation(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
         "responses": {
             str(route.status): {"description": "done", "content": _content(route, known)},
-            "default": {"description": "a problem document (RFC 9457)", "content": {PROBLEM: {"schema": known[repr(Problem)]}}},
+            "default": _page_problem() if route.is_page else _problem(known),
         },
         "x-access": route.access.label,
         "security": [] if isinstance(route.access, Public) else [{"bearer": []}],
@@ -57,7 +58,24 @@ def _operation(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
         operation["requestBody"] = {"required": not route.optional_body, "content": {JSON: {"schema": known[repr(route.body)]}}}
     elif route.raw_body:
         operation["requestBody"] = {"required": True, "content": {kind: {} for kind in route.accepts}}
+    elif route.form is not None:
+        operation["requestBody"] = {"required": True, "content": {kind: {"schema": _form_schema(route.form)} for kind in route.form.kinds}}
     return operation
+
+
+def _problem(known: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": "a problem document (RFC 9457)", "content": {PROBLEM: {"schema": known[repr(Problem)]}}}
+
+
+def _page_problem() -> dict[str, Any]:
+    return {"description": "a page that tells what went wrong", "content": {"text/html": {}}}
+
+
+def _form_schema(form: Form) -> dict[str, Any]:
+    properties: dict[str, Any] = {name: {"type": "string"} for name in form.fields}
+    if form.file:
+        properties[form.file] = {"type": "string", "contentMediaType": "application/octet-stream"}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _content(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:

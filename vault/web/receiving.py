@@ -6,7 +6,8 @@ a named proxy; a credential is one well-formed bearer token or none.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -62,6 +63,29 @@ async def weigh_body(receive: Receive, headers: Headers, limit: int, seconds: fl
     _require_length(headers, limit)
     if any(key == b"transfer-encoding" for key, _ in headers):
         await _within(receive, limit, seconds, len)
+
+
+async def arriving(receive: Receive, headers: Headers, limit: int, seconds: float) -> AsyncIterator[bytes]:
+    """Yield the body of at most `limit` bytes in the pieces in which it comes; only the waiting for them counts towards `seconds`.
+
+    Raises as `read_body` does, in the iteration.
+    """
+    _require_length(headers, limit)
+    size, more = 0, True
+    while more:
+        started = time.monotonic()
+        try:
+            message = await asyncio.wait_for(receive(), seconds)
+        except TimeoutError:
+            raise Malformed("too-slow") from None
+        seconds -= time.monotonic() - started
+        if message["type"] != "http.request":
+            raise Disconnected
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        size += len(piece)
+        if size > limit:
+            raise Malformed("too-large")
+        yield piece
 
 
 def _require_length(headers: Headers, limit: int) -> None:

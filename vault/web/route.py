@@ -11,8 +11,9 @@ from typing import Any, Literal, dataclass_transform
 
 import msgspec
 
-from vault.web.answer import JSON, Answer
+from vault.web.answer import HTML, JSON, Answer
 from vault.web.call import Call
+from vault.web.form import Form
 from vault.web.scopes import Access, Needs, Person, Public
 
 __all__ = ["Access", "Body", "Handler", "Needs", "Person", "Public", "Query", "Rate", "Route"]
@@ -63,7 +64,8 @@ class Route:
 
     `path`: a template such as "/v1/records/{record}"; a last segment "{tile:path}" takes the rest. `body`: the type of the request's JSON,
     None where there is none; `optional_body` takes an empty one for `{}`. `raw_body`: the controller gets `call.raw` (up to `max_body`
-    bytes) and judges the content type itself, among `accepts`. `answer`: the type of the JSON given back, for the OpenAPI file.
+    bytes) and judges the content type itself, among `accepts`. `form`: the controller gets `call.form`. `media_type` HTML makes it a page:
+    its problems are pages too. `answer`: the type of the JSON given back, for the OpenAPI file.
     `headers`: which of the contract's request headers the controller reads, for the OpenAPI file.
     Raises ValueError or TypeError where the declaration cannot hold.
     """
@@ -76,6 +78,7 @@ class Route:
     body: type[msgspec.Struct] | None = None
     optional_body: bool = False
     raw_body: bool = False
+    form: Form | None = None
     accepts: Sequence[str] = ()
     max_body: int = 4 * MEBIBYTE
     answer: Any = None
@@ -90,12 +93,17 @@ class Route:
         """Refuse a declaration that cannot hold."""
         if self.method not in _METHODS or _PATH.fullmatch(self.path) is None or not self.name:
             raise ValueError(f"route {self.method} {self.path} {self.name}")
-        if self.body is not None and self.raw_body:
-            raise ValueError(f"{self.name}: a body is parsed or raw, not both")
+        if (self.body is not None) + self.raw_body + (self.form is not None) > 1:
+            raise ValueError(f"{self.name}: a body is JSON, a form or raw, and only one of them")
         if not self.headers <= HEADER_NAMES:
             raise ValueError(f"{self.name}: headers other than {sorted(HEADER_NAMES)}")
         if self.body is not None:
             require_closed(self.body)
+
+    @property
+    def is_page(self) -> bool:
+        """Tell whether people look at it: then whatever goes wrong is told them on a page."""
+        return self.media_type == HTML
 
     @property
     def parameters(self) -> tuple[str, ...]:

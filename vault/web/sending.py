@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from vault.web.answer import PROBLEM, Answer
+from vault.web.answer import HTML, PROBLEM, Answer
 from vault.web.problems import Problem
 from vault.web.receiving import Message
 from vault.web.route import Route
@@ -50,6 +50,11 @@ def outcome_of(answer: Answer, route: Route) -> Outcome:
 def outcome_of_problem(problem: Problem, headers: Mapping[str, str]) -> Outcome:
     """Return what leaves for a problem, with the headers it adds."""
     return Outcome(problem.status, Answer(problem).content(), PROBLEM, _encoded(headers))
+
+
+def outcome_of_page(answer: Answer) -> Outcome:
+    """Return what leaves for a problem that is told on a page."""
+    return Outcome(answer.status or 500, answer.content(), HTML, _encoded(answer.headers))
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ from vault.records.values.cleaning import ValueRefused, clean
 from vault.records.values.contact import email, mobile
 from vault.records.values.dates import PartialDate, date
 from vault.records.values.identifiers import check_digit, iban, iban_check, national_id, postal_code, short_address, unified_number
-from vault.records.values.kinds import KINDS, Options, Stored, normalise, search_key
+from vault.records.values.kinds import KINDS, Options, Stored, normalise, search_key, stored_key
 from vault.records.values.names import NAME_KEYS_VERSION, Name, name, same_loose, same_strict
 from vault.records.values.plain import choice, integer, text
 
@@ -42,6 +42,7 @@ __all__ = [
     "same_strict",
     "search_key",
     "short_address",
+    "stored_key",
     "text",
     "unified_number",
 ]

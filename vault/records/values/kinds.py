@@ -84,7 +84,11 @@ def search_key(kind: str, value: object, options: Options | Collection[str] | No
 
     The strict key of a name, the Gregorian days of a date (`2023-05-10/2023-05-10`), text in one case with digits and space folded.
     """
-    stored = normalise(kind, value, options)
+    return stored_key(kind, normalise(kind, value, options))
+
+
+def stored_key(kind: str, stored: Stored) -> str:
+    """The `search_key` of a value as it is stored, which is not checked again."""
     if kind == "name":
         return name(str(stored)).strict
     if kind == "date" and isinstance(stored, dict):

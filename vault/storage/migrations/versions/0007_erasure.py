@@ -6,8 +6,8 @@ second wall like him, and is stopped by the same trigger.
 
 from alembic import op
 
-revision = "0003b"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,136 @@
+"""A file sealed chunk by chunk as it arrives: 64 KiB each, addressable by number, opened only against a receipt that names the file.
+
+Invariants: a chunk opens only as this chunk of this file of this association, and as the last one only where it is the last: cut, moved,
+doubled and exchanged chunks do not open; one data key seals one file; every chunk has one size, so that the number of chunks tells the size
+in steps of 64 KiB and no more; every fault is the one Unopenable. Format 0x22: docs/spec/attachment.md.
+"""
+
+import os
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from keys.derive import hkdf
+from keys.errors import Unopenable, Unsealable, quietly
+from keys.keyring import AssociationKeys, DataKey
+from keys.receipt import Receipt
+
+CHUNK = 65_536
+SEALED_CHUNK = CHUNK + 16
+HEADER = 50
+MOST_CHUNKS = 1 << 32
+_FORMAT_AND_SUITE = b"\x22\x01"
+_LABEL = b"vault/att/v1"
+_SALT_END = 18
+_NONCE = struct.Struct(">7xIB").pack
+_ID = 16
+_END = b"\x80"
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Where an attachment belongs: the association and the file's own id (16 bytes each), whose its key is, and the key's class."""
+
+    association: bytes
+    attachment: bytes
+    holder: bytes
+    class_id: int
+
+    def __post_init__(self) -> None:
+        """Refuse ids of another length with ValueError: with fixed lengths no two places give the same context."""
+        if len(self.association) != _ID or len(self.attachment) != _ID:
+            message = "ids are 16 bytes"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAttachment:
+    """A whole attachment with what opens it: its place, the wrapped key, the header, and every chunk in order."""
+
+    place: Attached
+    wrapped: bytes
+    header: bytes
+    chunks: Sequence[bytes]
+
+    def __repr__(self) -> str:
+        """Name the file and how many chunks it has, which are in the clear."""
+        return f"SealedAttachment({self.place.attachment.hex()}, {len(self.chunks)} chunks)"
+
+
+class Sealer:
+    """Seals one file piece by piece; it holds less than one chunk of it."""
+
+    __slots__ = ("_binding", "_cipher", "_held", "_number", "header")
+
+    def __init__(self, key: DataKey, place: Attached, *, entropy: Entropy = os.urandom) -> None:
+        """Begin a file under a data key of its own; `header` (50 bytes) is to be kept beside the chunks."""
+        salt = entropy(_ID)
+        okm = _keys(key, place, salt)
+        self.header = _FORMAT_AND_SUITE + salt + okm[32:]
+        self._cipher = AESGCM(okm[:32])
+        self._binding = _binding(place, self.header)
+        self._held = bytearray()
+        self._number = 0
+
+    def take(self, piece: bytes) -> list[bytes]:
+        """Take the next bytes of the file and return the chunks that are full now, sealed."""
+        self._held += piece
+        full = len(self._held) // CHUNK * CHUNK
+        content = bytes(self._held[:full])
+        del self._held[:full]
+        return [self._seal(content[at : at + CHUNK], last=False) for at in range(0, full, CHUNK)]
+
+    def end(self) -> bytes:
+        """Return the last chunk, sealed; nothing can be taken after it (Unsealable)."""
+        sealed = self._seal((bytes(self._held) + _END).ljust(CHUNK, b"\x00"), last=True)
+        self._number = MOST_CHUNKS
+        return sealed
+
+    def _seal(self, chunk: bytes, *, last: bool) -> bytes:
+        if self._number >= MOST_CHUNKS:
+            raise Unsealable
+        nonce = _NONCE(self._number, last)
+        self._number += 1
+        return self._cipher.encrypt(nonce, chunk, self._binding)
+
+
+def open_attachment(receipt: Receipt, keys: AssociationKeys, sealed: SealedAttachment) -> bytes:
+    """Return the whole file the receipt is for.
+
+    The receipt is used up first, whatever follows, and must name this attachment. Unopenable unless every chunk is there, in its order, and
+    the last one is the last.
+    """
+    receipt.consume()
+    with quietly:
+        place, chunks = sealed.place, sealed.chunks
+        if receipt.attachment != place.attachment or place.association != keys.association:
+            raise Unopenable
+        key = keys.unwrap(place.holder, place.class_id, sealed.wrapped)
+        okm = _keys(key, place, sealed.header[2:_SALT_END])
+        if not compare_digest(_FORMAT_AND_SUITE + sealed.header[2:_SALT_END] + okm[32:], sealed.header):
+            raise Unopenable
+        decrypt, binding, last = AESGCM(okm[:32]).decrypt, _binding(place, sealed.header), len(chunks) - 1
+        opened = [decrypt(_NONCE(number, number == last), chunk, binding) for number, chunk in enumerate(chunks)]
+        opened[last] = _unpadded(opened[last])
+        return b"".join(opened)
+    raise Unopenable
+
+
+def _keys(key: DataKey, place: Attached, salt: bytes) -> bytes:
+    return hkdf(key.reveal(), salt, _LABEL + place.association + place.attachment + _FORMAT_AND_SUITE, 64)
+
+
+def _binding(place: Attached, header: bytes) -> bytes:
+    return _LABEL + place.association + place.attachment + header
+
+
+def _unpadded(chunk: bytes) -> bytes:
+    body = chunk.rstrip(b"\x00")
+    if len(chunk) != CHUNK or body[-1:] != _END:
+        raise Unopenable
+    return body[:-1]

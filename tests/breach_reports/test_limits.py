@@ -1,0 +1,110 @@
+"""Much at once is put aside and not lost; only the disk's sake turns anybody away, and then the other channels are named."""
+
+import pytest
+
+from tests.breach_reports.desk import NARRATIVE, PUBLIC, Desk
+from vault.breach_reports import limits
+from vault.breach_reports.intake import Told
+from vault.breach_reports.limits import LEAST_FREE, IntakeFull
+from vault.breach_reports.reports import Knock
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+TOLD = Told("other", NARRATIVE, "ar")
+
+
+async def bring(desk: Desk, network: str) -> str:
+    """One report from this network: its reference."""
+    return (await desk.reports.receive(desk.world.association, TOLD, Knock(network, desk.world.clock.now, "r"))).reference
+
+
+async def states(desk: Desk) -> dict[str, str]:
+    """The doubt of every report by reference."""
+    found: dict[str, str] = {}
+    for state in ("", "?state=quarantined&limit=500"):
+        listed = (await desk.as_("officer", "GET", state or "?limit=500")).json()["items"]
+        found |= {each["reference"]: each["doubt"] or "" for each in listed}
+    return found
+
+
+async def test_a_flood_from_one_network_is_put_aside_and_others_are_heard(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "NETWORK_REFUSED", ("report-network-refused", 30, 60))
+    flood, people = [], []
+    for number in range(40):
+        if number < 30:
+            flood.append(await bring(desk, "203.0.113.9"))
+        else:
+            with pytest.raises(IntakeFull) as full:
+                await bring(desk, "203.0.113.9")
+            assert full.value.retry_after == 60
+        if number % 10 == 0:
+            people.append(await bring(desk, f"198.51.100.{number}") if number else await bring(desk, "2001:db8::1"))
+    told = await states(desk)
+    assert [told[each] for each in people] == [""] * 4, "all of them, outside quarantine"
+    assert [told[each] for each in flood] == [""] * 10 + ["network"] * 20
+    assert desk.findings() == []
+
+
+async def test_many_from_everywhere_are_put_aside_and_not_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "ASSOCIATION", ("report-association", 3, 1))
+    monkeypatch.setattr(limits, "QUARANTINE", ("report-quarantine", 2, 1))
+    made = [await bring(desk, f"203.0.{number}.1") for number in range(5)]
+    with pytest.raises(IntakeFull):
+        await bring(desk, "203.0.99.1")
+    told = await states(desk)
+    assert [told[each] for each in made] == ["", "", "", "association", "association"]
+
+
+async def test_quarantine_looks_like_success_and_an_officer_takes_a_report_out(desk: Desk):
+    made = [await desk.report() for _ in range(11)]
+    assert all(each.keys() == {"reference", "receipt"} for each in made)
+    seen = await desk.public("/status", {"receipt": made[-1]["receipt"]})
+    assert seen.json()["state"] == "received"
+    assert made[-1]["reference"] not in [each["reference"] for each in (await desk.as_("officer", "GET", "")).json()["items"]]
+    id_ = await desk.id_of(made[-1]["reference"], "quarantined")
+    assert (await desk.as_("officer", "POST", f"/{id_}/acknowledgement")).json()["state"] == "acknowledged"
+    assert await desk.id_of(made[-1]["reference"]) == id_
+
+
+async def test_a_disk_that_is_nearly_full_pauses_intake_and_names_the_other_ways(desk: Desk):
+    desk.free[0] = LEAST_FREE - 1
+    answer = await desk.public("", {"category": "other", "narrative": NARRATIVE, "language": "ar"}, accept_language="en")
+    assert (answer.status_code, answer.json()["code"]) == (503, "intake-paused")
+    assert "documented e-mail" in answer.json()["say"]
+    page = await desk.http.post("/probe/report?lang=en", data={"category": "other", "narrative": NARRATIVE})
+    assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "documented e-mail" in page.text
+    assert NARRATIVE in page.text, "what was typed is not lost"
+    desk.free[0] = LEAST_FREE
+    assert (await desk.report())["receipt"]
+
+
+async def test_a_form_posted_by_another_site_is_looked_at_apart(desk: Desk):
+    answer = await desk.public("", {"category": "other", "narrative": NARRATIVE, "language": "ar"}, sec_fetch_site="cross-site")
+    assert answer.status_code == 201
+    assert (await states(desk))[answer.json()["reference"]] == "elsewhere"
+
+
+async def test_the_real_disk_is_asked(desk: Desk):
+    assert limits.Intake(desk.world.limits, desk.world.clock)._free(desk.world.folder) > 0
+
+
+HOSTILE = [
+    (b"[" * 1000 + b"]" * 1000, "application/json", 400),
+    (b"[" * 50_000, "application/json", 400),
+    (b'{"category":"other","category":"other"}', "application/json", 400),
+    (b'{"narrative":"a\\u0000"}', "application/json", 400),
+    (b'{"narrative":"\\ud800"}', "application/json", 400),
+    (b"<report/>", "application/xml", 415),
+    (b"{}", "text/plain", 415),
+    (b"x" * (10 * 1024 * 1024), "application/json", 413),
+    (b'{"category":{"a":1},"narrative":[],"language":7}', "application/json", 422),
+]
+
+
+@pytest.mark.parametrize(("content", "kind", "status"), HOSTILE, ids=lambda each: str(each)[:24])
+async def test_no_body_breaks_the_public_door(desk: Desk, content: bytes, kind: str, status: int):
+    for path in ("", "/status", "/messages"):
+        answer = await desk.http.post(PUBLIC + path, content=content, headers={"Content-Type": kind})
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert (await desk.report())["receipt"], "the next one is served"

@@ -1,0 +1,140 @@
+# ruff: noqa: S608  # tampering is SQL put together, with our own names
+"""By SQL: no row of a report, altered, deleted, inserted or put back, opens what it should not, and the doctor names it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import Connection
+
+from tests.breach_reports.desk import NARRATIVE, Desk
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+class Case:
+    """Two reports, each with an answer; what is done to the first is seen by officer and reporter."""
+
+    def __init__(self, desk: Desk, first: dict[str, str], second: dict[str, str]) -> None:
+        self.desk, self.first, self.second = desk, first, second
+        self.id = self.other = ""
+
+    def sql(self, *statements: str) -> None:
+        """Run statements as the keeper of the database may: past the guard of what is only ever added to."""
+        with self.desk.world.database.connect() as connection, connection.begin():
+            id_, other = (_blob(connection, bytes.fromhex(each.replace("-", ""))) for each in (self.id, self.other))
+            asked = connection.exec_driver_sql(f"SELECT receipt_hash FROM breach_report WHERE report = {other}")
+            theirs = bytes(asked.scalar() or b"")
+            named = {"id": id_, "other": other, "theirs": _blob(connection, theirs), "nothing": _blob(connection, bytes(32))}
+            for statement in statements:
+                connection.exec_driver_sql(statement.format(**named))
+
+    async def seen(self) -> tuple[int, int, int]:
+        """Status of the officer's list, of her look, and of the reporter's."""
+        listed = await self.desk.as_("officer", "GET", "")
+        read = await self.desk.as_("officer", "GET", f"/{self.id}")
+        followed = await self.desk.public("/status", {"receipt": self.first["receipt"]})
+        for answer in (listed, read, followed):
+            assert answer.status_code == 200 or NARRATIVE not in answer.text
+        return listed.status_code, read.status_code, followed.status_code
+
+
+def _blob(connection: Connection, value: bytes) -> str:
+    return f"x'{value.hex()}'" if connection.dialect.name == "sqlite" else f"'\\x{value.hex()}'::bytea"
+
+
+@pytest_asyncio.fixture(loop_scope="function")
+async def case(desk: Desk) -> AsyncIterator[Case]:
+    made = Case(desk, await desk.report(contact="0500000000"), await desk.report(narrative=NARRATIVE + " مرة أخرى"))
+    made.id, made.other = [await desk.id_of(each["reference"]) for each in (made.first, made.second)]
+    for id_ in (made.id, made.other):
+        await desk.as_("officer", "POST", f"/{id_}/reply", {"text": "جواب"})
+    assert await made.seen() == (200, 200, 200)
+    assert desk.findings() == []
+    yield made
+
+
+KEYS = "breach_report_key"
+PARTS = "breach_report_part"
+ALTERED = {
+    "an index row deleted": (["DELETE FROM breach_report WHERE report = {id}"], (503, 200, 404), "missing, and the log knows"),
+    "a state altered": (["UPDATE breach_report SET state = 'dismissed' WHERE report = {id}"], (503, 200, 200), "not what its fact says"),
+    "a report hidden in quarantine": (
+        ["UPDATE breach_report SET state = 'quarantined' WHERE report = {id}"],
+        (200, 200, 200),  # gone from the list until quarantine is looked at; the doctor names it at once
+        "not what its fact says",
+    ),
+    "another's receipt put under it": (
+        [
+            "UPDATE breach_report SET receipt_hash = {nothing} WHERE report = {other}",
+            "UPDATE breach_report SET receipt_hash = {theirs} WHERE report = {id}",
+        ],
+        (200, 200, 404),
+        "not what its fact says",
+    ),
+    "a key deleted": ([f"DELETE FROM {KEYS} WHERE report = {{id}}"], (200, 503, 404), "cannot be read"),
+    "another's key put under it": (
+        [f"UPDATE {KEYS} SET wrapped = (SELECT wrapped FROM {KEYS} WHERE report = {{other}}) WHERE report = {{id}}"],
+        (200, 503, 503),
+        "does not open for its report",
+    ),
+    "a part inserted": (
+        [f"INSERT INTO {PARTS} SELECT association_id, report, 9, sealed FROM {PARTS} WHERE report = {{id}} AND number = 0"],
+        (200, 200, 200),
+        "no part its report knows",
+    ),
+    "a row of a report that never was": (
+        [
+            "INSERT INTO breach_report SELECT association_id, association_id, 'B', 1, 'x', {nothing} FROM breach_report LIMIT 1",
+        ],
+        (503, 200, 200),
+        "no report the log knows",
+    ),
+    "a key of a report that never was": (
+        [f"INSERT INTO {KEYS} SELECT association_id, association_id, wrapped FROM {KEYS} WHERE report = {{id}}"],
+        (200, 200, 200),
+        "no report the log knows",
+    ),
+    "the fact deleted": (
+        ["DELETE FROM rulebook_fact WHERE kind = 'breach_report' AND version = 2"],
+        (503, 503, 503),
+        "missing, and the log names it",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALTERED)
+async def test_what_was_done_to_a_row_is_named_and_opens_nothing(case: Case, name: str):
+    statements, seen, finding = ALTERED[name]
+    case.sql(*statements)
+    assert await case.seen() == seen
+    assert any(finding in each for each in case.desk.findings()), case.desk.findings()
+    if 503 in seen:
+        assert any(entry.kind == "alarm" for entry in case.desk.world.entries())
+
+
+async def test_parts_take_no_update_and_no_delete_and_altered_all_the_same_they_are_named(case: Case):
+    world = case.desk.world
+    stored = "SELECT sealed FROM breach_report_part WHERE report = {other} AND number = 0"
+    case.sql(f"UPDATE breach_report_part SET sealed = ({stored}) WHERE report = {{id}} AND number = 0")
+    assert await case.seen() == (200, 503, 200)
+    assert any("breach_report_part" in each and "not what was written" in each for each in case.desk.findings())
+    case.sql("DELETE FROM breach_report_part WHERE report = {id} AND number = 2")
+    assert await case.seen() == (200, 503, 503)
+    assert any("breach_report_part" in each and each.endswith("2: missing") for each in case.desk.findings())
+    assert world.entries()[-1].reason == "INTEGRITY"
+
+
+async def test_a_report_put_back_as_it_was_before_is_named_and_its_older_state_counts_for_nothing(case: Case):
+    with case.desk.world.database.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT key, version, sealed FROM rulebook_fact WHERE kind = 'breach_report'").all()
+    await case.desk.as_("officer", "POST", f"/{case.id}/triage", {"finding": "breach"})
+    key = case.id.replace("-", "")
+    version, sealed = next((row.version, bytes(row.sealed)) for row in kept if row.key == key)
+    literal = f"x'{sealed.hex()}'" if case.desk.world.database.is_sqlite else f"'\\x{sealed.hex()}'::bytea"
+    case.sql(
+        f"UPDATE rulebook_fact SET version = {version}, sealed = {literal} WHERE kind = 'breach_report' AND key = '{key}'",
+        "UPDATE breach_report SET state = 'received' WHERE report = {id}",
+    )
+    assert await case.seen() == (503, 503, 503)
+    assert any("not what the log's newest entry about it says" in each for each in case.desk.findings())

@@ -1,0 +1,193 @@
+"""What the calls of breach reports take and give, in the words of the contract. Times RFC 3339, ids lower-case UUIDs."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from vault.breach_reports.shapes import Language, Reason
+from vault.web import Body
+
+_Text = Annotated[str, msgspec.Meta(max_length=20_000)]
+_Short = Annotated[str, msgspec.Meta(max_length=2_000)]
+
+
+class NewReport(Body):
+    """A report. `narrative` 20 to 10,000 characters, `noticed_on` a day as YYYY-MM-DD, `contact` whatever reaches the reporter."""
+
+    category: _Short
+    narrative: _Text
+    language: Language
+    noticed_on: _Short | None = None
+    contact: _Short | None = None
+
+
+class ReportTaken(msgspec.Struct, omit_defaults=True):
+    """A report that was taken: its public reference, and its receipt, shown this once."""
+
+    reference: str
+    receipt: str | None = None
+    already: bool = False
+
+
+class WithReceipt(Body):
+    """The receipt as it is typed."""
+
+    receipt: _Short
+
+
+class NewMessage(Body):
+    """A message of the reporter's."""
+
+    receipt: _Short
+    text: _Text
+
+
+class Message(msgspec.Struct):
+    """One message: from the reporter or the association."""
+
+    sender: str = msgspec.field(name="from")
+    text: str
+    at: str
+
+
+class Status(msgspec.Struct):
+    """What the holder of the receipt is told: `state` is received, acknowledged, in_review or closed."""
+
+    reference: str
+    state: str
+    received_at: str
+    messages: list[Message]
+
+
+class ClockTold(msgspec.Struct):
+    """The time to tell the authority: provisional until an officer has judged. `due_riyadh` is the same moment on the clocks of Riyadh."""
+
+    aware_at: str
+    due_at: str
+    due_riyadh: str
+    seconds_left: int
+    overdue: bool
+    provisional: bool
+
+
+class ReportItem(msgspec.Struct, kw_only=True):
+    """One report in a list: nothing anybody wrote is opened for it."""
+
+    id: str
+    reference: str
+    state: str
+    category: str
+    language: str
+    channel: str
+    received_at: str
+    doubt: str | None
+    clock: ClockTold | None
+
+
+class ReportList(msgspec.Struct):
+    """A page of reports, newest first."""
+
+    items: list[ReportItem]
+    next: str | None
+
+
+class Written(msgspec.Struct):
+    """One text of a case: who wrote it and when."""
+
+    by: str
+    text: str
+    at: str
+
+
+class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A deed that takes two people: what was proposed, by whom and when, and who settled it."""
+
+    reason: str | None = None
+    was: str | None = None
+    to: str | None = None
+    proposed_by: str
+    proposed_at: str
+    settled_by: str | None = None
+    settled_at: str | None = None
+
+
+class ReportTold(msgspec.Struct, kw_only=True):
+    """A report as an officer reads it."""
+
+    id: str
+    reference: str
+    state: str
+    category: str
+    language: str
+    channel: str
+    received_at: str
+    doubt: str | None
+    clock: ClockTold | None
+    narrative: str
+    noticed_on: str | None
+    contact: str | None
+    messages: list[Message]
+    notes: list[Written]
+    finding: str | None
+    acknowledged_at: str | None
+    triaged_at: str | None
+    dismissal: Waiting | None
+    awareness: list[Waiting]
+    entry: "EntryTold"
+
+
+class EntryTold(msgspec.Struct):
+    """The entry of this look: its index and leaf hash in hexadecimal."""
+
+    index: int
+    leaf_hash: str
+
+
+class ReportStands(msgspec.Struct):
+    """How the report stands after a deed."""
+
+    id: str
+    state: str
+    clock: ClockTold | None
+
+
+class Triage(Body):
+    """The judgement: `breach` where it is or may be a breach of personal data. `aware_at` no later than the report's arrival."""
+
+    finding: Literal["breach", "no_breach"]
+    aware_at: _Short | None = None
+    note: _Text = ""
+
+
+class Reply(Body):
+    """An answer to the reporter, 1 to 5,000 characters."""
+
+    text: _Text
+
+
+class Dismiss(Body):
+    """A dismissal proposed."""
+
+    reason: Reason
+    note: _Text = ""
+
+
+class DismissApproval(Body):
+    """The same dismissal, meant by a second person; `code` a one-time code unless her session is stepped up."""
+
+    reason: Reason
+    code: _Short | None = None
+
+
+class Awareness(Body):
+    """Another moment of awareness proposed, with its reason."""
+
+    aware_at: _Short
+    reason: _Text
+
+
+class AwarenessApproval(Body):
+    """The same moment, meant by a second person."""
+
+    aware_at: _Short
+    code: _Short | None = None

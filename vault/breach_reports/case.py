@@ -1,0 +1,104 @@
+"""One report inside a deed: its fact, checked against the log, and the parts written with it.
+
+Invariant: fact, index row, parts and entry change in one transaction, and the entry names the fact whose bytes name every part.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from keys.case_file import Part, case_key, seal_part
+from keys.errors import Unopenable
+from keys.keyring import DataKey
+from vault.access_log.deed import Deed
+from vault.access_log.entry import About, WrittenFact
+from vault.breach_reports import tables
+from vault.breach_reports.shapes import BREACH_REPORT, PartFact, ReportFact
+from vault.errors import NotFound, TooMany, Unavailable
+from vault.rulebook import facts
+
+MOST_PARTS = 200
+"""Texts of one report; the fact names each, and the log takes the fact's digest with every change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A report as the log knows it, at this version of its fact."""
+
+    id: bytes
+    fact: ReportFact
+    version: int
+
+    @property
+    def about(self) -> tuple[About, ...]:
+        """How an entry names the case: by its id, in the place of subject and record."""
+        return (About(self.id, self.id),)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text to be sealed as a part: its kind, who wrote it, its content as JSON bytes."""
+
+    kind: str
+    by: str
+    content: bytes
+
+
+def load(deed: Deed, report: bytes) -> Case:
+    """The report with this id. Raises NotFound, Unavailable `integrity`."""
+    fact = facts.read(deed, BREACH_REPORT, report.hex())
+    if fact is None:
+        raise NotFound
+    return Case(report, fact, facts.version(deed, BREACH_REPORT, report.hex()))
+
+
+def begin(deed: Deed, fact: ReportFact, key: DataKey, wrapped: bytes, texts: Sequence[Text]) -> WrittenFact:
+    """Write a new report with its first texts; the caller puts what is returned into the entry of the same deed."""
+    report = bytes.fromhex(fact.id)
+    tables.add(deed, report, fact.reference, state=fact.state, receipt_hash=bytes.fromhex(fact.receipt), wrapped=wrapped)
+    return facts.write(deed, BREACH_REPORT, fact.id, _with(deed, fact, key, texts))
+
+
+def change(deed: Deed, case: Case, fact: ReportFact, *texts: Text) -> WrittenFact:
+    """Write the report's next version, with texts that came with it. Raises TooMany beyond `MOST_PARTS`, Unavailable `integrity`."""
+    if texts:
+        if len(fact.parts) + len(texts) > MOST_PARTS:
+            raise TooMany(3600)
+        fact = _with(deed, fact, _key(deed, case.id), texts)
+    if fact.state != case.fact.state:
+        tables.move(deed, case.id, fact.state)
+    return facts.write(deed, BREACH_REPORT, fact.id, fact)
+
+
+def sealed_parts(deed: Deed, case: Case, kinds: Sequence[str]) -> list[Part]:
+    """The parts of these kinds as the fact names them, in order. Raises Unavailable `integrity` where one is missing or another."""
+    wanted = {number: part for number, part in enumerate(case.fact.parts) if part.kind in kinds}
+    stored = tables.parts(deed, case.id, [*wanted])
+    if any(number not in stored or _sha256(stored[number]) != part.sha256 for number, part in wanted.items()):
+        raise Unavailable("integrity")
+    return [Part(number, part.kind, stored[number]) for number, part in wanted.items()]
+
+
+def _with(deed: Deed, fact: ReportFact, key: DataKey, texts: Sequence[Text]) -> ReportFact:
+    report, told = bytes.fromhex(fact.id), list(fact.parts)
+    for text in texts:
+        part = seal_part(deed.cabinet.keys, key, report, text.content, number=len(told), kind=text.kind)
+        tables.add_part(deed, report, part.number, part.sealed)
+        told.append(PartFact(kind=text.kind, by=text.by, at=deed.now, sha256=_sha256(part.sealed)))
+    return msgspec.structs.replace(fact, parts=tuple(told))
+
+
+def _key(deed: Deed, report: bytes) -> DataKey:
+    wrapped = tables.wrapped_key(deed, report)
+    if wrapped is None:
+        raise Unavailable("integrity")
+    try:
+        return case_key(deed.cabinet.keys, report, wrapped)
+    except Unopenable:
+        raise Unavailable("integrity") from None
+
+
+def _sha256(sealed: bytes) -> str:
+    return hashlib.sha256(sealed).hexdigest()

@@ -1,0 +1,174 @@
+"""What the public may do: report, and follow up with the receipt; each deed of theirs is an entry of the actor `reporter`.
+
+Invariants: the receipt leaves only after the commit of what it is for (promise 10); nothing of who asks is kept; a receipt opens messages
+and state and nothing that was first written, so whoever finds the slip does not read the report.
+"""
+
+import os
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import msgspec
+
+from keys.case_file import new_case_key
+from keys.errors import Unopenable
+from keys.reporters import fold_reporter_receipt, new_reporter_receipt
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry
+from vault.breach_reports import case, door, tables
+from vault.breach_reports.case import Case, Text
+from vault.breach_reports.lifecycle import in_riyadh
+from vault.breach_reports.shapes import CONTACT, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
+from vault.errors import FieldError, Invalid, NotFound, TooMany
+from vault.policy.articles import article_8_report
+from vault.rulebook.asker import Errand
+from vault.storage.idempotency import Once, made_before, remember
+from vault.web.times import fold_digits
+
+PURPOSE: Final = "breach_report"
+RECEIPT: Final = "reporter-receipt"
+MOST_CONTACT: Final = 300
+MOST_MESSAGE: Final = 5000
+MOST_MESSAGES: Final = 100
+"""Messages of one reporter: she cannot fill her case so that officers have no room left in it."""
+_DAY: Final = 86_400
+EARLIEST: Final = date(1950, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What somebody reports; `noticed_on` and `contact` as they were typed, "" where they were left out."""
+
+    category: str
+    narrative: str
+    language: Language
+    noticed_on: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A report that was taken: its public reference, and its receipt, None where it was shown before."""
+
+    reference: str
+    receipt: str | None
+
+
+class _Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The content of the first part."""
+
+    narrative: str
+    noticed_on: str = ""
+
+
+def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldError]:
+    """Every field that does not hold, by name and code (article 8: a category and a narrative are enough)."""
+    found: list[FieldError] = []
+    wrong = article_8_report(told.category, told.narrative, categories)
+    if wrong is not None:
+        found.append(FieldError("category" if wrong == "UNKNOWN_CATEGORY" else "narrative", "out-of-range"))
+    if wrong == "UNKNOWN_CATEGORY" and article_8_report(next(iter(categories)), told.narrative, categories) is not None:
+        found.append(FieldError("narrative", "out-of-range"))
+    if told.noticed_on and (code := _wrong_day(told.noticed_on, now)):
+        found.append(FieldError("noticed_on", code))
+    if len(told.contact) > MOST_CONTACT:
+        found.append(FieldError("contact", "out-of-range"))
+    return found
+
+
+def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None) -> Received:
+    """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
+
+    Raises Conflict `idempotency-mismatch`, Unavailable.
+    """
+    if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
+        return Received(case.load(deed, made).fact.reference, None)
+    receipt, report = new_reporter_receipt(), os.urandom(16)
+    key, wrapped = new_case_key(deed.cabinet.keys, report)
+    fact = ReportFact(
+        id=report.hex(),
+        reference=_reference(deed),
+        state="quarantined" if doubt else "received",
+        received_at=deed.now,
+        language=told.language,
+        category=told.category,
+        receipt=_hash(deed, fold_reporter_receipt(receipt)).hex(),
+        parts=(),
+        doubt=doubt,
+    )
+    texts = [Text(REPORT, REPORTER, msgspec.json.encode(_Report(told.narrative.strip(), fold_digits(told.noticed_on))))]
+    if told.contact.strip():
+        # Apart from the narrative, so that it can be erased before it.
+        texts.append(Text(CONTACT, REPORTER, msgspec.json.encode(told.contact.strip())))
+    written = case.begin(deed, fact, key, wrapped, texts)
+    deed.append(_entry(errand, "breach_report.received", about=Case(report, fact, 1).about, facts=(written,)))
+    if once is not None:
+        remember(deed.transaction, deed.association, once, report, 201)
+    return Received(fact.reference, receipt)
+
+
+def of_receipt(deed: Deed, typed: str) -> Case:
+    """The report a receipt is for. Raises one NotFound for whatever else was typed, Unavailable `integrity`."""
+    try:
+        folded = fold_reporter_receipt(typed)
+    except Unopenable:
+        folded = ""  # asked all the same, so that what is no receipt takes as long as what is a wrong one
+    hashed = _hash(deed, folded)
+    report = tables.of_receipt(deed, hashed)
+    if report is None or not folded:
+        raise NotFound
+    found = case.load(deed, report)
+    if found.fact.receipt != hashed.hex() or tables.wrapped_key(deed, report) is None:
+        # Another's row under this receipt, or keys destroyed: to its holder the same as nothing.
+        raise NotFound
+    return found
+
+
+def follow(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
+    """The messages of a report for the holder of its receipt: its entry is appended, and they open once that is committed."""
+    return door.take(deed, case.load(deed, report), _entry(errand, "breach_report.read"), TO_REPORTER)
+
+
+def write(deed: Deed, errand: Errand, report: bytes, text: str) -> None:
+    """Add a message of the reporter's. Raises TooMany beyond `MOST_MESSAGES`, Unavailable `integrity`."""
+    found = case.load(deed, report)
+    if sum(part.kind == MESSAGE for part in found.fact.parts) >= MOST_MESSAGES:
+        raise TooMany(_DAY)
+    written = case.change(deed, found, found.fact, Text(MESSAGE, REPORTER, msgspec.json.encode(text.strip())))
+    deed.append(_entry(errand, "breach_report.message-received", about=found.about, facts=(written,)))
+
+
+def require_message(text: str) -> None:
+    """Raise Invalid unless the text is one a message can be."""
+    if not text.strip() or len(text) > MOST_MESSAGE:
+        raise Invalid([FieldError("text", "out-of-range")])
+
+
+def _entry(errand: Errand, kind: str, **members: object) -> Entry:
+    return errand.entry(kind=kind, outcome="allow", purpose=PURPOSE, article=f"{errand.asker.association.pack}:8", **members)
+
+
+def _hash(deed: Deed, folded: str) -> bytes:
+    return deed.cabinet.pepper.hash(RECEIPT, folded)
+
+
+def _reference(deed: Deed) -> str:
+    """A short number that is no report's yet: random, so that nobody reads from it how many there are."""
+    year = in_riyadh(deed.now).year
+    while True:
+        found = f"BR-{year}-{secrets.randbelow(1_000_000):06}"
+        if not tables.has_reference(deed, found):
+            return found
+
+
+def _wrong_day(typed: str, now: int) -> str:
+    try:
+        day = date.fromisoformat(fold_digits(typed))
+    except ValueError:
+        return "wrong-type"
+    if day > in_riyadh(now).date():
+        return "future-dated"
+    return "" if day >= EARLIEST else "out-of-range"

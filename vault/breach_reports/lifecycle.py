@@ -1,0 +1,142 @@
+"""What may happen to a report next, and the clock to the authority: pure functions of the fact and the moment.
+
+Invariants: nobody alone stops a clock that runs, dismisses a report or moves the moment of awareness (promise 9); the first officer may set
+that moment earlier than the report's arrival and never later; a clock counts calendar hours, nights and feasts included
+(implementing regulation 24(1)).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+import msgspec
+
+from vault.breach_reports.shapes import Dismissal, Finding, Move, Reason, ReportFact
+from vault.errors import Conflict, FieldError, Invalid
+
+HOUR: Final = 3_600_000_000
+RIYADH: Final = timezone(timedelta(hours=3))
+"""Saudi Arabia has one zone and no daylight saving."""
+PUBLIC_STATE: Final = {
+    "received": "received",
+    "quarantined": "received",
+    "acknowledged": "acknowledged",
+    "triaged": "in_review",
+    "dismissed": "closed",
+}
+"""What a reporter is told; that a report lies in quarantine is nobody's business but the officers'."""
+
+
+class ReportState(Conflict):
+    """The report is not in a state for that."""
+
+    code = "report-state"
+
+
+class ClockRunning(Conflict):
+    """The clock to the authority runs, and one person alone would stop it."""
+
+    code = "clock-running"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time to tell the authority: since when the association is aware, until when; provisional until an officer has judged."""
+
+    aware_at: int
+    due_at: int
+    provisional: bool
+
+    def left(self, now: int) -> int:
+        """Microseconds left, negative once it is too late."""
+        return self.due_at - now
+
+    def is_overdue(self, now: int) -> bool:
+        """Say whether the time is over; its last moment still counts."""
+        return now > self.due_at
+
+
+def clock(fact: ReportFact, hours: int) -> Clock | None:
+    """The clock of a report, None where it was judged to be no breach of personal data or dismissed."""
+    if fact.state == "dismissed" or fact.finding == "no_breach":
+        return None
+    aware = fact.received_at if fact.aware_at is None else fact.aware_at
+    return Clock(aware, aware + hours * HOUR, provisional=fact.finding == "")
+
+
+def acknowledged(fact: ReportFact, by: str, now: int) -> ReportFact:
+    """The report with a person's word that it is being looked at; it leaves quarantine by that. Raises ReportState."""
+    if fact.state not in ("received", "quarantined"):
+        raise ReportState
+    return msgspec.structs.replace(fact, state="acknowledged", acknowledged_at=now, acknowledged_by=by)
+
+
+def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, now: int) -> ReportFact:
+    """The report as judged: `breach` where it is or may be a breach of personal data, which makes the clock the authority's.
+
+    Awareness begins with the report, or earlier where the officer says so. Raises Invalid for a later moment, ClockRunning, ReportState.
+    """
+    if fact.state == "dismissed" or (fact.finding == finding == "breach"):
+        raise ReportState
+    if fact.finding == "breach":
+        raise ClockRunning
+    aware = None
+    if finding == "breach":
+        aware = fact.received_at if aware_at is None else aware_at
+    elif aware_at is not None:
+        raise Invalid([FieldError("aware_at", "out-of-range")])
+    if aware is not None and aware > fact.received_at:
+        raise Invalid([FieldError("aware_at", "out-of-range")])
+    return msgspec.structs.replace(fact, state="triaged", finding=finding, aware_at=aware, triaged_at=now, triaged_by=by)
+
+
+def dismissal_proposed(fact: ReportFact, reason: Reason, by: str, now: int) -> ReportFact:
+    """The report with a dismissal that waits for a second person; it takes the place of one that waited before. Raises ReportState."""
+    if fact.state == "dismissed":
+        raise ReportState
+    return msgspec.structs.replace(fact, dismissal=Dismissal(reason=reason, proposed_by=by, proposed_at=now))
+
+
+def waiting_dismissal(fact: ReportFact, reason: Reason) -> Dismissal:
+    """The dismissal that waits, which must be the one the second person means. Raises ReportState."""
+    found = fact.dismissal
+    if fact.state == "dismissed" or found is None or found.reason != reason:
+        raise ReportState
+    return found
+
+
+def dismissed(fact: ReportFact, waiting: Dismissal, by: str, now: int) -> ReportFact:
+    """The report with that dismissal in force."""
+    return msgspec.structs.replace(fact, state="dismissed", dismissal=msgspec.structs.replace(waiting, settled_by=by, settled_at=now))
+
+
+def move_proposed(fact: ReportFact, to: int, by: str, now: int) -> ReportFact:
+    """The report with a move of awareness that waits for a second person; it takes the place of one that waited before.
+
+    Raises ReportState where no clock of the authority's runs, Invalid `future-dated`.
+    """
+    if fact.finding != "breach" or fact.aware_at is None or fact.state == "dismissed":
+        raise ReportState
+    if to > now:
+        raise Invalid([FieldError("aware_at", "future-dated")], "future-dated")
+    settled = tuple(move for move in fact.moves if move.settled_by)
+    return msgspec.structs.replace(fact, moves=(*settled, Move(was=fact.aware_at, to=to, proposed_by=by, proposed_at=now)))
+
+
+def waiting_move(fact: ReportFact, to: int) -> Move:
+    """The move that waits, which must be to the moment the second person means. Raises ReportState."""
+    found = fact.moves[-1] if fact.moves else None
+    if found is None or found.settled_by or found.to != to or fact.state == "dismissed":
+        raise ReportState
+    return found
+
+
+def moved(fact: ReportFact, waiting: Move, by: str, now: int) -> ReportFact:
+    """The report with that move in force; the history keeps both moments and both people."""
+    settled = msgspec.structs.replace(waiting, settled_by=by, settled_at=now)
+    return msgspec.structs.replace(fact, aware_at=waiting.to, moves=(*fact.moves[:-1], settled))
+
+
+def in_riyadh(microseconds: int) -> datetime:
+    """The moment on the clocks of Riyadh, whole seconds."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=microseconds // 1_000_000)).astimezone(RIYADH)

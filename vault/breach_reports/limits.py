@@ -1,0 +1,97 @@
+"""How much anybody may bring: what is over the limit goes into quarantine, and is refused only to protect the disk (promise 10).
+
+Invariants: counters are keyed by a mark of the client's network that changes every day and lies in memory only; every bucket has a name of
+its own, so no limit spends another's.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from keys.reporters import Passers
+from vault.breach_reports.shapes import Doubt
+from vault.errors import TooMany, Unavailable
+from vault.web.limits import Limits
+
+# Bucket, how many at once, how many an hour after that. Beyond the first two a report is put into quarantine, beyond the next two refused.
+NETWORK: Final = ("report-network", 10, 20)
+ASSOCIATION: Final = ("report-association", 100, 100)
+NETWORK_REFUSED: Final = ("report-network-refused", 60, 60)
+QUARANTINE: Final = ("report-quarantine", 1000, 500)
+LOOKUPS: Final = ("report-lookups", 20, 300)
+FOLLOWING: Final = ("report-following", 30, 60)
+MESSAGES: Final = ("report-messages", 10, 10)
+LEAST_FREE: Final = 200 * 1024 * 1024
+"""Bytes that must be free where the association's files lie, or intake pauses."""
+_HOUR: Final = 3600
+
+Bucket = tuple[str, int, int]
+
+
+class IntakeFull(TooMany):
+    """One network, or the whole quarantine, has brought so much that more would fill the disk."""
+
+    code = "intake-full"
+
+
+class IntakePaused(Unavailable):
+    """The disk is nearly full: what there is must stay readable and the log writable."""
+
+    code = "intake-paused"
+
+
+class Intake:
+    """Counts what comes in, in this process."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], int], free: Callable[[Path], int] | None = None) -> None:
+        """Count in these limits; `free` tells the bytes that are free in a folder."""
+        self._limits = limits
+        self._clock = clock
+        self._free = free or (lambda folder: shutil.disk_usage(folder).free)
+        self._passers = Passers()
+
+    def doubt(self, code: str, folder: Path, network: str, seen: Doubt) -> Doubt:
+        """Why a report goes into quarantine, "" where it does not; `seen` is what the request itself made doubtful.
+
+        Raises IntakeFull and IntakePaused, and only those keep a report out.
+        """
+        if self._free(folder) < LEAST_FREE:
+            raise IntakePaused
+        mark = self._mark(network)
+        if not self._may(NETWORK_REFUSED, f"{code} {mark}"):
+            raise IntakeFull(_HOUR // NETWORK_REFUSED[2])
+        found = seen
+        if not found and not self._may(NETWORK, f"{code} {mark}"):
+            found = "network"
+        if not found and not self._may(ASSOCIATION, code):
+            found = "association"
+        if found and not self._may(QUARANTINE, code):
+            raise IntakeFull(_HOUR // QUARANTINE[2] + 1)
+        return found
+
+    def looks_up(self, network: str) -> None:
+        """Count a receipt shown. Raises TooMany."""
+        self._take(LOOKUPS, self._mark(network))
+
+    def follows(self, report: bytes) -> None:
+        """Count a look of the holder of a receipt. Raises TooMany."""
+        self._take(FOLLOWING, report.hex())
+
+    def writes(self, report: bytes) -> None:
+        """Count a message of the holder of a receipt. Raises TooMany."""
+        self._take(MESSAGES, report.hex())
+
+    def _mark(self, network: str) -> str:
+        return self._passers.mark(network, self._clock())
+
+    def _take(self, bucket: Bucket, key: str) -> None:
+        name, burst, hourly = bucket
+        self._limits.take(name, key, burst, hourly / _HOUR)
+
+    def _may(self, bucket: Bucket, key: str) -> bool:
+        try:
+            self._take(bucket, key)
+        except TooMany:
+            return False
+        return True

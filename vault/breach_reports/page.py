@@ -1,0 +1,188 @@
+"""The two pages of the public: report, and follow up with the receipt. No script, no cookie, and no receipt in an address."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from vault.breach_reports import telling
+from vault.breach_reports.intake import Told
+from vault.breach_reports.lifecycle import in_riyadh
+from vault.breach_reports.reports import Follow, Knock, Reports
+from vault.breach_reports.shapes import Doubt, Language
+from vault.errors import Invalid, NotFound, TooMany, Unavailable, VaultError
+from vault.rulebook.association import Association
+from vault.web import Answer, Call, Form, Public, Query, Route
+from vault.web.answer import HTML
+from vault.web.paper import Pages
+from vault.web.problems import problem_headers, problem_of, status_of
+from vault.web.times import parse_time
+
+PAGES: Final = Pages("vault.breach_reports")
+TRAP: Final = "website"
+"""A field that people do not see: whoever fills it in is a program, or has one fill forms for her."""
+REPORT_FORM: Final = Form(fields={"category": 64, "narrative": 60_000, "noticed_on": 64, "contact": 4_000, TRAP: 4_000})
+STATUS_FORM: Final = Form(fields={"receipt": 1_000, "text": 40_000})
+MOST_BODY: Final = 512 * 1024
+_LANG: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
+# From the wrong to the name of the sentence in words.toml.
+_SENTENCES: Final = {
+    ("category", "out-of-range"): "wrong_category",
+    ("narrative", "out-of-range"): "wrong_narrative",
+    ("noticed_on", "wrong-type"): "wrong_day",
+    ("noticed_on", "out-of-range"): "wrong_day",
+    ("noticed_on", "future-dated"): "wrong_future",
+    ("contact", "out-of-range"): "wrong_contact",
+    ("text", "out-of-range"): "wrong_text",
+}
+
+
+def page_routes(reports: Reports) -> list[Route]:
+    """Return the pages of this room."""
+    pages = _Pages(reports)
+    return [
+        _page("GET", "/{association}/report", "breach_reports.form", pages.form, summary="The page on which anybody reports a violation."),
+        _page(
+            "POST",
+            "/{association}/report",
+            "breach_reports.submit",
+            pages.submit,
+            summary="Report a violation from the page.",
+            form=REPORT_FORM,
+        ),
+        _page("GET", "/{association}/report/status", "breach_reports.ask", pages.ask, summary="The page on which a report is followed up."),
+        _page(
+            "POST",
+            "/{association}/report/status",
+            "breach_reports.follow",
+            pages.follow,
+            summary="Follow up from the page.",
+            form=STATUS_FORM,
+        ),
+    ]
+
+
+def _page(method: str, path: str, name: str, handler: Any, *, summary: str, form: Form | None = None) -> Route:  # noqa: ANN401  # a bound coroutine method
+    return Route(
+        method=method,
+        path=path,
+        name=name,
+        handler=handler,
+        access=Public(),
+        form=form,
+        max_body=MOST_BODY,
+        media_type=HTML,
+        query=_LANG,
+        summary=summary,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The handlers: call the room, fill the template."""
+
+    reports: Reports
+
+    async def form(self, call: Call) -> Answer:
+        return await self._report(call, self.reports.association(call.path["association"]))
+
+    async def submit(self, call: Call) -> Answer:
+        association, fields = self.reports.association(call.path["association"]), call.form.fields
+        told = Told(
+            fields.get("category", ""),
+            fields.get("narrative", ""),
+            _language(call),
+            fields.get("noticed_on", ""),
+            fields.get("contact", ""),
+        )
+        try:
+            taken = await self.reports.receive(association, told, _knock(call, _doubt(call)))
+        except (Invalid, TooMany, Unavailable) as error:
+            return await self._report(call, association, error)
+        return self._answer("taken.html", call, association, status=HTTPStatus.CREATED, taken=taken)
+
+    async def ask(self, call: Call) -> Answer:
+        return self._status(call, self.reports.association(call.path["association"]))
+
+    async def follow(self, call: Call) -> Answer:
+        association, fields = self.reports.association(call.path["association"]), call.form.fields
+        receipt, text = fields.get("receipt", ""), fields.get("text")
+        wrong: VaultError | None = None
+        try:
+            followed = None
+            if text is not None:
+                try:
+                    followed = await self.reports.write(association, receipt, text, _knock(call))
+                except Invalid as error:
+                    wrong = error
+            followed = followed or await self.reports.follow(association, receipt, _knock(call))
+        except (NotFound, TooMany, Unavailable) as error:
+            return self._status(call, association, error=error)
+        return self._status(call, association, followed, wrong)
+
+    async def _report(self, call: Call, association: Association, error: VaultError | None = None) -> Answer:
+        """The form, with what was filled in and what is wrong with it: nobody types a report twice."""
+        categories = await self.reports.categories(association)
+        language = _language(call)
+        return self._answer(
+            "report.html",
+            call,
+            association,
+            status=None if error is None else status_of(error),
+            headers={} if error is None else problem_headers(error),
+            categories=[(code, label.ar if language == "ar" else label.en) for code, label in categories.items()],
+            filled={name: call.form.fields.get(name, "") for name in REPORT_FORM.fields},
+            trap=TRAP,
+            today=in_riyadh(call.now).date().isoformat(),
+            **_wrong(call, error),
+        )
+
+    def _status(self, call: Call, association: Association, followed: Follow | None = None, error: VaultError | None = None) -> Answer:
+        told = None if followed is None else telling.status(followed)
+        messages = [] if told is None else [(each.sender, each.text, _clock_text(each.at)) for each in told.messages]
+        return self._answer(
+            "status.html",
+            call,
+            association,
+            status=None if error is None else status_of(error),
+            headers={} if error is None else problem_headers(error),
+            told=told,
+            messages=messages,
+            received=None if told is None else _clock_text(told.received_at),
+            receipt=call.form.fields.get("receipt", ""),
+            text=call.form.fields.get("text", "") if error is not None else "",
+            missing=isinstance(error, NotFound),
+            **_wrong(call, None if isinstance(error, NotFound) else error),
+        )
+
+    def _answer(self, template: str, call: Call, association: Association, **values: Any) -> Answer:  # noqa: ANN401  # a template's values
+        channels = self.reports.channels_of(association.code)
+        name = association.code if channels.name is None else channels.name.ar if _language(call) == "ar" else channels.name.en
+        return PAGES.answer(template, call.language, name=name, code=association.code, channels=channels, **values)
+
+
+def _language(call: Call) -> Language:
+    return "en" if call.language == "en" else "ar"
+
+
+def _knock(call: Call, seen: Doubt = "") -> Knock:
+    return Knock(call.network, call.now, call.request_id, seen)
+
+
+def _doubt(call: Call) -> Doubt:
+    if call.form.fields.get(TRAP):
+        return "trap"
+    return "elsewhere" if call.is_from_elsewhere else ""
+
+
+def _wrong(call: Call, error: VaultError | None) -> dict[str, Any]:
+    """What a template is told of an error: sentences by field where fields are wrong, else the problem's own words."""
+    if error is None:
+        return {"wrong": {}, "problem": None}
+    if isinstance(error, Invalid):
+        words = PAGES.words(call.language)
+        return {"wrong": {each.field: getattr(words, _SENTENCES[each.field, each.code]) for each in error.errors}, "problem": None}
+    return {"wrong": {}, "problem": problem_of(error, call.request_id, call.language)}
+
+
+def _clock_text(time: str) -> str:
+    return in_riyadh(parse_time(time)).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,178 @@
+"""What officers do about a report: acknowledge, read, triage, answer; dismissing it and moving the moment of awareness takes two.
+
+Invariants: a look at what somebody wrote is an entry first; every deed is one version of the report's fact and one entry that names it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import Entry, WrittenFact
+from vault.breach_reports import case, door, lifecycle, tables
+from vault.breach_reports.case import Case, Text
+from vault.breach_reports.intake import PURPOSE
+from vault.breach_reports.shapes import ALL_KINDS, BREACH_REPORT, NOTE, REPLY, Finding, Reason, ReportFact, State
+from vault.errors import FieldError, Invalid, Unavailable
+from vault.policy import pack as packs
+from vault.rulebook import facts
+from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
+from vault.rulebook.two_people import same_person
+
+STATES: Final[tuple[State, ...]] = ("received", "quarantined", "acknowledged", "triaged", "dismissed")
+MOST_NOTE: Final = 5000
+
+
+class Approval(Protocol):
+    """What the entry of an approved deed must carry."""
+
+    @property
+    def facts(self) -> tuple[WrittenFact, ...]:
+        """The one-time step that was used up, if one was."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of the approver's account."""
+
+
+class SecondFactor(Protocol):
+    """Lets a person's approval through; the roof hands in that of `identity`."""
+
+    def approve(self, deed: Deed, caller: Any, code: str | None, *, kind: str) -> Approval:  # noqa: ANN401  # identity's own Caller, which this floor does not know
+        """Raise a refusal unless the code is the person's or her session is stepped up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One report in a list: what is known of it without opening anything anybody wrote."""
+
+    case: Case
+    clock: lifecycle.Clock | None
+
+
+def listed(deed: Deed, errand: Errand, state: State | None, after: bytes | None, limit: int) -> tuple[list[Listed], bytes | None]:
+    """A page of reports, newest first, and the id the next page begins after; without a state all but those in quarantine.
+
+    Raises NotFound for an `after` that is none, Unavailable `integrity` where the index and the log disagree, so that no report can be
+    taken out of the list unseen.
+    """
+    errand = errand.still(deed)
+    in_index, in_log = tables.counts(deed)
+    if in_index != in_log:
+        raise Unavailable("integrity")
+    states = (state,) if state else tuple(each for each in STATES if each != "quarantined")
+    behind = None if after is None else (case.load(deed, after).fact.received_at, after)
+    rows = tables.page(deed, states, behind, limit + 1)
+    known = facts.read_several(deed, BREACH_REPORT, [report.hex() for report, _, _ in rows])
+    found = []
+    for report, received_at, told_state in rows[:limit]:
+        fact = known.get(report.hex())
+        if fact is None or (fact.received_at, fact.state) != (received_at, told_state):
+            raise Unavailable("integrity")
+        found.append(Listed(Case(report, fact, 0), lifecycle.clock(fact, hours(errand.book(deed)))))
+    return found, rows[limit - 1][0] if len(rows) > limit else None
+
+
+def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
+    """All of a report, for an officer: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
+    errand = errand.still(deed)
+    return door.take(deed, case.load(deed, report), _entry(errand, deed, "breach_report.read"), ALL_KINDS)
+
+
+def acknowledge(deed: Deed, errand: Errand, report: bytes) -> ReportFact:
+    """Say that somebody looks at it. Raises NotFound, ReportState."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    return _changed(deed, errand, found, "breach_report.acknowledged", lifecycle.acknowledged(found.fact, errand.hand, deed.now))
+
+
+def triage(deed: Deed, errand: Errand, report: bytes, finding: Finding, *, aware_at: int | None, note: str) -> ReportFact:
+    """Judge whether it is or may be a breach of personal data. Raises NotFound, Invalid, ReportState, ClockRunning."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    fact = lifecycle.triaged(found.fact, finding, aware_at, errand.hand, deed.now)
+    return _changed(deed, errand, found, "breach_report.triaged", fact, *_notes(errand, note), law=finding == "breach")
+
+
+def reply(deed: Deed, errand: Errand, report: bytes, text: str) -> ReportFact:
+    """Answer the reporter, who reads it with her receipt. Raises NotFound, TooMany."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    return _changed(deed, errand, found, "breach_report.replied", found.fact, Text(REPLY, errand.hand, msgspec.json.encode(text.strip())))
+
+
+def propose_dismissal(deed: Deed, errand: Errand, report: bytes, reason: Reason, note: str) -> ReportFact:
+    """Propose to dismiss it; nothing changes before a second person says so too. Raises NotFound, ReportState."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    fact = lifecycle.dismissal_proposed(found.fact, reason, errand.hand, deed.now)
+    return _changed(deed, errand, found, "breach_report.dismissal-proposed", fact, *_notes(errand, note))
+
+
+def propose_awareness(deed: Deed, errand: Errand, report: bytes, to: int, reason: str) -> ReportFact:
+    """Propose another moment of awareness, with the reason. Raises NotFound, Invalid, ReportState."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    if not len(reason.strip()) >= 1 or len(reason) > MOST_NOTE:
+        raise Invalid([FieldError("reason", "out-of-range")])
+    fact = lifecycle.move_proposed(found.fact, to, errand.hand, deed.now)
+    return _changed(deed, errand, found, "breach_report.awareness-proposed", fact, *_notes(errand, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPerson:
+    """The deeds that take two people, done by the second one."""
+
+    factor: SecondFactor
+
+    def dismiss(self, deed: Deed, errand: Errand, report: bytes, reason: Reason, code: str | None) -> ReportFact:
+        """Dismiss it for the reason another person proposed. Raises NotFound, ReportState, and refusals with their entries."""
+        errand, found, kind = errand.still(deed), case.load(deed, report), "breach_report.dismissed"
+        waiting = lifecycle.waiting_dismissal(found.fact, reason)
+        approval = self._approval(deed, errand, found, waiting.proposed_by, code=code, kind=kind)
+        return _changed(deed, errand, found, kind, lifecycle.dismissed(found.fact, waiting, errand.hand, deed.now), approval=approval)
+
+    def move_awareness(self, deed: Deed, errand: Errand, report: bytes, to: int, code: str | None) -> ReportFact:
+        """Move the moment of awareness as another person proposed. Raises NotFound, ReportState, and refusals with their entries."""
+        errand, found, kind = errand.still(deed), case.load(deed, report), "breach_report.awareness-moved"
+        waiting = lifecycle.waiting_move(found.fact, to)
+        approval = self._approval(deed, errand, found, waiting.proposed_by, code=code, kind=kind)
+        return _changed(deed, errand, found, kind, lifecycle.moved(found.fact, waiting, errand.hand, deed.now), approval=approval, law=True)
+
+    def _approval(self, deed: Deed, errand: Errand, found: Case, proposed_by: str, *, code: str | None, kind: str) -> Approval:
+        if same_person(errand.book(deed), proposed_by, errand.asker.ref):
+            cites: dict[str, Any] = {"reason": "SAME_PERSON", "article": f"{errand.book(deed).association.pack}:7"}
+            raise EntryRefusal(errand.entry(kind=kind, outcome="refuse", about=found.about, flags=errand.asker.flags, **cites))
+        return self.factor.approve(deed, errand.asker, code, kind=kind)
+
+
+def require_text(text: str) -> None:
+    """Raise Invalid unless the text is one an answer can be."""
+    if not len(text.strip()) >= 1 or len(text) > MOST_NOTE:
+        raise Invalid([FieldError("text", "out-of-range")])
+
+
+def hours(book: Book) -> int:
+    """The hours within which the authority is told of a breach (law, regulation 24(1)); the stricter of law and pack."""
+    pack = packs.load(book.association.pack)
+    told = [one.reply["breach_to_authority_hours"] for one in (pack, packs.load(pack.law)) if "breach_to_authority_hours" in one.reply]
+    return min(told, default=72)
+
+
+def _changed(
+    deed: Deed, errand: Errand, found: Case, kind: str, fact: ReportFact, *texts: Text, approval: Approval | None = None, law: bool = False
+) -> ReportFact:
+    written = case.change(deed, found, fact, *texts)
+    used, flags = (approval.facts, approval.flags) if approval else ((), errand.asker.flags)
+    told = _entry(errand, deed, kind, law=law, about=found.about, facts=(*used, written), flags=flags)
+    deed.append(told)
+    return fact
+
+
+def _entry(errand: Errand, deed: Deed, kind: str, *, law: bool = False, **members: object) -> Entry:
+    own = errand.book(deed).association
+    cites = {"article": f"{own.pack}:8", "law": f"{own.law_pack}:20" if law else None}
+    return errand.entry(kind=kind, outcome="allow", purpose=PURPOSE, **cites, **members)
+
+
+def _notes(errand: Errand, note: str) -> list[Text]:
+    if len(note) > MOST_NOTE:
+        raise Invalid([FieldError("note", "out-of-range")])
+    return [Text(NOTE, errand.hand, msgspec.json.encode(note.strip()))] if note.strip() else []

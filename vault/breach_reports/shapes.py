@@ -1,0 +1,82 @@
+"""The fact of a breach report: everything decided about it, and the digest of every sealed part; what people wrote is in the parts.
+
+Field names are those of the bytes kept for years: a new member gets a default, none changes its meaning. Times in microseconds UTC.
+"""
+
+from typing import Final, Literal
+
+from vault.breach_reports.tables import KIND
+from vault.rulebook.facts import Kind
+from vault.rulebook.shapes import Fact
+
+State = Literal["received", "quarantined", "acknowledged", "triaged", "dismissed"]
+Finding = Literal["", "breach", "no_breach"]
+Reason = Literal["not_privacy", "duplicate", "spam", "no_basis"]
+Doubt = Literal["", "trap", "elsewhere", "network", "association"]
+Language = Literal["ar", "en"]
+REPORTER: Final = "reporter"
+
+# The kinds of parts: what a part holds, and what an entry names as opened.
+REPORT: Final = "report"
+CONTACT: Final = "contact"
+MESSAGE: Final = "message"
+REPLY: Final = "reply"
+NOTE: Final = "note"
+ALL_KINDS: Final = (CONTACT, MESSAGE, NOTE, REPLY, REPORT)
+TO_REPORTER: Final = (MESSAGE, REPLY)
+
+
+class PartFact(Fact, frozen=True):
+    """One sealed part: what it holds, who wrote it and when, and SHA-256 of its bytes in hexadecimal."""
+
+    kind: str
+    by: str
+    at: int
+    sha256: str
+
+
+class Dismissal(Fact, frozen=True):
+    """A dismissal somebody proposed; in force once another person has settled it."""
+
+    reason: Reason
+    proposed_by: str
+    proposed_at: int
+    settled_by: str = ""
+    settled_at: int | None = None
+
+
+class Move(Fact, frozen=True):
+    """A move of the moment of awareness somebody proposed; in force once another person has settled it."""
+
+    was: int
+    to: int
+    proposed_by: str
+    proposed_at: int
+    settled_by: str = ""
+    settled_at: int | None = None
+
+
+class ReportFact(Fact, frozen=True):
+    """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt."""
+
+    id: str
+    reference: str
+    state: State
+    received_at: int
+    language: Language
+    category: str
+    receipt: str
+    parts: tuple[PartFact, ...]
+    channel: str = "web"
+    doubt: Doubt = ""
+    acknowledged_at: int | None = None
+    acknowledged_by: str = ""
+    triaged_at: int | None = None
+    triaged_by: str = ""
+    finding: Finding = ""
+    aware_at: int | None = None
+    dismissal: Dismissal | None = None
+    moves: tuple[Move, ...] = ()
+
+
+BREACH_REPORT: Kind[ReportFact] = Kind(KIND, ReportFact, in_book=False)

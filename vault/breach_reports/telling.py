@@ -1,0 +1,103 @@
+"""Facts and opened parts in the words of answers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from vault.breach_reports import bodies, door, lifecycle
+from vault.breach_reports.reports import Follow
+from vault.breach_reports.shapes import CONTACT, NOTE, REPORT, TO_REPORTER, Dismissal, Move, ReportFact
+from vault.web import write_id
+from vault.web.times import write_time
+
+
+def status(follow: Follow) -> bodies.Status:
+    """What the holder of a receipt is told."""
+    fact = follow.taken.case.fact
+    state = lifecycle.PUBLIC_STATE[fact.state]
+    return bodies.Status(fact.reference, state, write_time(fact.received_at), [message(each) for each in follow.messages])
+
+
+def message(opened: door.Opened) -> bodies.Message:
+    """One message; which officer wrote is the house's own business."""
+    sender = "reporter" if opened.told.kind == "message" else "association"
+    return bodies.Message(sender, msgspec.json.decode(opened.content, type=str), write_time(opened.told.at))
+
+
+def item(fact: ReportFact, running: lifecycle.Clock | None, now: int) -> bodies.ReportItem:
+    """One report in a list."""
+    return bodies.ReportItem(**_head(fact), clock=_clock(running, now))
+
+
+def clock(fact: ReportFact, hours: int, now: int) -> bodies.ClockTold | None:
+    """The clock of a report at this moment."""
+    return _clock(lifecycle.clock(fact, hours), now)
+
+
+def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int) -> bodies.ReportTold:
+    """A report as an officer reads it."""
+    fact = taken.case.fact
+    first = next(msgspec.json.decode(each.content) for each in opened if each.told.kind == REPORT)
+    contact = next((msgspec.json.decode(each.content, type=str) for each in opened if each.told.kind == CONTACT), None)
+    return bodies.ReportTold(
+        **_head(fact),
+        clock=clock(fact, hours, now),
+        narrative=first["narrative"],
+        noticed_on=first.get("noticed_on"),
+        contact=contact,
+        messages=[message(each) for each in opened if each.told.kind in TO_REPORTER],
+        notes=[_note(each) for each in opened if each.told.kind == NOTE],
+        finding=fact.finding or None,
+        acknowledged_at=_time(fact.acknowledged_at),
+        triaged_at=_time(fact.triaged_at),
+        dismissal=None if fact.dismissal is None else _waiting(fact.dismissal),
+        awareness=[_waiting(each) for each in fact.moves],
+        entry=bodies.EntryTold(taken.appended.index, taken.appended.leaf_hash.hex()),
+    )
+
+
+def _head(fact: ReportFact) -> dict[str, Any]:
+    return {
+        "id": write_id(bytes.fromhex(fact.id)),
+        "reference": fact.reference,
+        "state": fact.state,
+        "category": fact.category,
+        "language": fact.language,
+        "channel": fact.channel,
+        "received_at": write_time(fact.received_at),
+        "doubt": fact.doubt or None,
+    }
+
+
+def _clock(running: lifecycle.Clock | None, now: int) -> bodies.ClockTold | None:
+    if running is None:
+        return None
+    return bodies.ClockTold(
+        aware_at=write_time(running.aware_at),
+        due_at=write_time(running.due_at),
+        due_riyadh=lifecycle.in_riyadh(running.due_at).isoformat(),
+        seconds_left=running.left(now) // 1_000_000,
+        overdue=running.is_overdue(now),
+        provisional=running.provisional,
+    )
+
+
+def _waiting(proposed: Dismissal | Move) -> bodies.Waiting:
+    return bodies.Waiting(
+        reason=proposed.reason if isinstance(proposed, Dismissal) else None,
+        was=write_time(proposed.was) if isinstance(proposed, Move) else None,
+        to=write_time(proposed.to) if isinstance(proposed, Move) else None,
+        proposed_by=proposed.proposed_by,
+        proposed_at=write_time(proposed.proposed_at),
+        settled_by=proposed.settled_by or None,
+        settled_at=_time(proposed.settled_at),
+    )
+
+
+def _note(opened: door.Opened) -> bodies.Written:
+    return bodies.Written(opened.told.by, msgspec.json.decode(opened.content, type=str), write_time(opened.told.at))
+
+
+def _time(microseconds: int | None) -> str | None:
+    return None if microseconds is None else write_time(microseconds)

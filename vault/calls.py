@@ -1,0 +1,58 @@
+"""Every call of the service, room by room: what the front serves and the OpenAPI file tells."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from vault.access.api import routes as reading
+from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.disclosures_api import disclosure_routes
+from vault.access.erasure_api import routes as erasure
+from vault.access.orders_api import order_routes
+from vault.access.scans_api import routes as scans
+from vault.access.search_api import routes as search
+from vault.breach_reports.api import routes as breach_reports
+from vault.breach_reports.channels import Channels
+from vault.breach_reports.limits import Intake
+from vault.breach_reports.reports import Reports
+from vault.consent.api import ROUTES as CONSENT
+from vault.consent.evidence_api import DEFAULT_MOST
+from vault.consent.evidence_api import routes as evidence
+from vault.consent.visitors_api import routes as visitors
+from vault.identity.api import routes as identity
+from vault.identity.service import Identity
+from vault.publication.api import routes as publication
+from vault.records.api import ROUTES as RECORDS
+from vault.web.limits import Limits
+from vault.web.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the rooms are handed: who may enter, what is limited, each association's own channels by code, the largest scan in bytes."""
+
+    identity: Identity
+    limits: Limits
+    channels: Mapping[str, Channels] = field(default_factory=dict)
+    largest_scan: int = DEFAULT_MOST
+
+
+def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
+    """Every call; `clock` gives microseconds UTC."""
+    associations, factor = rooms.identity.entrance.associations, rooms.identity.factor
+    reports = Reports(associations, rooms.channels, Intake(rooms.limits, clock), factor)
+    return [
+        *RECORDS,
+        *CONSENT,
+        *evidence(rooms.largest_scan),
+        *visitors(associations, rooms.limits),
+        *reading(),
+        *scans(),
+        *search(),
+        *erasure(factor),
+        *order_routes(factor),
+        *disclosure_routes(factor),
+        *AUDIT,
+        *identity(rooms.identity),
+        *publication(associations, factor),
+        *breach_reports(reports),
+    ]

@@ -1,0 +1,102 @@
+"""Examines scans of signed forms: rows and chunks against what was sealed with them, the people's events and the log; it opens none."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from keys.cabinet import EVIDENCE_CLASS, Cabinet
+from keys.errors import Unopenable
+from vault.access_log import tables as log_tables
+from vault.access_log.entry import EntryRefused, parse
+from vault.consent.log_words import GRANTED
+from vault.consent.scans import DAY, open_about
+from vault.consent.tables import chunk, evidence
+from vault.subjects.examine import octets
+
+STORED: Final = "evidence.stored"
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """What is examined; `cited` tells whose consents rest on which scan, `seen` which scans have a row."""
+
+    connection: Connection
+    cabinet: Cabinet
+    association: bytes
+    cited: Mapping[bytes, bytes]
+    seen: set[bytes] = field(default_factory=set)
+
+
+def examine(connection: Connection, cabinet: Cabinet, association: bytes, cited: Mapping[bytes, bytes]) -> Iterator[str]:
+    """What does not hold, each with its table and row; `cited` is whose consents rest on which scan, from the people's events."""
+    shelf = _Shelf(connection, cabinet, association, cited)
+    row = evidence.c
+    query = select(octets(row.evidence), octets(row.subject), row.stored_at, octets(row.wrapped), octets(row.header), octets(row.about))
+    for found in connection.execute(query.where(row.association_id == association)):
+        shelf.seen.add(found.evidence)
+        yield from _scan(shelf, found)
+    yield from _strange_chunks(shelf)
+    for scan in [*(one for one in cited if one not in shelf.seen), *_lost(shelf)]:
+        yield f"consent_evidence {scan.hex()}: missing"
+
+
+def _scan(shelf: _Shelf, row: Row[bytes, bytes | None, int, bytes, bytes | None, bytes | None]) -> Iterator[str]:
+    scan, subject, stored_at, wrapped, header, about = row
+    place = f"consent_evidence {scan.hex()}"
+    if shelf.cited.get(scan) != subject:
+        yield f"{place}: not whose the people's events say"
+        return
+    try:
+        if about is None:  # on its way in, or left by a process that died: the purge of another day takes it
+            shelf.cabinet.keys.unwrap(subject or scan, EVIDENCE_CLASS, wrapped)
+            return
+        said = open_about(shelf.cabinet, scan, subject or scan, wrapped, about)
+    except (Unopenable, msgspec.DecodeError):
+        yield f"{place}: does not open"
+        return
+    if said.stored_at != stored_at:
+        yield f"{place}: not of the time it was sealed at"
+    if _chunks(shelf, scan, header or b"") != (said.sealed_sha256, said.chunks):
+        yield f"{place}: header and chunks are not those that were sealed (consent_evidence_chunk {scan.hex()})"
+
+
+def _chunks(shelf: _Shelf, scan: bytes, header: bytes) -> tuple[str, int]:
+    """SHA-256 over header and chunks in order, and how many there are; none where their numbers are not those from 0 on."""
+    digest, count = hashlib.sha256(header), 0
+    query = select(chunk.c.number, octets(chunk.c.sealed)).where(chunk.c.association_id == shelf.association, chunk.c.evidence == scan)
+    with shelf.connection.execute(query.order_by(chunk.c.number), execution_options={"yield_per": 16}) as rows:
+        for number, sealed in rows:
+            if number != count:
+                return "", 0
+            digest.update(sealed)
+            count += 1
+    return digest.hexdigest(), count
+
+
+def _strange_chunks(shelf: _Shelf) -> Iterator[str]:
+    query = select(octets(chunk.c.evidence)).where(chunk.c.association_id == shelf.association).distinct()
+    for (scan,) in shelf.connection.execute(query):
+        if scan not in shelf.seen:
+            yield f"consent_evidence_chunk {scan.hex()}: of no scan"
+
+
+def _lost(shelf: _Shelf) -> Iterator[bytes]:
+    """Scans that came in during the last day of the log, that no consent ever cited, and that are gone."""
+    entry, head = log_tables.entry.c, log_tables.head.c
+    newest = select(head.newest).where(head.association_id == shelf.association).scalar_subquery()
+    told = select(entry.kind, entry.body).where(
+        entry.association_id == shelf.association, entry.kind.in_((STORED, GRANTED)), entry.time > newest - DAY
+    )
+    stored: set[bytes] = set()
+    granted: set[bytes] = set()
+    for kind, body in shelf.connection.execute(told):
+        try:
+            scan = bytes.fromhex(parse(bytes(body)).entry.evidence or "")
+        except (EntryRefused, TypeError, ValueError):
+            continue  # named by the log's own verification
+        (stored if kind == STORED else granted).add(scan)
+    yield from sorted(stored - granted - shelf.seen)

@@ -1,0 +1,210 @@
+"""Scans of signed forms: kept sealed, cited by a consent, forgotten with the person.
+
+Invariants: a scan belongs to nobody until a consent cites it, and to that one person from then on: her erasure takes key and chunks;
+what no consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from sqlalchemy import delete, insert, select, update
+
+from keys.attachments import Attached, SealedAttachment
+from keys.blobs import open_blob, seal_blob
+from keys.cabinet import EVIDENCE_CLASS, Cabinet
+from keys.errors import Unopenable
+from keys.keyring import DataKey
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry
+from vault.consent.tables import chunk, evidence
+from vault.errors import FieldError, Invalid, NotFound, Unavailable
+from vault.rulebook.association import Association
+from vault.subjects import people
+from vault.subjects.people import Known
+from vault.subjects.sheet import Happened, SheetEvent
+
+DAY: Final = 24 * 3600 * 1_000_000
+MOST_PURGED: Final = 8
+"""Scans deleted in one deed: a large one has hundreds of rows."""
+SYSTEM: Final = "system"
+
+
+class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a scan is, sealed beside it: media type, bytes, SHA-256 of the file and of all that is sealed, chunks, when, by whose hand."""
+
+    type: str
+    size: int
+    sha256: str
+    sealed_sha256: str
+    chunks: int
+    stored_at: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A stored scan as its row has it; `subject` None while no consent cites it."""
+
+    id: bytes
+    subject: bytes | None
+    wrapped: bytes
+    header: bytes
+    about: About
+
+
+def context(association: bytes, scan: bytes) -> bytes:
+    """What the blob beside a scan is sealed for."""
+    return b"evidence/v1" + association + scan
+
+
+def seal_about(key: DataKey, association: bytes, scan: bytes, about: About) -> bytes:
+    """The blob that lies beside a scan."""
+    return seal_blob(key, context(association, scan), msgspec.json.encode(about))
+
+
+def open_about(cabinet: Cabinet, scan: bytes, holder: bytes, wrapped: bytes, sealed: bytes) -> About:
+    """What a scan is. Raises Unopenable for a row the vault did not write."""
+    key = cabinet.keys.unwrap(holder, EVIDENCE_CLASS, wrapped)
+    return msgspec.json.decode(open_blob(key, context(cabinet.keys.association, scan), sealed), type=About)
+
+
+def stored(deed: Deed, scan: bytes) -> Scan:
+    """The scan of this id. Raises NotFound where there is none that is whole, Unavailable `integrity` where its row does not hold."""
+    row = deed.transaction.connection.execute(
+        select(evidence).where(evidence.c.association_id == deed.association, evidence.c.evidence == scan)
+    ).first()
+    if row is None or row.about is None:
+        raise NotFound
+    try:
+        about = open_about(deed.cabinet, scan, row.subject or scan, row.wrapped, row.about)
+    except Unopenable as error:
+        raise Unavailable("integrity") from error
+    return Scan(scan, row.subject, row.wrapped, row.header, about)
+
+
+def whose(deed: Deed, scan: bytes) -> bytes | None:
+    """The person whom the row of a scan names, unproven; None where it names nobody or is not there."""
+    query = select(evidence.c.subject).where(evidence.c.association_id == deed.association, evidence.c.evidence == scan)
+    found = deed.transaction.connection.execute(query).scalar()
+    return bytes(found) if found else None
+
+
+def cite(deed: Deed, known: Known, scan: bytes) -> Scan:
+    """Let a consent of this person rest on the scan: from now on it is hers.
+
+    Raises Invalid `evidence-malformed` where there is none, it is another's, or it was handed in more than a day ago; Unavailable.
+    """
+    try:
+        found = stored(deed, scan)
+    except NotFound as error:
+        raise _unknown() from error
+    if found.subject == known.subject:
+        return found
+    if found.subject is not None or found.about.stored_at + DAY <= deed.now:
+        raise _unknown()
+    hers = deed.cabinet.keys.hand_over(scan, known.subject, EVIDENCE_CLASS, found.wrapped)
+    _change(deed, scan, subject=known.subject, wrapped=hers)
+    return found
+
+
+def cited(events: Iterable[Iterable[SheetEvent]]) -> frozenset[bytes]:
+    """The scans that a person's consents rest on, by her own events."""
+    told = (one.detail.get("scan") for version in events for one in version if isinstance(one, Happened))
+    return frozenset(bytes.fromhex(str(scan["id"])) for scan in told if scan)
+
+
+def sealed_scan(deed: Deed, scan: Scan) -> SealedAttachment:
+    """The scan with every chunk in order, as the door takes it; whether they are all there and its own, the cipher says."""
+    rows = select(chunk.c.sealed).where(chunk.c.association_id == deed.association, chunk.c.evidence == scan.id).order_by(chunk.c.number)
+    place = Attached(deed.association, scan.id, scan.subject or scan.id, EVIDENCE_CLASS)
+    return SealedAttachment(place, scan.wrapped, scan.header, list(deed.transaction.connection.execute(rows).scalars()))
+
+
+def forget_subject(deed: Deed, subject: bytes) -> int:
+    """Delete key and chunks of every scan of this person, how many there were; for her erasure, while her sheet is still there.
+
+    Raises NotFound where it is not, Unavailable `integrity` where her sheet or events do not hold.
+    """
+    # Her own events besides the rows: a row may have been made to name nobody.
+    return drop(deed, named(deed, subject) | cited(people.history(deed, people.of_subject(deed, subject))))
+
+
+def named(deed: Deed, subject: bytes) -> set[bytes]:
+    """The scans whose rows name this person: all there is to go by where her sheet is gone or does not hold."""
+    rows = select(evidence.c.evidence).where(evidence.c.association_id == deed.association, evidence.c.subject == subject)
+    return set(deed.transaction.connection.execute(rows).scalars())
+
+
+def purge(deed: Deed) -> int:
+    """Delete scans that no consent has cited for a day, and uploads that never ended, a few at a time; how many. It leaves an entry."""
+    old = (
+        select(evidence.c.evidence, evidence.c.wrapped)
+        .where(evidence.c.association_id == deed.association, evidence.c.subject.is_(None), evidence.c.stored_at <= deed.now - DAY)
+        .limit(MOST_PURGED)
+    )
+    gone = drop(deed, [row.evidence for row in deed.transaction.connection.execute(old) if _nobodys(deed, row.evidence, row.wrapped)])
+    if gone:
+        deed.append(Entry(kind="evidence.purged", outcome="allow", actor=SYSTEM, count=gone))
+    return gone
+
+
+def clear_away(association: Association, clock: Callable[[], int]) -> int:
+    """Purge all there is to purge, at start; how many. Raises Unavailable."""
+    gone = 0
+    while any(now := association.log.run_now(association.database, [purge], clock)):
+        gone += sum(now)
+    return gone
+
+
+def drop(deed: Deed, scans: Iterable[bytes]) -> int:
+    """Delete these scans, keys and chunks; how many there were."""
+    gone = 0
+    for scan in scans:
+        for table in (chunk, evidence):
+            rows = deed.transaction.connection.execute(
+                delete(table).where(table.c.association_id == deed.association, table.c.evidence == scan)
+            )
+        gone += rows.rowcount
+    return gone
+
+
+def add(deed: Deed, scan: bytes, wrapped: bytes) -> None:
+    """Begin the row of a scan that is on its way in."""
+    row = {"association_id": deed.association, "evidence": scan, "stored_at": deed.now, "wrapped": wrapped}
+    deed.transaction.connection.execute(insert(evidence).values(row))
+
+
+def add_chunks(deed: Deed, scan: bytes, first: int, sealed: Iterable[bytes]) -> None:
+    """Add the next chunks of a scan, the first of them under this number."""
+    rows = [
+        {"association_id": deed.association, "evidence": scan, "number": number, "sealed": each}
+        for number, each in enumerate(sealed, first)
+    ]
+    if rows:
+        deed.transaction.connection.execute(insert(chunk), rows)
+
+
+def finish(deed: Deed, scan: bytes, header: bytes, about: bytes) -> None:
+    """Complete the row of a scan, which counts from now. Raises Unavailable `integrity` where it is gone."""
+    _change(deed, scan, header=header, about=about, stored_at=deed.now)
+
+
+def _change(deed: Deed, scan: bytes, **values: bytes | int) -> None:
+    place = (evidence.c.association_id == deed.association, evidence.c.evidence == scan, evidence.c.subject.is_(None))
+    if deed.transaction.connection.execute(update(evidence).where(*place).values(**values)).rowcount != 1:
+        raise Unavailable("integrity")
+
+
+def _nobodys(deed: Deed, scan: bytes, wrapped: bytes) -> bool:
+    """Whether no consent cites it: its key says so, whatever its row does."""
+    try:
+        deed.cabinet.keys.unwrap(scan, EVIDENCE_CLASS, wrapped)
+    except Unopenable:
+        return False
+    return True
+
+
+def _unknown() -> Invalid:
+    return Invalid([FieldError("evidence.scan", "unknown-evidence")], "evidence-malformed")

@@ -1,0 +1,166 @@
+"""Reads form bodies: `application/x-www-form-urlencoded`, and `multipart/form-data` while it arrives (RFC 7578).
+
+Invariants: bytes, parts and the headers of parts are counted as they come; nothing is spooled to a disk; an unknown or repeated field is
+refused, and no error repeats anything of the body.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from urllib.parse import unquote_to_bytes
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+
+from vault.errors import Malformed
+from vault.web.call import Headers
+from vault.web.form import URLENCODED, Filled, Form, Upload
+from vault.web.receiving import Receive, arriving, has_body
+
+MAX_PART_HEADERS = 4
+MAX_PART_HEADER = 2048
+
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")  # RFC 2046, 5.1.1, without the space
+_BROKEN_LINES = re.compile(r"\r\n?|[\v\f]")  # what a word processor puts between lines comes along when text is pasted
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+async def fill(form: Form, headers: Headers, receive: Receive, limit: int) -> Filled:
+    """Return the form of a request's body of at most `limit` bytes; where it has a file, everything before the file.
+
+    Raises Malformed (`content-type`, `too-large`, `too-slow`, `malformed`, `unknown-form-field`) and Disconnected.
+    """
+    kind, boundary = _kind(form, headers)
+    arrived = arriving(receive, headers, limit, form.seconds) if has_body(headers) else _nothing()
+    if kind == URLENCODED:
+        return Filled(_pairs(b"".join([piece async for piece in arrived]), form))
+    parts = _Parts(form, _events(arrived, _parser(form, boundary, limit)))
+    return await parts.until_file()
+
+
+def _kind(form: Form, headers: Headers) -> tuple[str, str]:
+    """Return the media type and, of multipart, the boundary. Raises Malformed `content-type` (415) for others and for a compressed body."""
+    types = [value for key, value in headers if key == b"content-type"]
+    codings = [value for key, value in headers if key == b"content-encoding" and value.strip().lower() not in (b"", b"identity")]
+    if codings or len(types) != 1:
+        raise Malformed("content-type")
+    kind, options = parse_options_header(types[0].decode("latin-1"))
+    boundary = options.get("boundary", "")
+    if kind not in form.kinds or options.get("charset", "utf-8").lower() != "utf-8":
+        raise Malformed("content-type")
+    if kind != URLENCODED and _BOUNDARY.fullmatch(boundary) is None:
+        raise Malformed("content-type")
+    return kind, boundary
+
+
+def _pairs(raw: bytes, form: Form) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if not raw:
+        return found
+    if raw.count(b"&") >= len(form.fields):
+        raise Malformed("unknown-form-field")
+    for pair in raw.split(b"&"):
+        key, _, value = pair.partition(b"=")
+        name = _text(_unquoted(key))
+        value = _unquoted(value)
+        _weigh(value, form.fields[_new(name, form, found)])
+        found[name] = _text(value)
+    return found
+
+
+def _unquoted(raw: bytes) -> bytes:
+    if _BAD_ESCAPE.search(raw):
+        raise Malformed
+    return unquote_to_bytes(raw.replace(b"+", b" "))
+
+
+def _new(name: str, form: Form, found: dict[str, str]) -> str:
+    if name not in form.fields or name in found:
+        raise Malformed("unknown-form-field")
+    return name
+
+
+def _weigh(raw: bytes | bytearray, limit: int) -> None:
+    if len(raw) > limit:
+        raise Malformed("too-large")
+
+
+def _text(raw: bytes) -> str:
+    try:
+        text = _BROKEN_LINES.sub("\n", raw.decode())  # strict: overlong forms and surrogates are refused
+    except UnicodeDecodeError:
+        raise Malformed from None
+    if _CONTROL.search(text):
+        raise Malformed
+    return text
+
+
+def _parser(form: Form, boundary: str, limit: int) -> PushMultipartParser:
+    return PushMultipartParser(
+        boundary,
+        max_header_size=MAX_PART_HEADER,
+        max_header_count=MAX_PART_HEADERS,
+        max_segment_size=limit,
+        max_segment_count=len(form.fields) + bool(form.file),
+    )
+
+
+async def _events(arrived: AsyncIterator[bytes], parser: PushMultipartParser) -> AsyncIterator[MultipartSegment | bytes | None]:
+    """Yield what the parser tells: a part's beginning, its pieces, None at its end."""
+    try:
+        async for piece in arrived:
+            if piece and not parser.closed:
+                for event in parser.parse(piece):
+                    yield bytes(event) if isinstance(event, bytearray) else event
+        parser.close()
+    except ParserLimitReached:
+        raise Malformed("too-large") from None
+    except MultipartError:
+        raise Malformed from None
+
+
+class _Parts:
+    """The parts of one body, read in order."""
+
+    def __init__(self, form: Form, events: AsyncIterator[MultipartSegment | bytes | None]) -> None:
+        self._form = form
+        self._events = events
+        self._filled = Filled()
+
+    async def until_file(self) -> Filled:
+        """Read text fields up to the file, or up to the end where there is none."""
+        async for event in self._events:
+            if not isinstance(event, MultipartSegment):
+                raise Malformed  # between parts there is nothing; the parser keeps to that
+            if event.name == self._form.file and self._form.file:
+                self._take_file(event)
+                break
+            await self._take_text(event)
+        return self._filled
+
+    def _take_file(self, part: MultipartSegment) -> None:
+        if self._filled.upload is not None:
+            raise Malformed("unknown-form-field")
+        self._filled.upload = Upload(self._pieces(), part.content_type or "", part.filename or "")
+
+    async def _take_text(self, part: MultipartSegment) -> None:
+        name = _new(part.name or "", self._form, self._filled.fields)
+        if part.filename is not None or (part.charset or "utf-8").lower() != "utf-8":
+            raise Malformed
+        raw = bytearray()
+        async for event in self._events:
+            if not isinstance(event, bytes):
+                break
+            raw += event
+            _weigh(raw, self._form.fields[name])
+        self._filled.fields[name] = _text(bytes(raw))
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        async for event in self._events:
+            if not isinstance(event, bytes):
+                break
+            yield event
+        await self.until_file()  # a second file raises; what else follows is text
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""

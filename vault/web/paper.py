@@ -1,0 +1,82 @@
+"""Pages for people: HTML from the templates that lie beside a room's code, in Arabic or English, without a script.
+
+Invariants: every value is escaped; a name the template does not get is an error and never a blank; a page brings its one stylesheet along
+and loads nothing from anywhere, which its content security policy (CSP 3) also makes the browser hold.
+"""
+
+import tomllib
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.resources import files
+from types import SimpleNamespace
+
+import msgspec
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vault.web.answer import HTML, Answer
+from vault.web.problems import Problem, Sentence
+
+_STYLE = files("vault.web").joinpath("pages", "style.css").read_text(encoding="utf-8")
+_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Frame-Options": "DENY",
+}
+
+
+def read_words(package: str) -> dict[str, Sentence]:
+    """Return the texts in `pages/words.toml` of a package, by name. Raises msgspec.ValidationError where a language is missing."""
+    text = files(package).joinpath("pages", "words.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, Sentence])
+
+
+class Pages:
+    """The pages of one room: templates and `words.toml` in the folder `pages` of its package, the shared layout behind them."""
+
+    __slots__ = ("_environment", "_words")
+
+    def __init__(self, package: str) -> None:
+        """Prepare the templates; each is compiled when it is first used."""
+        own = [] if package == "vault.web" else [PackageLoader(package, "pages")]
+        self._environment = Environment(
+            loader=ChoiceLoader([*own, PackageLoader("vault.web", "pages")]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals["style"] = Markup(_STYLE)  # noqa: S704  # our own file, whose hash the policy names
+        words = read_words("vault.web") | read_words(package)
+        self._words = {
+            language: SimpleNamespace(**{name: each.in_language(language) for name, each in words.items()}) for language in ("ar", "en")
+        }
+
+    def words(self, language: str) -> SimpleNamespace:
+        """Return the texts in a language as attributes; templates get them as `t`."""
+        return self._words["en" if language == "en" else "ar"]
+
+    def answer(
+        self, template: str, language: str, *, status: int | None = None, headers: Mapping[str, str] | None = None, **values: object
+    ) -> Answer:
+        """Return the page that `template` makes of `values`; in it `t` holds the texts and `language` is "ar" or "en"."""
+        language = "en" if language == "en" else "ar"
+        page = self._environment.get_template(template).render(t=self._words[language], language=language, **values)
+        return Answer(page, status=status, headers={**HEADERS, "Content-Language": language, **(headers or {})}, media_type=HTML)
+
+
+_OWN = Pages("vault.web")
+
+
+def page_of_problem(problem: Problem, language: str, headers: Mapping[str, str]) -> Answer:
+    """Return the page that tells a person what a problem document tells a program: what it is, what to do, and the request's number."""
+    return _OWN.answer("problem.html", language, status=problem.status, headers=headers, problem=problem)
