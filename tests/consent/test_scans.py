@@ -374,8 +374,7 @@ async def erased(desk: Desk) -> httpx.Response:
     assert asked.status_code == 202, asked.text
     await desk.token("second_officer")  # signing in uses a code of its own
     approval = {"code": desk.world.one_time_code("second_officer")}
-    settled = await desk.call("POST", f"/erasures/{asked.json()['id']}/approval", approval, who="second_officer")
-    return settled
+    return await desk.call("POST", f"/erasures/{asked.json()['id']}/approval", approval, who="second_officer")
 
 
 async def test_a_scan_whose_key_is_no_key_stops_the_certificate(desk: Desk):
