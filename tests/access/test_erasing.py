@@ -112,6 +112,8 @@ async def test_nothing_opens_from_the_request_on_and_nothing_is_left_after_the_a
             assert kept.record not in {value for name, value in row.items() if name != "made"}, table.name
     assert await verified(world) == []
     assert (await desk.read(other.record)).status_code == 200
+    closings = [line.closing for line in world.association.log.journal.lines()]
+    assert [(one.kind, one.reference) for one in closings] == [("lock", kept.subject.hex()), ("erasure", kept.subject.hex())]
 
 
 async def test_the_certificate_says_who_what_what_is_kept_and_what_still_opens_it(desk: Desk):

@@ -7,7 +7,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import Connection
 
+from keys.case_file import case_key, seal_part
 from tests.breach_reports.desk import NARRATIVE, Desk
+from vault.breach_reports import tables
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -34,6 +36,8 @@ class Case:
         listed = await self.desk.as_("officer", "GET", "")
         read = await self.desk.as_("officer", "GET", f"/{self.id}")
         followed = await self.desk.public("/status", {"receipt": self.first["receipt"]})
+        theirs = await self.desk.public("/status", {"receipt": self.second["receipt"]})
+        assert theirs.status_code != 200 or theirs.json()["reference"] == self.second["reference"], "her receipt opens another's case"
         for answer in (listed, read, followed):
             assert answer.status_code == 200 or NARRATIVE not in answer.text
         return listed.status_code, read.status_code, followed.status_code
@@ -122,7 +126,18 @@ async def test_parts_take_no_update_and_no_delete_and_altered_all_the_same_they_
     case.sql("DELETE FROM breach_report_part WHERE report = {id} AND number = 2")
     assert await case.seen() == (200, 503, 503)
     assert any("breach_report_part" in each and each.endswith("2: missing") for each in case.desk.findings())
-    assert world.entries()[-1].reason == "INTEGRITY"
+    assert any(entry.reason == "INTEGRITY" for entry in world.entries())
+
+
+async def test_a_part_that_another_life_of_the_vault_sealed_for_the_same_place_does_not_count(case: Case):
+    world, report = case.desk.world, bytes.fromhex(case.id.replace("-", ""))
+    keys = world.association.cabinet.keys
+    wrapped = await world.association.run(lambda deed: tables.wrapped_key(deed, report) or b"")
+    forged = seal_part(keys, case_key(keys, report, wrapped), report, b'{"narrative":"nothing happened"}', number=0, kind="report")
+    literal = f"x'{forged.sealed.hex()}'" if world.database.is_sqlite else f"'\\x{forged.sealed.hex()}'::bytea"
+    case.sql(f"UPDATE breach_report_part SET sealed = {literal} WHERE report = {{id}} AND number = 0")
+    assert await case.seen() == (200, 503, 200)
+    assert any("breach_report_part" in each and "not what was written" in each for each in case.desk.findings())
 
 
 async def test_a_report_put_back_as_it_was_before_is_named_and_its_older_state_counts_for_nothing(case: Case):

@@ -368,20 +368,28 @@ async def test_erasure_takes_key_and_chunks_of_her_scans_and_of_nobody_elses(des
         await desk.world.association.run(lambda deed: scans.forget_subject(deed, bytes(16)))
 
 
-async def erased(desk: Desk) -> None:
+async def erased(desk: Desk) -> httpx.Response:
     """Her erasure, asked for by one officer and approved by the other."""
     asked = await desk.call("POST", f"/records/{desk.record}/erasure", {"reason": "r", "requested_by": "self"}, who="officer")
     assert asked.status_code == 202, asked.text
     await desk.token("second_officer")  # signing in uses a code of its own
     approval = {"code": desk.world.one_time_code("second_officer")}
-    settled = await desk.call("POST", f"/erasures/{asked.json()['id']}/approval", approval, who="second_officer")
-    assert settled.status_code == 200, settled.text
+    return await desk.call("POST", f"/erasures/{asked.json()['id']}/approval", approval, who="second_officer")
+
+
+async def test_a_scan_whose_key_is_no_key_stops_the_certificate(desk: Desk):
+    scan = await desk.scan()
+    await desk.grant(scan=scan)
+    with altering(desk.world) as connection:
+        connection.execute(evidence.update().values(wrapped=b"no key"))
+    assert code(await erased(desk)) == (503, "integrity")
 
 
 async def test_an_erased_persons_scans_are_gone_with_her(desk: Desk):
     hers, uncited = await desk.scan(), await desk.scan(content=b"%PDF- not hers")
     await desk.grant(scan=hers)
-    await erased(desk)
+    certificate = (await erased(desk)).json()
+    assert "copy-opens-until-retired epoch 1\n" in certificate["note"]
     for table in (evidence, chunk):
         with desk.world.database.connect() as connection:
             assert {bytes(one) for one in connection.execute(select(table.c.evidence)).scalars()} == {parse_id(uncited)}

@@ -23,6 +23,11 @@ from vault.demo.scene import Scene
 from vault.demo.story import STEPS, Step
 from vault.demo.telling import Line, Teller, Told
 
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+SHOWN = [
+    line for block in re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL) for line in block.splitlines() if line.strip()
+]
+
 
 @pytest.fixture(autouse=True)
 def nothing_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -54,6 +59,8 @@ def test_every_answer_of_the_story_is_as_told(capsys: pytest.CaptureFixture[str]
         assert part in told
     assert "every answer as told" in told
     assert "not as told" not in told
+    lines = {line.strip() for line in told.splitlines()}
+    assert [line for line in SHOWN if line.strip() not in lines] == [], "the README shows what the demonstration does not say"
 
 
 def test_steps_stand_in_the_order_of_the_design():

@@ -163,6 +163,13 @@ async def test_a_fact_sealed_for_another_place_does_not_open_even_where_the_log_
     assert findings(small) == [f"rulebook_fact {ONE_TIME_STEP.name} b: does not open"]
 
 
+@pytest.mark.parametrize("column", ["sealed", "kind", "key"])
+async def test_a_text_that_is_no_utf_8_blinds_nobody_who_examines(small: World, column: str):
+    with small.database.connect() as connection, connection.begin():
+        connection.exec_driver_sql(f"UPDATE rulebook_fact SET {column} = CAST(x'ff41' AS TEXT) WHERE kind = 'association'")  # noqa: S608 - names of columns
+    assert any("rulebook_fact" in line for line in findings(small))
+
+
 async def test_a_fact_of_nobody_is_none_and_versions_count_up(small: World):
     job = await errand(small)
 

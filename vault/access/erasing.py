@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import and_, exists, select
 
+from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
 from vault.access.tables import order_record
@@ -293,8 +294,8 @@ def _erase_person(matter: _Matter) -> Certificate:
     sheet, book = _sheet(matter.known), matter.errand.book(deed)
     types = {state.type for state in sheet.records.values()}
     classes = {one.field_class for name in types for one in book.types[name].fields}
-    keys = people.keys_of(deed, matter.known.subject)
-    certificate = _certificate(matter, classes, [wrapped for _, _, wrapped in keys])
+    keys = [wrapped for _, _, wrapped in people.keys_of(deed, matter.known.subject)]
+    certificate = _certificate(matter, classes, [*keys, *scans.keys_of(deed, matter.known.subject)])
     told = _told(matter, "erasure.approved", "erased", certificate)
     records = [bytes.fromhex(record) for record in sorted(sheet.records, key=lambda each: each != asked.record)]
     scans.forget_subject(deed, matter.known.subject)
@@ -334,10 +335,18 @@ def _certificate(matter: _Matter, classes: Iterable[str], keys: Iterable[bytes])
         approved_at=deed.now,
         kept=tuple(kept),
         recipients=tuple(_recipients(deed, matter.known.subject)),
-        epochs=tuple(sorted({epoch_of(wrapped) for wrapped in keys})),
+        epochs=_epochs(keys),
         minimum_epoch=deed.cabinet.keys.minimum_epoch,
         index=deed.size,
     )
+
+
+def _epochs(keys: Iterable[bytes]) -> tuple[int, ...]:
+    """The epochs these keys were wrapped under. Raises Unavailable `integrity` for a row that holds no wrapped key."""
+    try:
+        return tuple(sorted({epoch_of(wrapped) for wrapped in keys}))
+    except Unopenable as error:
+        raise Unavailable("integrity") from error
 
 
 def _named_by_order(deed: Deed, sheet: Sheet) -> bool:

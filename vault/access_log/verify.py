@@ -54,8 +54,9 @@ TILE_KEYS = hot(select(tables.tile.c.level, tables.tile.c.number).where(tables.t
 
 @contextmanager
 def snapshot(database: Database, association: bytes | None = None) -> Iterator[Connection]:
-    """A connection that sees the database as it was at one moment while others go on writing: what `verify` and `export` read from.
+    """A connection that sees the database as it was at one moment while others go on writing: what `verify`, `export` and doctor read from.
 
+    On SQLite a text that is no UTF-8 comes with its bytes spelled out, as a finding and not as an error of the driver's.
     On PostgreSQL it sees the rows of this association alone, 16 bytes; where none is given, what the second wall leaves: none.
     """
     with database.connect() as connection:
@@ -63,11 +64,16 @@ def snapshot(database: Database, association: bytes | None = None) -> Iterator[C
             {"reading": True} if database.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
         transaction = connection.execution_options(**options).begin()
+        driver: Any = connection.connection.driver_connection
         try:
+            if database.is_sqlite:
+                driver.text_factory = _any_text
             if association is not None:
                 enter(connection, association)
             yield connection
         finally:
+            if database.is_sqlite:
+                driver.text_factory = str
             transaction.rollback()
 
 
@@ -89,10 +95,6 @@ def verify(
     form, writer's count, time and basis.
     """
     findings = Findings()
-    driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        # Text that is no UTF-8 shall be a finding, not an error of the driver's.
-        driver.text_factory = _any_text
     try:
         signed = _signed(connection, association, code, vkey, findings)
         signed += _given(outside, held, code, vkey, findings)
@@ -100,9 +102,6 @@ def verify(
         _Walk(Transaction(connection, 0), association, findings, sorted(signed, key=lambda one: one[0].size), columns).run()
     except DATABASE_ERRORS:
         findings.note(None, "the database cannot be read to its end: a table or a page of it is damaged or gone")
-    finally:
-        if connection.dialect.name == "sqlite":
-            driver.text_factory = str
     return findings
 
 
@@ -110,7 +109,7 @@ Signed = tuple[Checkpoint, str]
 
 
 def _any_text(raw: bytes) -> str:
-    return raw.decode(errors="surrogateescape")
+    return raw.decode(errors="backslashreplace")
 
 
 def _signed(connection: Connection, association: bytes, code: str, vkey: str, findings: Findings) -> list[Signed]:

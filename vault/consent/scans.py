@@ -131,6 +131,12 @@ def forget_subject(deed: Deed, subject: bytes) -> int:
     return drop(deed, named(deed, subject) | cited(people.history(deed, people.of_subject(deed, subject))))
 
 
+def keys_of(deed: Deed, subject: bytes) -> list[bytes]:
+    """The wrapped keys of the scans whose rows name this person."""
+    rows = select(evidence.c.wrapped).where(evidence.c.association_id == deed.association, evidence.c.subject == subject)
+    return list(deed.transaction.connection.execute(rows).scalars())
+
+
 def named(deed: Deed, subject: bytes) -> set[bytes]:
     """The scans whose rows name this person: all there is to go by where her sheet is gone or does not hold."""
     rows = select(evidence.c.evidence).where(evidence.c.association_id == deed.association, evidence.c.subject == subject)
