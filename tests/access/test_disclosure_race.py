@@ -5,6 +5,7 @@ between their verdicts and their commit while the withdrawals wait for the head,
 """
 
 import asyncio
+import os
 
 import pytest
 
@@ -20,7 +21,8 @@ from vault.identity.callers import Caller
 from vault.rulebook.asker import Errand
 
 pytestmark = [pytest.mark.asyncio(loop_scope="function"), pytest.mark.slow]
-TRIALS = 1000
+# A thousand by `make soak`; enough here to meet every mode often.
+TRIALS = int(os.environ.get("AMANAH_TRIALS", "240"))
 AT_ONCE = 20
 
 
@@ -94,8 +96,8 @@ async def test_no_package_is_released_behind_a_withdrawal_whichever_process_it_w
         f"and finished after the withdrawal's commit; {tally.allowed} released, {tally.refused} stale, {tally.put_off} put off"
     )
     assert tally.begun == tally.finished == tally.allowed + tally.refused + tally.put_off == TRIALS
-    assert tally.across >= 100
-    assert min(tally.allowed, tally.refused) > 100
+    assert tally.across >= TRIALS // 10
+    assert min(tally.allowed, tally.refused) > TRIALS // 10
     ended: set[bytes] = set()
     for entry in world.entries():
         for about in entry.about:
