@@ -301,24 +301,24 @@ async def test_what_stands_against_the_recipient_has_a_code_and_an_entry_of_its_
     counter.world.clock.forward(1)
     await counter.shared(kept.record)
     id_ = await counter.requested(kept.record)
-    approval, confirmation = f"/disclosures/{id_}/approval", "/recipients/partner/key-confirmation"
+    approval = f"/disclosures/{id_}/approval"
     assert told(await counter.approve("second_officer", approval)) == (403, "recipient-unconfirmed")
     age = counter.party(key={"type": "age", "public": "age1" + "q" * 58})
     await counter.ask("officer", "PUT", "/recipients/partner", age)
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert told(await counter.approve("second_officer", approval)) == (403, "recipient-key-unsupported")
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party())
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert (await counter.approve("second_officer", approval)).status_code == 200
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party(name={"ar": "اسم آخر", "en": "Other"}))
     assert told(await counter.package(id_)) == (403, "recipient-unconfirmed")
     mine, counter.key = counter.key, PackageKey(Secret.random())
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party())
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert told(await counter.package(id_)) == (403, "recipient-key-changed")
     counter.key = mine
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party())
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert (await counter.package(id_)).status_code == 200
     await counter.ask("officer", "POST", "/recipients/partner/revocation")
     assert told(await counter.package(id_)) == (403, "unknown-recipient")
