@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -21,6 +21,9 @@ from vault.rulebook.asker import Asker, Errand, once_for
 from vault.web.answer import OCTETS, Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Person, Route
+
+AT_ONCE: Final = 2
+"""Packages made at once in this process: the values of each are whole in memory until it is sealed."""
 
 
 class DisclosureBody(Body):
@@ -82,7 +85,7 @@ class DisclosureStands(msgspec.Struct, frozen=True):
 
 def disclosure_routes(factor: SecondFactor) -> list[Route]:
     """Return the calls about disclosures."""
-    api = _Api(factor)
+    api = _Api(factor, asyncio.Semaphore(AT_ONCE))
     return [
         Route(
             method="POST",
@@ -133,6 +136,7 @@ class _Api:
     """The handlers: call the service, shape the answer, return."""
 
     factor: SecondFactor
+    turns: asyncio.Semaphore
 
     async def request(self, call: Call) -> Answer:
         asker: Asker = call.caller
@@ -180,7 +184,8 @@ class _Api:
             checkpoint = await association.checkpoint()
             return await asyncio.to_thread(packed, outcome, association.code, association.cabinet.signer, checkpoint)
 
-        return Answer(await heard(errand, sealed))
+        async with self.turns:
+            return Answer(await heard(errand, sealed))
 
 
 def _wanted(body: DisclosureBody) -> disclosures.Wanted:
