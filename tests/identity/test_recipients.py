@@ -192,6 +192,7 @@ async def test_a_party_nobody_registered_cannot_be_revoked(ask_small: Caller):
         ({"name": {"ar": "x", "en": "y" * 201}}, "name.en"),
         ({"kind": "friend"}, "kind"),
         ({"country": "sa"}, "country"),
+        ({"country": "SA\n"}, "country"),
         ({"key": {"type": "rsa", "public": "x"}}, "key.type"),
         ({"key": {"type": "hpke-x25519", "public": "x"}}, "key.public"),
         ({"key": {"type": "hpke-x25519", "public": base64.b64encode(bytes(32)).decode()}}, "key.public"),

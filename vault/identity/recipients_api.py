@@ -35,7 +35,7 @@ class RecipientBody(Body):
 
     name: Named
     kind: Literal["partner", "authority", "processor"]
-    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
+    country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
     key: KeyGiven | None = None
 
 
