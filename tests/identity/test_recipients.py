@@ -133,7 +133,8 @@ async def test_a_key_swapped_between_comparing_and_confirming_is_not_confirmed(a
     compared, swapped = party(), party()
     await ask("officer", "PUT", COURT, compared)
     await ask("officer", "PUT", COURT, swapped)
-    for empty in ({}, None):
+    nothing: tuple[Any, ...] = ({}, None)
+    for empty in nothing:
         told = await ask("second_officer", "POST", CONFIRM, empty)
         assert code_of(told) == (422, "fingerprint-required")
         assert told.json()["errors"] == [{"field": "fingerprint", "code": "missing"}]

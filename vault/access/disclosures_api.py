@@ -2,14 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from vault.access import disclosures
 from vault.access.approving import Approver
 from vault.access.disclosures import MOST_RECORDS, Moved
-from vault.access.orders_api import Code, Ids, Names, distinct, ids
+from vault.access.orders_api import Code, Ids, distinct, ids
 from vault.access.packing import packed
 from vault.access.shapes import DisclosureFact
 from vault.errors import FieldError, Invalid, NotFound, Stale
@@ -26,13 +26,19 @@ AT_ONCE: Final = 2
 """Packages made at once in this process: the values of each are whole in memory until it is sealed."""
 
 
+# A name that no type has is told back among those refused: so it must look like one, and no value typed in its place is kept.
+FieldNames = Annotated[
+    tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")], ...], msgspec.Meta(min_length=1, max_length=32)
+]
+
+
 class DisclosureBody(Body):
     """What shall be given to whom, of up to 500 records, and on which basis; `order` with the basis `order`."""
 
     basis: Literal["consent", "order"]
     recipient: Code
     records: Ids
-    fields: Names
+    fields: FieldNames
     purpose: Code
     order: Code | None = None
 
