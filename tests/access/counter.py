@@ -61,8 +61,14 @@ class Counter:
         """A recipient, registered by the officer and confirmed by the second."""
         made = await self.ask("officer", "PUT", f"/recipients/{code}", self.party(**changes))
         assert made.status_code in (200, 201), made.text
-        done = await self.approve("second_officer", f"/recipients/{code}/key-confirmation")
+        done = await self.confirm(code)
         assert done.status_code == 200, done.text
+
+    async def confirm(self, code: str = "partner", who: str = "second_officer") -> httpx.Response:
+        """Look at a recipient and confirm its key by the fingerprint that is shown."""
+        listed = (await self.ask("admin", "GET", "/recipients")).json()["items"]
+        seen = next(each["key"]["fingerprint"] for each in listed if each["code"] == code)
+        return await self.approve(who, f"/recipients/{code}/key-confirmation", fingerprint=seen)
 
     async def shared(self, record: bytes, recipient: str = "partner", fields: tuple[str, ...] = FIELDS) -> bytes:
         """A written consent to sharing with this recipient, verified; its id."""

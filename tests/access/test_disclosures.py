@@ -1,10 +1,14 @@
 """Disclosures: decided field by field, approved by another person, decided again when the package is made, and sealed to one key."""
 
+import asyncio
 import json
+import threading
+import time
 import uuid
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from keys.packages import PackageKey, PackageRefused, read_package, require_standing
 from keys.secret import Secret
@@ -12,6 +16,7 @@ from tests.access.counter import FIELDS, HOUR, Counter, by_law_of_orders, told
 from tests.access.desk import put, rows_of, written
 from tests.household import FATIMA, lay_down, store, withdraw
 from vault.access import disclosures_api
+from vault.access.packing import packed
 from vault.access_log.checkpoint import opened
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot, verify
@@ -294,6 +299,54 @@ async def test_a_used_code_approves_nothing(small_counter: Counter):
     assert GUESSES > 2
 
 
+@pytest.mark.parametrize("who", ["officer", "second_officer"])
+@pytest.mark.parametrize("how", ["ended", "past"])
+async def test_nothing_leaves_once_who_asked_or_approved_has_left(small_counter: Counter, who: str, how: str):
+    counter, world = small_counter, small_counter.world
+    await counter.recipient()
+    kept = await store(world)
+    world.clock.forward(1)
+    await counter.shared(kept.record)
+    id_ = await counter.approved(kept.record)
+    left = (await world.person(who)).id
+    member = (await world.association.refresh()).staff[left]
+    gone = {"active": False} if how == "ended" else {"valid_to": world.clock.now}
+    await lay_down(world, STAFF, left, replace(member, **gone))
+    stays = "second_officer" if who == "officer" else "officer"
+    assert told(await counter.package(id_, stays)) == (403, "approver-ended")
+    refused = world.entries()[-1]
+    assert (refused.kind, refused.outcome, refused.reason, refused.article) == ("disclose", "refuse", "APPROVER_ENDED", "cooperative:7")
+    assert entries(counter, "disclosure.released") == []
+    await lay_down(world, STAFF, left, member)
+    assert (await counter.package(id_, stays)).status_code == 200
+
+
+async def test_packages_are_made_two_at_once(small_counter: Counter, monkeypatch: pytest.MonkeyPatch):
+    counter = small_counter
+    await counter.recipient()
+    kept = await store(counter.world)
+    counter.world.clock.forward(1)
+    await counter.shared(kept.record)
+    id_ = await counter.approved(kept.record)
+    counter.world.clock.forward(2)
+    making: list[int] = []
+    together: list[int] = []
+    second = threading.Barrier(2, timeout=20)
+
+    def slowly(*args: Any) -> bytes:
+        making.append(1)
+        second.wait()
+        time.sleep(0.3)
+        together.append(len(making))
+        making.pop()
+        return packed(*args)
+
+    monkeypatch.setattr(disclosures_api, "packed", slowly)
+    answers = await asyncio.gather(*(counter.ask("officer", "GET", f"/disclosures/{id_}/package") for _ in range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert max(together) == disclosures_api.AT_ONCE == 2
+
+
 async def test_what_stands_against_the_recipient_has_a_code_and_an_entry_of_its_own(small_counter: Counter):
     kept = await store(small_counter.world)
     counter = small_counter
@@ -301,24 +354,24 @@ async def test_what_stands_against_the_recipient_has_a_code_and_an_entry_of_its_
     counter.world.clock.forward(1)
     await counter.shared(kept.record)
     id_ = await counter.requested(kept.record)
-    approval, confirmation = f"/disclosures/{id_}/approval", "/recipients/partner/key-confirmation"
+    approval = f"/disclosures/{id_}/approval"
     assert told(await counter.approve("second_officer", approval)) == (403, "recipient-unconfirmed")
     age = counter.party(key={"type": "age", "public": "age1" + "q" * 58})
     await counter.ask("officer", "PUT", "/recipients/partner", age)
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert told(await counter.approve("second_officer", approval)) == (403, "recipient-key-unsupported")
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party())
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert (await counter.approve("second_officer", approval)).status_code == 200
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party(name={"ar": "اسم آخر", "en": "Other"}))
     assert told(await counter.package(id_)) == (403, "recipient-unconfirmed")
     mine, counter.key = counter.key, PackageKey(Secret.random())
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party())
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert told(await counter.package(id_)) == (403, "recipient-key-changed")
     counter.key = mine
     await counter.ask("officer", "PUT", "/recipients/partner", counter.party())
-    await counter.approve("second_officer", confirmation)
+    await counter.confirm()
     assert (await counter.package(id_)).status_code == 200
     await counter.ask("officer", "POST", "/recipients/partner/revocation")
     assert told(await counter.package(id_)) == (403, "unknown-recipient")
@@ -371,6 +424,9 @@ async def test_a_repeated_request_is_one_disclosure_answered_whole(small_counter
         ({"records": ["x"]}, "records.0", "unknown-record"),
         ({"records": [str(uuid.uuid4())]}, "records.0", "unknown-record"),
         ({"fields": []}, "fields", "out-of-range"),
+        ({"fields": ["1000000008"]}, "fields.0", "out-of-range"),
+        ({"fields": ["email", "مها بنت صالح"]}, "fields.1", "out-of-range"),
+        ({"fields": ["email\n"]}, "fields.0", "out-of-range"),
         ({"fields": ["email", "email"]}, "fields", "out-of-range"),
         ({"fields": [f"f{number}" for number in range(33)]}, "fields", "out-of-range"),
         ({"purpose": ""}, "purpose", "out-of-range"),

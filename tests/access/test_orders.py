@@ -147,6 +147,7 @@ async def test_a_repeated_request_registers_one_order(small_counter: Counter):
         ({"valid_from": "2030-01-01T00:00:00Z"}, "valid_to", "out-of-range"),
         ({"valid_to": "2026-13-01T00:00:00Z"}, "valid_to", "wrong-type"),
         ({"document_sha256": "xyz"}, "document_sha256", "out-of-range"),
+        ({"document_sha256": "cd" * 32 + "\n"}, "document_sha256", "out-of-range"),
     ],
 )
 async def test_what_does_not_hold_is_named_by_its_member(small_counter: Counter, change: dict[str, Any], field: str, code: str):

@@ -291,12 +291,38 @@ async def test_one_person_found_through_two_records_is_named_in_two_entries(smal
     assert {about.record for entry in world.entries()[-2:] for about in entry.about} == {first.record, second.record}
 
 
-async def test_a_value_that_more_share_than_may_be_told_finds_nobody(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):
+async def test_nobody_is_hidden_by_however_many_that_may_not_be_told_of(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(searching, "MOST_MATCHES", 2)
+    world = desk.world
+    kept = await somebody(world)
+    assert await found(desk) == [written(kept.record)]
+    assert [entry for entry in world.entries() if entry.kind == "alarm"] == []
+    for _ in range(3):
+        await store(world)
+    assert await found(desk) == [written(kept.record)]
+    alarm, told, refused = world.entries()[-3:]
+    assert (alarm.kind, alarm.outcome, alarm.reason, alarm.count, alarm.fields) == ("alarm", "error", "SEARCH_CROWDED", 4, ("national_id",))
+    assert (alarm.about, [each.record for each in told.about], len(refused.about)) == ((), [kept.record], 2)
+
+
+async def test_of_a_value_that_more_share_only_so_many_are_told_of(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(searching, "MOST_MATCHES", 1)
-    await somebody(small_desk.world)
-    await somebody(small_desk.world)
-    assert await found(small_desk) == []
-    assert last(small_desk.world).count == 2
+    all_of_them = sorted([(await somebody(small_desk.world)).record for _ in range(2)])
+    assert await found(small_desk) == [written(all_of_them[0])]
+    assert [each.record for each in last(small_desk.world).about] == all_of_them[:1]
+
+
+async def test_more_rows_of_one_value_than_a_lookup_looks_at_find_nobody_and_ring(desk: Desk):
+    world, token = desk.world, record_tables.token
+    await somebody(world)
+    own = next(row for row in rows_of(world, token) if row["field_id"] == 2)
+    with world.database.connect() as connection, connection.begin():
+        copies = [{**own, "record": number.to_bytes(16, "big")} for number in range(record_tables.MOST_CANDIDATES)]
+        connection.execute(insert(token), copies)
+    assert await found(desk) == []
+    alarm, told = world.entries()[-2:]
+    assert (alarm.kind, alarm.reason, alarm.count) == ("alarm", "SEARCH_CROWDED", record_tables.MOST_CANDIDATES + 1)
+    assert (told.count, told.about) == (record_tables.MOST_CANDIDATES + 1, ())
 
 
 async def test_an_updated_value_is_found_and_the_old_one_is_not(desk: Desk):

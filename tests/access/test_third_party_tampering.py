@@ -58,9 +58,9 @@ async def test_no_package_comes_of_rows_that_somebody_else_wrote(told: tuple[Wor
         before = [unapproved, *(row for row in rows_of(world, fact) if row["kind"] != ORDER.name)]
         await counter.approve("second_officer", f"/disclosures/{id_}/approval")
         await counter.ask("officer", "PUT", "/recipients/court", counter.party("authority", name={"ar": "محكمة", "en": "Court"}))
-        await counter.approve("second_officer", "/recipients/court/key-confirmation")
+        await counter.confirm("court")
         await counter.ask("officer", "PUT", "/recipients/court", counter.party("authority"))
-        await counter.approve("second_officer", "/recipients/court/key-confirmation")
+        await counter.confirm("court")
         assert (await counter.package(id_)).status_code == 200
         rows, healthy = rows_of(world, fact), examine(settings, world.clock.now)
         assert all("ceremony" in line for line in healthy)

@@ -29,6 +29,22 @@ def test_no_error_is_swallowed():
     assert _where((path, tree.swallowed(module)) for path, module in tree.modules("vault", "keys")) == []
 
 
+def test_no_pattern_of_a_body_lets_a_line_end_follow():
+    """`$` also matches before a last newline: a pattern that a value is held against ends in the end of the text."""
+    found = []
+    for path, module in tree.modules("vault", "keys"):
+        given = [
+            keyword.value
+            for node in ast.walk(module)
+            if isinstance(node, ast.Call)
+            for keyword in node.keywords
+            if keyword.arg == "pattern"
+        ]
+        loose = [value for value in given if not (isinstance(value, ast.Constant) and str(value.value).endswith(r"\Z"))]
+        found += [f"{path}:{value.lineno}" for value in loose]
+    assert found == []
+
+
 def test_every_folder_of_tests_is_a_package():
     folders = {path.parent for path in tree.files() if path.suffix == ".py" and path.is_relative_to("tests")}
     assert [folder for folder in sorted(folders) if not (tree.TREE / folder / "__init__.py").exists()] == []

@@ -13,7 +13,7 @@ from tests.simulator import World
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import Refused
 from vault.identity.declarations import FIRST_OWN_SCHEMA
-from vault.identity.proposals import PURPOSE_PROPOSAL
+from vault.identity.proposals import PURPOSE_PROPOSAL, TYPE_PROPOSAL
 from vault.policy.pack import load
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
@@ -220,6 +220,41 @@ async def test_nobody_approves_what_she_or_her_account_proposed(till: Desk):
     refused = await till.approve(path, waits)
     assert (refused.status_code, refused.json()["code"], refused.json()["article"]) == (403, "same-person", "cooperative:7")
     assert (await till.approve(path, waits, "second_officer")).status_code == 200
+
+
+async def test_a_purpose_that_the_pack_does_not_allow_now_is_not_approved(till: Desk):
+    world, path = till.world, "/purposes/partner_sharing"
+    waits = (await till("admin", "PUT", path, {"action": "disclose", "forms": ["written"], "classes": ["identity"]})).json()["proposal"]
+    proposal = await world.association.run(lambda deed: facts.read(deed, PURPOSE_PROPOSAL, "partner_sharing"))
+    assert proposal is not None
+    wider = msgspec.structs.replace(proposal.purpose, forms=("electronic", "written"))
+    # As it would wait if the pack had allowed it when it was proposed.
+    await lay_down(world, PURPOSE_PROPOSAL, "partner_sharing", msgspec.structs.replace(proposal, purpose=wider))
+    refused = await till.approve(path, waits)
+    assert (refused.status_code, refused.json()["code"]) == (422, "wider-than-pack")
+    assert refused.json()["errors"] == [{"field": "proposal", "code": "wider-than-pack"}]
+    assert (await till.told("/purposes", "partner_sharing"))["forms"] == ["written"]
+    await lay_down(world, PURPOSE_PROPOSAL, "partner_sharing", proposal)
+    assert (await till.approve(path, waits)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change", [{"searchable": True}, {"class_id": 9}, {"number": 99}], ids=["searched", "another class", "another number"]
+)
+async def test_a_record_type_that_the_pack_does_not_allow_now_is_not_approved(till: Desk, change: dict[str, Any]):
+    world, path = till.world, "/record-types/donor"
+    whole = await till.whole("donor")
+    name = next(each["name"] for each in whole["fields"] if each["name"] == "email")
+    waits = (await till("admin", "PUT", path, changed(whole, name, labels={"ar": "بريد", "en": "Mail"}))).json()["proposal"]
+    proposal = await world.association.run(lambda deed: facts.read(deed, TYPE_PROPOSAL, "donor"))
+    assert proposal is not None
+    fields = tuple(msgspec.structs.replace(each, **change) if each.name == name else each for each in proposal.record_type.fields)
+    wider = msgspec.structs.replace(proposal.record_type, fields=fields)
+    await lay_down(world, TYPE_PROPOSAL, "donor", msgspec.structs.replace(proposal, record_type=wider))
+    refused = await till.approve(path, waits)
+    assert (refused.status_code, refused.json()["code"]) == (422, "wider-than-pack")
+    await lay_down(world, TYPE_PROPOSAL, "donor", proposal)
+    assert (await till.approve(path, waits)).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/purposes/sms_offers", "/record-types/donor"])

@@ -31,10 +31,23 @@ def test_rows_added_are_counted_and_found(transaction: Transaction):
     assert [tuple(row) for row in rows] == [(1, "100 %(n)s :n ?"), (3, "100 %(n)s :n ?")]
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 5, 511, 512, 513])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 511, 512, 513, 1025])
 def test_a_list_of_any_length_finds_each_of_its_rows_once(transaction: Transaction, length: int):
-    ADD.run(transaction, ({"association": ASSOCIATION, "n": n, "w": "w"} for n in range(600)))
+    ADD.run(transaction, ({"association": ASSOCIATION, "n": n, "w": "w"} for n in range(1100)))
     assert [number for number, _ in OF.rows(transaction, {"association": ASSOCIATION}, list(range(length)))] == list(range(length))
+
+
+def test_a_list_of_any_length_compiles_no_statement_longer_than_five_hundred_and_twelve(transaction: Transaction):
+    built: list[int] = []
+
+    def build(size: int):
+        built.append(size)
+        return OF.build(size)
+
+    ADD.run(transaction, [{"association": ASSOCIATION, "n": 7, "w": "w"}])
+    found = Hot(build).rows(transaction, {"association": ASSOCIATION}, [*range(70_000), 7])
+    assert [number for number, _ in found] == [7]
+    assert max(built) == 512
 
 
 def test_another_association_is_not_found(transaction: Transaction):

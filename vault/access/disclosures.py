@@ -22,6 +22,7 @@ from vault.access.verdicts import Asked, Judged, Weighed, enter, weigh
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
 from vault.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
+from vault.identity.callers import is_engaged
 from vault.identity.recipients import key_of
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
@@ -178,7 +179,7 @@ def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
     """Decide again everything that was granted, and append the entries that release it; the values come out after the commit.
 
     Raises NotFound, Conflict `not-approved`, `approval-expired`, and refusals: `out-of-scope` for who neither asked nor approved,
-    `recipient-key-changed` and what else stands against the recipient.
+    `approver-ended` where one of the two does not stand any more, `recipient-key-changed` and what else stands against the recipient.
     """
     errand = errand.still(deed)
     found, book = of(deed, disclosure), errand.book(deed)
@@ -189,6 +190,8 @@ def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
         raise matter.refusal(DISCLOSE, "OUT_OF_SCOPE", 1)
     if deed.now >= found.approved_at + APPROVAL_LASTS:
         raise Conflict("approval-expired")
+    if not all(_stands(matter, ref) for ref in (found.requested_by, found.approved_by)):
+        raise matter.refusal(DISCLOSE, "APPROVER_ENDED", 7)
     recipient = _recipient(matter, DISCLOSE)
     order = facts.read(deed, ORDER, found.order) if found.order else None
     weighed = _again(matter, order)
@@ -261,6 +264,12 @@ def _again(matter: Matter, order: OrderFact | None) -> list[Weighed | None]:
             raise person
         weighed.append(_weighed(deed, matter.errand, person, order, asked) if isinstance(person, Known) else None)
     return weighed
+
+
+def _stands(matter: Matter, ref: str) -> bool:
+    """Whether this person's account stands at this moment: two people answer for what leaves."""
+    member = matter.book.staff.get(ref.removeprefix("staff:"))
+    return member is not None and is_engaged(member, matter.deed.now)
 
 
 def _recipient(matter: Matter, kind: str) -> RecipientFact:

@@ -2,14 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from vault.access import disclosures
 from vault.access.approving import Approver
 from vault.access.disclosures import MOST_RECORDS, Moved
-from vault.access.orders_api import Code, Ids, Names, distinct, ids
+from vault.access.orders_api import Code, Ids, distinct, ids
 from vault.access.packing import packed
 from vault.access.shapes import DisclosureFact
 from vault.errors import FieldError, Invalid, NotFound, Stale
@@ -22,6 +22,15 @@ from vault.web.answer import OCTETS, Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Person, Route
 
+AT_ONCE: Final = 2
+"""Packages made at once in this process: the values of each are whole in memory until it is sealed."""
+
+
+# A name that no type has is told back among those refused: so it must look like one, and no value typed in its place is kept.
+FieldNames = Annotated[
+    tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")], ...], msgspec.Meta(min_length=1, max_length=32)
+]
+
 
 class DisclosureBody(Body):
     """What shall be given to whom, of up to 500 records, and on which basis; `order` with the basis `order`."""
@@ -29,7 +38,7 @@ class DisclosureBody(Body):
     basis: Literal["consent", "order"]
     recipient: Code
     records: Ids
-    fields: Names
+    fields: FieldNames
     purpose: Code
     order: Code | None = None
 
@@ -82,7 +91,7 @@ class DisclosureStands(msgspec.Struct, frozen=True):
 
 def disclosure_routes(factor: SecondFactor) -> list[Route]:
     """Return the calls about disclosures."""
-    api = _Api(factor)
+    api = _Api(factor, asyncio.Semaphore(AT_ONCE))
     return [
         Route(
             method="POST",
@@ -133,6 +142,7 @@ class _Api:
     """The handlers: call the service, shape the answer, return."""
 
     factor: SecondFactor
+    turns: asyncio.Semaphore
 
     async def request(self, call: Call) -> Answer:
         asker: Asker = call.caller
@@ -180,7 +190,8 @@ class _Api:
             checkpoint = await association.checkpoint()
             return await asyncio.to_thread(packed, outcome, association.code, association.cabinet.signer, checkpoint)
 
-        return Answer(await heard(errand, sealed))
+        async with self.turns:
+            return Answer(await heard(errand, sealed))
 
 
 def _wanted(body: DisclosureBody) -> disclosures.Wanted:

@@ -42,7 +42,7 @@ class OrderBody(Body):
     fields: Names
     valid_from: Time
     valid_to: Time
-    document_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
+    document_sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")]
 
 
 class OrderStands(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """Finds records by value: who has it is told by tokens and checks, who may be told of it by the articles; no cell is opened.
 
 Invariants: every search is an entry with field, purpose, count of candidates and the records told of, and one with the reason for those
-not told of, never with value or token; nobody and nobody one may know of are one answer and the same work; a match counts only if the
-rows it was found by are the ones the person's sheet names.
+not told of, never with value or token, and an alarm where more have the value than are told of; nobody and nobody one may know of are one
+answer and the same work; a match counts only if the rows it was found by are the ones the person's sheet names.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ from vault.subjects import people
 KIND: Final = "record.search"
 INTAKE: Final = "intake"
 MOST_MATCHES: Final = 500
-"""More records than this are not told of under one value: a name that so many share finds nobody."""
+"""So many records are told of under one value, by id; who is judged is not bounded by it, so that nobody hides behind others."""
+CROWDED: Final = "SEARCH_CROWDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,9 @@ def _told(one: _Search, candidates: index.Candidates, flags: tuple[str, ...] = (
     matches = _judged(one, candidates)
     allowed = [match for match in matches if match.verdict.allowed]
     refused = [match for match in matches if not match.verdict.allowed]
+    if candidates.crowded or len(matches) > MOST_MATCHES:
+        _ring(one, len(matches) or candidates.count)
+    allowed, refused = allowed[:MOST_MATCHES], refused[:MOST_MATCHES]
     for some in _rounds(allowed) or ([[]] if not refused else []):
         _write(one, some, flags, outcome="allow", count=candidates.count, basis=some[0].verdict.basis if some else "none")
     for some in _rounds(refused):
@@ -122,8 +126,8 @@ def _told(one: _Search, candidates: index.Candidates, flags: tuple[str, ...] = (
 
 def _judged(one: _Search, candidates: index.Candidates) -> list[_Match]:
     """A verdict on every record that has the value; where none has, one is judged all the same and left out, so that it takes as long."""
-    matched = candidates.matched if len(candidates.matched) <= MOST_MATCHES else ()
-    looked_at = matched or candidates.records[:1]
+    matched = frozenset(candidates.matched)
+    looked_at = candidates.matched or candidates.records[:1]
     known = people.of_records(one.deed, looked_at) if looked_at else {}
     states, judged = {}, []
     for record, person in known.items():
@@ -140,6 +144,12 @@ def _judged(one: _Search, candidates: index.Candidates) -> list[_Match]:
         if matched:
             raise
     return [match for match in judged if match.record in matched]
+
+
+def _ring(one: _Search, count: int) -> None:
+    """Tell the officers that more records have one value than are told of: it stands for nobody, or somebody floods the index."""
+    article, field = f"{one.rules.pack}:7", (one.field.name,)
+    one.deed.append(one.errand.entry(kind="alarm", outcome="error", reason=CROWDED, article=article, fields=field, count=count))
 
 
 def _write(one: _Search, matches: Sequence[_Match], flags: tuple[str, ...], **said: Any) -> None:  # noqa: ANN401 - members of an entry

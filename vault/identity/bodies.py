@@ -78,7 +78,7 @@ class NewStaff(Body):
 class Acknowledge(Body):
     """The policy that is acknowledged, by the hash that GET /v1/acknowledgements tells."""
 
-    policy_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    policy_sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Credentials(Body):

@@ -109,7 +109,8 @@ class Declarations:
     async def approve_purpose(self, caller: Caller, code: str, proposal: bytes, one_time_code: str | None) -> None:
         """Approve the wording another person proposed: it is in force from this answer on.
 
-        Raises NotFound, Conflict for another wording than waits, refusals `same-person` and `step-up-required`, TooMany.
+        Raises NotFound, Conflict for another wording than waits, Invalid `wider-than-pack` where the pack does not allow it now, refusals
+        `same-person` and `step-up-required`, TooMany.
         """
         await _approved(caller, lambda deed: self._approve_purpose(deed, still(deed, caller), code, proposal.hex(), one_time_code))
 
@@ -123,6 +124,7 @@ class Declarations:
         if waits.id != proposal:
             raise Conflict
         require_two(book, waits.proposed_by, caller, kind)
+        declared.require_purpose_within(load(book.association.pack), waits.purpose)
         approval = self.factor.approve(deed, caller, one_time_code, kind=kind)
         settled = msgspec.structs.replace(waits, state="approved", settled_by=caller.ref, settled_at=deed.now)
         written = (facts.write(deed, PURPOSE, code, waits.purpose), facts.write(deed, PURPOSE_PROPOSAL, code, settled))
@@ -137,6 +139,7 @@ class Declarations:
         if waits.id != proposal:
             raise Conflict
         require_two(book, waits.proposed_by, caller, kind)
+        declared.require_type_within(load(book.association.pack), waits.record_type)
         standing = book.types.get(name)
         _require_free(deed, standing, waits.record_type)
         fact = msgspec.structs.replace(waits.record_type, schema=standing.schema if standing else _next_schema(book))

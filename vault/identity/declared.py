@@ -15,6 +15,7 @@ from vault.policy import pack as packs
 from vault.policy.facts import Action, Form, Purpose
 from vault.policy.pack import Field, Pack, RecordType, Text, type_within, within
 from vault.policy.pack_facts import FEW_VALUES
+from vault.rulebook.book import purpose_of
 from vault.rulebook.shapes import PurposeFact, RecordTypeFact
 
 WIDER: Final = "wider-than-pack"
@@ -91,6 +92,45 @@ def record_type(pack: Pack, name: str, wanted: Sequence[WantedField], one_of: tu
     if not fits:
         raise Invalid(_outside(laid, wanted), WIDER)
     return record_type_fact(fits[0] if own is not None else replace(fits[0], id=0), pack.classes)
+
+
+def require_purpose_within(pack: Pack, fact: PurposeFact) -> None:
+    """Hold a purpose that was proposed against the pack as it is now. Raises Invalid `wider-than-pack`."""
+    laid, wanted = packs.together(pack), purpose_of(fact)
+    own = laid.get(fact.code)
+    wide = [own] if own is not None else [each for each in pack.purposes.values() if each.basis == "consent"]
+    if not any(within(wanted, each) for each in wide):
+        raise Invalid([FieldError("proposal", WIDER)], WIDER)
+
+
+def require_type_within(pack: Pack, fact: RecordTypeFact) -> None:
+    """Hold a record type that was proposed against the pack as it is now. Raises Invalid `wider-than-pack`."""
+    own = pack.record_types.get(fact.name)
+    wide = [own] if own is not None else list(pack.record_types.values())
+    settled = all(pack.classes.get(each.field_class) == each.class_id for each in fact.fields)
+    if not settled or not any(type_within(_type_of(fact), each) for each in wide):
+        raise Invalid([FieldError("proposal", WIDER)], WIDER)
+
+
+def _type_of(fact: RecordTypeFact) -> RecordType:
+    """A record type's fact as a pack declares a type; its labels widen nothing and are left out."""
+    blank = Text("", "")
+    fields = {
+        each.name: Field(
+            each.name,
+            each.number,
+            each.kind,
+            each.field_class,
+            blank,
+            searchable=each.searchable,
+            required=each.required,
+            choices=each.choices,
+            low=each.low,
+            high=each.high,
+        )
+        for each in fact.fields
+    }
+    return RecordType(fact.name, fact.schema, blank, fields, fact.one_of)
 
 
 def _require_narrowable(base: Purpose, wanted: WantedPurpose) -> None:

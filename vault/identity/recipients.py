@@ -1,7 +1,8 @@
 """Parties outside the house: registered by one person, their keys confirmed by another who compared the fingerprint, revoked by one alone.
 
 Invariants: whatever is changed of a recipient, its key seals nothing until a person confirms it who had no hand in any change since the
-last confirmation; who is revoked never comes back under that code, since consents name it; what ends is in the journal first.
+last confirmation, and where anything was ever changed she says the fingerprint she compared; who is revoked never comes back under that
+code, since consents name it; what ends is in the journal first.
 """
 
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ class Recipients:
     async def confirm(self, caller: Caller, code: str, seen: str | None, one_time_code: str | None) -> RecipientFact:
         """Confirm that the key is the recipient's; `seen` is the fingerprint that was compared, where the caller says it.
 
-        Raises NotFound, Conflict by what stands in the way, refusals `same-person` and `step-up-required`, TooMany.
+        Raises NotFound, Conflict by what stands in the way, Invalid `fingerprint-required` where it was changed since it was registered,
+        refusals `same-person` and `step-up-required`, TooMany.
         """
         association = caller.association
 
@@ -90,6 +92,9 @@ class Recipients:
             raise Conflict
         for hand in found.hands:
             require_two(book, hand, caller, _CONFIRMED)
+        if seen is None and facts.version(deed, RECIPIENT, code) > 1:
+            # Nothing else tells the key that was compared from one laid down between looking and confirming.
+            raise Invalid([FieldError("fingerprint", "missing")], "fingerprint-required")
         approval = self.factor.approve(deed, caller, one_time_code, kind=_CONFIRMED)
         confirmed = msgspec.structs.replace(found, confirmed_by=caller.ref, confirmed_at=deed.now, hands=())
         written = facts.write(deed, RECIPIENT, code, confirmed)

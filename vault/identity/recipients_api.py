@@ -35,12 +35,15 @@ class RecipientBody(Body):
 
     name: Named
     kind: Literal["partner", "authority", "processor"]
-    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
+    country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
     key: KeyGiven | None = None
 
 
 class ConfirmationBody(Body):
-    """A confirmation; with a code of its own or in a session stepped up by one, and the fingerprint that was compared, if said."""
+    """A confirmation; with a code of its own or in a session stepped up by one, and the fingerprint that was compared.
+
+    The fingerprint may be left out only where the recipient was never changed since it was registered.
+    """
 
     code: Code | None = None
     fingerprint: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None

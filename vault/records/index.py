@@ -51,11 +51,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a lookup met: how many rows, every record of them, and those whose check holds, by record id."""
+    """What a lookup met: how many rows, every record of them, and those whose check holds, by record id.
+
+    `crowded` where more rows have the value's tokens than a lookup looks at: then no check was made.
+    """
 
     count: int
     records: tuple[bytes, ...]
     matched: tuple[bytes, ...]
+    crowded: bool = False
 
 
 def searchable(shape: RecordTypeFact) -> tuple[FieldFact, ...]:
@@ -177,6 +181,8 @@ def lookup(deed: Deed, shape: RecordTypeFact, field: FieldFact, key: str, *, loo
     cabinet, number = deed.cabinet, field.number | LOOSE if loose else field.number
     tokens = [_token(cabinet.index, shape.name, number, bits, key) for bits in LENGTHS]
     rows = sorted(tables.CANDIDATES.rows(deed.transaction, {"association": deed.association, "field": number}, tokens), key=itemgetter(0))
+    if len(rows) > tables.MOST_CANDIDATES:
+        return Candidates(len(rows), (), (), crowded=True)
     of_type = {"association": deed.association, "type": shape.name, "class_id": field.class_id}
     owners = tables.OWNERS.rows(deed.transaction, of_type, [row[0] for row in rows]) if rows else []
     whose = {record: (subject, wrapped) for record, subject, wrapped in owners}

@@ -1,5 +1,7 @@
 """The rows of records: a sealed container for each class, replaced as a whole at every revision, and the tokens to find one by."""
 
+from typing import Final
+
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, bindparam, delete, insert, literal_column, select, update
 
 from keys.container import Place, Sealed
@@ -62,13 +64,20 @@ TOKENS = Hot(
         .order_by(token.c.record, token.c.field_id)
     ),
 )
-# Rows of one field with one of these tokens; then whose those records are, with the wrapped key that their checks were made under. Two
-# statements and no order: joined or sorted, a database that knows no statistics walks along all records instead.
+MOST_CANDIDATES: Final = 5_000
+"""Rows with the tokens of one value that are looked at: what a search costs others has an end."""
+# Rows of one field with one of these tokens, one more than are looked at; then whose those records are, with the wrapped key that their
+# checks were made under. Two statements, no order: joined or sorted, a database that knows no statistics walks along all records instead.
 CANDIDATES = Hot(
-    lambda size: select(token.c.record, token.c.token, token.c.proof).where(
-        token.c.association_id == bindparam("association"),
-        token.c.field_id == bindparam("field"),
-        token.c.token.in_([bindparam(f"item_{i}") for i in range(size)]),
+    lambda size: (
+        select(token.c.record, token.c.token, token.c.proof)
+        .where(
+            token.c.association_id == bindparam("association"),
+            token.c.field_id == bindparam("field"),
+            token.c.token.in_([bindparam(f"item_{i}") for i in range(size)]),
+        )
+        .limit(literal_column(str(MOST_CANDIDATES + 1)))
+        .offset(literal_column("0"))
     ),
 )
 OWNERS = Hot(

@@ -1,9 +1,10 @@
 """What a unit of work holds: one open transaction, the moment it runs at, and statements compiled once.
 
-A `Hot` statement is written in SQLAlchemy Core, compiled to SQL text once for each dialect and length of its list, and run on the driver
-connection of the same transaction: the same rows, a third of the time (ADR 0003). Values go in and come out as the driver gives them, so
-columns of hot statements are bytes, integers and text only. On SQLite rows are added many to a statement: its driver gives up Python's lock
-at each step, and the event loop takes it; PostgreSQL's sends rows one after the other without waiting and is quicker so (ADR 0019).
+A `Hot` statement is written in SQLAlchemy Core, compiled to SQL text once for each dialect and length of its list (at most 512), and run on
+the driver connection of the same transaction: the same rows, a third of the time (ADR 0003). Values go in and come out as the driver gives
+them, so columns of hot statements are bytes, integers and text only. On SQLite rows are added many to a statement: its driver gives up
+Python's lock at each step, and the event loop takes it; PostgreSQL's sends rows one after the other without waiting and is quicker so (ADR
+0019).
 """
 
 import re
@@ -113,9 +114,21 @@ class Hot:
     _compiled: dict[tuple[str, int], _Compiled] = field(default_factory=dict)
 
     def rows(self, transaction: Transaction, parameters: Mapping[str, Any], items: Sequence[Any] = ()) -> list[Row]:
-        """Every row for these parameters; a list is padded with its last value to the next length compiled."""
+        """Every row for these parameters; a list is padded with its last value to the next length compiled.
+
+        A list of more than 512 is asked for in parts, each value once, so that no statement outgrows what a database takes: what the
+        statement orders is ordered within each part.
+        """
         transaction.write_gathered()
-        size = next((n for n in _LENGTHS if n >= len(items)), len(items)) if items else 0
+        if len(items) <= _LENGTHS[-1]:
+            return self._rows(transaction, parameters, items)
+        each = list(dict.fromkeys(items))
+        parts = (each[at : at + _LENGTHS[-1]] for at in range(0, len(each), _LENGTHS[-1]))
+        return [row for part in parts for row in self._rows(transaction, parameters, part)]
+
+    def _rows(self, transaction: Transaction, parameters: Mapping[str, Any], items: Sequence[Any]) -> list[Row]:
+        """The rows for a list no longer than the longest compiled."""
+        size = next(n for n in _LENGTHS if n >= len(items)) if items else 0
         values = dict(parameters)
         for i in range(size):
             values[f"item_{i}"] = items[min(i, len(items) - 1)]

@@ -25,6 +25,7 @@ def describe(routes: Sequence[Route], *, title: str, version: str) -> bytes:
     for route in sorted(routes, key=lambda each: each.name):
         types += [each for each in (route.body, route.answer) if each is not None and each not in types]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    _ends_as_elsewhere(components)
     known = dict(zip((repr(each) for each in types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -39,6 +40,18 @@ def describe(routes: Sequence[Route], *, title: str, version: str) -> bytes:
         },
     }
     return msgspec.json.encode(document, order="sorted")
+
+
+def _ends_as_elsewhere(schema: Any) -> None:  # noqa: ANN401 - any part of a JSON document
+    r"""Write the end of a pattern as JSON Schema has it: `$` there is the end of the text, which is `\Z` here."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            schema["pattern"] = re.sub(r"\\Z$", "$", schema["pattern"])
+        for each in schema.values():
+            _ends_as_elsewhere(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            _ends_as_elsewhere(each)
 
 
 def _operation(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
