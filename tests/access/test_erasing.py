@@ -172,6 +172,15 @@ async def test_an_order_that_names_her_stays_and_the_certificate_says_so(desk: D
     assert rows_of(world, order_record) == [row]
 
 
+async def test_a_disclosure_that_names_her_stays_and_the_certificate_says_so(desk: Desk):
+    world = desk.world
+    kept, other = await somebody(world), await somebody(world)
+    about = (About(kept.subject, kept.record),)
+    await world.association.log.append(Entry(kind="disclosure.decided", outcome="refuse", actor="staff:1", about=about))
+    told = [await erased(desk, one.record) for one in (kept, other)]
+    assert [{"what": "disclosures", "rule": "cooperative:7"} in one["kept"] for one in told] == [True, False]
+
+
 def _members(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
 

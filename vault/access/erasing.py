@@ -16,6 +16,7 @@ from sqlalchemy import and_, exists, select
 from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
+from vault.access.disclosures import DECIDED
 from vault.access.erasure_words import ERASE, LOCK, closing
 from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
@@ -40,6 +41,8 @@ from vault.subjects.sheet import Sheet, SheetEvent, happened
 
 ASSOCIATION: Final = "association"
 """Who asks where the law orders it and nobody else does: the purpose has ended, or the retention of the pack (law 18)."""
+EVIDENCE: Final = "evidence"
+"""The class of scans, as the certificate names it."""
 ACCEPTED: Final = 202
 
 
@@ -265,7 +268,8 @@ def certify_person(matter: Matter) -> Certificate:
     types = {state.type for state in sheet.records.values()}
     classes = {one.field_class for name in types for one in book.types[name].fields}
     keys = [wrapped for _, _, wrapped in people.keys_of(deed, subject)]
-    return _certificate(matter, classes, [*keys, *scans.keys_of(deed, subject)])
+    hers = scans.keys_of(deed, subject)
+    return _certificate(matter, {*classes, *([EVIDENCE] if hers else [])}, [*keys, *hers])
 
 
 def _erase_classes(matter: Matter) -> Certificate:
@@ -293,6 +297,8 @@ def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) 
         kept.append(Kept(what="other_classes", rule=f"{own.pack}:6.1"))
     if _named_by_order(deed, sheet_of(matter.known)):
         kept.append(Kept(what="orders", rule=f"{own.pack}:4"))
+    if _decided_of(deed, matter.known.subject):
+        kept.append(Kept(what="disclosures", rule=f"{own.pack}:7"))
     return Certificate(
         erasure=asked.id,
         whole=not asked.classes,
@@ -324,6 +330,14 @@ def _named_by_order(deed: Deed, sheet: Sheet) -> bool:
     """Whether an order of an authority names a record of hers: the order stays, and opens nothing any more."""
     records = [bytes.fromhex(record) for record in sheet.records]
     there = exists().where(order_record.c.association_id == deed.association, order_record.c.record.in_(records))
+    return bool(deed.transaction.connection.execute(select(there)).scalar())
+
+
+def _decided_of(deed: Deed, subject: bytes) -> bool:
+    """Whether a disclosure was asked for that names her: its fact stays, for it tells who was given or refused what."""
+    place, about = log_tables.entry, log_tables.subject
+    same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
+    there = exists().where(same, about.c.association_id == deed.association, about.c.subject == subject, place.c.kind == DECIDED)
     return bool(deed.transaction.connection.execute(select(there)).scalar())
 
 
