@@ -10,7 +10,8 @@ from functools import partial
 
 import msgspec
 
-from vault.access import erasing
+from vault.access import erasing_again
+from vault.access.erasure_words import ERASE, LOCK
 from vault.access.orders import end
 from vault.access.shapes import ORDER
 from vault.access_log.checkpoint import opened
@@ -24,7 +25,7 @@ from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.shapes import CLIENT, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
-from vault.storage.journal import Closing, Line
+from vault.storage.journal import Line
 from vault.subjects import people
 from vault.subjects.sheet import happened
 
@@ -52,7 +53,7 @@ def _close(deed: Deed, *, association: Association, line: Line) -> int:
     if closing.kind in _STOPS:
         return _stop(deed, line)
     if closing.kind in _ERASURES:
-        return _erasure(deed, line)
+        return _erasure(deed, association, line)
     written = _FACTS[closing.kind](deed, association, line)
     if not written:
         return 0
@@ -85,13 +86,12 @@ def _stop(deed: Deed, line: Line) -> int:
     return 1
 
 
-def _erasure(deed: Deed, line: Line) -> int:
+def _erasure(deed: Deed, association: Association, line: Line) -> int:
     """Lock again, or erase again, whom the journal says was locked or erased."""
-    closing = line.closing
-    kind, deed_again = _ERASURES[closing.kind]
+    kind, deed_again = _ERASURES[line.closing.kind]
     told = Entry(kind=kind, outcome="allow", actor=SYSTEM, basis="law", flags=FLAGS)
     try:
-        return deed_again(deed, bytes.fromhex(closing.reference), closing.detail, told, closing)
+        return deed_again(deed, association, line, told)
     except NotFound:
         return 0
     except Unavailable:
@@ -161,9 +161,9 @@ def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFa
     return [facts.write(deed, PURPOSE, code, msgspec.structs.replace(purpose, classes=()))]
 
 
-_ERASURES: dict[str, tuple[str, Callable[[Deed, bytes, str, Entry, Closing], int]]] = {
-    erasing.LOCK: ("erasure.requested", erasing.lock_again),
-    erasing.ERASE: ("erasure.approved", erasing.erase_again),
+_ERASURES: dict[str, tuple[str, Callable[[Deed, Association, Line, Entry], int]]] = {
+    LOCK: ("erasure.requested", erasing_again.lock_again),
+    ERASE: ("erasure.approved", erasing_again.erase_again),
 }
 _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "session": _session,

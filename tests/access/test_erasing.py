@@ -17,15 +17,15 @@ from tests.access.desk import Desk, put, rows_of, written
 from tests.household import BASIC, FATIMA, errand, findings, grant, partner, read, store
 from tests.household import asked as consent_to
 from tests.simulator import World
-from vault.access import erasing, reading
-from vault.access.certificate import ERASURE
+from vault.access import erasing, erasure_limits, erasures, reading
+from vault.access.certificate import ERASURE, ErasureFact
 from vault.access.tables import order_record
 from vault.access.verdicts import Asked
 from vault.access_log.entry import About, Entry
 from vault.access_log.verify import snapshot, verify
 from vault.consent import service as consents
 from vault.consent.log_words import not_lost
-from vault.errors import Conflict, Gone, NotFound, Refused
+from vault.errors import Conflict, Gone, NotFound, Refused, TooMany
 from vault.policy.events import GuardianAppointed, GuardianshipEnded, Locked
 from vault.policy.facts import Guardian
 from vault.reclosing import reclose
@@ -36,7 +36,7 @@ from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.tables import fact as fact_rows
 from vault.storage.engine import Database
-from vault.storage.journal import Closing
+from vault.storage.journal import Closing, Journal
 from vault.storage.metadata import OUTLASTS, metadata
 from vault.subjects import people
 from vault.subjects import tables as subject_tables
@@ -172,6 +172,15 @@ async def test_an_order_that_names_her_stays_and_the_certificate_says_so(desk: D
     assert rows_of(world, order_record) == [row]
 
 
+async def test_a_disclosure_that_names_her_stays_and_the_certificate_says_so(desk: Desk):
+    world = desk.world
+    kept, other = await somebody(world), await somebody(world)
+    about = (About(kept.subject, kept.record),)
+    await world.association.log.append(Entry(kind="disclosure.decided", outcome="refuse", actor="staff:1", about=about))
+    told = [await erased(desk, one.record) for one in (kept, other)]
+    assert [{"what": "disclosures", "rule": "cooperative:7"} in one["kept"] for one in told] == [True, False]
+
+
 def _members(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
 
@@ -294,6 +303,7 @@ async def test_what_was_made_and_is_erased_is_410_for_the_request_that_made_it(d
         ({"requested_by": "somebody"}, 422, "requested_by", "unknown-guardian"),
         ({"requested_by": str(uuid.uuid4())}, 422, "requested_by", "unknown-guardian"),
         ({"reason": ""}, 422, None, None),
+        ({"reason": " \u200b\u3000."}, 422, "reason", "out-of-range"),
         ({"reason": "x" * 2001}, 422, None, None),
         ({"classes": []}, 422, "classes", "out-of-range"),
         ({"classes": ["health", "health"]}, 422, "classes", "out-of-range"),
@@ -444,10 +454,105 @@ def orphan(world: World, *closings: Closing) -> None:
     world.association.log.journal.append(len(world.entries()), world.clock.now, closings)
 
 
+def line(kind: str, subject: bytes, erasure: str, by: str = "staff:" + "1" * 32, **more: str) -> Closing:
+    """What the journal says of an erasure that `by` asked for."""
+    words = {"erasure": erasure, "by": by, "for": "self", "record": "0" * 32, "at": "1", "settled": "", "classes": "", **more}
+    return Closing(kind, subject.hex(), "|".join(words.values()))
+
+
+def lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next deed that closes a door is lost behind its line in the journal: the process was killed, the disk was full."""
+    real = Journal.append
+
+    def append(journal: Journal, *line: Any) -> None:
+        real(journal, *line)
+        monkeypatch.setattr(Journal, "append", real)
+        raise OSError("gone")
+
+    world.clock.forward(1)
+    monkeypatch.setattr(Journal, "append", append)
+
+
+async def test_an_erasure_called_off_after_its_commit_was_lost_is_not_carried_out_at_start(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    world = desk.world
+    kept = await somebody(world)
+    erasure = (await ask(desk, kept.record)).json()["id"]
+    await world.session("second_officer")
+    lost(world, monkeypatch)
+    assert (await settle(desk, erasure)).status_code == 503
+    world.clock.forward(60)
+    assert (await settle(desk, erasure, "cancellation")).status_code == 200
+    assert reclose(world.association, world.clock) == 0
+    assert (world.entries()[-1].kind, world.entries()[-1].reason) == ("alarm", "ERASURE_CALLED_OFF")
+    assert (await desk.read(kept.record)).status_code == 200
+    assert await verified(world) == []
+
+
+@pytest.mark.parametrize("classes", [None, ["health"]])
+async def test_a_lost_approval_is_carried_out_at_start_and_its_approver_is_given_the_certificate(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, classes: list[str] | None
+):
+    world = desk.world
+    kept = await somebody(world)
+    erasure = (await ask(desk, kept.record, **({"classes": classes} if classes else {}))).json()["id"]
+    await world.session("second_officer")
+    lost(world, monkeypatch)
+    assert (await settle(desk, erasure)).status_code == 503
+    assert reclose(world.association, world.clock) == 1
+    number = len(world.entries()) - 1
+    assert reclose(world.association, world.clock) == 0
+    world.clock.forward(60)
+    told = await settle(desk, erasure)
+    assert (told.status_code, told.json()["scope"], told.json()["entry"]) == (200, "classes" if classes else "person", number)
+    assert told.json()["approved_by"] == f"staff:{(await world.person('second_officer')).id}"
+    assert (await desk.read(kept.record)).status_code == (200 if classes else 404)
+    assert await verified(world) == []
+
+
+async def test_a_lost_request_comes_back_as_it_was_and_takes_another_person(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    world = desk.world
+    kept = await somebody(world)
+    lost(world, monkeypatch)
+    assert (await ask(desk, kept.record, classes=["health"])).status_code == 503
+    assert (await desk.read(kept.record)).status_code == 200
+    assert reclose(world.association, world.clock) == 1
+    erasure = str(uuid.UUID(world.entries()[-1].facts[0].key))
+    for what in ("approval", "cancellation"):
+        alone = await settle(desk, erasure, what, who="officer")
+        assert (alone.status_code, alone.json()["code"]) == (403, "same-person")
+    told = await settle(desk, erasure)
+    assert (told.json()["scope"], told.json()["classes"], told.json()["records"]) == ("classes", ["health"], [written(kept.record)])
+    assert told.json()["asked_by"] == f"staff:{(await world.person('officer')).id}"
+    assert (await desk.read(kept.record)).status_code == 200
+
+
+async def test_a_restore_empties_exactly_the_classes_again(desk: Desk):
+    """An older database put back: nothing in it tells of the request, and another's lock stays."""
+    world = desk.world
+    kept, locked = await somebody(world), await somebody(world)
+    await ask(desk, locked.record)
+    before = {(row["subject"], row["class_id"]): row["wrapped"] for row in rows_of(world, subject_tables.data_key)}
+    orphan(world, *(line("erasure", one.subject, uuid.uuid4().hex, classes="health") for one in (kept, locked)))
+    assert reclose(world.association, world.clock) == 2
+    after = {(row["subject"], row["class_id"]): row["wrapped"] for row in rows_of(world, subject_tables.data_key)}
+    assert {place for place in after if after[place] != before[place]} == {(kept.subject, 6), (locked.subject, 6)}
+    assert [(await desk.read(one.record)).status_code for one in (kept, locked)] == [200, 403]
+    assert await verified(world) == []
+    assert reclose(world.association, world.clock) == 0
+
+
+async def test_a_class_erasure_has_its_line_in_the_journal(small_desk: Desk):
+    kept = await somebody(small_desk.world)
+    await erased(small_desk, kept.record, classes=["health", "finance"])
+    closings = [one.closing for one in small_desk.world.association.log.journal.lines()]
+    assert [one.kind for one in closings] == ["lock", "erasure"]
+    assert closings[-1].detail.endswith("|finance,health")
+
+
 async def test_a_lock_that_only_the_journal_knows_bites_and_can_be_settled(desk: Desk):
     world = desk.world
     kept, id_ = await somebody(world), uuid.uuid4()
-    orphan(world, Closing("lock", kept.subject.hex(), id_.hex), Closing("lock", "ab" * 16, id_.hex))
+    orphan(world, line("lock", kept.subject, id_.hex), line("lock", b"\xab" * 16, id_.hex))
     assert reclose(world.association, world.clock) == 1
     assert (await desk.read(kept.record)).status_code == 403
     assert (world.entries()[-2].kind, world.entries()[-2].flags) == ("erasure.requested", ("from-journal",))
@@ -473,7 +578,7 @@ async def test_somebody_without_a_sheet_is_nobody_to_be_erased(small: World):
     known = await small.association.run(lambda deed: people.begin(deed)[0])
     job = await errand(small)
     with pytest.raises(NotFound):
-        erasing._sheet(known)
+        erasing.sheet_of(known)
     with pytest.raises(NotFound):
         await small.association.run(lambda deed: emptying.empty(deed, job, known, {2}))
 
@@ -483,7 +588,7 @@ async def test_an_erasure_that_only_the_journal_knows_is_carried_out_at_start(de
     world = desk.world
     kept, locked = await somebody(world), await somebody(world)
     asked = uuid.UUID((await ask(desk, locked.record)).json()["id"])
-    orphan(world, Closing("erasure", kept.subject.hex(), uuid.uuid4().hex), Closing("erasure", locked.subject.hex(), asked.hex))
+    orphan(world, line("erasure", kept.subject, uuid.uuid4().hex), line("erasure", locked.subject, asked.hex))
     assert reclose(world.association, world.clock) == 2
     for one in (kept, locked):
         assert (await desk.read(one.record)).status_code == 404
@@ -499,7 +604,7 @@ async def test_a_person_whose_rows_do_not_hold_is_erased_by_the_journal_all_the_
     kept, other = await somebody(world), await somebody(world)
     with world.database.connect() as connection, connection.begin():
         connection.execute(update(subject_tables.sheet).values(sealed=b"x"))
-    orphan(world, Closing("erasure", kept.subject.hex(), uuid.uuid4().hex), Closing("lock", other.subject.hex(), uuid.uuid4().hex))
+    orphan(world, line("erasure", kept.subject, uuid.uuid4().hex), line("lock", other.subject, uuid.uuid4().hex))
     assert reclose(world.association, world.clock) == 1
     assert world.entries()[-1].kind == "alarm"
     assert kept.subject not in {row["subject"] for row in rows_of(world, subject_tables.data_key)}
@@ -577,3 +682,87 @@ async def test_a_copy_taken_before_opens_until_its_epoch_is_retired(small: World
     for class_id, blob in wrapped:
         with pytest.raises(Unopenable):
             retired.unwrap(kept.subject, class_id, blob)
+
+
+async def listed(desk: Desk, **query: Any) -> dict[str, Any]:
+    answer = await desk.get("/v1/erasures", desk.officer, **query)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def test_who_settles_an_erasure_sees_who_asked_when_for_whom_and_which_classes(desk: Desk):
+    world = desk.world
+    one, two, three = [await somebody(world) for _ in range(3)]
+    first = (await ask(desk, one.record)).json()["id"]
+    second = (await ask(desk, two.record, classes=["health"])).json()["id"]
+    third = (await ask(desk, three.record)).json()["id"]
+    await settle(desk, third, "cancellation")
+    officer = f"staff:{(await world.person('officer')).id}"
+    session = await world.session("second_officer")
+    answer = await desk.get(f"/v1/erasures/{second}", session)
+    told = answer.json()
+    assert (answer.status_code, told["state"], told["scope"], told["classes"]) == (200, "locked", "classes", ["health"])
+    assert (told["record"], told["requested_by"], told["asked_by"], told["settled_by"]) == (written(two.record), "self", officer, None)
+    entry = world.entries()[-1]
+    assert (entry.kind, entry.outcome, entry.about) == ("erasure.read", "allow", (About(two.subject, two.record),))
+    every = await listed(desk)
+    assert [(each["id"], each["state"]) for each in every["items"]] == [(third, "cancelled"), (second, "locked"), (first, "locked")]
+    assert every["items"][0]["settled_by"] not in {None, officer}
+    assert every["items"][0]["settled_at"]
+    assert (world.entries()[-1].kind, world.entries()[-1].count) == ("erasures.read", 3)
+    page = await listed(desk, state="locked", limit=1)
+    assert [each["id"] for each in page["items"]] == [second]
+    rest = await listed(desk, state="locked", limit=1, after=page["next"])
+    assert ([each["id"] for each in rest["items"]], rest["next"]) == ([first], None)
+    assert REASON not in str((told, every))
+    system = await desk.get("/v1/erasures")
+    assert (system.status_code, system.json()["code"]) == (403, "out-of-scope")
+    assert (await desk.get(f"/v1/erasures/{uuid.uuid4()}", session)).status_code == 404
+
+
+async def test_a_page_looks_at_so_many_requests_and_says_where_the_next_begins(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(erasures, "MOST_LOOKED_AT", 1)
+    asked = [(await ask(small_desk, (await somebody(small_desk.world)).record)).json()["id"] for _ in range(2)]
+    empty = await listed(small_desk, state="erased")
+    assert (empty["items"], empty["next"] is None) == ([], False)
+    page = await listed(small_desk, after=empty["next"])
+    assert [each["id"] for each in page["items"]] == [asked[0]]
+
+
+async def test_an_erasure_without_a_record_is_shown_too(small_desk: Desk):
+    """An older database that had the person and no record of hers."""
+    world, id_ = small_desk.world, uuid.uuid4()
+    asked = ErasureFact(id=id_.hex, subject="1" * 32, record="", requested_by="2" * 32, asked_by="staff:1", asked_at=world.clock.now)
+    job = await errand(world)
+
+    def write(deed: Any) -> None:
+        deed.append(job.entry(kind="test", outcome="allow", facts=(facts.write(deed, ERASURE, asked.id, asked),)))
+
+    await world.association.run(write)
+    told = (await small_desk.get(f"/v1/erasures/{id_}", small_desk.officer)).json()
+    assert (told["record"], told["requested_by"]) == (None, str(uuid.UUID("2" * 32)))
+    assert world.entries()[-1].about == (About(bytes.fromhex("1" * 32)),)
+
+
+async def test_one_person_asks_for_so_many_erasures_and_the_alarm_rings_once(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    world = small_desk.world
+    kept = await somebody(world)
+    nobody = uuid.uuid4().bytes
+    for _ in range(erasure_limits.BURST):
+        assert (await ask(small_desk, nobody)).status_code == 404
+    shut = [await ask(small_desk, kept.record) for _ in range(2)]
+    assert [(each.status_code, each.json()["code"]) for each in shut] == [(429, "too-many-requests")] * 2
+    alarms = [entry for entry in world.entries() if entry.reason == "ERASURES_ASKED"]
+    assert [(entry.kind, entry.actor, entry.count) for entry in alarms] == [("alarm", f"staff:{(await world.person('officer')).id}", 30)]
+    assert (await small_desk.read(kept.record)).status_code == 200
+    world.clock.forward(24 * 60)
+    assert (await ask(small_desk, kept.record)).status_code == 202
+
+
+async def test_who_is_shut_out_stays_so_where_the_alarm_cannot_be_written(small: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(erasure_limits, "BURST", 1)
+    limits, job = erasure_limits.ErasureLimits(), await errand(small)
+    await limits.admit(job)
+    monkeypatch.setattr(erasure_limits, "_tell", lambda *_: (_ for _ in ()).throw(Conflict("integrity")))
+    with pytest.raises(TooMany):
+        await limits.admit(job)

@@ -390,6 +390,8 @@ async def test_an_erased_persons_scans_are_gone_with_her(desk: Desk):
     await desk.grant(scan=hers)
     certificate = (await erased(desk)).json()
     assert "copy-opens-until-retired epoch 1\n" in certificate["note"]
+    assert "evidence" in certificate["classes"]
+    assert "\nclass evidence\n" in certificate["note"]
     for table in (evidence, chunk):
         with desk.world.database.connect() as connection:
             assert {bytes(one) for one in connection.execute(select(table.c.evidence)).scalars()} == {parse_id(uncited)}

@@ -244,7 +244,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
-        *("erasures.ask", "erasures.approve", "erasures.cancel"),
+        *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
         *("disclosures.request", "disclosures.read", "disclosures.approve", "disclosures.package"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),

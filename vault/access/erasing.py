@@ -16,6 +16,8 @@ from sqlalchemy import and_, exists, select
 from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
+from vault.access.disclosures import DECIDED
+from vault.access.erasure_words import ERASE, LOCK, closing
 from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
@@ -33,14 +35,14 @@ from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.storage.idempotency import Once, made_before, remember
-from vault.storage.journal import Closing
 from vault.subjects import people
 from vault.subjects.people import Known
 from vault.subjects.sheet import Sheet, SheetEvent, happened
 
 ASSOCIATION: Final = "association"
 """Who asks where the law orders it and nobody else does: the purpose has ended, or the retention of the pack (law 18)."""
-LOCK, ERASE = "lock", "erasure"
+EVIDENCE: Final = "evidence"
+"""The class of scans, as the certificate names it."""
 ACCEPTED: Final = 202
 
 
@@ -71,14 +73,16 @@ class Officer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Matter:
-    """One erasure that two people have agreed on, inside its deed."""
+class Matter:
+    """One erasure that two people have agreed on, inside its deed: `by` whom it is settled, and when in microseconds UTC."""
 
     deed: Deed
     errand: Errand
     asked: ErasureFact
     known: Known
     approval: Approval
+    by: str
+    at: int
 
 
 def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | None) -> Asked:
@@ -92,7 +96,7 @@ def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | 
         return _made(deed, made)
     known = people.of_record(deed, record)
     people.unlocked(known)
-    book, sheet = errand.book(deed), _sheet(known)
+    book, sheet = errand.book(deed), sheet_of(known)
     _check_speaker(deed, errand, known, record, wanted.requested_by)
     fields = _check_classes(book, sheet, wanted.classes)
     id_ = os.urandom(16)
@@ -118,7 +122,7 @@ def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | 
     event = happened(
         Locked(deed.now), at=deed.now, by=errand.asker.ref, record=record, detail={"erasure": asked.id, "reason": wanted.reason}
     )
-    people.change(deed, known, [event], told, record=record, closes=Closing(LOCK, asked.subject, asked.id))
+    people.change(deed, known, [event], told, record=record, closes=closing(LOCK, asked))
     if once is not None:
         remember(deed.transaction, deed.association, once, id_, ACCEPTED)
     return Asked(id_, asked.state)
@@ -141,49 +145,8 @@ def cancel(deed: Deed, errand: Errand, officer: Officer, erasure: bytes) -> None
     """Call off what another person asked for: the lock is gone, and what was agreed to counts again. Raises as `approve`."""
     officer = replace(officer, caller=still(deed, officer.caller))
     matter = _settled_by_two(deed, errand, officer, _stored(deed, erasure), "erasure.cancelled")
-    _settle(matter, "erasure.cancelled", "cancelled", [_unlock(matter)])
-
-
-def lock_again(deed: Deed, subject: bytes, erasure: str, told: Entry, closing: Closing) -> int:
-    """Lock a person the journal says was locked, where neither the person nor the request says otherwise; how many doors stood open.
-
-    Raises NotFound for who is not here, Unavailable `integrity`.
-    """
-    asked = facts.read(deed, ERASURE, erasure)
-    if asked is not None and asked.state != "locked":
-        return 0
-    known = people.of_subject(deed, subject)
-    sheet = _sheet(known)
-    if sheet.person.locked:
-        return 0
-    record = next((bytes.fromhex(each) for each in sheet.records), None)
-    if asked is None:
-        # Somebody has to be able to settle it: as asked for by nobody, so that any two may.
-        asked = ErasureFact(
-            id=erasure,
-            subject=subject.hex(),
-            record=record.hex() if record else "",
-            requested_by=ASSOCIATION,
-            asked_by=told.actor,
-            asked_at=deed.now,
-        )
-        told = replace(told, facts=(facts.write(deed, ERASURE, erasure, asked),))
-    event = happened(Locked(deed.now), at=deed.now, by=told.actor, record=record)
-    people.change(deed, known, [event], told, record=record, closes=closing)
-    return 1
-
-
-def erase_again(deed: Deed, subject: bytes, erasure: str, told: Entry, closing: Closing) -> int:
-    """Erase a person the journal says was erased, whether her rows hold or not; how many doors stood open."""
-    if not people.has_rows(deed, subject):
-        return 0
-    asked = facts.read(deed, ERASURE, erasure)
-    if asked is not None and asked.state != "erased":
-        gone = msgspec.structs.replace(asked, state="erased", settled_by=told.actor, settled_at=deed.now)
-        told = replace(told, facts=(facts.write(deed, ERASURE, erasure, gone),))
-    scans.drop(deed, scans.named(deed, subject))
-    people.erase(deed, subject, people.records_of(deed, subject), told, closes=closing)
-    return 1
+    told = _told(matter, "erasure.cancelled", "cancelled")
+    people.change(deed, matter.known, [unlock(matter)], told, record=bytes.fromhex(matter.asked.record))
 
 
 def _stored(deed: Deed, erasure: bytes) -> ErasureFact:
@@ -200,7 +163,8 @@ def _made(deed: Deed, erasure: bytes) -> Asked:
     return Asked(erasure, found.state)
 
 
-def _sheet(known: Known) -> Sheet:
+def sheet_of(known: Known) -> Sheet:
+    """What is known about her. Raises NotFound for somebody without a sheet."""
     if known.sheet is None:
         raise NotFound
     return known.sheet
@@ -210,7 +174,7 @@ def _check_speaker(deed: Deed, errand: Errand, known: Known, record: bytes, by: 
     """Raise Invalid for a guardian she never had, and a refusal with its entry for one who may no longer speak for her."""
     if by in {SELF, ASSOCIATION}:
         return
-    person = _sheet(known).person
+    person = sheet_of(known).person
     if guardian_of(person, by) is None:
         raise Invalid([FieldError("requested_by", "unknown-guardian")])
     if not may_speak(person, by, deed.now):
@@ -253,27 +217,29 @@ def _check_classes(book: Book, sheet: Sheet, classes: Sequence[str]) -> tuple[st
     return tuple(sorted(names))
 
 
-def _settled_by_two(deed: Deed, errand: Errand, officer: Officer, asked: ErasureFact, kind: str) -> _Matter:
+def _settled_by_two(deed: Deed, errand: Errand, officer: Officer, asked: ErasureFact, kind: str) -> Matter:
     """What is settled, once a second person with a fresh code says so: asked last, for a refusal undoes the use of the code."""
     caller = officer.caller
     require_two(errand.book(deed), asked.asked_by, caller, kind)
     if asked.state != "locked":
         raise Conflict("erasure-settled")
     known = people.of_subject(deed, bytes.fromhex(asked.subject))
-    if not _sheet(known).person.locked:
+    if not sheet_of(known).person.locked:
         raise Unavailable("integrity")
-    return _Matter(deed, replace(errand, asker=caller), asked, known, officer.factor.approve(deed, caller, officer.code, kind=kind))
+    approval = officer.factor.approve(deed, caller, officer.code, kind=kind)
+    return Matter(deed, replace(errand, asker=caller), asked, known, approval, by=caller.ref, at=deed.now)
 
 
-def _unlock(matter: _Matter) -> SheetEvent:
+def unlock(matter: Matter) -> SheetEvent:
+    """What happened to her as the lock was taken away."""
     record, deed = bytes.fromhex(matter.asked.record), matter.deed
     return happened(Locked(deed.now, on=False), at=deed.now, by=matter.errand.asker.ref, record=record)
 
 
-def _told(matter: _Matter, kind: str, state: State, certificate: Certificate | None = None) -> Entry:
+def _told(matter: Matter, kind: str, state: State, certificate: Certificate | None = None) -> Entry:
     """The entry that settles an erasure, with the fact of it."""
-    deed, asker, own = matter.deed, matter.errand.asker, matter.errand.book(matter.deed).association
-    settled = msgspec.structs.replace(matter.asked, state=state, settled_by=asker.ref, settled_at=deed.now, certificate=certificate)
+    deed, own = matter.deed, matter.errand.book(matter.deed).association
+    settled = msgspec.structs.replace(matter.asked, state=state, settled_by=matter.by, settled_at=matter.at, certificate=certificate)
     return matter.errand.entry(
         kind=kind,
         outcome="allow",
@@ -285,54 +251,65 @@ def _told(matter: _Matter, kind: str, state: State, certificate: Certificate | N
     )
 
 
-def _settle(matter: _Matter, kind: str, state: State, events: Sequence[SheetEvent], certificate: Certificate | None = None) -> None:
-    people.change(matter.deed, matter.known, events, _told(matter, kind, state, certificate), record=bytes.fromhex(matter.asked.record))
-
-
-def _erase_person(matter: _Matter) -> Certificate:
+def _erase_person(matter: Matter) -> Certificate:
     deed, asked = matter.deed, matter.asked
-    sheet, book = _sheet(matter.known), matter.errand.book(deed)
+    certificate = certify_person(matter)
+    told = _told(matter, "erasure.approved", "erased", certificate)
+    records = [bytes.fromhex(record) for record in sorted(sheet_of(matter.known).records, key=lambda each: each != asked.record)]
+    scans.forget_subject(deed, matter.known.subject)
+    people.erase(deed, matter.known.subject, records, told, closes=closing(ERASE, asked, matter.by))
+    return certificate
+
+
+def certify_person(matter: Matter) -> Certificate:
+    """The certificate of a whole person, while her rows are still there. Raises Unavailable `integrity` where they do not hold."""
+    deed, subject = matter.deed, matter.known.subject
+    sheet, book = sheet_of(matter.known), matter.errand.book(deed)
     types = {state.type for state in sheet.records.values()}
     classes = {one.field_class for name in types for one in book.types[name].fields}
-    keys = [wrapped for _, _, wrapped in people.keys_of(deed, matter.known.subject)]
-    certificate = _certificate(matter, classes, [*keys, *scans.keys_of(deed, matter.known.subject)])
-    told = _told(matter, "erasure.approved", "erased", certificate)
-    records = [bytes.fromhex(record) for record in sorted(sheet.records, key=lambda each: each != asked.record)]
-    scans.forget_subject(deed, matter.known.subject)
-    people.erase(deed, matter.known.subject, records, told, closes=Closing(ERASE, asked.subject, asked.id))
+    keys = [wrapped for _, _, wrapped in people.keys_of(deed, subject)]
+    hers = scans.keys_of(deed, subject)
+    return _certificate(matter, {*classes, *([EVIDENCE] if hers else [])}, [*keys, *hers])
+
+
+def _erase_classes(matter: Matter) -> Certificate:
+    certificate, events = empty_classes(matter)
+    told, record = _told(matter, "erasure.approved", "erased", certificate), bytes.fromhex(matter.asked.record)
+    closes = closing(ERASE, matter.asked, matter.by)
+    people.change(matter.deed, matter.known, [unlock(matter), *events], told, record=record, closes=closes)
     return certificate
 
 
-def _erase_classes(matter: _Matter) -> Certificate:
+def empty_classes(matter: Matter) -> tuple[Certificate, list[SheetEvent]]:
+    """Empty the classes that were asked for; their certificate, and what happened. Raises Unavailable `integrity`."""
     deed, asked, known = matter.deed, matter.asked, matter.known
-    classes = emptying.class_ids(matter.errand.book(deed), _sheet(known), asked.classes)
+    classes = emptying.class_ids(matter.errand.book(deed), sheet_of(known), asked.classes)
     keys = [wrapped for class_id, _, wrapped in people.keys_of(deed, known.subject) if class_id in classes]
-    certificate = _certificate(matter, asked.classes, keys)
-    events = [_unlock(matter), *emptying.empty(deed, matter.errand, known, classes)]
-    _settle(matter, "erasure.approved", "erased", events, certificate)
-    return certificate
+    return _certificate(matter, asked.classes, keys), [*emptying.empty(deed, matter.errand, known, classes)]
 
 
-def _certificate(matter: _Matter, classes: Iterable[str], keys: Iterable[bytes]) -> Certificate:
+def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) -> Certificate:
     """What is told of the erasure; its entry is the next that is appended."""
     deed, asked = matter.deed, matter.asked
     own = matter.errand.book(deed).association
     kept = [Kept(what="access_log", rule=f"{own.pack}:7"), Kept(what="erasure_request", rule=f"{own.law_pack}:18")]
     if asked.classes:
         kept.append(Kept(what="other_classes", rule=f"{own.pack}:6.1"))
-    if _named_by_order(deed, _sheet(matter.known)):
+    if _named_by_order(deed, sheet_of(matter.known)):
         kept.append(Kept(what="orders", rule=f"{own.pack}:4"))
+    if _decided_of(deed, matter.known.subject):
+        kept.append(Kept(what="disclosures", rule=f"{own.pack}:7"))
     return Certificate(
         erasure=asked.id,
         whole=not asked.classes,
         subject=asked.subject,
-        records=tuple(sorted(_sheet(matter.known).records)),
+        records=tuple(sorted(sheet_of(matter.known).records)),
         classes=tuple(sorted(classes)),
         requested_by=asked.requested_by,
         asked_by=asked.asked_by,
         asked_at=asked.asked_at,
-        approved_by=matter.errand.asker.ref,
-        approved_at=deed.now,
+        approved_by=matter.by,
+        approved_at=matter.at,
         kept=tuple(kept),
         recipients=tuple(_recipients(deed, matter.known.subject)),
         epochs=_epochs(keys),
@@ -353,6 +330,14 @@ def _named_by_order(deed: Deed, sheet: Sheet) -> bool:
     """Whether an order of an authority names a record of hers: the order stays, and opens nothing any more."""
     records = [bytes.fromhex(record) for record in sheet.records]
     there = exists().where(order_record.c.association_id == deed.association, order_record.c.record.in_(records))
+    return bool(deed.transaction.connection.execute(select(there)).scalar())
+
+
+def _decided_of(deed: Deed, subject: bytes) -> bool:
+    """Whether a disclosure was asked for that names her: its fact stays, for it tells who was given or refused what."""
+    place, about = log_tables.entry, log_tables.subject
+    same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
+    there = exists().where(same, about.c.association_id == deed.association, about.c.subject == subject, place.c.kind == DECIDED)
     return bool(deed.transaction.connection.execute(select(there)).scalar())
 
 

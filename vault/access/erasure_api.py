@@ -1,12 +1,13 @@
-"""The calls of an erasure: asking for it, which locks, and carrying it out or calling it off, which takes another person."""
+"""The calls of an erasure: asking for it, which locks, showing it, and carrying it out or calling it off, which takes another person."""
 
 from typing import Annotated
 
 import msgspec
 
-from vault.access import erasing
-from vault.access.certificate import Certificate, note
+from vault.access import erasing, erasures
+from vault.access.certificate import Certificate, ErasureFact, note
 from vault.access.erasing import ASSOCIATION, Officer, Wanted
+from vault.access.erasure_limits import ErasureLimits
 from vault.errors import FieldError, Invalid, NotFound
 from vault.identity.bodies import Approve
 from vault.identity.second_factor import SecondFactor
@@ -17,7 +18,7 @@ from vault.rulebook.association import Association
 from vault.subjects.meant import by_record
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
-from vault.web.route import Body, Person, Route
+from vault.web.route import Body, Person, Query, Route
 from vault.web.times import write_time
 
 LONGEST_REASON = 2000
@@ -83,26 +84,65 @@ class CertificateAnswer(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
+class ErasureShown(msgspec.Struct, frozen=True, kw_only=True):
+    """An erasure as it is shown to who settles it; `record` is the one it was asked through, `classes` is empty for the whole person."""
+
+    id: str
+    state: str
+    record: str | None
+    scope: str
+    classes: list[str]
+    requested_by: str
+    asked_by: str
+    asked_at: str
+    settled_by: str | None
+    settled_at: str | None
+
+
+class ErasuresAnswer(msgspec.Struct, frozen=True):
+    """A page of erasures, newest first, and where the next begins."""
+
+    items: list[ErasureShown]
+    next: int | None
+
+
 class Erasures:
-    """The three calls, with what checks one-time codes."""
+    """The calls, with what checks one-time codes and what bounds the asking."""
 
     def __init__(self, factor: SecondFactor) -> None:
         """Let approvals through by this."""
         self._factor = factor
+        self._limits = ErasureLimits()
 
     async def ask(self, call: Call) -> Answer:
         """Lock a person whose erasure is asked for."""
         asker: Asker = call.caller
         record, body = call.path_id("record"), call.body
-        wanted = Wanted(body.reason, _requested_by(body.requested_by), _classes(body.classes))
+        wanted = Wanted(_reason(body.reason), _requested_by(body.requested_by), _classes(body.classes))
         request = once_for(asker, route=f"{call.route.name} {record.hex()}", key=call.idempotency_key, body=body)
         errand = Errand(asker, call.request_id)
+        await self._limits.admit(errand)
 
         async def locked() -> erasing.Asked:
             return await asker.association.run(lambda deed: erasing.ask(deed, errand, record, wanted, request), weight=2)
 
         asked = await heard(errand, locked, by_record(record))
         return Answer(ErasureAnswer(write_id(asked.id), asked.state))
+
+    async def read(self, call: Call) -> Answer:
+        """Show one."""
+        asker: Asker = call.caller
+        erasure, errand = call.path_id("erasure"), Errand(asker, call.request_id)
+        found = await heard(errand, lambda: asker.association.run(lambda deed: erasures.shown(deed, errand, erasure)))
+        return Answer(_asked(found))
+
+    async def page(self, call: Call) -> Answer:
+        """Show a page of them."""
+        asker: Asker = call.caller
+        errand = Errand(asker, call.request_id)
+        wanted = erasures.Wanted(call.query["state"], call.query["after"], call.query["limit"])
+        found, more = await heard(errand, lambda: asker.association.run(lambda deed: erasures.page(deed, errand, wanted)))
+        return Answer(ErasuresAnswer([_asked(one) for one in found], more))
 
     async def approve(self, call: Call) -> Answer:
         """Carry it out and certify it."""
@@ -131,6 +171,13 @@ class Erasures:
         return Errand(call.caller, call.request_id), Officer(call.caller, self._factor, call.body.code)
 
 
+def _reason(text: str) -> str:
+    """The reason. Raises Invalid where there is no letter and no digit in it."""
+    if not any(map(str.isalnum, text)):
+        raise Invalid([FieldError("reason", "out-of-range")])
+    return text
+
+
 def _requested_by(text: str) -> str:
     if text in {SELF, ASSOCIATION}:
         return text
@@ -155,7 +202,7 @@ def _shown(one: Certificate, association: Association) -> CertificateAnswer:
         scope="person" if one.whole else "classes",
         records=[_id(record) for record in one.records],
         classes=list(one.classes),
-        requested_by=one.requested_by if one.requested_by in {SELF, ASSOCIATION} else _id(one.requested_by),
+        requested_by=_speaker(one.requested_by),
         asked_by=one.asked_by,
         asked_at=write_time(one.asked_at),
         approved_by=one.approved_by,
@@ -166,6 +213,25 @@ def _shown(one: Certificate, association: Association) -> CertificateAnswer:
         entry=one.index,
         note=note(one, association.code, association.cabinet.signer),
     )
+
+
+def _asked(one: ErasureFact) -> ErasureShown:
+    return ErasureShown(
+        id=_id(one.id),
+        state=one.state,
+        record=_id(one.record) if one.record else None,
+        scope="classes" if one.classes else "person",
+        classes=list(one.classes),
+        requested_by=_speaker(one.requested_by),
+        asked_by=one.asked_by,
+        asked_at=write_time(one.asked_at),
+        settled_by=one.settled_by or None,
+        settled_at=None if one.settled_at is None else write_time(one.settled_at),
+    )
+
+
+def _speaker(by: str) -> str:
+    return by if by in {SELF, ASSOCIATION} else _id(by)
 
 
 def _id(text: str) -> str:
@@ -187,6 +253,29 @@ def routes(factor: SecondFactor) -> list[Route]:
             status=202,
             headers=frozenset({"Idempotency-Key"}),
             summary="Ask for the erasure of a record's person; from the answer on nothing of hers opens.",
+        ),
+        Route(
+            method="GET",
+            path="/v1/erasures",
+            name="erasures.page",
+            handler=calls.page,
+            access=Person("approve"),
+            answer=ErasuresAnswer,
+            query={
+                "state": Query(kind="choice", choices=("locked", "erased", "cancelled")),
+                "after": Query(kind="integer", low=0),
+                "limit": Query(kind="integer", low=1, high=100, default=50),
+            },
+            summary="Show the erasures that were asked for, newest first.",
+        ),
+        Route(
+            method="GET",
+            path="/v1/erasures/{erasure}",
+            name="erasures.read",
+            handler=calls.read,
+            access=Person("approve"),
+            answer=ErasureShown,
+            summary="Show an erasure to who settles it: who asked, when, for whom, of which classes.",
         ),
         Route(
             method="POST",
