@@ -181,7 +181,7 @@ def erase_again(deed: Deed, subject: bytes, erasure: str, told: Entry, closing: 
     if asked is not None and asked.state != "erased":
         gone = msgspec.structs.replace(asked, state="erased", settled_by=told.actor, settled_at=deed.now)
         told = replace(told, facts=(facts.write(deed, ERASURE, erasure, gone),))
-    scans.drop(deed, scans.named(deed, subject))
+    scans.retire(deed, scans.named(deed, subject), replace(told, facts=()))
     people.erase(deed, subject, people.records_of(deed, subject), told, closes=closing)
     return 1
 
@@ -295,10 +295,13 @@ def _erase_person(matter: _Matter) -> Certificate:
     types = {state.type for state in sheet.records.values()}
     classes = {one.field_class for name in types for one in book.types[name].fields}
     keys = [wrapped for _, _, wrapped in people.keys_of(deed, matter.known.subject)]
-    certificate = _certificate(matter, classes, [*keys, *scans.keys_of(deed, matter.known.subject)])
+    keys += scans.keys_of(deed, matter.known.subject)
+    # Told before the erasure's own entry, which is the last about her and the one that the certificate names.
+    gone = matter.errand.entry(kind=scans.PURGED, outcome="allow", flags=matter.approval.flags)
+    scans.forget_subject(deed, matter.known.subject, gone)
+    certificate = _certificate(matter, classes, keys)
     told = _told(matter, "erasure.approved", "erased", certificate)
     records = [bytes.fromhex(record) for record in sorted(sheet.records, key=lambda each: each != asked.record)]
-    scans.forget_subject(deed, matter.known.subject)
     people.erase(deed, matter.known.subject, records, told, closes=Closing(ERASE, asked.subject, asked.id))
     return certificate
 
