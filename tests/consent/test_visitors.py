@@ -1,6 +1,6 @@
 """A website's visitor over HTTP: her data is refused until she agrees, and again once she takes it back (article 6.5)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -32,6 +32,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="function")
 VISITOR = "Zm9vYmFyYmF6cXV4MTIzNA"
 OTHER = "another-visitor_000000"
 PURPOSE = "visitor_analytics"
+
+
+def erasure_of(subject: bytes) -> Closing:
+    return Closing("erasure", subject.hex(), "00" * 16)
 
 
 class Site:
@@ -275,9 +279,9 @@ async def test_a_visitor_whose_erasure_is_asked_for_adds_nothing(small_site: Sit
 async def test_who_was_erased_begins_anew(site: Site):
     first = (await site.store()).json()
     await site.say()
-    with site.world.database.connect() as connection, connection.begin():
-        for table in (tables.sheet, tables.record, tables.consent, tables.data_key):
-            connection.execute(table.delete())
+    job, subject = await errand(site.world), parse_id(first["subject"])
+    told = job.entry(kind="erasure.approved", outcome="allow")
+    await site.world.association.run(lambda deed: people.erase(deed, subject, [parse_id(first["id"])], told, closes=erasure_of(subject)))
     again = (await site.store()).json()
     assert again["subject"] != first["subject"]
     assert await site.read(again["id"]) == (403, "no-consent")
@@ -286,7 +290,7 @@ async def test_who_was_erased_begins_anew(site: Site):
 
 
 async def test_a_browser_whose_every_life_ended_is_told_so(small: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(visitors, "_was_there", lambda *_: True)
+    monkeypatch.setattr(people, "is_erased", lambda *_: True)
     with pytest.raises(Unavailable, match="integrity"):
         await small.association.run(lambda deed: visitors.known(deed, VISITOR))
 
@@ -308,6 +312,31 @@ async def test_a_withdrawal_deleted_by_sql_does_not_bring_the_consent_back(site:
     alarms = [one for one in site.world.entries() if one.kind == "alarm"]
     assert [one.actor for one in alarms][1:] == ["visitor", "visitor"]
     assert len({about.subject for one in alarms[1:] for about in one.about}) == 1
+
+
+NO_WORDS: dict[str, Callable[[Site], Awaitable[httpx.Response]]] = {
+    "a withdrawal": lambda site: site.take_back(),
+    "an opt-out": lambda site: site.say(gpc=True),
+}
+
+
+@pytest.mark.parametrize("case", NO_WORDS)
+async def test_a_visitors_no_is_not_taken_and_lost_while_her_sheet_is_away(site: Site, case: str):
+    record = (await site.store()).json()["id"]
+    await site.say()
+    with site.world.database.connect() as connection, connection.begin():
+        rows = [dict(row._mapping) for row in connection.execute(select(tables.sheet))]
+        connection.execute(tables.sheet.delete())
+    before = len(site.world.entries())
+    assert code(await NO_WORDS[case](site)) == (503, "integrity")
+    assert code(await site.store()) == (503, "integrity")
+    assert {one.kind for one in site.world.entries()[before:]} == {"alarm"}
+    with site.world.database.connect() as connection, connection.begin():
+        connection.execute(tables.sheet.insert(), rows)
+    site.world.clock.forward(1)
+    assert (await NO_WORDS[case](site)).status_code == 201
+    assert (await site.read(record))[0] == 403
+    assert findings(site.world) == []
 
 
 async def test_a_withdrawal_that_only_the_journal_knows_bites(site: Site):
