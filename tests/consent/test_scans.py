@@ -20,6 +20,7 @@ from vault.access.scans_api import routes as scan_routes
 from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
+from vault.app import House
 from vault.consent import receiving, scans
 from vault.consent.api import ROUTES
 from vault.consent.evidence_api import routes as evidence_routes
@@ -28,6 +29,7 @@ from vault.errors import Malformed, NotFound, Refused, Unavailable
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
 from vault.rulebook.tables import fact
+from vault.settings import Settings
 from vault.subjects.tables import sheet
 from vault.web.call import parse_id, write_id
 from vault.web.times import write_time
@@ -279,6 +281,21 @@ async def test_a_start_clears_away_all_of_a_day_ago(small: World):
     small.clock.forward(1)
     assert scans.clear_away(association, small.clock) == scans.MOST_PURGED + 3
     assert (rows(small, evidence), rows(small, chunk)) == (0, 0)
+
+
+async def test_the_houses_own_round_purges_at_most_once_a_minute(small: World, monkeypatch: pytest.MonkeyPatch):
+    house = House(Settings(), small.database, {"probe": small.association})
+    await receiving.receive(await errand(small), _few(), most=MOST, key=None)
+    small.clock.forward(DAY)
+    await house.checkpoints()
+    assert rows(small, evidence) == 0
+    await receiving.receive(await errand(small), _few(), most=MOST, key=None)
+    small.clock.forward(DAY)
+    await house.checkpoints()
+    assert rows(small, evidence) == 1
+    monkeypatch.setattr(house, "_purge_again", 0.0)
+    await house.checkpoints()
+    assert rows(small, evidence) == 0
 
 
 HANDS: dict[str, tuple[str, dict[str, str]]] = {
