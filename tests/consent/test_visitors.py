@@ -242,15 +242,17 @@ async def test_only_visitors_are_known_by_what_a_browser_keeps(small_site: Site)
 
 
 async def test_networks_and_all_visitors_together_are_bounded(small_site: Site):
-    answers = [await small_site.take_back(f"{number:022d}") for number in range(visitors_api.PER_NETWORK.burst + 1)]
+    answers = [await small_site.take_back(f"{number:022d}") for number in range(visitors_api.WITHDRAWALS_PER_NETWORK.burst + 1)]
     assert [one.status_code for one in answers].count(429) == 1
     assert code(answers[-1]) == (429, "too-many-requests")
+    assert (await small_site.say()).status_code == 201, "a bucket of its own"
     room = visitors_api.Visitors(small_site.world.associations, Limits(small_site.world.clock))
     call = small_site.world.call(path={"association": "probe"})
     for _ in range(visitors_api.OF_ALL[1]):
-        room._association(call)
+        room._association(call, visitors_api.OF_ALL)
     with pytest.raises(Exception, match="too-many-requests"):
-        room._association(call)
+        room._association(call, visitors_api.OF_ALL)
+    assert room._association(call, visitors_api.WITHDRAWALS_OF_ALL) is small_site.world.association
 
 
 async def test_a_visitors_own_id_is_in_no_row(site: Site):
