@@ -13,6 +13,7 @@ from tests.simulator import World
 from vault.access.api import routes as access_routes
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
+from vault.consent import visitors as visitors_of_consent
 from vault.consent import visitors_api
 from vault.consent.api import ROUTES
 from vault.consent.visitors_api import routes as visitor_routes
@@ -253,6 +254,24 @@ async def test_networks_and_all_visitors_together_are_bounded(small_site: Site):
     with pytest.raises(Exception, match="too-many-requests"):
         room._association(call, visitors_api.OF_ALL)
     assert room._association(call, visitors_api.WITHDRAWALS_OF_ALL) is small_site.world.association
+
+
+async def test_who_changes_her_mind_without_end_is_slowed_but_no_no_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(visitors_of_consent, "MOST_CHANGES", 4)
+    record = (await site.store()).json()["id"]
+    for gpc in (False, True, False):
+        site.world.clock.forward(1)
+        assert (await site.say(gpc=gpc)).status_code == 201
+    site.world.clock.forward(1)
+    assert (await site.say(gpc=True)).json()["state"] == "opted-out"
+    before = len(site.world.entries())
+    assert code(await site.say()) == (429, "too-many-requests")
+    assert len(site.world.entries()) == before
+    assert await site.read(record) == (403, "signal-opt-out")
+    assert (await site.take_back()).status_code == 201
+    assert site.world.entries()[-1].kind == "consent.withdrawn"
+    site.world.clock.forward(25 * 3600)
+    assert (await site.say()).status_code == 201
 
 
 async def test_a_visitors_own_id_is_in_no_row(site: Site):

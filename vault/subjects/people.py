@@ -194,6 +194,15 @@ def is_erased(connection: Connection, association: bytes, subject: bytes) -> boo
     return bool(connection.execute(select(gone)).scalar())
 
 
+def changed_at(deed: Deed, known: Known, ago: int) -> int:
+    """When the change before so many changes of this person was made, in microseconds UTC; 0 where there were fewer."""
+    told, entry = log_tables.subject, log_tables.entry
+    same = and_(entry.c.association_id == told.c.association_id, entry.c.number == told.c.number)
+    query = select(entry.c.time).select_from(told.join(entry, same))
+    which = (told.c.association_id == deed.association, told.c.subject == known.subject, told.c.version == known.version - ago + 1)
+    return int(deed.transaction.connection.execute(query.where(*which)).scalar() or 0)
+
+
 def _is_lost(deed: Deed, subject: bytes) -> bool:
     """Whether the log tells of a sheet of this person and of no erasure: her row was taken out."""
     wrote = select(_newest(deed.association, subject).scalar_subquery().is_not(None))
