@@ -21,7 +21,7 @@ from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
 from vault.breach_reports.channels import Channels, read_channels
 from vault.calls import Rooms, all_calls
-from vault.consent.scans import clear_away
+from vault.consent.scans import clear_away, purge
 from vault.errors import VaultError
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, open_association
@@ -38,6 +38,7 @@ from vault.web.logs import RequestLog
 from vault.web.metrics import Metrics
 
 CHECKPOINT_SECONDS = 10
+PURGE_SECONDS = 60.0
 READY_SECONDS = 1.0
 
 
@@ -65,6 +66,7 @@ class House:
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     _looked: "asyncio.Future[bool] | None" = None
     _look_again: float = 0.0
+    _purge_again: float = 0.0
 
     @classmethod
     def open(cls, settings: Settings, *, now: Callable[[], int] = clock) -> "House":
@@ -120,9 +122,18 @@ class House:
         return bool(self.associations)
 
     async def checkpoints(self) -> None:
-        """Tell counted refusals, then sign and put outside every log's newest checkpoint; a failure leaves the last one standing."""
+        """Purge what is due, at most once a minute, tell counted refusals, then sign and put outside every log's newest checkpoint.
+
+        A failure leaves the last one standing.
+        """
+        now = asyncio.get_running_loop().time()
+        purges = now >= self._purge_again
+        if purges:
+            self._purge_again = now + PURGE_SECONDS
         for association in self.associations.values():
             try:
+                if purges:
+                    await association.run(purge)
                 await association.refusals.tell_all()
                 await association.checkpoint()
             except VaultError:

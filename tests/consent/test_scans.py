@@ -20,6 +20,7 @@ from vault.access.scans_api import routes as scan_routes
 from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
+from vault.app import House
 from vault.consent import receiving, scans
 from vault.consent.api import ROUTES
 from vault.consent.evidence_api import routes as evidence_routes
@@ -27,6 +28,8 @@ from vault.consent.tables import chunk, evidence
 from vault.errors import Malformed, NotFound, Refused, Unavailable
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
+from vault.rulebook.tables import fact
+from vault.settings import Settings
 from vault.subjects.tables import sheet
 from vault.web.call import parse_id, write_id
 from vault.web.times import write_time
@@ -227,6 +230,9 @@ async def test_a_repeat_with_its_key_is_the_same_scan(desk: Desk):
     assert rows(desk.world, evidence) == 1
     with altering(desk.world) as connection:
         connection.execute(evidence.delete())
+    assert code(await desk.hand_in(key="k" * 16)) == (503, "integrity")
+    told = (await errand(desk.world)).entry(kind=scans.PURGED, outcome="allow")
+    await desk.world.association.run(lambda deed: scans.retire(deed, [parse_id(first.json()["id"])], told))
     assert code(await desk.hand_in(key="k" * 16)) == (410, "gone")
 
 
@@ -275,6 +281,21 @@ async def test_a_start_clears_away_all_of_a_day_ago(small: World):
     small.clock.forward(1)
     assert scans.clear_away(association, small.clock) == scans.MOST_PURGED + 3
     assert (rows(small, evidence), rows(small, chunk)) == (0, 0)
+
+
+async def test_the_houses_own_round_purges_at_most_once_a_minute(small: World, monkeypatch: pytest.MonkeyPatch):
+    house = House(Settings(), small.database, {"probe": small.association})
+    await receiving.receive(await errand(small), _few(), most=MOST, key=None)
+    small.clock.forward(DAY)
+    await house.checkpoints()
+    assert rows(small, evidence) == 0
+    await receiving.receive(await errand(small), _few(), most=MOST, key=None)
+    small.clock.forward(DAY)
+    await house.checkpoints()
+    assert rows(small, evidence) == 1
+    monkeypatch.setattr(house, "_purge_again", 0.0)
+    await house.checkpoints()
+    assert rows(small, evidence) == 0
 
 
 HANDS: dict[str, tuple[str, dict[str, str]]] = {
@@ -360,12 +381,13 @@ async def test_erasure_takes_key_and_chunks_of_her_scans_and_of_nobody_elses(des
     await desk.grant("internal_research", scan=hidden)
     with altering(desk.world) as connection:
         connection.execute(evidence.update().where(evidence.c.evidence == parse_id(hidden)).values(subject=None))
-    assert await desk.world.association.run(lambda deed: scans.forget_subject(deed, desk.subject)) == 2
+    told = (await errand(desk.world)).entry(kind=scans.PURGED, outcome="allow")
+    assert await desk.world.association.run(lambda deed: scans.forget_subject(deed, desk.subject, told)) == 2
     with desk.world.database.connect() as connection:
         assert {bytes(one) for one in connection.execute(select(evidence.c.evidence)).scalars()} == {parse_id(uncited)}
         assert {bytes(one) for one in connection.execute(select(chunk.c.evidence)).scalars()} == {parse_id(uncited)}
     with pytest.raises(NotFound):
-        await desk.world.association.run(lambda deed: scans.forget_subject(deed, bytes(16)))
+        await desk.world.association.run(lambda deed: scans.forget_subject(deed, bytes(16), told))
 
 
 async def erased(desk: Desk) -> httpx.Response:
@@ -491,9 +513,9 @@ async def test_an_upload_whose_rows_are_gone_before_its_end_is_an_alarm(small: W
 
 
 ROWS = {
-    "the key": lambda row: evidence.update().values(wrapped=row.wrapped[:-1] + b"\x00"),
-    "the header": lambda row: evidence.update().values(header=row.header[:-1] + b"\x00"),
-    "what it is": lambda row: evidence.update().values(about=row.about[:-1] + b"\x00"),
+    "the key": lambda row: evidence.update().values(wrapped=row.wrapped[:-1] + bytes([row.wrapped[-1] ^ 1])),
+    "the header": lambda row: evidence.update().values(header=row.header[:-1] + bytes([row.header[-1] ^ 1])),
+    "what it is": lambda row: evidence.update().values(about=row.about[:-1] + bytes([row.about[-1] ^ 1])),
     "whose it is": lambda _: evidence.update().values(subject=b"\x07" * 16),
     "nobody's": lambda _: evidence.update().values(subject=None),
     "when": lambda row: evidence.update().values(stored_at=row.stored_at + SECOND),
@@ -553,6 +575,92 @@ async def test_a_scan_put_back_after_its_person_is_gone_shows_nothing(desk: Desk
         connection.execute(evidence.insert().values(**row._mapping))
         connection.execute(chunk.insert(), [dict(one._mapping) for one in parts])
     assert code(await desk.see(scan)) == (503, "integrity")
+
+
+def kept_rows(world: World) -> dict[Any, list[dict[str, Any]]]:
+    with world.database.connect() as connection:
+        return {table: [dict(row._mapping) for row in connection.execute(select(table))] for table in (evidence, chunk)}
+
+
+def put_back(world: World, kept: dict[Any, list[dict[str, Any]]]) -> None:
+    with altering(world) as connection:
+        for table, rows_ in kept.items():
+            connection.execute(table.delete())
+            connection.execute(insert(table), rows_)
+
+
+async def test_a_scan_put_back_as_it_was_uncited_opens_under_nobody_else(desk: Desk):
+    other = write_id((await store(desk.world)).record)
+    scan = await desk.scan()
+    kept = kept_rows(desk.world)
+    await desk.grant(scan=scan)
+    assert code(await desk.grant(record=other, scan=scan)) == (422, "evidence-malformed")
+    put_back(desk.world, kept)
+    for record in (other, desk.record):
+        assert code(await desk.grant(record=record, scan=scan)) == (503, "integrity")
+        assert desk.world.entries()[-1].kind == "alarm"
+    assert code(await desk.see(scan)) == (503, "integrity")
+    assert findings(desk.world) == [f"consent_evidence {parse_id(scan).hex()}: not whose the people's events say"]
+    desk.world.clock.forward(DAY)
+    assert scans.clear_away(desk.world.association, desk.world.clock) == 0, "what the log knows as somebody's is not purged"
+
+
+async def test_an_erased_persons_scan_put_back_opens_under_nobody(desk: Desk):
+    other = write_id((await store(desk.world)).record)
+    scan = await desk.scan()
+    kept = kept_rows(desk.world)
+    await desk.grant(scan=scan)
+    assert (await erased(desk)).status_code == 200
+    told = [one for one in desk.world.entries() if one.kind == scans.PURGED]
+    assert [(one.count, one.outcome, one.about, len(one.facts)) for one in told] == [(1, "allow", (), 1)]
+    assert code(await desk.grant(record=other, scan=scan)) == (422, "evidence-malformed")
+    put_back(desk.world, kept)
+    assert code(await desk.grant(record=other, scan=scan)) == (503, "integrity")
+    assert code(await desk.see(scan)) == (503, "integrity")
+    assert findings(desk.world) == [f"consent_evidence {parse_id(scan).hex()}: not what the log says became of it"]
+
+
+async def test_a_scan_that_was_purged_and_put_back_counts_no_more(desk: Desk):
+    scan = await desk.scan()
+    kept = kept_rows(desk.world)
+    desk.world.clock.forward(DAY)
+    assert scans.clear_away(desk.world.association, desk.world.clock) == 1
+    assert findings(desk.world) == []
+    put_back(desk.world, kept)
+    assert code(await desk.grant(scan=scan)) == (503, "integrity")
+    assert findings(desk.world) == [f"consent_evidence {parse_id(scan).hex()}: not what the log says became of it"]
+
+
+async def test_a_scan_taken_out_is_an_alarm_and_named(till: Desk):
+    scan = await till.scan()
+    with altering(till.world) as connection:
+        connection.execute(evidence.delete())
+        connection.execute(chunk.delete())
+    assert code(await till.grant(scan=scan)) == (503, "integrity")
+    till.world.clock.forward(2 * DAY)
+    assert findings(till.world) == [f"consent_evidence {parse_id(scan).hex()}: missing"]
+
+
+async def test_rows_that_do_not_hold_keep_no_other_from_being_purged(small: World):
+    job = await errand(small)
+    for _ in range(scans.MOST_PURGED + 1):
+        await receiving.receive(job, _few(), most=MOST, key=None)
+    with altering(small) as connection:
+        held = connection.execute(select(evidence.c.evidence).limit(scans.MOST_PURGED)).scalars().all()
+        connection.execute(fact.update().where(fact.c.key.in_([bytes(one).hex() for one in held])).values(sealed=b"no fact"))
+    small.clock.forward(DAY)
+    assert scans.clear_away(small.association, small.clock) == 1
+    assert rows(small, evidence) == scans.MOST_PURGED
+
+
+async def test_one_entry_tells_of_so_many_scans_as_it_can_hold(small: World, monkeypatch: pytest.MonkeyPatch):
+    job = await errand(small)
+    made = [(await receiving.receive(job, _few(), most=MOST, key=None)).id for _ in range(3)]
+    monkeypatch.setattr(scans, "MOST_TOLD", 2)
+    told = job.entry(kind=scans.PURGED, outcome="allow")
+    assert await small.association.run(lambda deed: scans.retire(deed, made, told)) == 3
+    assert [(one.count, len(one.facts)) for one in small.entries() if one.kind == scans.PURGED] == [(2, 2), (1, 1)]
+    assert findings(small) == []
 
 
 async def test_an_unfinished_row_with_a_key_of_its_own_is_no_finding_and_no_scan(desk: Desk):

@@ -1,6 +1,6 @@
 """A website's visitor over HTTP: her data is refused until she agrees, and again once she takes it back (article 6.5)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from tests.simulator import World
 from vault.access.api import routes as access_routes
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
+from vault.consent import visitors as visitors_of_consent
 from vault.consent import visitors_api
 from vault.consent.api import ROUTES
 from vault.consent.visitors_api import routes as visitor_routes
@@ -32,6 +33,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="function")
 VISITOR = "Zm9vYmFyYmF6cXV4MTIzNA"
 OTHER = "another-visitor_000000"
 PURPOSE = "visitor_analytics"
+
+
+def erasure_of(subject: bytes) -> Closing:
+    return Closing("erasure", subject.hex(), "00" * 16)
 
 
 class Site:
@@ -238,15 +243,35 @@ async def test_only_visitors_are_known_by_what_a_browser_keeps(small_site: Site)
 
 
 async def test_networks_and_all_visitors_together_are_bounded(small_site: Site):
-    answers = [await small_site.take_back(f"{number:022d}") for number in range(visitors_api.PER_NETWORK.burst + 1)]
+    answers = [await small_site.take_back(f"{number:022d}") for number in range(visitors_api.WITHDRAWALS_PER_NETWORK.burst + 1)]
     assert [one.status_code for one in answers].count(429) == 1
     assert code(answers[-1]) == (429, "too-many-requests")
+    assert (await small_site.say()).status_code == 201, "a bucket of its own"
     room = visitors_api.Visitors(small_site.world.associations, Limits(small_site.world.clock))
     call = small_site.world.call(path={"association": "probe"})
     for _ in range(visitors_api.OF_ALL[1]):
-        room._association(call)
+        room._association(call, visitors_api.OF_ALL)
     with pytest.raises(Exception, match="too-many-requests"):
-        room._association(call)
+        room._association(call, visitors_api.OF_ALL)
+    assert room._association(call, visitors_api.WITHDRAWALS_OF_ALL) is small_site.world.association
+
+
+async def test_who_changes_her_mind_without_end_is_slowed_but_no_no_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(visitors_of_consent, "MOST_CHANGES", 4)
+    record = (await site.store()).json()["id"]
+    for gpc in (False, True, False):
+        site.world.clock.forward(1)
+        assert (await site.say(gpc=gpc)).status_code == 201
+    site.world.clock.forward(1)
+    assert (await site.say(gpc=True)).json()["state"] == "opted-out"
+    before = len(site.world.entries())
+    assert code(await site.say()) == (429, "too-many-requests")
+    assert len(site.world.entries()) == before
+    assert await site.read(record) == (403, "signal-opt-out")
+    assert (await site.take_back()).status_code == 201
+    assert site.world.entries()[-1].kind == "consent.withdrawn"
+    site.world.clock.forward(25 * 3600)
+    assert (await site.say()).status_code == 201
 
 
 async def test_a_visitors_own_id_is_in_no_row(site: Site):
@@ -275,9 +300,9 @@ async def test_a_visitor_whose_erasure_is_asked_for_adds_nothing(small_site: Sit
 async def test_who_was_erased_begins_anew(site: Site):
     first = (await site.store()).json()
     await site.say()
-    with site.world.database.connect() as connection, connection.begin():
-        for table in (tables.sheet, tables.record, tables.consent, tables.data_key):
-            connection.execute(table.delete())
+    job, subject = await errand(site.world), parse_id(first["subject"])
+    told = job.entry(kind="erasure.approved", outcome="allow")
+    await site.world.association.run(lambda deed: people.erase(deed, subject, [parse_id(first["id"])], told, closes=erasure_of(subject)))
     again = (await site.store()).json()
     assert again["subject"] != first["subject"]
     assert await site.read(again["id"]) == (403, "no-consent")
@@ -286,7 +311,7 @@ async def test_who_was_erased_begins_anew(site: Site):
 
 
 async def test_a_browser_whose_every_life_ended_is_told_so(small: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(visitors, "_was_there", lambda *_: True)
+    monkeypatch.setattr(people, "is_erased", lambda *_: True)
     with pytest.raises(Unavailable, match="integrity"):
         await small.association.run(lambda deed: visitors.known(deed, VISITOR))
 
@@ -308,6 +333,31 @@ async def test_a_withdrawal_deleted_by_sql_does_not_bring_the_consent_back(site:
     alarms = [one for one in site.world.entries() if one.kind == "alarm"]
     assert [one.actor for one in alarms][1:] == ["visitor", "visitor"]
     assert len({about.subject for one in alarms[1:] for about in one.about}) == 1
+
+
+NO_WORDS: dict[str, Callable[[Site], Awaitable[httpx.Response]]] = {
+    "a withdrawal": lambda site: site.take_back(),
+    "an opt-out": lambda site: site.say(gpc=True),
+}
+
+
+@pytest.mark.parametrize("case", NO_WORDS)
+async def test_a_visitors_no_is_not_taken_and_lost_while_her_sheet_is_away(site: Site, case: str):
+    record = (await site.store()).json()["id"]
+    await site.say()
+    with site.world.database.connect() as connection, connection.begin():
+        rows = [dict(row._mapping) for row in connection.execute(select(tables.sheet))]
+        connection.execute(tables.sheet.delete())
+    before = len(site.world.entries())
+    assert code(await NO_WORDS[case](site)) == (503, "integrity")
+    assert code(await site.store()) == (503, "integrity")
+    assert {one.kind for one in site.world.entries()[before:]} == {"alarm"}
+    with site.world.database.connect() as connection, connection.begin():
+        connection.execute(tables.sheet.insert(), rows)
+    site.world.clock.forward(1)
+    assert (await NO_WORDS[case](site)).status_code == 201
+    assert (await site.read(record))[0] == 403
+    assert findings(site.world) == []
 
 
 async def test_a_withdrawal_that_only_the_journal_knows_bites(site: Site):

@@ -256,19 +256,20 @@ def _erase_person(matter: Matter) -> Certificate:
     certificate = certify_person(matter)
     told = _told(matter, "erasure.approved", "erased", certificate)
     records = [bytes.fromhex(record) for record in sorted(sheet_of(matter.known).records, key=lambda each: each != asked.record)]
-    scans.forget_subject(deed, matter.known.subject)
     people.erase(deed, matter.known.subject, records, told, closes=closing(ERASE, asked, matter.by))
     return certificate
 
 
 def certify_person(matter: Matter) -> Certificate:
-    """The certificate of a whole person, while her rows are still there. Raises Unavailable `integrity` where they do not hold."""
+    """Forget a person's scans and certify her as a whole, while her rows are still there. Raises Unavailable `integrity`."""
     deed, subject = matter.deed, matter.known.subject
     sheet, book = sheet_of(matter.known), matter.errand.book(deed)
     types = {state.type for state in sheet.records.values()}
     classes = {one.field_class for name in types for one in book.types[name].fields}
     keys = [wrapped for _, _, wrapped in people.keys_of(deed, subject)]
     hers = scans.keys_of(deed, subject)
+    # Told before the erasure's own entry, which is the last about her and the one that the certificate names.
+    scans.forget_subject(deed, subject, matter.errand.entry(kind=scans.PURGED, outcome="allow", flags=matter.approval.flags))
     return _certificate(matter, {*classes, *([EVIDENCE] if hers else [])}, [*keys, *hers])
 
 

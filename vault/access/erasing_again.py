@@ -90,12 +90,10 @@ def _certified(deed: Deed, association: Association, line: Line, told: Entry, as
     """Forget her scans, and certify what goes as far as her rows hold: None where they do not."""
     subject = bytes.fromhex(line.closing.reference)
     try:
-        certificate = erasing.certify_person(_matter(deed, association, line, told, asked))
-        scans.forget_subject(deed, subject)
+        return erasing.certify_person(_matter(deed, association, line, told, asked))
     except (NotFound, Unavailable):
-        scans.drop(deed, scans.named(deed, subject))
+        scans.retire(deed, scans.named(deed, subject), replace(told, facts=()))
         return None
-    return certificate
 
 
 def _matter(deed: Deed, association: Association, line: Line, told: Entry, asked: ErasureFact | None) -> erasing.Matter:

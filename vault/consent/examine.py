@@ -3,44 +3,41 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, Row, select
 
 from keys.cabinet import EVIDENCE_CLASS, Cabinet
 from keys.errors import Unopenable
-from vault.access_log import tables as log_tables
-from vault.access_log.entry import EntryRefused, parse
-from vault.consent.log_words import GRANTED
-from vault.consent.scans import DAY, open_about
+from vault.consent.scans import SCAN, ScanFact, agrees, open_about
 from vault.consent.tables import chunk, evidence
+from vault.rulebook import facts
 from vault.subjects.examine import octets
-
-STORED: Final = "evidence.stored"
 
 
 @dataclass(slots=True)
 class _Shelf:
-    """What is examined; `cited` tells whose consents rest on which scan, `seen` which scans have a row."""
+    """What is examined; `cited` tells whose consents rest on which scan, `told` what the log does, `seen` which scans have a row."""
 
     connection: Connection
     cabinet: Cabinet
     association: bytes
     cited: Mapping[bytes, bytes]
+    told: Mapping[bytes, ScanFact]
     seen: set[bytes] = field(default_factory=set)
 
 
 def examine(connection: Connection, cabinet: Cabinet, association: bytes, cited: Mapping[bytes, bytes]) -> Iterator[str]:
     """What does not hold, each with its table and row; `cited` is whose consents rest on which scan, from the people's events."""
-    shelf = _Shelf(connection, cabinet, association, cited)
+    told = {bytes.fromhex(scan): fact for scan, fact in facts.holding(connection, cabinet, association, SCAN).items()}
+    shelf = _Shelf(connection, cabinet, association, cited, told)
     row = evidence.c
     query = select(octets(row.evidence), octets(row.subject), row.stored_at, octets(row.wrapped), octets(row.header), octets(row.about))
     for found in connection.execute(query.where(row.association_id == association)):
         shelf.seen.add(found.evidence)
         yield from _scan(shelf, found)
     yield from _strange_chunks(shelf)
-    for scan in [*(one for one in cited if one not in shelf.seen), *_lost(shelf)]:
+    for scan in sorted((cited.keys() | {scan for scan, fact in told.items() if fact.state != "dropped"}) - shelf.seen):
         yield f"consent_evidence {scan.hex()}: missing"
 
 
@@ -49,6 +46,9 @@ def _scan(shelf: _Shelf, row: Row[bytes, bytes | None, int, bytes, bytes | None,
     place = f"consent_evidence {scan.hex()}"
     if shelf.cited.get(scan) != subject:
         yield f"{place}: not whose the people's events say"
+        return
+    if not agrees(shelf.told.get(scan), whole=about is not None, subject=subject):
+        yield f"{place}: not what the log says became of it"
         return
     try:
         if about is None:  # on its way in, or left by a process that died: the purge of another day takes it
@@ -82,21 +82,3 @@ def _strange_chunks(shelf: _Shelf) -> Iterator[str]:
     for (scan,) in shelf.connection.execute(query):
         if scan not in shelf.seen:
             yield f"consent_evidence_chunk {scan.hex()}: of no scan"
-
-
-def _lost(shelf: _Shelf) -> Iterator[bytes]:
-    """Scans that came in during the last day of the log, that no consent ever cited, and that are gone."""
-    entry, head = log_tables.entry.c, log_tables.head.c
-    newest = select(head.newest).where(head.association_id == shelf.association).scalar_subquery()
-    told = select(entry.kind, entry.body).where(
-        entry.association_id == shelf.association, entry.kind.in_((STORED, GRANTED)), entry.time > newest - DAY
-    )
-    stored: set[bytes] = set()
-    granted: set[bytes] = set()
-    for kind, body in shelf.connection.execute(told):
-        try:
-            scan = bytes.fromhex(parse(bytes(body)).entry.evidence or "")
-        except (EntryRefused, TypeError, ValueError):
-            continue  # named by the log's own verification
-        (stored if kind == STORED else granted).add(scan)
-    yield from sorted(stored - granted - shelf.seen)

@@ -14,6 +14,7 @@ from typing import Final
 from keys.attachments import Attached, Sealer
 from keys.cabinet import EVIDENCE_CLASS
 from vault.access_log.deed import Deed
+from vault.access_log.entry import WrittenFact
 from vault.consent import scans
 from vault.consent.scans import About
 from vault.errors import FieldError, Gone, Invalid, Malformed, NotFound, VaultError
@@ -106,8 +107,8 @@ class Arrival:
         self._stored += len(self._waiting)
         self._waiting = []
 
-    def finish(self, deed: Deed, by: str) -> None:
-        """Store the rest and what the whole is, by whose hand it came."""
+    def finish(self, deed: Deed, by: str) -> WrittenFact:
+        """Store the rest and what the whole is, by whose hand it came; the fact that the entry names."""
         self.put(deed)
         about = About(
             type=type_of(self._beginning),
@@ -118,7 +119,7 @@ class Arrival:
             stored_at=deed.now,
             by=by,
         )
-        scans.finish(deed, self.id, self._sealer.header, scans.seal_about(self.key, deed.association, self.id, about))
+        return scans.finish(deed, self.id, self._sealer.header, scans.seal_about(self.key, deed.association, self.id, about))
 
     def _wait(self, chunks: list[bytes]) -> None:
         for each in chunks:
@@ -154,8 +155,8 @@ def keep(deed: Deed, errand: Errand, arrival: Arrival, once: Once | None) -> Rec
         scans.drop(deed, [arrival.id])
         return _made(deed, made)
     scans.purge(deed)
-    arrival.finish(deed, errand.hand)
-    deed.append(errand.entry(kind="evidence.stored", outcome="allow", evidence=arrival.id.hex()))
+    fact = arrival.finish(deed, errand.hand)
+    deed.append(errand.entry(kind="evidence.stored", outcome="allow", evidence=arrival.id.hex(), facts=(fact,)))
     if once is not None:
         remember(deed.transaction, deed.association, once, arrival.id, CREATED)
     return Received(arrival.id, scans.stored(deed, arrival.id).about.sha256)

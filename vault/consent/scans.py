@@ -1,12 +1,14 @@
 """Scans of signed forms: kept sealed, cited by a consent, forgotten with the person.
 
 Invariants: a scan belongs to nobody until a consent cites it, and to that one person from then on: her erasure takes key and chunks;
-what no consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it.
+what no consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it, and whose
+it is only as the log's newest entry about it says: a row put back as it was before is an integrity failure.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final, Literal
 
 import msgspec
 from sqlalchemy import delete, insert, select, update
@@ -17,10 +19,12 @@ from keys.cabinet import EVIDENCE_CLASS, Cabinet
 from keys.errors import Unopenable
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry
+from vault.access_log.entry import Entry, WrittenFact
 from vault.consent.tables import chunk, evidence
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
+from vault.rulebook import facts
 from vault.rulebook.association import Association
+from vault.rulebook.facts import Kind
 from vault.subjects import people
 from vault.subjects.people import Known
 from vault.subjects.sheet import Happened, SheetEvent
@@ -28,7 +32,20 @@ from vault.subjects.sheet import Happened, SheetEvent
 DAY: Final = 24 * 3600 * 1_000_000
 MOST_PURGED: Final = 8
 """Scans deleted in one deed: a large one has hundreds of rows."""
+MOST_TOLD: Final = 64
+"""Scans that one entry tells of: an entry is bounded."""
 SYSTEM: Final = "system"
+PURGED: Final = "evidence.purged"
+
+
+class ScanFact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What became of a scan, by its id: handed in and nobody's, the person's (hexadecimal) whose consent cites it, or gone."""
+
+    state: Literal["stored", "cited", "dropped"]
+    subject: str = ""
+
+
+SCAN: Kind[ScanFact] = Kind("scan", ScanFact, in_book=False)
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,17 +88,27 @@ def open_about(cabinet: Cabinet, scan: bytes, holder: bytes, wrapped: bytes, sea
 
 
 def stored(deed: Deed, scan: bytes) -> Scan:
-    """The scan of this id. Raises NotFound where there is none that is whole, Unavailable `integrity` where its row does not hold."""
+    """The scan of this id. Raises NotFound where there is none that is whole, Unavailable `integrity` where row and log disagree."""
     row = deed.transaction.connection.execute(
         select(evidence).where(evidence.c.association_id == deed.association, evidence.c.evidence == scan)
     ).first()
+    told = facts.read(deed, SCAN, scan.hex())
     if row is None or row.about is None:
-        raise NotFound
+        raise NotFound if agrees(told, whole=False, subject=None) else Unavailable("integrity")
+    if not agrees(told, whole=True, subject=row.subject):
+        raise Unavailable("integrity")
     try:
         about = open_about(deed.cabinet, scan, row.subject or scan, row.wrapped, row.about)
     except Unopenable as error:
         raise Unavailable("integrity") from error
     return Scan(scan, row.subject, row.wrapped, row.header, about)
+
+
+def agrees(told: ScanFact | None, *, whole: bool, subject: bytes | None) -> bool:
+    """Whether the log tells of a scan what its row does: that it is not here (not whole), is nobody's, or is this person's."""
+    if not whole:
+        return told is None or told.state == "dropped"
+    return told == (ScanFact("cited", subject.hex()) if subject else ScanFact("stored"))
 
 
 def whose(deed: Deed, scan: bytes) -> bytes | None:
@@ -91,8 +118,8 @@ def whose(deed: Deed, scan: bytes) -> bytes | None:
     return bytes(found) if found else None
 
 
-def cite(deed: Deed, known: Known, scan: bytes) -> Scan:
-    """Let a consent of this person rest on the scan: from now on it is hers.
+def cite(deed: Deed, known: Known, scan: bytes) -> tuple[Scan, tuple[WrittenFact, ...]]:
+    """Let a consent of this person rest on the scan: from now on it is hers, as the entry of the same deed has to tell by these facts.
 
     Raises Invalid `evidence-malformed` where there is none, it is another's, or it was handed in more than a day ago; Unavailable.
     """
@@ -101,12 +128,12 @@ def cite(deed: Deed, known: Known, scan: bytes) -> Scan:
     except NotFound as error:
         raise _unknown() from error
     if found.subject == known.subject:
-        return found
+        return found, ()
     if found.subject is not None or found.about.stored_at + DAY <= deed.now:
         raise _unknown()
     hers = deed.cabinet.keys.hand_over(scan, known.subject, EVIDENCE_CLASS, found.wrapped)
     _change(deed, scan, subject=known.subject, wrapped=hers)
-    return found
+    return found, (facts.write(deed, SCAN, scan.hex(), ScanFact("cited", known.subject.hex())),)
 
 
 def cited(events: Iterable[Iterable[SheetEvent]]) -> frozenset[bytes]:
@@ -122,13 +149,14 @@ def sealed_scan(deed: Deed, scan: Scan) -> SealedAttachment:
     return SealedAttachment(place, scan.wrapped, scan.header, list(deed.transaction.connection.execute(rows).scalars()))
 
 
-def forget_subject(deed: Deed, subject: bytes) -> int:
+def forget_subject(deed: Deed, subject: bytes, told: Entry) -> int:
     """Delete key and chunks of every scan of this person, how many there were; for her erasure, while her sheet is still there.
 
+    `told` is an entry of who does it, as `retire` takes it.
     Raises NotFound where it is not, Unavailable `integrity` where her sheet or events do not hold.
     """
     # Her own events besides the rows: a row may have been made to name nobody.
-    return drop(deed, named(deed, subject) | cited(people.history(deed, people.of_subject(deed, subject))))
+    return retire(deed, named(deed, subject) | cited(people.history(deed, people.of_subject(deed, subject))), told)
 
 
 def keys_of(deed: Deed, subject: bytes) -> list[bytes]:
@@ -145,14 +173,24 @@ def named(deed: Deed, subject: bytes) -> set[bytes]:
 
 def purge(deed: Deed) -> int:
     """Delete scans that no consent has cited for a day, and uploads that never ended, a few at a time; how many. It leaves an entry."""
-    old = (
-        select(evidence.c.evidence, evidence.c.wrapped)
-        .where(evidence.c.association_id == deed.association, evidence.c.subject.is_(None), evidence.c.stored_at <= deed.now - DAY)
-        .limit(MOST_PURGED)
+    old = select(evidence.c.evidence, evidence.c.wrapped, evidence.c.about.is_not(None).label("whole")).where(
+        evidence.c.association_id == deed.association, evidence.c.subject.is_(None), evidence.c.stored_at <= deed.now - DAY
     )
-    gone = drop(deed, [row.evidence for row in deed.transaction.connection.execute(old) if _nobodys(deed, row.evidence, row.wrapped)])
-    if gone:
-        deed.append(Entry(kind="evidence.purged", outcome="allow", actor=SYSTEM, count=gone))
+    there = deed.transaction.connection.execute(old.order_by(evidence.c.stored_at)).all()
+    # Those that do not hold are passed over, so that they keep no other here.
+    idle = (row.evidence for row in there if _nobodys(deed, row.evidence, row.wrapped, whole=row.whole))
+    return retire(deed, islice(idle, MOST_PURGED), Entry(kind=PURGED, outcome="allow", actor=SYSTEM))
+
+
+def retire(deed: Deed, scans: Iterable[bytes], told: Entry) -> int:
+    """Delete these scans, keys and chunks; how many there were. Entries like `told` say so, so that none of them counts when put back."""
+    left, gone = iter(sorted(scans)), 0
+    while some := list(islice(left, MOST_TOLD)):
+        here = drop(deed, some)
+        written = [facts.write(deed, SCAN, scan.hex(), ScanFact("dropped")) for scan in some if facts.version(deed, SCAN, scan.hex())]
+        if here or written:
+            deed.append(replace(told, kind=PURGED, count=here, facts=tuple(written)))
+        gone += here
     return gone
 
 
@@ -192,9 +230,10 @@ def add_chunks(deed: Deed, scan: bytes, first: int, sealed: Iterable[bytes]) -> 
         deed.transaction.connection.execute(insert(chunk), rows)
 
 
-def finish(deed: Deed, scan: bytes, header: bytes, about: bytes) -> None:
-    """Complete the row of a scan, which counts from now. Raises Unavailable `integrity` where it is gone."""
+def finish(deed: Deed, scan: bytes, header: bytes, about: bytes) -> WrittenFact:
+    """Complete the row of a scan, which counts from the entry that names this fact. Raises Unavailable `integrity` where it is gone."""
     _change(deed, scan, header=header, about=about, stored_at=deed.now)
+    return facts.write(deed, SCAN, scan.hex(), ScanFact("stored"))
 
 
 def _change(deed: Deed, scan: bytes, **values: bytes | int) -> None:
@@ -203,13 +242,14 @@ def _change(deed: Deed, scan: bytes, **values: bytes | int) -> None:
         raise Unavailable("integrity")
 
 
-def _nobodys(deed: Deed, scan: bytes, wrapped: bytes) -> bool:
-    """Whether no consent cites it: its key says so, whatever its row does."""
+def _nobodys(deed: Deed, scan: bytes, wrapped: bytes, *, whole: bool) -> bool:
+    """Whether no consent cites it: its key says so and the log does, whatever its row says."""
     try:
         deed.cabinet.keys.unwrap(scan, EVIDENCE_CLASS, wrapped)
-    except Unopenable:
+        told = facts.read(deed, SCAN, scan.hex())
+    except (Unopenable, Unavailable):
         return False
-    return True
+    return told == ScanFact("stored") if whole else told is None
 
 
 def _unknown() -> Invalid:

@@ -80,10 +80,11 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
     weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
     given = Given(consent.purpose, consent.recipient, _grant(deed, consent, weighed, purpose))
     _bounded(known, given)
-    scan = cite(deed, known, weighed.scan) if weighed.scan is not None else None
+    scan, cited = cite(deed, known, weighed.scan) if weighed.scan is not None else (None, ())
     detail = _detail(matter, consent, weighed, scan)
     fields = tuple(sorted(consent.fields))
-    told = _entry(matter, purpose, given, kind="consent.granted", fields=fields, evidence=scan.id.hex() if scan else None)
+    proof = scan.id.hex() if scan else None
+    told = _entry(matter, purpose, given, kind="consent.granted", fields=fields, evidence=proof, facts=cited)
     _happen(deed, matter, given, told, detail)
     id_ = bytes.fromhex(given.grant.id)
     place = insert(subject_tables.consent)

@@ -15,7 +15,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.consent.evidence import AFFIRMATIVE
 from vault.consent.within import SENSITIVE, Consent, notice_of
-from vault.errors import FieldError, Invalid
+from vault.errors import FieldError, Invalid, TooMany
 from vault.policy.events import Event, Given, Signal, Stopped
 from vault.policy.facts import INTERNAL, SELF, Caller, Grant, Person, Standing, Stop, key
 from vault.policy.standing import outlasts
@@ -32,6 +32,10 @@ from vault.subjects.sheet import Created, SheetEvent, happened
 
 ACTOR: Final = "visitor"
 MAY_NOTHING: Final = Caller(purposes=frozenset())
+MOST_CHANGES: Final = 50
+"""Changes of one visitor's sheet in a day, beyond which she is asked to wait before she agrees anew."""
+DAY: Final = 24 * 3600 * 1_000_000
+HOUR: Final = 3600
 ACTS: Final = AFFIRMATIVE - {"reply_code"}
 
 
@@ -73,7 +77,8 @@ def by_visitor(visitor: str) -> Meant:
 def consent(deed: Deed, errand: Errand, word: Word) -> tuple[bytes, str]:
     """Record a visitor's consent: its id, and `given`, or `opted-out` where her browser's signal stands against it.
 
-    Raises Invalid for what is no visitor's id, purpose, notice or act; Conflict `erasure-pending`; Unavailable `integrity`.
+    Raises Invalid for what is no visitor's id, purpose, notice or act; Conflict `erasure-pending`; Unavailable `integrity`; TooMany where
+    she changed her mind too often today: never for an opt-out.
     """
     book = errand.book(deed)
     purpose = _purpose(book, word.purpose)
@@ -89,6 +94,9 @@ def consent(deed: Deed, errand: Errand, word: Word) -> tuple[bytes, str]:
     same = _same(person, purpose, grant)
     if same is not None and not signals:
         return bytes.fromhex(same.id), state
+    # An opt-out is never turned away: it can be said again only after a word that is bounded here.
+    if not (word.gpc and signals) and people.changed_at(deed, visitor, MOST_CHANGES) > deed.now - DAY:
+        raise TooMany(HOUR)
     given = Given(purpose.code, INTERNAL, grant)
     detail = {"evidence": {"act": word.act, "text_sha256": word.sha256, "gpc": word.gpc}, "language": word.language}
     events = [] if visitor.sheet else [Created(kind=visitors.KIND, at=deed.now, by=ACTOR)]

@@ -22,6 +22,9 @@ PER_NETWORK = Rate(bucket="visitor-consents", burst=600, per_second=10.0)
 """Wide enough for a mobile carrier whose customers share an address."""
 OF_ALL = ("visitor-consents-of-all", 2000, 50.0)
 """What all visitors of one association together may say: each word is an entry of its log."""
+WITHDRAWALS_PER_NETWORK = Rate(bucket="visitor-withdrawals", burst=600, per_second=10.0)
+WITHDRAWALS_OF_ALL = ("visitor-withdrawals-of-all", 2000, 50.0)
+"""Of their own, so that nobody shuts withdrawals out by consents."""
 
 
 class VisitorConsentBody(Body):
@@ -57,7 +60,7 @@ class Visitors:
 
     async def consent(self, call: Call) -> Answer:
         """Record a visitor's consent."""
-        association, body = self._association(call), call.body
+        association, body = self._association(call, OF_ALL), call.body
         word = Word(
             visitor=body.visitor,
             purpose=body.purpose,
@@ -79,7 +82,7 @@ class Visitors:
 
     async def withdraw(self, call: Call) -> Answer:
         """End a visitor's consent."""
-        association, body = self._association(call), call.body
+        association, body = self._association(call, WITHDRAWALS_OF_ALL), call.body
         errand = Errand(Visitor(association), call.request_id)
 
         async def said() -> None:
@@ -88,11 +91,11 @@ class Visitors:
         await heard(errand, said, by_visitor(body.visitor))
         return Answer(WithdrawnAnswer())
 
-    def _association(self, call: Call) -> Association:
+    def _association(self, call: Call, bound: tuple[str, int, float]) -> Association:
         association = self._associations.get(call.path["association"])
         if association is None:
             raise NotFound
-        bucket, burst, per_second = OF_ALL
+        bucket, burst, per_second = bound
         self._limits.take(bucket, association.code, burst, per_second)
         return association
 
@@ -124,7 +127,7 @@ def routes(associations: Mapping[str, Association], limits: Limits) -> list[Rout
             max_body=MOST_BYTES,
             answer=WithdrawnAnswer,
             status=201,
-            limit=PER_NETWORK,
+            limit=WITHDRAWALS_PER_NETWORK,
             summary="A visitor of the website takes it back.",
         ),
     ]

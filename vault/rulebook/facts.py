@@ -74,6 +74,12 @@ def read_all(connection: Connection, cabinet: Cabinet, association: bytes, kinds
     return _checked(connection, cabinet, association, _Which(tuple(sorted(kinds))))
 
 
+def holding(connection: Connection, cabinet: Cabinet, association: bytes, kind: Kind[T]) -> dict[str, T]:
+    """Every fact of this kind that holds, by key: for examiners, since what does not hold is named by `examine`."""
+    found = _compare(connection, cabinet, association, _Which((kind.name,)), findings=[])
+    return {key: msgspec.json.decode(stored, type=kind.shape) for key, stored in found.get(kind.name, {}).items()}
+
+
 def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> list[str]:
     """What does not hold, row by row in words: for `amanah doctor`."""
     findings: list[str] = []

@@ -84,9 +84,11 @@ def of_records(deed: Deed, records: Sequence[bytes]) -> dict[bytes, Known | Exce
 
 
 def of_subject(deed: Deed, subject: bytes) -> Known:
-    """The person of this id. Raises NotFound, and Unavailable `integrity`."""
+    """The person of this id. Raises NotFound for who never was or was erased, and Unavailable `integrity`."""
     rows = tables.SHEETS_BY_SUBJECT.rows(deed.transaction, {"association": deed.association}, [subject])
     if not rows:
+        if _is_lost(deed, subject):
+            raise Unavailable("integrity")
         raise NotFound
     known = _known(deed, _Row(*rows[0]))
     if isinstance(known, Exception):
@@ -190,6 +192,23 @@ def is_erased(connection: Connection, association: bytes, subject: bytes) -> boo
         told.c.association_id == association, told.c.subject == subject, told.c.version.is_not(None), told.c.sheet.is_(None)
     )
     return bool(connection.execute(select(gone)).scalar())
+
+
+def changed_at(deed: Deed, known: Known, ago: int) -> int:
+    """When the change before so many changes of this person was made, in microseconds UTC; 0 where there were fewer."""
+    told, entry = log_tables.subject, log_tables.entry
+    same = and_(entry.c.association_id == told.c.association_id, entry.c.number == told.c.number)
+    query = select(entry.c.time).select_from(told.join(entry, same))
+    which = (told.c.association_id == deed.association, told.c.subject == known.subject, told.c.version == known.version - ago + 1)
+    return int(deed.transaction.connection.execute(query.where(*which)).scalar() or 0)
+
+
+def _is_lost(deed: Deed, subject: bytes) -> bool:
+    """Whether the log tells of a sheet of this person and of no erasure: her row was taken out."""
+    wrote = select(_newest(deed.association, subject).scalar_subquery().is_not(None))
+    return bool(deed.transaction.connection.execute(wrote).scalar()) and not is_erased(
+        deed.transaction.connection, deed.association, subject
+    )
 
 
 def has_rows(deed: Deed, subject: bytes) -> bool:

@@ -1,15 +1,12 @@
 """Knows a website's visitor again by the random id her browser keeps, which is kept nowhere here.
 
 Invariants: the person's id is the keyed hash of that id, so there is no row that could name another; who was erased is not known again: the
-same browser begins anew, as somebody else.
+same browser begins anew, as somebody else. Whose sheet is away and who was not erased is no new visitor: her word is not taken.
 """
 
 import re
 from typing import Final
 
-from sqlalchemy import select
-
-from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed
 from vault.errors import NotFound, Unavailable
 from vault.subjects import people
@@ -33,12 +30,6 @@ def known(deed: Deed, handle: str) -> Known | bytes:
         try:
             return people.of_subject(deed, subject)
         except NotFound:
-            if not _was_there(deed, subject):
+            if not people.is_erased(deed.transaction.connection, deed.association, subject):
                 return subject
     raise Unavailable("integrity")
-
-
-def _was_there(deed: Deed, subject: bytes) -> bool:
-    told = log_tables.subject
-    query = select(told.c.number).where(told.c.association_id == deed.association, told.c.subject == subject).limit(1)
-    return deed.transaction.connection.execute(query).first() is not None
