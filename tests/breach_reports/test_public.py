@@ -142,11 +142,12 @@ async def test_a_reporter_cannot_fill_her_case_so_that_officers_have_no_room(des
     assert (await desk.as_("officer", "POST", f"/{id_}/reply", {"text": "x"})).status_code == 200
 
 
-async def test_a_report_whose_key_is_gone_is_to_its_holder_as_if_it_had_never_been(desk: Desk):
+async def test_a_report_whose_key_is_gone_does_not_vanish_unseen_for_its_holder(desk: Desk):
     told = await desk.report()
     with desk.world.database.connect() as connection, connection.begin():
         connection.exec_driver_sql("DELETE FROM breach_report_key")
-    assert (await desk.public("/status", {"receipt": told["receipt"]})).status_code == 404
+    assert (await desk.public("/status", {"receipt": told["receipt"]})).status_code == 503
+    assert desk.world.entries()[-1].kind == "alarm"
     assert any("missing, so the report cannot be read" in finding for finding in desk.findings())
 
 

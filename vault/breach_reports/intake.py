@@ -20,9 +20,10 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.breach_reports import case, door, tables
 from vault.breach_reports.case import Case, Text
+from vault.breach_reports.index import Lately
 from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.shapes import CONTACT, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
-from vault.errors import FieldError, Invalid, NotFound, TooMany
+from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable
 from vault.policy.articles import article_8_report
 from vault.rulebook.asker import Errand
 from vault.storage.idempotency import Once, made_before, remember
@@ -110,8 +111,11 @@ def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | N
     return Received(fact.reference, receipt)
 
 
-def of_receipt(deed: Deed, typed: str) -> Case:
-    """The report a receipt is for. Raises one NotFound for whatever else was typed, Unavailable `integrity`."""
+def of_receipt(deed: Deed, typed: str, lately: Lately) -> Case:
+    """The report a receipt is for. Raises one NotFound for whatever else was typed, Unavailable `integrity`.
+
+    "There is none" is only said where the index was lately found to name every report under its receipt.
+    """
     try:
         folded = fold_reporter_receipt(typed)
     except Unopenable:
@@ -119,11 +123,11 @@ def of_receipt(deed: Deed, typed: str) -> Case:
     hashed = _hash(deed, folded)
     report = tables.of_receipt(deed, hashed)
     if report is None or not folded:
+        lately.require(deed)
         raise NotFound
     found = case.load(deed, report)
-    if found.fact.receipt != hashed.hex() or tables.wrapped_key(deed, report) is None:
-        # Another's row under this receipt, or keys destroyed: to its holder the same as nothing.
-        raise NotFound
+    if found.fact.receipt != hashed.hex():
+        raise Unavailable("integrity")  # another's row under this receipt
     return found
 
 

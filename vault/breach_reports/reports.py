@@ -1,7 +1,7 @@
 """The room as one object: the associations it serves, its limits, and the second factor that the roof lends it from identity."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from vault.access_log.deed import Deed
 from vault.breach_reports import door, intake
 from vault.breach_reports.channels import Channels
+from vault.breach_reports.index import Lately
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reporter import Reporter, about
@@ -51,6 +52,7 @@ class Reports:
     channels: Mapping[str, Channels]
     limits: Intake
     factor: SecondFactor
+    lately: Lately = field(default_factory=Lately)
 
     @property
     def second(self) -> SecondPerson:
@@ -108,7 +110,7 @@ class Reports:
 
     async def _report(self, association: Association, receipt: str, knock: Knock) -> bytes:
         self.limits.looks_up(knock.network)
-        return (await _alarmed(_errand(association, knock), None, lambda deed: intake.of_receipt(deed, receipt))).id
+        return (await _alarmed(_errand(association, knock), None, lambda deed: intake.of_receipt(deed, receipt, self.lately))).id
 
 
 async def opened(errand: Errand, taken: door.Taken) -> list[door.Opened]:
