@@ -41,7 +41,7 @@ class ClockRunning(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time to tell the authority: since when the association is aware, until when; provisional until an officer has judged."""
+    """The time to tell the authority: since when the association is aware, until when; provisional until judged a breach."""
 
     aware_at: int
     due_at: int
@@ -57,11 +57,14 @@ class Clock:
 
 
 def clock(fact: ReportFact, hours: int) -> Clock | None:
-    """The clock of a report, None where it was judged to be no breach of personal data or dismissed."""
-    if fact.state == "dismissed" or fact.finding == "no_breach":
+    """The clock of a report, None once it is dismissed; provisional until somebody judged it a breach of personal data.
+
+    `no_breach` is one person's word and stops nothing: that takes a dismissal, so two people.
+    """
+    if fact.state == "dismissed":
         return None
     aware = fact.received_at if fact.aware_at is None else fact.aware_at
-    return Clock(aware, aware + hours * HOUR, provisional=fact.finding == "")
+    return Clock(aware, aware + hours * HOUR, provisional=fact.finding != "breach")
 
 
 def acknowledged(fact: ReportFact, by: str, now: int) -> ReportFact:
