@@ -72,7 +72,19 @@ async def test_a_repeat_of_a_request_gives_the_reference_and_not_the_receipt(des
     again = await desk.public("", body, idempotency_key=key)
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == {"reference": first.json()["reference"], "already": True}
-    assert (await desk.public("", {**body, "narrative": NARRATIVE * 2}, idempotency_key=key)).status_code == 409
+
+
+async def test_strangers_who_use_one_key_do_not_meet(desk: Desk):
+    body = {"category": "other", "narrative": NARRATIVE, "language": "ar"}
+    first = await desk.public("", body, idempotency_key="report-0000000000001")
+    other = await desk.public("", {**body, "narrative": NARRATIVE * 2}, idempotency_key="report-0000000000001")
+    assert (first.status_code, other.status_code) == (201, 201)
+    assert other.json()["receipt"]
+    assert other.json()["reference"] != first.json()["reference"]
+    assert (await desk.public("", body, idempotency_key="report-0000000000001")).json() == {
+        "reference": first.json()["reference"],
+        "already": True,
+    }
 
 
 async def test_the_receipt_opens_state_and_messages_and_never_what_was_first_written(desk: Desk):

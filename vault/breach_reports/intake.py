@@ -83,7 +83,7 @@ def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldEr
 def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None) -> Received:
     """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
 
-    Raises Conflict `idempotency-mismatch`, Unavailable.
+    Raises Unavailable.
     """
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return Received(case.load(deed, made).fact.reference, None)
