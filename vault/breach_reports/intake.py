@@ -5,6 +5,7 @@ and state and nothing that was first written, so whoever finds the slip does not
 """
 
 import os
+import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ MOST_MESSAGE: Final = 5000
 MOST_MESSAGES: Final = 100
 """Messages of one reporter: she cannot fill her case so that officers have no room left in it."""
 _DAY: Final = 86_400
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 EARLIEST: Final = date(1950, 1, 1)
 
 
@@ -48,6 +50,11 @@ class Told:
     language: Language
     noticed_on: str = ""
     contact: str = ""
+
+
+def plain(text: str) -> str:
+    """The text with a space for every control character but tab and line feed, by whichever door it came; as forms are read."""
+    return _CONTROL.sub(" ", text.replace("\r\n", "\n"))
 
 
 @dataclass(frozen=True, slots=True)
