@@ -181,6 +181,15 @@ async def test_a_dismissal_takes_two_people_who_mean_the_same(desk: Desk):
     assert desk.findings() == []
 
 
+async def test_awareness_is_no_moment_before_2020(desk: Desk):
+    id_, _ = await told(desk)
+    early, edge = "2019-12-31T23:59:59Z", "2020-01-01T00:00:00Z"
+    for path, more in (("triage", {"finding": "breach"}), ("awareness", {"reason": "x"})):
+        answer = await desk.as_("officer", "POST", f"/{id_}/{path}", {"aware_at": early, **more})
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "out-of-range")
+        assert (await desk.as_("officer", "POST", f"/{id_}/{path}", {"aware_at": edge, **more})).status_code == 200
+
+
 async def test_moving_the_moment_of_awareness_takes_two_people_and_keeps_its_history(desk: Desk):
     id_, _ = await told(desk)
     desk.world.clock.forward(7200)

@@ -36,6 +36,11 @@ async def test_a_report_needs_no_name_and_gives_a_reference_and_a_receipt(desk: 
     [
         ({"narrative": "ا" * 19}, "narrative", "out-of-range"),
         ({"narrative": " " * 20 + "short"}, "narrative", "out-of-range"),
+        ({"narrative": "a" + " " * 30 + "b"}, "narrative", "out-of-range"),
+        ({"narrative": "short" + "\u200b\u2060\u3164\u2800" * 10 + "er"}, "narrative", "out-of-range"),
+        ({"noticed_on": "20251231"}, "noticed_on", "wrong-type"),
+        ({"noticed_on": "2025-W52-3"}, "noticed_on", "wrong-type"),
+        ({"noticed_on": "2025-02-30"}, "noticed_on", "wrong-type"),
         ({"narrative": "ا" * 10_001}, "narrative", "out-of-range"),
         ({"category": "gossip"}, "category", "out-of-range"),
         ({"language": "fr"}, "language", "out-of-range"),
