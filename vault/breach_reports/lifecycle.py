@@ -79,7 +79,8 @@ def acknowledged(fact: ReportFact, by: str, now: int) -> ReportFact:
 def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, now: int) -> ReportFact:
     """The report as judged: `breach` where it is or may be a breach of personal data, which makes the clock the authority's.
 
-    Awareness begins with the report, or earlier where the officer says so. Raises Invalid for a later moment and one before 2020, ClockRunning, ReportState.
+    Awareness begins with the report, or earlier where the officer says so.
+    Raises Invalid for a later moment and one before 2020, ClockRunning, ReportState.
     """
     if fact.state == "dismissed" or (fact.finding == finding == "breach"):
         raise ReportState
