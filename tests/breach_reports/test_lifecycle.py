@@ -34,9 +34,16 @@ def test_before_anybody_judged_the_clock_runs_from_the_arrival():
     assert (running.aware_at, running.provisional) == (5, True)
 
 
-@pytest.mark.parametrize("changes", [{"finding": "no_breach"}, {"state": "dismissed", "finding": "breach", "aware_at": 1}])
-def test_what_is_no_breach_or_dismissed_has_no_clock(changes):
-    assert clock(fact(**changes), 72) is None
+@pytest.mark.parametrize("changes", [{"finding": "no_breach"}, {"finding": "breach", "aware_at": 1}])
+def test_what_is_dismissed_has_no_clock(changes):
+    assert clock(fact(**changes), 72) is not None
+    assert clock(fact(**changes | {"state": "dismissed"}), 72) is None
+
+
+def test_no_breach_lets_the_clock_run_on_provisionally():
+    running = clock(fact(finding="no_breach", received_at=5), 72)
+    assert running is not None
+    assert (running.aware_at, running.provisional) == (5, True)
 
 
 def test_riyadh_is_three_hours_ahead_all_year():

@@ -48,10 +48,36 @@ async def test_many_from_everywhere_are_put_aside_and_not_lost(desk: Desk, monke
     monkeypatch.setattr(limits, "ASSOCIATION", ("report-association", 3, 1))
     monkeypatch.setattr(limits, "QUARANTINE", ("report-quarantine", 2, 1))
     made = [await bring(desk, f"203.0.{number}.1") for number in range(5)]
+    made += [await bring(desk, "203.0.99.1") for _ in range(3)]
     with pytest.raises(IntakeFull):
         await bring(desk, "203.0.99.1")
     told = await states(desk)
-    assert [told[each] for each in made] == ["", "", "", "association", "association"]
+    assert [told[each] for each in made] == ["", "", "", *["association"] * 5]
+
+
+async def test_no_flood_of_others_turns_away_the_first_reports_of_a_network_on_any_day(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "ASSOCIATION", ("report-association", 1, 1))
+    monkeypatch.setattr(limits, "QUARANTINE", ("report-quarantine", 1, 1))
+    flood = "203.0.113.1"
+    for taken in (5, 5):
+        for _ in range(taken):
+            await bring(desk, flood)
+        with pytest.raises(IntakeFull):
+            await bring(desk, flood)
+        page = await desk.http.post("/probe/report", data={"category": "other", "narrative": NARRATIVE})
+        assert page.status_code == 201, "a network that brought nothing is heard"
+        for _ in range(3):
+            assert await bring(desk, "198.51.100.1")
+        desk.world.clock.forward(86_400)
+
+
+async def test_the_sentence_of_a_full_intake_blames_nobodys_network(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "NETWORK_REFUSED", ("report-network-refused", 0, 60))
+    body = {"category": "other", "narrative": NARRATIVE, "language": "ar"}
+    for language, word in (("en", "network"), ("ar", "شبكتك")):
+        answer = await desk.public("", body, accept_language=language)
+        assert (answer.status_code, answer.json()["code"]) == (429, "intake-full")
+        assert word not in answer.json()["say"]
 
 
 async def test_quarantine_looks_like_success_and_an_officer_takes_a_report_out(desk: Desk):

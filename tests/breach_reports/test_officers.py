@@ -133,15 +133,28 @@ async def test_triage_starts_the_clock_and_nobody_alone_stops_it(desk: Desk):
     assert (triaged.article, triaged.law) == ("cooperative:8", "sa-pdpl:20")
 
 
-async def test_what_is_no_breach_has_no_clock_and_may_become_one(desk: Desk):
+async def test_one_officers_no_breach_stops_no_clock_and_may_become_a_breach(desk: Desk):
     id_, _ = await told(desk)
     assert (
         await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "no_breach", "aware_at": "2025-12-31T00:00:00Z"})
     ).status_code == 422
     done = await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "no_breach"})
-    assert (done.json()["state"], done.json()["clock"]) == ("triaged", None)
+    assert (done.json()["state"], done.json()["clock"]["provisional"]) == ("triaged", True)
+    assert done.json()["clock"]["due_at"] == "2026-01-04T00:00:00Z"
+    assert next(each["clock"] for each in (await desk.as_("officer", "GET", "")).json()["items"] if each["id"] == id_)["provisional"]
     earlier = {"finding": "breach", "aware_at": "2025-12-31T22:00:00Z"}
-    assert (await desk.as_("officer", "POST", f"/{id_}/triage", earlier)).json()["clock"]["due_at"] == "2026-01-03T22:00:00Z"
+    clock = (await desk.as_("officer", "POST", f"/{id_}/triage", earlier)).json()["clock"]
+    assert (clock["due_at"], clock["provisional"]) == ("2026-01-03T22:00:00Z", False)
+
+
+async def test_what_one_officer_calls_no_breach_ends_with_a_second_persons_dismissal(desk: Desk):
+    id_, _ = await told(desk)
+    await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "no_breach"})
+    await desk.as_("officer", "POST", f"/{id_}/dismissal", {"reason": "no_basis"})
+    assert (await desk.read(id_))["clock"]["provisional"] is True
+    await desk.as_("second_officer", "GET", f"/{id_}")
+    body = {"reason": "no_basis", "code": desk.world.one_time_code("second_officer")}
+    assert (await desk.as_("second_officer", "POST", f"/{id_}/dismissal/approval", body)).json()["clock"] is None
 
 
 async def test_a_dismissal_takes_two_people_who_mean_the_same(desk: Desk):
@@ -166,6 +179,15 @@ async def test_a_dismissal_takes_two_people_who_mean_the_same(desk: Desk):
         assert (await desk.as_("officer", "POST", f"/{id_}/{deed}", body)).json()["code"] == "report-state"
     assert "ceremony" in next(entry for entry in desk.world.entries() if entry.kind == "breach_report.dismissed").flags
     assert desk.findings() == []
+
+
+async def test_awareness_is_no_moment_before_2020(desk: Desk):
+    id_, _ = await told(desk)
+    early, edge = "2019-12-31T23:59:59Z", "2020-01-01T00:00:00Z"
+    for path, more in (("triage", {"finding": "breach"}), ("awareness", {"reason": "x"})):
+        answer = await desk.as_("officer", "POST", f"/{id_}/{path}", {"aware_at": early, **more})
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "out-of-range")
+        assert (await desk.as_("officer", "POST", f"/{id_}/{path}", {"aware_at": edge, **more})).status_code == 200
 
 
 async def test_moving_the_moment_of_awareness_takes_two_people_and_keeps_its_history(desk: Desk):

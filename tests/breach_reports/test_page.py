@@ -91,6 +91,29 @@ async def test_a_wrong_receipt_and_a_message_that_cannot_be_are_told_on_the_page
 
 
 @aio
+async def test_what_was_typed_survives_a_wrong_receipt_a_control_character_and_great_length(desk: Desk):
+    missing = await desk.http.post("/probe/report/status?lang=en", data={"receipt": "nothing", "text": "a long message"})
+    assert missing.status_code == 404
+    assert "a long message</textarea>" in missing.text
+    assert 'id="receipt"' in missing.text, "and the receipt can be put right"
+    long = "ا" * 31_000
+    page = await desk.http.post("/probe/report?lang=en", data=FORM | {"narrative": long})
+    assert (page.status_code, long in page.text) == (422, True)
+    assert PAGES.words("en").wrong_narrative in page.text
+    assert (await desk.http.post("/probe/report", data=FORM | {"narrative": NARRATIVE + "\x01\x1b."})).status_code == 201
+    assert (await desk.http.post("/probe/report", data=FORM | {"narrative": NARRATIVE + "\x00."})).status_code == 400
+
+
+@aio
+async def test_both_doors_read_a_control_character_as_a_space(desk: Desk):
+    told = await desk.report(narrative=NARRATIVE + "\x01x\r\ty\nz", contact="0500\x01")
+    read = await desk.read(await desk.id_of(told["reference"]))
+    assert (read["narrative"], read["contact"]) == (NARRATIVE + " x \ty\nz", "0500")
+    seen = await desk.public("/messages", {"receipt": told["receipt"], "text": "a\x1bb"})
+    assert seen.json()["messages"][0]["text"] == "a b"
+
+
+@aio
 async def test_over_a_limit_the_page_keeps_what_was_typed_and_says_when(desk: Desk):
     for _ in range(20):
         await desk.http.post("/probe/report/status", data={"receipt": "x"})

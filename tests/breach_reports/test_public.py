@@ -36,6 +36,11 @@ async def test_a_report_needs_no_name_and_gives_a_reference_and_a_receipt(desk: 
     [
         ({"narrative": "ا" * 19}, "narrative", "out-of-range"),
         ({"narrative": " " * 20 + "short"}, "narrative", "out-of-range"),
+        ({"narrative": "a" + " " * 30 + "b"}, "narrative", "out-of-range"),
+        ({"narrative": "short" + "\u200b\u2060\u3164\u2800" * 10 + "er"}, "narrative", "out-of-range"),
+        ({"noticed_on": "20251231"}, "noticed_on", "wrong-type"),
+        ({"noticed_on": "2025-W52-3"}, "noticed_on", "wrong-type"),
+        ({"noticed_on": "2025-02-30"}, "noticed_on", "wrong-type"),
         ({"narrative": "ا" * 10_001}, "narrative", "out-of-range"),
         ({"category": "gossip"}, "category", "out-of-range"),
         ({"language": "fr"}, "language", "out-of-range"),
@@ -72,7 +77,19 @@ async def test_a_repeat_of_a_request_gives_the_reference_and_not_the_receipt(des
     again = await desk.public("", body, idempotency_key=key)
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == {"reference": first.json()["reference"], "already": True}
-    assert (await desk.public("", {**body, "narrative": NARRATIVE * 2}, idempotency_key=key)).status_code == 409
+
+
+async def test_strangers_who_use_one_key_do_not_meet(desk: Desk):
+    body = {"category": "other", "narrative": NARRATIVE, "language": "ar"}
+    first = await desk.public("", body, idempotency_key="report-0000000000001")
+    other = await desk.public("", {**body, "narrative": NARRATIVE * 2}, idempotency_key="report-0000000000001")
+    assert (first.status_code, other.status_code) == (201, 201)
+    assert other.json()["receipt"]
+    assert other.json()["reference"] != first.json()["reference"]
+    assert (await desk.public("", body, idempotency_key="report-0000000000001")).json() == {
+        "reference": first.json()["reference"],
+        "already": True,
+    }
 
 
 async def test_the_receipt_opens_state_and_messages_and_never_what_was_first_written(desk: Desk):
@@ -142,11 +159,12 @@ async def test_a_reporter_cannot_fill_her_case_so_that_officers_have_no_room(des
     assert (await desk.as_("officer", "POST", f"/{id_}/reply", {"text": "x"})).status_code == 200
 
 
-async def test_a_report_whose_key_is_gone_is_to_its_holder_as_if_it_had_never_been(desk: Desk):
+async def test_a_report_whose_key_is_gone_does_not_vanish_unseen_for_its_holder(desk: Desk):
     told = await desk.report()
     with desk.world.database.connect() as connection, connection.begin():
         connection.exec_driver_sql("DELETE FROM breach_report_key")
-    assert (await desk.public("/status", {"receipt": told["receipt"]})).status_code == 404
+    assert (await desk.public("/status", {"receipt": told["receipt"]})).status_code == 503
+    assert desk.world.entries()[-1].kind == "alarm"
     assert any("missing, so the report cannot be read" in finding for finding in desk.findings())
 
 

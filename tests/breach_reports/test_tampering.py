@@ -61,11 +61,31 @@ async def case(desk: Desk) -> AsyncIterator[Case]:
 KEYS = "breach_report_key"
 PARTS = "breach_report_part"
 ALTERED = {
-    "an index row deleted": (["DELETE FROM breach_report WHERE report = {id}"], (503, 200, 404), "missing, and the log knows"),
+    "an index row deleted": (["DELETE FROM breach_report WHERE report = {id}"], (503, 200, 503), "missing, and the log knows"),
     "a state altered": (["UPDATE breach_report SET state = 'dismissed' WHERE report = {id}"], (503, 200, 200), "not what its fact says"),
     "a report hidden in quarantine": (
         ["UPDATE breach_report SET state = 'quarantined' WHERE report = {id}"],
-        (200, 200, 200),  # gone from the list until quarantine is looked at; the doctor names it at once
+        (503, 200, 200),
+        "not what its fact says",
+    ),
+    "a report in a state there is none of": (
+        ["UPDATE breach_report SET state = 'nowhere' WHERE report = {id}"],
+        (503, 200, 200),
+        "not what its fact says",
+    ),
+    "a report put at the end of every list": (
+        ["UPDATE breach_report SET received_at = 0 WHERE report = {id}"],
+        (503, 200, 200),
+        "not what its fact says",
+    ),
+    "a reference altered": (
+        ["UPDATE breach_report SET reference = 'BR-1' WHERE report = {id}"],
+        (503, 200, 200),
+        "not what its fact says",
+    ),
+    "a reporter cut off": (
+        ["UPDATE breach_report SET receipt_hash = {nothing} WHERE report = {id}"],
+        (503, 200, 503),
         "not what its fact says",
     ),
     "another's receipt put under it": (
@@ -73,10 +93,10 @@ ALTERED = {
             "UPDATE breach_report SET receipt_hash = {nothing} WHERE report = {other}",
             "UPDATE breach_report SET receipt_hash = {theirs} WHERE report = {id}",
         ],
-        (200, 200, 404),
+        (503, 200, 503),
         "not what its fact says",
     ),
-    "a key deleted": ([f"DELETE FROM {KEYS} WHERE report = {{id}}"], (200, 503, 404), "cannot be read"),
+    "a key deleted": ([f"DELETE FROM {KEYS} WHERE report = {{id}}"], (200, 503, 503), "cannot be read"),
     "another's key put under it": (
         [f"UPDATE {KEYS} SET wrapped = (SELECT wrapped FROM {KEYS} WHERE report = {{other}}) WHERE report = {{id}}"],
         (200, 503, 503),
@@ -115,6 +135,17 @@ async def test_what_was_done_to_a_row_is_named_and_opens_nothing(case: Case, nam
     assert any(finding in each for each in case.desk.findings()), case.desk.findings()
     if 503 in seen:
         assert any(entry.kind == "alarm" for entry in case.desk.world.entries())
+
+
+async def test_wrong_receipts_make_the_vault_compare_once_a_minute_and_no_lie_lasts_longer(case: Case):
+    world, wrong = case.desk.world, {"receipt": "0000-0000"}
+    assert (await case.desk.public("/status", wrong)).status_code == 404
+    case.sql("UPDATE breach_report SET receipt_hash = {nothing} WHERE report = {id}")
+    assert (await case.desk.public("/status", wrong)).status_code == 404, "compared a moment ago"
+    world.clock.forward(60)
+    assert (await case.desk.public("/status", {"receipt": case.first["receipt"]})).status_code == 503
+    assert [entry.reason for entry in world.entries() if entry.kind == "alarm"] == ["INTEGRITY"]
+    assert (await case.desk.public("/status", wrong)).status_code == 503
 
 
 async def test_parts_take_no_update_and_no_delete_and_altered_all_the_same_they_are_named(case: Case):

@@ -8,7 +8,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import bodies, service, telling
-from vault.breach_reports.intake import Told
+from vault.breach_reports.intake import Told, plain
 from vault.breach_reports.page import page_routes
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Knock, Reports, opened
@@ -164,7 +164,7 @@ class _Api:
 
     async def receive(self, call: Call) -> Answer:
         body: bodies.NewReport = call.body
-        told = Told(body.category, body.narrative, body.language, body.noticed_on or "", body.contact or "")
+        told = Told(body.category, plain(body.narrative), body.language, body.noticed_on or "", plain(body.contact or ""))
         knock = _knock(call, "elsewhere" if call.is_from_elsewhere else "", call.idempotency_key)
         taken = await self.reports.receive(self.reports.association(call.path["association"]), told, knock)
         already = taken.receipt is None
@@ -178,7 +178,7 @@ class _Api:
     async def write(self, call: Call) -> Answer:
         body: bodies.NewMessage = call.body
         association = self.reports.association(call.path["association"])
-        return Answer(telling.status(await self.reports.write(association, body.receipt, body.text, _knock(call))))
+        return Answer(telling.status(await self.reports.write(association, body.receipt, plain(body.text), _knock(call))))
 
     async def listed(self, call: Call) -> Answer:
         asker, errand = _errand(call)

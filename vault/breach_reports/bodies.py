@@ -60,7 +60,10 @@ class Status(msgspec.Struct):
 
 
 class ClockTold(msgspec.Struct):
-    """The time to tell the authority: provisional until an officer has judged. `due_riyadh` is the same moment on the clocks of Riyadh."""
+    """The time to tell the authority: provisional until an officer judged it a breach; only a dismissal ends it.
+
+    `due_riyadh` is the same moment on the clocks of Riyadh.
+    """
 
     aware_at: str
     due_at: str

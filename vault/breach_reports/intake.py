@@ -5,7 +5,9 @@ and state and nothing that was first written, so whoever finds the slip does not
 """
 
 import os
+import re
 import secrets
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -20,10 +22,11 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.breach_reports import case, door, tables
 from vault.breach_reports.case import Case, Text
+from vault.breach_reports.index import Lately
 from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.shapes import CONTACT, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
-from vault.errors import FieldError, Invalid, NotFound, TooMany
-from vault.policy.articles import article_8_report
+from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable
+from vault.policy.articles import NARRATIVE, article_8_report
 from vault.rulebook.asker import Errand
 from vault.storage.idempotency import Once, made_before, remember
 from vault.web.times import fold_digits
@@ -35,6 +38,10 @@ MOST_MESSAGE: Final = 5000
 MOST_MESSAGES: Final = 100
 """Messages of one reporter: she cannot fill her case so that officers have no room left in it."""
 _DAY: Final = 86_400
+_YEAR_MONTH_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NOT_SEEN: Final = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0]")
+"""What is drawn as nothing though Unicode counts it among letters, marks and symbols."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 EARLIEST: Final = date(1950, 1, 1)
 
 
@@ -47,6 +54,11 @@ class Told:
     language: Language
     noticed_on: str = ""
     contact: str = ""
+
+
+def plain(text: str) -> str:
+    """The text with a space for every control character but tab and line feed, by whichever door it came; as forms are read."""
+    return _CONTROL.sub(" ", text.replace("\r\n", "\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +79,11 @@ class _Report(msgspec.Struct, frozen=True, omit_defaults=True):
 def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldError]:
     """Every field that does not hold, by name and code (article 8: a category and a narrative are enough)."""
     found: list[FieldError] = []
-    wrong = article_8_report(told.category, told.narrative, categories)
+    seen = told.narrative if _says_enough(told.narrative) else ""
+    wrong = article_8_report(told.category, seen, categories)
     if wrong is not None:
         found.append(FieldError("category" if wrong == "UNKNOWN_CATEGORY" else "narrative", "out-of-range"))
-    if wrong == "UNKNOWN_CATEGORY" and article_8_report(next(iter(categories)), told.narrative, categories) is not None:
+    if wrong == "UNKNOWN_CATEGORY" and article_8_report(next(iter(categories)), seen, categories) is not None:
         found.append(FieldError("narrative", "out-of-range"))
     if told.noticed_on and (code := _wrong_day(told.noticed_on, now)):
         found.append(FieldError("noticed_on", code))
@@ -82,7 +95,7 @@ def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldEr
 def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None) -> Received:
     """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
 
-    Raises Conflict `idempotency-mismatch`, Unavailable.
+    Raises Unavailable.
     """
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return Received(case.load(deed, made).fact.reference, None)
@@ -110,8 +123,11 @@ def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | N
     return Received(fact.reference, receipt)
 
 
-def of_receipt(deed: Deed, typed: str) -> Case:
-    """The report a receipt is for. Raises one NotFound for whatever else was typed, Unavailable `integrity`."""
+def of_receipt(deed: Deed, typed: str, lately: Lately) -> Case:
+    """The report a receipt is for. Raises one NotFound for whatever else was typed, Unavailable `integrity`.
+
+    "There is none" is only said where the index was lately found to name every report under its receipt.
+    """
     try:
         folded = fold_reporter_receipt(typed)
     except Unopenable:
@@ -119,11 +135,11 @@ def of_receipt(deed: Deed, typed: str) -> Case:
     hashed = _hash(deed, folded)
     report = tables.of_receipt(deed, hashed)
     if report is None or not folded:
+        lately.require(deed)
         raise NotFound
     found = case.load(deed, report)
-    if found.fact.receipt != hashed.hex() or tables.wrapped_key(deed, report) is None:
-        # Another's row under this receipt, or keys destroyed: to its holder the same as nothing.
-        raise NotFound
+    if found.fact.receipt != hashed.hex():
+        raise Unavailable("integrity")  # another's row under this receipt
     return found
 
 
@@ -164,9 +180,18 @@ def _reference(deed: Deed) -> str:
             return found
 
 
+def _says_enough(narrative: str) -> bool:
+    """Say whether as many characters of it can be seen, blanks between them counted once, as a narrative needs."""
+    seen = "".join(" " if each.isspace() else each for each in narrative if each.isspace() or unicodedata.category(each)[0] not in "CZ")
+    return len(" ".join(_NOT_SEEN.sub("", seen).split())) >= NARRATIVE[0]
+
+
 def _wrong_day(typed: str, now: int) -> str:
+    plainly = fold_digits(typed)
+    if _YEAR_MONTH_DAY.fullmatch(plainly) is None:
+        return "wrong-type"  # other ways to write a day would be stored as they came
     try:
-        day = date.fromisoformat(fold_digits(typed))
+        day = date.fromisoformat(plainly)
     except ValueError:
         return "wrong-type"
     if day > in_riyadh(now).date():

@@ -14,6 +14,8 @@ import msgspec
 from vault.breach_reports.shapes import Dismissal, Finding, Move, Reason, ReportFact
 from vault.errors import Conflict, FieldError, Invalid
 
+EARLIEST: Final = 1_577_836_800_000_000
+"""The first moment of 2020, UTC: no association was aware earlier of what this vault is told, whatever was typed."""
 HOUR: Final = 3_600_000_000
 RIYADH: Final = timezone(timedelta(hours=3))
 """Saudi Arabia has one zone and no daylight saving."""
@@ -41,7 +43,7 @@ class ClockRunning(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time to tell the authority: since when the association is aware, until when; provisional until an officer has judged."""
+    """The time to tell the authority: since when the association is aware, until when; provisional until judged a breach."""
 
     aware_at: int
     due_at: int
@@ -57,11 +59,14 @@ class Clock:
 
 
 def clock(fact: ReportFact, hours: int) -> Clock | None:
-    """The clock of a report, None where it was judged to be no breach of personal data or dismissed."""
-    if fact.state == "dismissed" or fact.finding == "no_breach":
+    """The clock of a report, None once it is dismissed; provisional until somebody judged it a breach of personal data.
+
+    `no_breach` is one person's word and stops nothing: that takes a dismissal, so two people.
+    """
+    if fact.state == "dismissed":
         return None
     aware = fact.received_at if fact.aware_at is None else fact.aware_at
-    return Clock(aware, aware + hours * HOUR, provisional=fact.finding == "")
+    return Clock(aware, aware + hours * HOUR, provisional=fact.finding != "breach")
 
 
 def acknowledged(fact: ReportFact, by: str, now: int) -> ReportFact:
@@ -74,7 +79,8 @@ def acknowledged(fact: ReportFact, by: str, now: int) -> ReportFact:
 def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, now: int) -> ReportFact:
     """The report as judged: `breach` where it is or may be a breach of personal data, which makes the clock the authority's.
 
-    Awareness begins with the report, or earlier where the officer says so. Raises Invalid for a later moment, ClockRunning, ReportState.
+    Awareness begins with the report, or earlier where the officer says so.
+    Raises Invalid for a later moment and one before 2020, ClockRunning, ReportState.
     """
     if fact.state == "dismissed" or (fact.finding == finding == "breach"):
         raise ReportState
@@ -85,7 +91,7 @@ def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, n
         aware = fact.received_at if aware_at is None else aware_at
     elif aware_at is not None:
         raise Invalid([FieldError("aware_at", "out-of-range")])
-    if aware is not None and aware > fact.received_at:
+    if aware is not None and not EARLIEST <= aware <= fact.received_at:
         raise Invalid([FieldError("aware_at", "out-of-range")])
     return msgspec.structs.replace(fact, state="triaged", finding=finding, aware_at=aware, triaged_at=now, triaged_by=by)
 
@@ -113,12 +119,14 @@ def dismissed(fact: ReportFact, waiting: Dismissal, by: str, now: int) -> Report
 def move_proposed(fact: ReportFact, to: int, by: str, now: int) -> ReportFact:
     """The report with a move of awareness that waits for a second person; it takes the place of one that waited before.
 
-    Raises ReportState where no clock of the authority's runs, Invalid `future-dated`.
+    Raises ReportState where no clock of the authority's runs, Invalid, and `future-dated`.
     """
     if fact.finding != "breach" or fact.aware_at is None or fact.state == "dismissed":
         raise ReportState
     if to > now:
         raise Invalid([FieldError("aware_at", "future-dated")], "future-dated")
+    if to < EARLIEST:
+        raise Invalid([FieldError("aware_at", "out-of-range")])
     settled = tuple(move for move in fact.moves if move.settled_by)
     return msgspec.structs.replace(fact, moves=(*settled, Move(was=fact.aware_at, to=to, proposed_by=by, proposed_at=now)))
 

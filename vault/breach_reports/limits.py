@@ -14,11 +14,13 @@ from vault.breach_reports.shapes import Doubt
 from vault.errors import TooMany, Unavailable
 from vault.web.limits import Limits
 
-# Bucket, how many at once, how many an hour after that. Beyond the first two a report is put into quarantine, beyond the next two refused.
+# Bucket, how many at once, how many an hour after that. Beyond the first two a report is put into quarantine, beyond the next two refused;
+# but the first few of a network in a day are never refused for what others brought (a network's mark is another one each day).
 NETWORK: Final = ("report-network", 10, 20)
 ASSOCIATION: Final = ("report-association", 100, 100)
 NETWORK_REFUSED: Final = ("report-network-refused", 60, 60)
 QUARANTINE: Final = ("report-quarantine", 1000, 500)
+FIRST: Final = ("report-first", 3, 0)
 LOOKUPS: Final = ("report-lookups", 20, 300)
 FOLLOWING: Final = ("report-following", 30, 60)
 MESSAGES: Final = ("report-messages", 10, 10)
@@ -66,7 +68,7 @@ class Intake:
             found = "network"
         if not found and not self._may(ASSOCIATION, code):
             found = "association"
-        if found and not self._may(QUARANTINE, code):
+        if found and not self._may(QUARANTINE, code) and not self._may(FIRST, f"{code} {mark}"):
             raise IntakeFull(_HOUR // QUARANTINE[2] + 1)
         return found
 

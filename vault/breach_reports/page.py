@@ -20,9 +20,11 @@ from vault.web.times import parse_time
 PAGES: Final = Pages("vault.breach_reports")
 TRAP: Final = "website"
 """A field that people do not see: whoever fills it in is a program, or has one fill forms for her."""
-REPORT_FORM: Final = Form(fields={"category": 64, "narrative": 60_000, "noticed_on": 64, "contact": 4_000, TRAP: 4_000})
-STATUS_FORM: Final = Form(fields={"receipt": 1_000, "text": 40_000})
-MOST_BODY: Final = 512 * 1024
+MOST_BODY: Final = 1024 * 1024
+MOST_TEXT: Final = MOST_BODY // 3
+"""Bytes of a text, each of which an urlencoded body writes as three: what is too long shall come back on the page, not be lost."""
+REPORT_FORM: Final = Form(fields={"category": 64, "narrative": MOST_TEXT, "noticed_on": 1_000, "contact": MOST_TEXT, TRAP: 4_000})
+STATUS_FORM: Final = Form(fields={"receipt": 4_000, "text": MOST_TEXT})
 _LANG: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
 # From the wrong to the name of the sentence in words.toml.
 _SENTENCES: Final = {

@@ -1,7 +1,7 @@
 """The room as one object: the associations it serves, its limits, and the second factor that the roof lends it from identity."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from vault.access_log.deed import Deed
 from vault.breach_reports import door, intake
 from vault.breach_reports.channels import Channels
+from vault.breach_reports.index import Lately
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reporter import Reporter, about
@@ -20,6 +21,7 @@ from vault.policy.pack import Text
 from vault.rulebook.alarm import nobody, ring
 from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.association import Association
+from vault.storage.idempotency import Once
 
 T = TypeVar("T")
 
@@ -51,6 +53,7 @@ class Reports:
     channels: Mapping[str, Channels]
     limits: Intake
     factor: SecondFactor
+    lately: Lately = field(default_factory=Lately)
 
     @property
     def second(self) -> SecondPerson:
@@ -75,15 +78,14 @@ class Reports:
     async def receive(self, association: Association, told: Told, knock: Knock) -> Received:
         """Take a report from the public; the answer may leave once this returns.
 
-        Raises Invalid, Conflict `idempotency-mismatch`, IntakeFull, IntakePaused, Unavailable.
+        Raises Invalid, IntakeFull, IntakePaused, Unavailable.
         """
         wrong = intake.errors_in(told, await self.categories(association), knock.now)
         if wrong:
             raise Invalid(wrong)
         doubt = self.limits.doubt(association.code, association.folder, knock.network, knock.seen)
         errand = _errand(association, knock)
-        body = msgspec.to_builtins(told)
-        once = once_for(errand.asker, route="breach_reports.receive", key=knock.key, body=body)
+        once = _once(errand, knock.key, told)
         return await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once))
 
     async def follow(self, association: Association, receipt: str, knock: Knock) -> Follow:
@@ -108,7 +110,7 @@ class Reports:
 
     async def _report(self, association: Association, receipt: str, knock: Knock) -> bytes:
         self.limits.looks_up(knock.network)
-        return (await _alarmed(_errand(association, knock), None, lambda deed: intake.of_receipt(deed, receipt))).id
+        return (await _alarmed(_errand(association, knock), None, lambda deed: intake.of_receipt(deed, receipt, self.lately))).id
 
 
 async def opened(errand: Errand, taken: door.Taken) -> list[door.Opened]:
@@ -132,6 +134,15 @@ async def _alarmed(errand: Errand, report: bytes | None, unit: Callable[[Deed], 
     except Unavailable as error:
         await ring(errand, error, nobody if report is None else about(report))
         raise
+
+
+def _once(errand: Errand, key: str | None, told: Told) -> Once | None:
+    """The idempotency of a report: all reporters are one asker, so the body is part of the key, and two who hit on one key do not meet."""
+    body = msgspec.to_builtins(told)
+    once = once_for(errand.asker, route="breach_reports.receive", key=key, body=body)
+    if once is None:
+        return None
+    return replace(once, key_mac=once.mac("key", once.key_mac + once.body_mac))
 
 
 def _errand(association: Association, knock: Knock) -> Errand:

@@ -10,13 +10,12 @@ import msgspec
 
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import case, door, lifecycle, tables
+from vault.breach_reports import case, door, index, lifecycle, tables
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.shapes import ALL_KINDS, BREACH_REPORT, NOTE, REPLY, Finding, Reason, ReportFact, State
-from vault.errors import FieldError, Invalid, Unavailable
+from vault.breach_reports.shapes import ALL_KINDS, NOTE, REPLY, Finding, Reason, ReportFact, State
+from vault.errors import FieldError, Invalid
 from vault.policy import pack as packs
-from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.two_people import same_person
@@ -55,24 +54,17 @@ class Listed:
 def listed(deed: Deed, errand: Errand, state: State | None, after: bytes | None, limit: int) -> tuple[list[Listed], bytes | None]:
     """A page of reports, newest first, and the id the next page begins after; without a state all but those in quarantine.
 
-    Raises NotFound for an `after` that is none, Unavailable `integrity` where the index and the log disagree, so that no report can be
-    taken out of the list unseen.
+    Raises NotFound for an `after` that is none, Unavailable `integrity` where index and log disagree about any report, so that none can
+    be taken out of the list unseen.
     """
     errand = errand.still(deed)
-    in_index, in_log = tables.counts(deed)
-    if in_index != in_log:
-        raise Unavailable("integrity")
+    known = index.held(deed)
     states = (state,) if state else tuple(each for each in STATES if each != "quarantined")
     behind = None if after is None else (case.load(deed, after).fact.received_at, after)
     rows = tables.page(deed, states, behind, limit + 1)
-    known = facts.read_several(deed, BREACH_REPORT, [report.hex() for report, _, _ in rows])
-    found = []
-    for report, received_at, told_state in rows[:limit]:
-        fact = known.get(report.hex())
-        if fact is None or (fact.received_at, fact.state) != (received_at, told_state):
-            raise Unavailable("integrity")
-        found.append(Listed(Case(report, fact, 0), lifecycle.clock(fact, hours(errand.book(deed)))))
-    return found, rows[limit - 1][0] if len(rows) > limit else None
+    within = hours(errand.book(deed))
+    found = [Listed(Case(report, known[report], 0), lifecycle.clock(known[report], within)) for report in rows[:limit]]
+    return found, rows[limit - 1] if len(rows) > limit else None
 
 
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:

@@ -5,10 +5,9 @@ Invariant: none of these rows is believed: what they say is held against the cas
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, func, insert, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, insert, select, update
 
 from vault.access_log.deed import Deed
-from vault.access_log.tables import fact as told
 from vault.storage.metadata import association_column, identifier, instant, metadata
 
 KIND = "breach_report"
@@ -101,24 +100,12 @@ def parts(deed: Deed, report_: bytes, numbers: Sequence[int]) -> dict[int, bytes
     return {row.number: row.sealed for row in rows if isinstance(row.sealed, bytes)}
 
 
-def page(deed: Deed, states: Sequence[str], after: tuple[int, bytes] | None, limit: int) -> list[tuple[bytes, int, str]]:
-    """Ids, times and states of reports in these states, newest first, behind the one named."""
-    wanted = select(report.c.report, report.c.received_at, report.c.state).where(
-        report.c.association_id == deed.association, report.c.state.in_(states)
-    )
+def page(deed: Deed, states: Sequence[str], after: tuple[int, bytes] | None, limit: int) -> list[bytes]:
+    """Ids of reports in these states, newest first, behind the one named."""
+    wanted = select(report.c.report).where(report.c.association_id == deed.association, report.c.state.in_(states))
     if after is not None:
         at, id_ = after
         same = (report.c.received_at == at) & (report.c.report < id_)
         wanted = wanted.where((report.c.received_at < at) | same)
     rows = deed.transaction.connection.execute(wanted.order_by(report.c.received_at.desc(), report.c.report.desc()).limit(limit))
-    return [(bytes(row.report), row.received_at, row.state) for row in rows]
-
-
-def counts(deed: Deed) -> tuple[int, int]:
-    """How many reports the index has, and how many the log says were received."""
-    connection, association = deed.transaction.connection, deed.association
-    listed = select(func.count()).select_from(report).where(report.c.association_id == association)
-    received = (
-        select(func.count()).select_from(told).where(told.c.association_id == association, told.c.fact_kind == KIND, told.c.version == 1)
-    )
-    return int(connection.execute(listed).scalar_one()), int(connection.execute(received).scalar_one())
+    return [bytes(row.report) for row in rows]

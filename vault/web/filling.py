@@ -20,7 +20,7 @@ MAX_PART_HEADER = 2048
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")  # RFC 2046, 5.1.1, without the space
 _BROKEN_LINES = re.compile(r"\r\n?|[\v\f]")  # what a word processor puts between lines comes along when text is pasted
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")  # so does this; nobody loses a long text for what she cannot see
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -89,9 +89,9 @@ def _text(raw: bytes) -> str:
         text = _BROKEN_LINES.sub("\n", raw.decode())  # strict: overlong forms and surrogates are refused
     except UnicodeDecodeError:
         raise Malformed from None
-    if _CONTROL.search(text):
+    if "\x00" in text:
         raise Malformed
-    return text
+    return _CONTROL.sub(" ", text)
 
 
 def _parser(form: Form, boundary: str, limit: int) -> PushMultipartParser:

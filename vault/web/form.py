@@ -1,7 +1,7 @@
 """What a form may hold, as a route declares it, and what came in.
 
-Invariants: the set of names is closed and each has a limit in bytes; text holds no NUL and no control character but tab and line feed; a
-file is never laid down anywhere by the front, it goes to the controller piece by piece.
+Invariants: the set of names is closed and each has a limit in bytes; text holds no NUL and no control character but tab and line feed
+(others become spaces); a file is never laid down anywhere by the front, it goes to the controller piece by piece.
 """
 
 from collections.abc import AsyncIterator, Mapping
