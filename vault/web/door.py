@@ -54,7 +54,7 @@ class Door:
             if not self.may(caller, route.access):
                 raise await self.out_of_scope(call)
         if route.limit is not None:
-            self.limits.take(route.limit.bucket, call.network, route.limit.burst, route.limit.per_second)
+            self.limits.take(route.limit.bucket, call.neighbourhood, route.limit.burst, route.limit.per_second)
         call.query = parse_query(query, route.query)
         if route.method != "GET":
             await _take_body(bound, call, receive)

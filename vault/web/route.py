@@ -51,7 +51,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """A token bucket that a route spends from, per client network: `burst` at once, `per_second` after that."""
+    """A token bucket that a route spends from, per client network (its /24 or /64): `burst` at once, `per_second` after that."""
 
     bucket: str
     burst: int
