@@ -55,7 +55,7 @@ class Door:
                 raise await self.out_of_scope(call)
         if route.limit is not None:
             self.limits.take(route.limit.bucket, call.neighbourhood, route.limit.burst, route.limit.per_second)
-        call.query = parse_query(query, route.query)
+        call.query = parse_query(query, route.query, linked=route.is_linked)
         if route.method != "GET":
             await _take_body(bound, call, receive)
         elif has_body(call.headers):

@@ -106,6 +106,11 @@ class Route:
         return self.media_type == HTML
 
     @property
+    def is_linked(self) -> bool:
+        """Tell whether others link to it: a page to look at, found also by a link that somebody's service has added to."""
+        return self.is_page and self.method == "GET"
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Tell the names of the path's parameters, in order."""
         return tuple(found[1] for found in _PARAMETER.finditer(self.path))
