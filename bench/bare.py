@@ -8,6 +8,8 @@ import sys
 import uvicorn
 from litestar import Litestar, Response, get
 
+from vault.web.connection import Connection
+
 ANSWER = sys.stdin.buffer.read()
 
 
@@ -22,7 +24,7 @@ if __name__ == "__main__":
         Litestar([bare], openapi_config=None),
         port=int(sys.argv[1]),
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,

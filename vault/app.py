@@ -168,7 +168,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
         ready=house.ready,
         clock=clock,
         lifespan=[lifespan],
-        trusted_proxies=[part for part in house.settings.trusted_proxies.split(",") if part],
+        trusted_proxies=house.settings.proxies,
         version=__version__,
     )
 

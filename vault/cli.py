@@ -2,8 +2,9 @@
 
 import hashlib
 import ipaddress
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -23,8 +24,9 @@ from vault.identity.founding import Ceremony, FilesExist, found
 from vault.identity.opening import codes
 from vault.package_cli import package
 from vault.publication import document
+from vault.publication.approval_day import approval_day
 from vault.publication.words import WORDS
-from vault.settings import Settings, read
+from vault.settings import DATABASE, Settings, SettingsRefused, read
 from vault.storage import schema
 from vault.storage.engine import Database
 from vault.storage.group_commit import DATABASE_ERRORS
@@ -34,6 +36,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 DEFAULT_PACK = "cooperative"
 MOST_LINES = 40
+PORT = click.IntRange(0, 65_535)
+_OF_SETTINGS = {
+    "settings-refused": "a setting is unknown or not of its kind; docs/operate.md lists them",
+    "settings-config-file": "the file that AMANAH_CONFIG names cannot be read as TOML",
+    "settings-database-url-file": "the file with the database's address cannot be read",
+    "settings-trusted-proxies": "AMANAH_TRUSTED_PROXIES is no list of networks, such as 10.0.0.0/8, with commas between",
+}
+_CHECKPOINT = re.compile(r"amanah/([a-z0-9-]{1,64})/[^/\n]{1,64}\n[0-9]+\n")
 
 
 class Failed(Exception):
@@ -44,6 +54,14 @@ def _sentence(error: VaultError) -> str:
     words = SENTENCES.get(error.code)
     where = f" ({', '.join(each.field for each in error.errors)})" if isinstance(error, Invalid) and error.errors else ""
     return f"{error.code}{where}: {words.say.en}" if words else f"{error.code}{where}"
+
+
+def _settings(given: Mapping[str, str | int | None]) -> Settings:
+    """The settings of a command that needs a vault. Raises Failed where the folder holds none, before one is begun in it by looking."""
+    settings = read(given)
+    if settings.database_url is None and settings.database_url_file is None and not (settings.folder / DATABASE).is_file():
+        raise Failed(f"there is no vault in {settings.folder}; --data-dir names another folder, and amanah init makes a vault")
+    return settings
 
 
 def _guarded(deed: Callable[P, T]) -> Callable[P, T]:
@@ -67,6 +85,8 @@ def _named(deed: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
     except FilesExist as error:
         # Another association's `epochs` among them would take its keys along: so they are named, and nothing is removed here.
         raise Failed(f"{_sentence(error)} {', '.join(str(path) for path in error.files)}") from error
+    except SettingsRefused as error:
+        raise Failed(f"{error.code}: {_OF_SETTINGS[error.code]}") from error
     except VaultError as error:
         raise Failed(_sentence(error)) from error
     except DATABASE_ERRORS as error:
@@ -119,7 +139,7 @@ def association() -> None:
 @_guarded
 def association_add(code: str, pack: str, *, as_json: bool, **given: str | int | None) -> None:
     """Make another association, and print its secrets once; the service takes it in at its next start."""
-    settings = read(given)
+    settings = _settings(given)
     database = Database(settings.address)
     schema.check(database)
     _tell(_found(settings, database, code, pack), as_json=as_json)
@@ -150,8 +170,8 @@ def _tell(ceremony: Ceremony, *, as_json: bool) -> None:
 
 @main.command()
 @click.option("--host", metavar="ADDRESS", help="default 127.0.0.1; any other needs TLS or a trusted proxy")
-@click.option("--port", type=int, help="default 8080")
-@click.option("--metrics-port", type=int, help="serve /metrics on this loopback port")
+@click.option("--port", type=PORT, help="default 8080")
+@click.option("--metrics-port", type=PORT, help="serve /metrics on this loopback port")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
 @click.option("--tls-cert", metavar="F")
 @click.option("--tls-key", metavar="F")
@@ -162,7 +182,7 @@ def serve(workers: int, **given: str | int | None) -> None:
     """Serve the API; the door opens only when every check at start has passed."""
     from vault import serving  # noqa: PLC0415 - the server is loaded by the one command that serves
 
-    settings = read(given)
+    settings = _settings(given)
     refuse_open_door(settings)
     serving.run(settings, workers)
 
@@ -195,14 +215,17 @@ def log() -> None:
 @_guarded
 def log_verify(*, tree: bool, deep: bool, folder: Path | None, held: Path | None, only: str | None, **given: str | int | None) -> None:
     """Verify the log: tree, signatures, every column; exit 1 and name the first entry that does not hold."""
-    settings = read(given)
+    settings = _settings(given)
     database = Database(settings.address)
     schema.check(database)
     held_text = held.read_text(encoding="utf-8", errors="replace") if held is not None else None
+    of_log = _CHECKPOINT.match(held_text) if held_text is not None else None
+    if held_text is not None and of_log is None:
+        raise Failed("the file of --checkpoint holds no checkpoint")  # and what it holds is not for the screen
     wanted = [only] if only else sorted({*codes(database), *settings.homes()})
-    if held_text is not None and only is None:
+    if of_log is not None and only is None:
         # A checkpoint is of one log: that one is verified, and a log that is not here at all is no reason to be silent.
-        wanted = [held_text.partition("\n")[0].removeprefix("amanah/").rpartition("/")[0]]
+        wanted = [of_log[1]]
     if not wanted:
         raise Failed("there is no log here to verify")
     results = [_verify_one(settings, database, code, tree=tree, deep=deep, held=held_text, folder=folder) for code in wanted]
@@ -270,6 +293,7 @@ def notice_publish(path: Path, approved_by: str, approved_on: str, server: str |
     text, sha256 = document.read(content), hashlib.sha256(content).hexdigest()
     for each in document.remarks(text):
         click.echo(f"note: {WORDS.remarks[each.code].en.format(count=each.count, line=each.line)}", err=True)
+    approval_day(approved_on, clock())  # before anybody types a password for nothing
     person, service = Person.from_file(sign_in_file, _typed), Service(server or _address(read()))
     with service.session(person):
         body = {"text": text, "approved_by": approved_by, "approved_on": approved_on, "code": person.next("The next one-time code")}
@@ -294,7 +318,7 @@ def _address(settings: Settings) -> str:
 @click.option("--seed", default="amanah", show_default=True)
 @click.option("--policy", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--serve", "stay", is_flag=True, help="keep serving the demonstration until Ctrl-C")
-@click.option("--port", type=int, default=8080, show_default=True)
+@click.option("--port", type=PORT, default=8080, show_default=True)
 def demo(records: int, seed: str, policy: Path | None, port: int, *, stay: bool) -> None:
     """Tell the story over HTTP in a throw-away folder with invented people; exit 0 only if every answer is the expected one."""
     from vault.demo.run import run  # noqa: PLC0415
@@ -308,7 +332,7 @@ def demo(records: int, seed: str, policy: Path | None, port: int, *, stay: bool)
 @_guarded
 def doctor(**given: str | int | None) -> None:
     """Examine everything that is stored and how it lies there; exit 1 with the list of what is not as it should be."""
-    settings = read(given)
+    settings = _settings(given)
     findings = examine(settings, clock())
     for finding in findings:
         click.echo(finding)

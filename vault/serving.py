@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from vault.app import House, application
 from vault.errors import VaultError
 from vault.settings import PREFIX, Settings, read
+from vault.web.connection import Connection
 from vault.web.front import Front
 from vault.web.metrics import MetricsServer
 
@@ -68,7 +69,7 @@ def _listen(service: Front | str, settings: Settings, workers: int | None) -> No
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         log_config=None,
         access_log=False,

@@ -7,15 +7,19 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from vault.errors import VaultError
+from vault.web.receiving import parse_networks
 
 PREFIX = "AMANAH_"
 DATABASE = "amanah.sqlite3"
 ASSOCIATIONS = "associations"
+
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
 
 class SettingsRefused(VaultError):
@@ -38,8 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     root_key_file: str | None = None
     root_passphrase_file: str | None = None
     host: str = "127.0.0.1"
-    port: int = 8080
-    metrics_port: int | None = None
+    port: Port = 8080
+    metrics_port: Port | None = None
     trusted_proxies: str = ""
     tls_cert: str | None = None
     tls_key: str | None = None
@@ -49,6 +53,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def folder(self) -> Path:
         """Where the vault's own files lie."""
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def proxies(self) -> list[str]:
+        """The networks of trusted proxies, as written."""
+        return [part.strip() for part in self.trusted_proxies.split(",") if part.strip()]
 
     @property
     def address(self) -> str:
@@ -89,6 +98,11 @@ def read(given: Mapping[str, str | int | None] | None = None, environment: Mappi
             values[name] = text
     values |= {name: value for name, value in (given or {}).items() if value is not None}
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsRefused from error
+    try:
+        parse_networks(settings.proxies)
+    except ValueError as error:
+        raise SettingsRefused("settings-trusted-proxies") from error
+    return settings

@@ -1,6 +1,8 @@
 """The room over HTTP: publishing signed in, and what the public reads as JSON, as bytes and as a page."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import Any
@@ -13,9 +15,11 @@ from tests.publication.damaged import DAMAGED, RLO
 from tests.publication.policies import POLICIES, policy
 from tests.publication.test_document import bare
 from tests.simulator import World
+from vault.publication import page
 from vault.publication.api import READERS, routes
 from vault.publication.summary import processing
 from vault.rulebook.refusals import BURST
+from vault.web.answer import Answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -182,8 +186,36 @@ async def test_an_association_there_is_none_of_is_not_found(small_room: Room, pa
     ("query", "status"), [("version=0", 422), ("version=x", 422), ("version=", 400), ("versoin=1", 400), ("version=1&version=1", 400)]
 )
 async def test_a_strange_query_is_refused(small_room: Room, query: str, status: int):
-    for path in (NOTICE, f"{NOTICE}/document", PAGE):
+    for path in (NOTICE, f"{NOTICE}/document"):
         assert (await small_room.get(f"{path}?{query}")).status_code == status
+    # The page is found by links that others added to: only a version that cannot be, or is not there, is refused.
+    told = {"version=": 200, "versoin=1": 200, "version=1&version=1": 404}
+    assert (await small_room.get(f"{PAGE}?{query}")).status_code == told.get(query, status)
+
+
+async def test_many_who_ask_for_a_page_at_once_have_it_laid_out_once(small_room: Room, monkeypatch: pytest.MonkeyPatch):
+    await small_room.publish()
+    laid: list[str] = []
+    lay_out = page.privacy
+
+    def slowly(*wanted: Any) -> Answer:
+        laid.append(wanted[3])
+        time.sleep(0.3)
+        return lay_out(*wanted)
+
+    monkeypatch.setattr(page, "privacy", slowly)
+    told = await asyncio.gather(*(small_room.get(f"{PAGE}?lang={language}") for language in ("ar", "en") * 4))
+    assert {answer.status_code for answer in told} == {200}
+    assert sorted(laid) == ["ar", "en"]
+    assert (await small_room.get(f"{PAGE}?lang=en")).status_code == 200
+    assert sorted(laid) == ["ar", "en", "en"]
+
+
+async def test_the_frame_does_not_say_in_which_language_the_document_is(small_room: Room):
+    await small_room.publish("A policy in English.")
+    told = await small_room.get(f"{PAGE}?lang=en")
+    assert "in Arabic" not in told.text
+    assert ".document{overflow:clip}" in told.text
 
 
 async def test_only_who_may_write_notices_publishes(room: Room):

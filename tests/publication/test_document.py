@@ -95,9 +95,17 @@ def test_the_publisher_is_told_what_to_look_at_and_where():
         Remark("presentation-forms", 25, 8),
         Remark("direction-controls", 2, 15),
         Remark("hidden-characters", 1, 15),
+        Remark("unseen-characters", 1, 1),
         Remark("control-characters", 3, 16),
     )
     assert remarks("سياسة\nPolicy ١٢ 3\f") == ()
+
+
+@pytest.mark.parametrize("unseen", "\u200b\u2060\ufeff\u115f\u3164\ufe0f\U000e0100")
+def test_characters_nobody_sees_are_remarked_upon_and_left_as_they_are(unseen: str):
+    text = f"سياسة\nPol{unseen}icy"
+    assert remarks(text) == (Remark("unseen-characters", 1, 2),)
+    assert bare(text) == "".join(piece.text for each in pages(text)[0][0] for piece in each.pieces)
 
 
 @pytest.mark.parametrize(

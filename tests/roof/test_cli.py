@@ -93,3 +93,45 @@ def test_a_folder_without_a_vault_is_one_line(tmp_path: Path):
         assert said.exit_code == 1
         assert said.stderr.startswith("amanah: ")
         assert said.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("log", "verify"), ("serve",), ("association", "add", "second")])
+def test_a_folder_without_a_vault_is_named_and_stays_empty(tmp_path: Path, words: tuple[str, ...]):
+    said = run(tmp_path, *words)
+    assert said.exit_code == 1
+    assert said.stderr.startswith(f"amanah: there is no vault in {tmp_path / 'data'};")
+    assert len(said.stderr.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_not_told_back(home: Path):
+    held = home / "held"
+    for content in ("SECRET-CANARY\n", "amanah/SECRET-CANARY/1\nx\n", ""):
+        held.write_text(content, encoding="utf-8")
+        for more in ((), ("--association", "demo")):
+            said = run(home, "log", "verify", "--checkpoint", str(held), *more)
+            assert (said.exit_code, said.stderr) == (1, "amanah: the file of --checkpoint holds no checkpoint\n")
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        (("TRUSTED_PROXIES", "foo"), "AMANAH_TRUSTED_PROXIES is no list of networks"),
+        (("TRUSTED_PROXIES", "10.0.0.1/8"), "AMANAH_TRUSTED_PROXIES is no list of networks"),
+        (("PORT", "80000"), "a setting is unknown or not of its kind"),
+        (("CONFIG", "/nowhere/amanah.toml"), "the file that AMANAH_CONFIG names cannot be read"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_said_in_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch, setting: tuple[str, str], told: str):
+    monkeypatch.setenv(f"AMANAH_{setting[0]}", setting[1])
+    said = run(home, "serve")
+    assert said.exit_code == 1
+    assert told in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("demo", "--serve"), ("serve",)])
+def test_a_port_there_is_none_of_is_said_and_nothing_begun(words: tuple[str, ...]):
+    said = CliRunner().invoke(main, [*words, "--port", "80000"], catch_exceptions=False)
+    assert said.exit_code == 2
+    assert "80000 is not in the range" in said.stderr

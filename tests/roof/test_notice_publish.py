@@ -54,6 +54,15 @@ def told(result: Result) -> str:
     return re.sub(r"[│╭╮╰╯─\s]+", " ", result.stderr)
 
 
+@pytest.mark.parametrize("day", ["yesterday", "1445-13-01", "2999-01-01"])
+def test_a_day_that_is_none_is_said_before_anybody_is_asked_for_a_password(wire: Wire, document: Path, day: str):
+    result = publish(wire, document, "--on", day, sign_in=None)
+    assert result.exit_code == 1
+    assert "approved_on" in told(result)
+    assert "password" not in told(result).lower()
+    assert wire.requests == []
+
+
 def test_the_document_is_published_signed_in_with_a_code_of_its_own_and_signed_out(wire: Wire, document: Path):
     result = publish(wire, document)
     assert (result.exit_code, result.stdout.splitlines()[:2]) == (0, ["version 4 is published", f"sha256 {SHA256}"])

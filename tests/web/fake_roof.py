@@ -20,6 +20,7 @@ from vault.errors import Conflict, NotFound, Refused, Unavailable
 from vault.web import Access, Answer, Body, Call, Form, Needs, Person, Public, Query, Rate, Route, write_id
 from vault.web.answer import HTML
 from vault.web.app import build
+from vault.web.connection import Connection
 from vault.web.front import Front
 from vault.web.limits import Limits
 from vault.web.logs import RequestLog, silence_server
@@ -310,12 +311,12 @@ def client(app: Front) -> httpx.AsyncClient:
 
 
 @contextmanager
-def served(app: Front) -> Iterator[int]:
+def served(app: Front, connection: type[Connection] = Connection) -> Iterator[int]:
     """Serve the application with uvicorn on a loopback port until the block ends."""
     silence_server()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", server_header=False)
+        config = uvicorn.Config(app, http=connection, log_config=None, access_log=False, ws="none", server_header=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

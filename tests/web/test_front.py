@@ -110,6 +110,18 @@ async def test_a_limited_route_says_when_to_try_again_and_refills(calls: httpx.A
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("near", ["2001:db8:0:1::{}", "192.0.2.{}", "::ffff:192.0.2.{}"])
+async def test_changing_the_address_inside_ones_own_network_is_no_way_around_a_limit(world: World, near: str) -> None:
+    async with client(front(world, trusted_proxies=("127.0.0.0/8",))) as proxied:
+
+        async def ask(address: str) -> int:
+            return (await proxied.post("/v1/public/limited", headers={"X-Forwarded-For": address})).status_code
+
+        assert [await ask(near.format(each)) for each in range(1, 7)] == [200] * 5 + [429]
+        assert [await ask(each) for each in ("2001:db8:0:2::1", "192.0.3.1")] == [200, 200]
+
+
+@pytest.mark.asyncio
 async def test_ready_follows_the_vault(calls: httpx.AsyncClient, world: World) -> None:
     assert (await calls.get("/health/ready")).json() == {"status": "ready"}
     world.is_ready = False

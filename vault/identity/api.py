@@ -217,7 +217,7 @@ class _Api:
 
     async def sign_in(self, call: Call) -> Answer:
         body: bodies.SignIn = call.body
-        opened = await self.identity.sessions.sign_in(body.username, body.password, body.code, network=call.network)
+        opened = await self.identity.sessions.sign_in(body.username, body.password, body.code, network=call.neighbourhood)
         # For pages only: under /v1 a cookie counts for nothing (DESIGN 3, doors to the world).
         seconds = (opened.expires_at - call.now) // 1_000_000
         cookie = f"{COOKIE}={opened.token}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict"

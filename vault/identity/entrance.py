@@ -88,7 +88,7 @@ class Entrance:
             return None
         seat = self._seat(association, association.books.latest or await association.refresh(), key.id)
         if seat is None:
-            self._limits.take("unknown-tokens", call.network, *UNKNOWN)
+            self._limits.take("unknown-tokens", call.neighbourhood, *UNKNOWN)
             seat = self._seat(association, await association.refresh(), key.id)
         matches = association.cabinet.pepper.matches("key", key.secret, seat.secret_hash if seat else _NO_HASH)
         if (
@@ -132,7 +132,7 @@ class Entrance:
         place, shown = (token.association, token.id), association.cabinet.pepper.hash("known-session", token.secret)
         if not compare_digest(self._known.get(place, _NO_HASH), shown):
             # Taken before the database is asked, so that a stranger's try costs no transaction; a token once let in asks no limit.
-            self._limits.take("unknown-tokens", call.network, *UNKNOWN)
+            self._limits.take("unknown-tokens", call.neighbourhood, *UNKNOWN)
         found = await association.run(lambda deed: _signed_in(deed, association, token, needs))
         self._keep_known(place, shown if found else None)
         return found

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 import msgspec
@@ -14,7 +14,7 @@ from vault.publication.document import RemarkCode
 from vault.publication.readers import Readers
 from vault.publication.service import Document, Factor
 from vault.publication.summary import Processing, processing
-from vault.publication.versions import PolicyFact
+from vault.publication.versions import PolicyFact, Published
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.association import Association
@@ -24,6 +24,7 @@ from vault.web.times import write_time
 
 VERSION: Final = {"version": Query(kind="integer", low=1, high=1_000_000)}
 LANGUAGE: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
+_Wanted = tuple[str, str, Published | None, str]
 READERS: Final = Rate(bucket="policy-readers", burst=120, per_second=10)
 
 
@@ -141,6 +142,7 @@ class _Api:
     associations: Mapping[str, Association]
     factor: Factor
     readers: Readers
+    laying: dict[_Wanted, asyncio.Future[Answer]] = field(default_factory=dict)
 
     async def publish(self, call: Call) -> Answer:
         body: PolicyBody = call.body
@@ -172,8 +174,16 @@ class _Api:
         association = self._association(call)
         found = await self.readers.read(association, call.query["version"])
         pack = (await association.book()).association.pack
-        # In a thread of its own: the longest document takes longer to lay out than others should wait.
-        return await asyncio.to_thread(page.privacy, association.code, pack, found, call.language)
+        return await self._laid_out((association.code, pack, found, call.language))
+
+    async def _laid_out(self, wanted: _Wanted) -> Answer:
+        """The page, in a thread of its own: the longest takes longer than others should wait. Whoever asks meanwhile gets the same one."""
+        laying = self.laying.get(wanted)
+        if laying is None:
+            laying = self.laying[wanted] = asyncio.ensure_future(asyncio.to_thread(page.privacy, *wanted))
+            laying.add_done_callback(lambda _: self.laying.pop(wanted, None))
+        # Whoever hangs up meanwhile takes the page away from nobody else.
+        return await asyncio.shield(laying)
 
     def _association(self, call: Call) -> Association:
         found = self.associations.get(call.path["association"])

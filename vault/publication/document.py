@@ -23,6 +23,7 @@ RemarkCode = Literal[
     "presentation-forms",
     "direction-controls",
     "hidden-characters",
+    "unseen-characters",
     "control-characters",
 ]
 
@@ -38,6 +39,8 @@ _TURNING: Final = "\u202a-\u202e\u2066-\u2069"
 _HIDDEN: Final = (
     "\u180e\u2061-\u2064\u206a-\u206f\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f"
 )
+# What cannot be seen either, but may be meant, and is laid out as it is: spaces without width, fillers, selectors of a shape.
+_UNSEEN: Final = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u200b\u2060\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0100-\U000e01ef"
 # Controls, but the tab; and the code points that are never characters (Unicode 23.7).
 _CONTROLS: Final = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef" + "".join(
     chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF)
@@ -55,6 +58,7 @@ _WORTH_A_REMARK: Final[dict[RemarkCode, re.Pattern[str]]] = {
     "presentation-forms": re.compile("[\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]"),
     "direction-controls": re.compile(f"[{_TURNING}]"),
     "hidden-characters": re.compile(f"[{_HIDDEN}]"),
+    "unseen-characters": re.compile(f"[{_UNSEEN}]"),
     "control-characters": re.compile(f"[{_CONTROLS}]"),
 }
 

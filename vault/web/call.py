@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from vault.errors import Conflict, Malformed, NotFound
 from vault.web.form import Filled
+from vault.web.limits import neighbourhood
 from vault.web.scopes import Access
 
 MAX_ACCEPT_LANGUAGE = 200
@@ -90,6 +91,11 @@ class Call:
         if len(values) > 1:
             raise Malformed
         return values[0] if values else None
+
+    @property
+    def neighbourhood(self) -> str:
+        """Tell what the client is counted with where networks are limited: the /24 or /64 of its address."""
+        return neighbourhood(self.network)
 
     @property
     def language(self) -> str:

@@ -54,8 +54,8 @@ class Door:
             if not self.may(caller, route.access):
                 raise await self.out_of_scope(call)
         if route.limit is not None:
-            self.limits.take(route.limit.bucket, call.network, route.limit.burst, route.limit.per_second)
-        call.query = parse_query(query, route.query)
+            self.limits.take(route.limit.bucket, call.neighbourhood, route.limit.burst, route.limit.per_second)
+        call.query = parse_query(query, route.query, linked=route.is_linked)
         if route.method != "GET":
             await _take_body(bound, call, receive)
         elif has_body(call.headers):

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from litestar import Litestar
 
-from vault.errors import Malformed, VaultError
+from vault.errors import Malformed, NotFound, VaultError
 from vault.web.call import Call, preferred_language
 from vault.web.door import STRAY_BODY_SECONDS, Bound, Door
 from vault.web.logs import Journalist
@@ -21,8 +21,8 @@ from vault.web.paper import page_of_problem
 from vault.web.problems import Problem, internal_problem, problem_headers, problem_of
 from vault.web.receiving import Disconnected, Message, Networks, Receive, Scope, client_network, has_body, weigh_body
 from vault.web.route import MEBIBYTE
-from vault.web.routing import MethodNotAllowed, in_our_words, parameters, spelled
-from vault.web.sending import Outcome, Send, outcome_of, outcome_of_page, outcome_of_problem
+from vault.web.routing import MethodNotAllowed, in_our_words, is_slashed, parameters, spelled
+from vault.web.sending import Outcome, Send, outcome_of, outcome_of_other_spelling, outcome_of_page, outcome_of_problem
 
 MAX_HEADERS = 100
 MAX_STRAY_BODY = 4 * MEBIBYTE
@@ -90,6 +90,9 @@ class Front:
         """Return what goes out for a request whose route Litestar found. Raises Disconnected where there is nobody to answer."""
         visit: Visit = scope[_VISIT]
         visit.bound = bound
+        if is_slashed(scope):
+            visit.outcome = outcome_of_other_spelling(scope)
+            return visit.outcome
         try:
             visit.outcome = await self._served(visit, bound, scope, receive)
         except Disconnected:
@@ -118,7 +121,7 @@ class Front:
                 self.journalist.failed(visit.now, visit.request_id, error)
                 return
             try:
-                visit.outcome = await self._problem(in_our_words(error), visit, scope, receive)
+                visit.outcome = await self._problem(NotFound() if is_slashed(scope) else in_our_words(error), visit, scope, receive)
             except Disconnected:
                 return
             await visit.outcome(scope, receive, send)

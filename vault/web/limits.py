@@ -6,11 +6,23 @@ Invariants: memory is bounded per bucket name; a key that was idle long enough t
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 
 from vault.errors import TooMany
 
 MAX_KEYS = 20_000
 MICROSECONDS = 1_000_000
+_ALONE = {4: 24, 6: 64}
+
+
+def neighbourhood(address: str) -> str:
+    """Return the network that an address is counted with, its /24 or /64: whoever has one of IPv6 has all of them; "" for no address."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return ""
+    found = getattr(found, "ipv4_mapped", None) or found
+    return str(ip_network((found, _ALONE[found.version]), strict=False))
 
 
 class Limits:

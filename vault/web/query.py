@@ -1,7 +1,7 @@
 """The query string, parsed once at the door into what the route declared.
 
 Invariants: an unknown, repeated or empty parameter is refused before any value is judged; a value that does not hold is named by its
-declared parameter and a code, never repeated.
+declared parameter and a code, never repeated. Only pages that others link to pass over what they do not know.
 """
 
 import re
@@ -23,14 +23,15 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MANY_DIGITS = re.compile(r"-?[0-9]+")
 
 
-def parse_query(raw: bytes, declared: Mapping[str, Query]) -> dict[str, Any]:
+def parse_query(raw: bytes, declared: Mapping[str, Query], *, linked: bool = False) -> dict[str, Any]:
     """Return a value for every declared parameter; absent ones get their default, else None.
 
+    With `linked` unknown, empty and further parameters and choices there are none of count as absent: services add to the links they show.
     Raises Malformed (`unknown-parameter`, `missing-parameter`, `malformed`) and Invalid with one error for each value that does not hold.
     """
     if not raw and not declared:
         return {}
-    given = _split(raw, declared) if raw else {}
+    given = (_known(raw, declared) if linked else _split(raw, declared)) if raw else {}
     values: dict[str, Any] = {}
     errors: list[FieldError] = []
     for name, query in declared.items():
@@ -68,6 +69,19 @@ def _split(raw: bytes, declared: Mapping[str, Query]) -> dict[str, str]:
         if name not in declared or name in given or not value:
             raise Malformed("unknown-parameter")
         given[name] = value if plain else _decoded(value)
+    return given
+
+
+def _known(raw: bytes, declared: Mapping[str, Query]) -> dict[str, str]:
+    if len(raw) > MAX_BYTES:
+        raise Malformed
+    given: dict[str, str] = {}
+    for part in raw.decode("latin-1").split("&"):
+        name, _, value = part.partition("=")
+        if name in declared and name not in given and value:
+            text = _decoded(value)
+            if declared[name].kind != "choice" or text in declared[name].choices:
+                given[name] = text
     return given
 
 

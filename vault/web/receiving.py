@@ -130,7 +130,7 @@ def client_network(peer: str, headers: Headers, trusted: Networks) -> str:
 
     The list in X-Forwarded-For is read from its end, since only that part was written by proxies we trust.
     """
-    if not trusted or not _is_within(peer, trusted):
+    if not trusted or not is_within(peer, trusted):
         return peer
     hops = [hop.strip() for key, value in headers if key == b"x-forwarded-for" for hop in value.decode("latin-1").split(",")]
     for hop in reversed(hops):
@@ -138,13 +138,14 @@ def client_network(peer: str, headers: Headers, trusted: Networks) -> str:
             address = str(ip_address(hop))
         except ValueError:
             return peer
-        if not _is_within(address, trusted):
+        if not is_within(address, trusted):
             return address
         peer = address
     return peer
 
 
-def _is_within(text: str, networks: Networks) -> bool:
+def is_within(text: str, networks: Networks) -> bool:
+    """Tell whether a text is an address in one of the networks."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -51,7 +51,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """A token bucket that a route spends from, per client network: `burst` at once, `per_second` after that."""
+    """A token bucket that a route spends from, per client network (its /24 or /64): `burst` at once, `per_second` after that."""
 
     bucket: str
     burst: int
@@ -104,6 +104,11 @@ class Route:
     def is_page(self) -> bool:
         """Tell whether people look at it: then whatever goes wrong is told them on a page."""
         return self.media_type == HTML
+
+    @property
+    def is_linked(self) -> bool:
+        """Tell whether others link to it: a page to look at, found also by a link that somebody's service has added to."""
+        return self.is_page and self.method == "GET"
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Routing by Litestar: one handler per declared route, and every error handed back to the front in the family's own words.
 
-Invariants: one spelling per path (no empty segment, no trailing slash, no percent-encoded letters of ours); segments are cut before they
-are decoded, so an encoded slash never makes a segment; a path that cannot be read is a path where nothing is; no text of the framework
-goes out. Litestar by itself folds slashes, decodes before it cuts, answers OPTIONS, and lets a second spelling of a parameter replace the
-first: so it is given the raw path, a handler for OPTIONS, and routes that were compared before.
+Invariants: one spelling per path (no empty segment, no trailing slash but to be led on to a page, no percent-encoded letters of ours);
+segments are cut before they are decoded, so an encoded slash never makes a segment; a path that cannot be read is a path where nothing is;
+no text of the framework goes out. Litestar by itself folds slashes, decodes before it cuts, answers OPTIONS, and lets a second spelling of
+a parameter replace the first: so it is given the raw path, a handler for OPTIONS, and routes that were compared before.
 """
 
 import re
@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, Middleware
 from vault.errors import Malformed, NotFound
 from vault.web.door import Bound
 from vault.web.receiving import Receive, Scope
+from vault.web.route import Route
 from vault.web.sending import Outcome, Send
 
 MAX_PATH = 2048
@@ -55,10 +56,10 @@ def framework(bounds: Sequence[Bound], handle: Handle, lifespan: Sequence[Callab
 
     paths: dict[str, list[str]] = {}
     for bound in bounds:
-        paths.setdefault(bound.route.path, []).append(bound.route.method)
+        paths.setdefault(bound.route.path, []).extend(_methods(bound.route))
     # OPTIONS first: where it is missing when a path is first registered, Litestar puts its own there.
-    handlers = [_handler(path, "OPTIONS", {"allow": methods})(options) for path, methods in paths.items()]
-    handlers += [_handler(bound.route.path, bound.route.method, {}, _answering(bound, handle))(answered_before) for bound in bounds]
+    handlers = [_handler(path, ["OPTIONS"], {"allow": methods})(options) for path, methods in paths.items()]
+    handlers += [_handler(bound.route.path, _methods(bound.route), {}, _answering(bound, handle))(answered_before) for bound in bounds]
     return Litestar(
         handlers,
         openapi_config=None,
@@ -71,11 +72,20 @@ def framework(bounds: Sequence[Bound], handle: Handle, lifespan: Sequence[Callab
 
 
 def spelled(scope: Scope) -> str:
-    """Return the raw path as text, still encoded, if it has the one spelling that a path may have. Raises NotFound otherwise."""
+    """Return the raw path as text, still encoded, if it has the one spelling that a path may have. Raises NotFound otherwise.
+
+    A slash at the end is taken off: only to a page that others link to it leads all the same, by way of the one spelling.
+    """
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    if len(raw) > MAX_PATH or raw[:1] != b"/" or b"//" in raw or raw[-1:] == b"/" or not raw.isascii():
+    if len(raw) > MAX_PATH or raw[:1] != b"/" or b"//" in raw or raw == b"/" or not raw.isascii():
         raise NotFound
-    return raw.decode("ascii")
+    return raw.decode("ascii").removesuffix("/")
+
+
+def is_slashed(scope: Scope) -> bool:
+    """Tell whether the path came with a slash at its end, which no path of ours has."""
+    raw: bytes = scope.get("raw_path") or b""
+    return raw.endswith(b"/")
 
 
 def parameters(found: Mapping[str, str]) -> dict[str, str]:
@@ -100,6 +110,8 @@ def _answering(bound: Bound, handle: Handle) -> Middleware:
 
     def instead(app: ASGIApp) -> ASGIApp:  # noqa: ARG001  # Litestar hands it over by this name
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            if is_slashed(scope) and not bound.route.is_linked:
+                raise NotFound
             outcome = await handle(scope, receive, bound)
             await outcome(scope, receive, send)
 
@@ -108,10 +120,15 @@ def _answering(bound: Bound, handle: Handle) -> Middleware:
     return instead
 
 
-def _handler(path: str, method: str, opt: dict[str, Any], *middleware: Middleware) -> HTTPRouteHandler:
+def _methods(route: Route) -> list[str]:
+    """Return the methods a route answers: whoever shows a link to a page looks with HEAD whether it is there."""
+    return ["GET", "HEAD"] if route.is_linked else [route.method]
+
+
+def _handler(path: str, methods: Sequence[str], opt: dict[str, Any], *middleware: Middleware) -> HTTPRouteHandler:
     # The status is the one the answer says; 200 here keeps Litestar from judging the signature by the method's usual one.
     typed = _PARAMETER.sub(lambda found: f"{{{found[1]}{found[2] or ':str'}}}", path)
-    return HTTPRouteHandler(typed, http_method=method, opt=opt, status_code=200, middleware=middleware)  # type: ignore[arg-type]
+    return HTTPRouteHandler(typed, http_method=methods, opt=opt, status_code=200, middleware=middleware)  # type: ignore[arg-type]
 
 
 def _hand_back(_request: object, error: Exception) -> NoReturn:

@@ -7,10 +7,11 @@ replace them or split the answer.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from vault.web.answer import HTML, PROBLEM, Answer
 from vault.web.problems import Problem
-from vault.web.receiving import Message
+from vault.web.receiving import Message, Scope
 from vault.web.route import Route
 
 Send = Callable[[Message], Awaitable[None]]
@@ -29,8 +30,8 @@ class Outcome:
     content_type: str
     headers: list[tuple[bytes, bytes]]
 
-    async def __call__(self, _scope: object, _receive: object, send: Send) -> None:
-        """Send it."""
+    async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
+        """Send it; to HEAD without its content."""
         headers = [
             *_ALWAYS,
             (b"content-type", self.content_type.encode("latin-1")),
@@ -38,7 +39,7 @@ class Outcome:
             *self.headers,
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.content, "more_body": False})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.content, "more_body": False})
 
 
 def outcome_of(answer: Answer, route: Route) -> Outcome:
@@ -55,6 +56,14 @@ def outcome_of_problem(problem: Problem, headers: Mapping[str, str]) -> Outcome:
 def outcome_of_page(answer: Answer) -> Outcome:
     """Return what leaves for a problem that is told on a page."""
     return Outcome(answer.status or 500, answer.content(), HTML, _encoded(answer.headers))
+
+
+def outcome_of_other_spelling(scope: Scope) -> Outcome:
+    """Return what leads from the path with a slash at its end to the page's one spelling."""
+    # Quoted: a browser would take a backslash for a slash, and two at the start for another site.
+    path = quote(scope["raw_path"].rstrip(b"/"), safe="/%")
+    query = quote(scope["query_string"], safe="=&%+")
+    return Outcome(308, b"", HTML, _encoded({"Location": f"{path}?{query}" if query else path}))
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
