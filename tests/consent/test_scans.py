@@ -21,7 +21,7 @@ from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
 from vault.app import House
-from vault.consent import receiving, scans
+from vault.consent import receiving, scans, service
 from vault.consent.api import ROUTES
 from vault.consent.evidence_api import routes as evidence_routes
 from vault.consent.tables import chunk, evidence
@@ -680,3 +680,10 @@ async def test_an_unfinished_row_with_a_key_of_its_own_is_no_finding_and_no_scan
         left = {bytes(one) for one in connection.execute(select(evidence.c.evidence)).scalars()}
     assert made not in left
     assert bad in left, "a key that is not its own is somebody's: nothing is deleted on such a row's word"
+
+
+async def test_a_scan_that_no_consent_of_its_person_cites_shows_nothing(till: Desk, monkeypatch: pytest.MonkeyPatch):
+    scan = await till.scan()
+    await till.grant(scan=scan)
+    monkeypatch.setattr(service, "taken_all", lambda *_: {})
+    assert code(await till.see(scan)) == (503, "integrity")

@@ -13,7 +13,7 @@ from tests.simulator import World
 from vault.access_log import tables as log_tables
 from vault.consent import history
 from vault.consent import service as consents
-from vault.errors import NotFound, Unavailable, VaultError
+from vault.errors import Unavailable, VaultError
 from vault.identity.opening import unseal
 from vault.records import service
 from vault.records import tables as record_tables
@@ -304,11 +304,11 @@ async def test_an_index_that_names_another_person_or_record_for_a_consent_is_met
         assert refused.value.code == "integrity"
 
 
-async def test_a_person_who_is_gone_from_under_an_index_is_not_found(vault: World):
+async def test_a_person_who_is_gone_from_under_an_index_is_an_integrity_failure(vault: World):
     kept = await store(vault)
     consent = await grant(vault, kept.record)
     put(vault, tables.sheet, [])
-    with pytest.raises(NotFound):
+    with pytest.raises(Unavailable, match="integrity"):
         await withdraw(vault, consent.id)
     with pytest.raises(Unavailable):
         await read(vault, kept.record)

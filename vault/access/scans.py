@@ -63,11 +63,7 @@ def decide(deed: Deed, errand: Errand, scan: bytes) -> Decided:
     found = scans.stored(deed, scan)
     if found.subject is None:
         raise NotFound
-    try:
-        known = people.of_subject(deed, found.subject)
-    except NotFound as error:
-        # The key of a scan goes with the person: one that is here without her was put back.
-        raise Unavailable("integrity") from error
+    known = people.of_subject(deed, found.subject)
     book = errand.book(deed)
     taken = [one for one in service.taken_all(deed, known).values() if one.scan == scan.hex()]
     if known.sheet is None or not taken:
