@@ -7,12 +7,14 @@ erases what it sealed; nothing here caches a subject key. Format: docs/spec/wrap
 
 import os
 import struct
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keys.errors import Unopenable, Unsealable, quietly
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 WRAPPED_SIZE = 70
 NAMED = {
@@ -31,6 +33,7 @@ _PLACE = struct.Struct(">HII")
 _LABEL = b"vault/dek/v1"
 _FORMAT = 0x11
 _SUITE = 0x01
+_TAKING = threading.Lock()
 
 Entropy = Callable[[int], bytes]
 
@@ -47,10 +50,19 @@ class DataKey(Secret):
         self.version = version
 
 
-class AssociationKeys:
+@dataclass(frozen=True, slots=True, repr=False)
+class _Living(Unspoken):
+    """The epochs in force: a cipher for each, the newest, the lowest that still opens; replaced as one."""
+
+    ciphers: dict[int, AESGCM]
+    newest: int
+    minimum: int
+
+
+class AssociationKeys(Unspoken):
     """The keys of one association, one for each epoch from the minimum on; they wrap and unwrap subject keys."""
 
-    __slots__ = ("_ciphers", "association", "epoch", "minimum_epoch")
+    __slots__ = ("_living", "association")
 
     def __init__(self, association: bytes, epochs: Mapping[int, Secret], minimum_epoch: int) -> None:
         """Take the association's 16-byte id and its keys; the newest epoch wraps what is new.
@@ -61,9 +73,30 @@ class AssociationKeys:
             message = "an association has a 16-byte id and a key of a living epoch"
             raise ValueError(message)
         self.association = association
-        self.minimum_epoch = minimum_epoch
-        self.epoch = max(epochs)
-        self._ciphers = {epoch: AESGCM(key.reveal()) for epoch, key in epochs.items() if epoch >= minimum_epoch}
+        ciphers = {epoch: AESGCM(key.reveal()) for epoch, key in epochs.items() if epoch >= minimum_epoch}
+        self._living = _Living(ciphers, max(epochs), minimum_epoch)
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch, which wraps what is new."""
+        return self._living.newest
+
+    @property
+    def minimum_epoch(self) -> int:
+        """The lowest epoch that still opens."""
+        return self._living.minimum
+
+    def take(self, newer: "AssociationKeys") -> None:
+        """Take over the keys of a file that was rewritten; whoever wraps or unwraps meanwhile does so by the old ones or by the new.
+
+        Unopenable, and nothing taken, where they are another association's or of an older file.
+        """
+        taken = newer._living  # noqa: SLF001  # another of the same class
+        with _TAKING:
+            older = taken.newest < self._living.newest or taken.minimum < self._living.minimum
+            if newer.association != self.association or older:
+                raise Unopenable
+            self._living = taken
 
     def __repr__(self) -> str:
         """Name the association and the newest epoch."""
@@ -109,20 +142,22 @@ class AssociationKeys:
         raise Unopenable
 
     def _unwrap(self, subject: bytes, class_id: int, wrapped: bytes) -> DataKey:
+        living = self._living  # read once: another thread may take newer keys over
         form, suite, epoch, version = _HEAD.unpack_from(wrapped)
         if form != _FORMAT or suite != _SUITE or len(wrapped) != WRAPPED_SIZE:
             raise Unopenable
-        if epoch < self.minimum_epoch:  # before any cipher runs, whatever keys are still at hand
+        if epoch < living.minimum:  # before any cipher runs, whatever keys are still at hand
             raise Unopenable
         binding = _LABEL + self.association + subject + _PLACE.pack(class_id, epoch, version)
-        return DataKey(self._ciphers[epoch].decrypt(wrapped[10:22], wrapped[22:], binding), class_id, version)
+        return DataKey(living.ciphers[epoch].decrypt(wrapped[10:22], wrapped[22:], binding), class_id, version)
 
     def _wrap(self, subject: bytes, key: DataKey, *, entropy: Entropy = os.urandom) -> bytes:
         with quietly:
-            head = _HEAD.pack(_FORMAT, _SUITE, self.epoch, key.version)
-            binding = _LABEL + self.association + subject + _PLACE.pack(key.class_id, self.epoch, key.version)
+            living = self._living
+            head = _HEAD.pack(_FORMAT, _SUITE, living.newest, key.version)
+            binding = _LABEL + self.association + subject + _PLACE.pack(key.class_id, living.newest, key.version)
             nonce = entropy(12)
-            return head + nonce + self._ciphers[self.epoch].encrypt(nonce, key.reveal(), binding)
+            return head + nonce + living.ciphers[living.newest].encrypt(nonce, key.reveal(), binding)
         raise Unsealable
 
 

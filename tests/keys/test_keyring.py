@@ -39,7 +39,7 @@ def test_17_a_retired_epoch_is_refused_though_its_key_is_still_at_hand() -> None
     _, wrapped = OLD.new_key(SUBJECT, 3)
     assert KEYS.unwrap(SUBJECT, 3, wrapped).version == 1
     refused(wrapped, keys=RETIRED)
-    RETIRED._ciphers[1] = KEYS._ciphers[1]
+    RETIRED._living.ciphers[1] = KEYS._living.ciphers[1]
     refused(wrapped, keys=RETIRED)
 
 
@@ -49,7 +49,7 @@ def test_17_a_retired_epoch_is_refused_before_any_cipher_runs() -> None:
             raise AssertionError
 
     keys = AssociationKeys(ASSOCIATION, {1: FIRST, 2: SECOND}, 2)
-    keys._ciphers = {1: Never(), 2: Never()}  # type: ignore[dict-item]
+    keys._living = dataclasses.replace(keys._living, ciphers={1: Never(), 2: Never()})  # type: ignore[dict-item]
     refused(OLD.new_key(SUBJECT, 3)[1], keys=keys)
     with pytest.raises(AssertionError):
         keys.unwrap(SUBJECT, 3, WRAPPED)
