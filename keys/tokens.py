@@ -10,7 +10,6 @@ import os
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TypeVar
 
@@ -28,24 +27,39 @@ _LENGTHS = struct.Struct(">HI").pack
 _LABEL = b"vault/pepper/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey(Unspoken):
-    """A machine's key: the whole text, and its parts."""
+class _Words(Unspoken):
+    """A token taken apart. No dataclass: encoders and `asdict` would write out what it holds."""
 
-    text: str = field(repr=False)
-    association: str
-    id: str
-    secret: str = field(repr=False)
+    __slots__ = ("association", "id", "secret", "text")
+
+    def __init__(self, text: str, association: str, name: str, secret: str) -> None:
+        """Hold the whole text, the association's code, the token's id in hex, and the secret part of the text."""
+        self.text = text
+        self.association = association
+        self.id = name
+        self.secret = secret
+
+    def __repr__(self) -> str:
+        """Name association and id."""
+        return f"{type(self).__name__}({self.association}, {self.id})"
+
+    def __eq__(self, other: object) -> bool:
+        """Say, in constant time, whether it is the same token."""
+        return type(other) is type(self) and compare_digest(self.text, other.text)
+
+    __hash__ = None  # type: ignore[assignment]  # a token is no key of a dictionary: its hash would be that of its secret
 
 
-@dataclass(frozen=True, slots=True)
-class SessionToken(Unspoken):
-    """A person's session: the whole text, and its parts."""
+class ApiKey(_Words):
+    """A machine's key."""
 
-    text: str = field(repr=False)
-    association: str
-    id: str
-    secret: str = field(repr=False)
+    __slots__ = ()
+
+
+class SessionToken(_Words):
+    """A person's session."""
+
+    __slots__ = ()
 
 
 _Token = TypeVar("_Token", ApiKey, SessionToken)

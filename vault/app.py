@@ -1,36 +1,42 @@
 """Puts the house together: opens the associations, hands every room what it may hold, and gives the web front its routes.
 
 Invariants: a database of another schema, a missing journal or checkpoint and a log shorter than the checkpoint outside are refusals, not
-fresh starts; this module and its neighbours on the roof are the only ones that know every room.
+fresh starts; a root that does not open its association seals that one alone; this module and its neighbours on the roof are the only ones
+that know every room.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from prometheus_client import CollectorRegistry
 
+from keys.errors import Unopenable
 from keys.roots import Root
 from keys.roots.key_file import KeyFile
 from keys.roots.passphrase_file import PassphraseFile
+from keys.roots.systemd_credential import SystemdCredential
 from vault import __version__
 from vault.breach_reports.channels import Channels, read_channels
 from vault.calls import Rooms, all_calls
 from vault.consent.scans import clear_away, purge
-from vault.errors import VaultError
+from vault.errors import Unavailable, VaultError
 from vault.identity.callers import Caller, may
-from vault.identity.opening import codes, open_association
+from vault.identity.opening import codes, identifier_of, load_keys, open_with, require_epochs
 from vault.identity.service import Identity
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
 from vault.settings import Settings
 from vault.storage import schema
 from vault.storage.engine import Database
+from vault.storage.group_commit import DATABASE_ERRORS
+from vault.unsealing import SEALED, Doors, Keeper
 from vault.web.app import build
 from vault.web.front import Front
 from vault.web.limits import Limits
@@ -40,6 +46,7 @@ from vault.web.metrics import Metrics
 CHECKPOINT_SECONDS = 10
 PURGE_SECONDS = 60.0
 READY_SECONDS = 1.0
+TEND_SECONDS = 10.0
 
 
 def clock() -> int:
@@ -48,48 +55,120 @@ def clock() -> int:
 
 
 def root_of(settings: Settings, code: str) -> Root:
-    """The root key of an association as the settings name it: a key file, or one sealed under a passphrase that a file holds."""
+    """The root key of an association as the settings name it: a systemd credential, a key file, or one sealed under a passphrase."""
+    if settings.root_credential is not None:
+        return SystemdCredential(settings.root_credential)
     path = settings.root_path(code)
     if settings.root_passphrase_file is not None:
         return PassphraseFile(path, Path(settings.root_passphrase_file).read_bytes().rstrip(b"\n"))
     return KeyFile(path)
 
 
+def asking(settings: Settings, code: str) -> Callable[[], Root]:
+    """How an association's root is asked again: it is read anew, unless its passphrase comes by a descriptor, which is read once."""
+    given = settings.root_passphrase_file
+    if settings.root_credential is not None or given is None or Path(given).is_file():
+        # Not kept in memory: whoever reads this process would find in it what opens every copy of the file of epochs.
+        return lambda: root_of(settings, code)
+    return cache(lambda: root_of(settings, code))
+
+
 @dataclass(slots=True)
 class House:
-    """Everything that is open in this process."""
+    """Everything that is open in this process, and the codes of what is sealed; `say` takes a line for the operator."""
 
     settings: Settings
     database: Database
     associations: dict[str, Association] = field(default_factory=dict)
     channels: dict[str, Channels] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
+    sealed: set[str] = field(default_factory=set)
+    keepers: dict[str, Keeper] = field(default_factory=dict)
+    writers: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
+    clock: Callable[[], int] = clock
+    say: Callable[[str], object] = str
     _looked: "asyncio.Future[bool] | None" = None
     _look_again: float = 0.0
     _purge_again: float = 0.0
 
     @classmethod
-    def open(cls, settings: Settings, *, now: Callable[[], int] = clock) -> "House":
-        """Open every association of the database. Raises VaultError by name for what must not be opened."""
+    def open(cls, settings: Settings, *, now: Callable[[], int] = clock, say: Callable[[str], object] = str) -> "House":
+        """Open every association of the database whose root opens it. Raises VaultError by name for what must not be opened."""
         database = Database(settings.address)
         schema.check(database)
-        house = cls(settings, database)
+        house = cls(settings, database, clock=now, say=say)
         shared = house._executor()
         for code in codes(database):
+            folder = settings.association_folder(code)
+            require_epochs(folder)
+            house.channels[code] = read_channels(folder)
             # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
-            executor = shared if database.is_sqlite else house._executor()
-            house.associations[code] = open_association(
-                database,
-                code=code,
-                root=root_of(settings, code),
-                folder=settings.association_folder(code),
-                executor=executor,
-                clock=now,
-            )
-            house.channels[code] = read_channels(settings.association_folder(code))
-            reclose(house.associations[code], now)
-            clear_away(house.associations[code], now)
+            house.writers[code] = shared if database.is_sqlite else house._executor()
+            house.keepers[code] = keeper_of(database, code, folder, asking(settings, code))
+        for keeper in house.keepers.values():
+            keeper.begin()  # all at once, so that ten silent roots are waited for no longer than one
+        for code in house.keepers:
+            house._open(code)
         return house
+
+    def _open(self, code: str) -> None:
+        """Open one association, or seal it where its root does not open it. Raises VaultError by name for what must not be opened."""
+        self.sealed.add(code)
+        try:
+            association = open_with(
+                self.database,
+                code=code,
+                keys=self.keepers[code].keys(),
+                folder=self.settings.association_folder(code),
+                executor=self.writers[code],
+                clock=self.clock,
+            )
+        except Unavailable as error:
+            if error.code != SEALED:
+                raise
+            return
+        # In the writer's thread: on SQLite the others' queues take turns there.
+        self.writers[code].submit(self._settle, association).result()
+        self.associations[code] = association
+        self.sealed.discard(code)
+
+    def _settle(self, association: Association) -> None:
+        reclose(association, self.clock)
+        clear_away(association, self.clock)
+
+    @property
+    def doors(self) -> Doors:
+        """The associations as rooms see them."""
+        return Doors(self.associations, self.sealed)
+
+    async def tend(self) -> None:
+        """Ask every root whose time has come: open what is sealed, take over rewritten keys, seal what had no answer for twelve hours."""
+        await asyncio.gather(*(self._tend(code) for code, keeper in self.keepers.items() if keeper.is_due))
+
+    async def _tend(self, code: str) -> None:
+        if code in self.sealed:
+            with suppress(VaultError, *DATABASE_ERRORS):  # what cannot be opened yet is tried again
+                await asyncio.to_thread(self._open, code)
+            if code not in self.sealed:
+                self.say(f"{code} is open: its root answers")
+            return
+        try:
+            self.associations[code].cabinet.keys.take(await asyncio.to_thread(self.keepers[code].keys))
+        except Unopenable:
+            self.say(f"{code}: the file of epochs is an older one than what is open")
+        except Unavailable:
+            if self.keepers[code].is_silent:
+                await self._seal(code)
+
+    async def _seal(self, code: str) -> None:
+        """Shut the door of an association; what is under way in it ends by itself."""
+        self.sealed.add(code)
+        association = self.associations.pop(code)
+        with suppress(VaultError):
+            await association.refusals.tell_all()
+            await association.checkpoint()
+        await asyncio.to_thread(association.log.close)
+        self.say(f"{code} is sealed: its root has not answered for twelve hours")
 
     def _executor(self) -> ThreadPoolExecutor:
         executor = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -117,8 +196,10 @@ class House:
         return await asyncio.shield(self._looked)
 
     async def _look(self) -> bool:
-        for association in self.associations.values():
+        for association in list(self.associations.values()):
             await association.refresh()
+        if self.sealed:
+            raise Unavailable(SEALED)
         return bool(self.associations)
 
     async def checkpoints(self) -> None:
@@ -130,7 +211,7 @@ class House:
         purges = now >= self._purge_again
         if purges:
             self._purge_again = now + PURGE_SECONDS
-        for association in self.associations.values():
+        for association in list(self.associations.values()):
             try:
                 if purges:
                     await association.run(purge)
@@ -144,15 +225,16 @@ class House:
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
     """The service over an open house; `output` takes the request log, `registry` the metrics."""
     limits = Limits(clock)
-    identity = Identity.over(house.associations, limits)
+    identity = Identity.over(house.doors, limits)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        task = asyncio.create_task(_keep_checkpoints(house))
+        tasks = [asyncio.create_task(_keep_checkpoints(house)), asyncio.create_task(_keep_asking(house))]
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
             await house.checkpoints()
             identity.close()
             house.close()
@@ -171,6 +253,18 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
         trusted_proxies=house.settings.proxies,
         version=__version__,
     )
+
+
+def keeper_of(database: Database, code: str, folder: Path, root: Callable[[], Root]) -> Keeper:
+    """Who asks the root of one association for its keys."""
+    identifier = identifier_of(database, code)
+    return Keeper(lambda: load_keys(identifier, root(), folder))
+
+
+async def _keep_asking(house: House) -> None:
+    while True:
+        await asyncio.sleep(TEND_SECONDS)
+        await house.tend()
 
 
 async def _keep_checkpoints(house: House) -> None:

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 import rich_click as click
 
+from keys import process
 from keys.errors import Unopenable
 from keys.roots import key_file, passphrase_file
 from vault.access_log.checkpoint import Outside
@@ -41,6 +42,7 @@ _OF_SETTINGS = {
     "settings-refused": "a setting is unknown or not of its kind; docs/operate.md lists them",
     "settings-config-file": "the file that AMANAH_CONFIG names cannot be read as TOML",
     "settings-database-url-file": "the file with the database's address cannot be read",
+    "settings-root-credential": "AMANAH_ROOT_CREDENTIAL stands alone: no root key file and no passphrase beside it",
     "settings-trusted-proxies": "AMANAH_TRUSTED_PROXIES is no list of networks, such as 10.0.0.0/8, with commas between",
 }
 _CHECKPOINT = re.compile(r"amanah/([a-z0-9-]{1,64})/[^/\n]{1,64}\n[0-9]+\n")
@@ -100,6 +102,7 @@ def _named(deed: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Amanah (أمانة): a privacy-first data vault and consent service for charitable associations."""
+    process.shut()  # whatever the command, it may open keys
 
 
 main.add_command(package)
@@ -147,7 +150,7 @@ def association_add(code: str, pack: str, *, as_json: bool, **given: str | int |
 
 def _found(settings: Settings, database: Database, code: str, pack: str) -> Ceremony:
     path = settings.root_path(code)
-    if not path.exists():
+    if settings.root_credential is None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if settings.root_passphrase_file is not None:
             passphrase_file.create(path, Path(settings.root_passphrase_file).read_bytes().rstrip(b"\n"))

@@ -124,7 +124,9 @@ def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, no
         Journal(folder / JOURNAL, journal_mac(cabinet))
     except VaultError as error:
         yield f"journal: the file does not hold ({error.code})"
-    for path in (settings.root_path(code), folder / "epochs", folder / "journal", folder / "checkpoint"):
+    # What systemd hands to a unit is systemd's to keep.
+    roots = [settings.root_path(code)] if settings.root_credential is None else []
+    for path in (*roots, folder / "epochs", folder / "journal", folder / "checkpoint"):
         yield from _permissions(path)
     return note
 

@@ -10,6 +10,7 @@ import sys
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from keys import process
 from vault.app import House, application
 from vault.errors import VaultError
 from vault.settings import PREFIX, Settings, read
@@ -35,7 +36,8 @@ def settle() -> None:
 
 def create() -> Front:
     """The service of one worker process, from the settings its parent left in the environment."""
-    service = application(House.open(read()), sys.stdout.buffer, CollectorRegistry())
+    process.shut()  # the parent's word does not hold for a process that was begun anew
+    service = application(_open(read()), sys.stdout.buffer, CollectorRegistry())
     settle()
     return service
 
@@ -51,7 +53,7 @@ def run(settings: Settings, workers: int) -> None:
         _listen("vault.serving:create", settings, workers)
         return
     registry = CollectorRegistry()
-    front = application(House.open(settings), sys.stdout.buffer, registry)
+    front = application(_open(settings), sys.stdout.buffer, registry)
     settle()
     metrics = MetricsServer(registry, settings.metrics_port) if settings.metrics_port is not None else None
     try:
@@ -59,6 +61,19 @@ def run(settings: Settings, workers: int) -> None:
     finally:
         if metrics is not None:
             metrics.close()
+
+
+def _open(settings: Settings) -> House:
+    """The open house; what the operator has to know of roots goes to the error stream."""
+    house = House.open(settings, say=_say)
+    for code in sorted(house.sealed):
+        _say(f"{code} is sealed: its root does not open it; it is asked again every minute")
+    return house
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"amanah: {line}\n")
+    sys.stderr.flush()
 
 
 def _listen(service: Front | str, settings: Settings, workers: int | None) -> None:

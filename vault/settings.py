@@ -32,7 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """All settings; each is `AMANAH_` and its name in capitals, or its name in the TOML file that `AMANAH_CONFIG` names.
 
     `database_url` without a password, or `database_url_file` holding one; `root_key_file` for one root over all associations, else each
-    has its own under `~/.config/amanah/<association>/root`; `root_passphrase_file` where that root is sealed under a passphrase.
+    has its own under `~/.config/amanah/<association>/root`; `root_passphrase_file` where that root is sealed under a passphrase;
+    `root_credential` for one that systemd hands to the unit, instead of both.
     `largest_scan` is in bytes.
     """
 
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url_file: str | None = None
     root_key_file: str | None = None
     root_passphrase_file: str | None = None
+    root_credential: str | None = None
     host: str = "127.0.0.1"
     port: Port = 8080
     metrics_port: Port | None = None
@@ -101,6 +103,8 @@ def read(given: Mapping[str, str | int | None] | None = None, environment: Mappi
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsRefused from error
+    if settings.root_credential is not None and (settings.root_key_file or settings.root_passphrase_file):
+        raise SettingsRefused("settings-root-credential")
     try:
         parse_networks(settings.proxies)
     except ValueError as error:

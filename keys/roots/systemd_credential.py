@@ -5,6 +5,7 @@ systemd puts it into a folder of the unit's own, in memory that is not swapped, 
 access list, which shows as a readable group (0440) and is not one.
 """
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -28,10 +29,12 @@ class SystemdCredential(LocalRoot):
 
     def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:
         """Read the credential; OSError if there is none or others may touch it, Unopenable for a name or content that is none."""
+        if not _NAME.fullmatch(name):
+            raise Unopenable
         folder = environment.get(FOLDER)
-        if folder is None or not _NAME.fullmatch(name):
-            # Outside a unit there is no credential: the same silence as a file that is not there.
-            raise FileNotFoundError(name) if folder is None else Unopenable
+        if folder is None:
+            # Outside a unit there is no credential: the same as a file that is not there.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"${FOLDER}/{name}")
         super().__init__(line(read_private(Path(folder) / name, _LONGEST, roots_group=True)))
         self.name = name
 

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, select
 from keys import epochs
 from keys.cabinet import Cabinet
 from keys.errors import Unopenable
+from keys.files import read_private
+from keys.keyring import AssociationKeys
 from keys.roots import Root
 from vault.access_log.checkpoint import Outside, check_at_start, origin
 from vault.access_log.log import AccessLog
@@ -51,8 +53,22 @@ def open_association(
     `checkpoint-missing`, `log-shorter-than-checkpoint`, `log-forked` and the others of `check_at_start`; JournalRefused
     `journal-missing` or `journal-altered`.
     """
+    keys = load_keys(identifier_of(database, code), root, folder)
+    return open_with(database, code=code, keys=keys, folder=folder, executor=executor, clock=clock)
+
+
+def open_with(
+    database: Database,
+    *,
+    code: str,
+    keys: AssociationKeys,
+    folder: Path,
+    executor: Executor,
+    clock: Callable[[], int],
+) -> Association:
+    """Open one association whose keys are at hand. Raises as `open_association` does."""
     identifier, wrapped = _rows(database, code)
-    cabinet = _unsealed(identifier, wrapped, code, root, folder)
+    cabinet = _cabinet(keys, wrapped, code)
     journal = Journal(folder / JOURNAL, journal_mac(cabinet))
     with _reading(database) as connection, connection.begin():
         enter(connection, identifier)
@@ -64,7 +80,29 @@ def open_association(
 def unseal(database: Database, *, code: str, root: Root, folder: Path) -> tuple[bytes, Cabinet]:
     """Return the id and open keys of one association, for tools that only look. Raises as `open_association` does for its keys."""
     identifier, wrapped = _rows(database, code)
-    return identifier, _unsealed(identifier, wrapped, code, root, folder)
+    return identifier, _cabinet(load_keys(identifier, root, folder), wrapped, code)
+
+
+def identifier_of(database: Database, code: str) -> bytes:
+    """Return the 16-byte id of the association of this code. Raises NotFound."""
+    return _rows(database, code)[0]
+
+
+def require_epochs(folder: Path) -> None:
+    """Return if the file of epochs is there for its owner alone. Raises Unavailable `epochs-missing`, OSError."""
+    try:
+        read_private(folder / EPOCHS, 0)
+    except FileNotFoundError as error:
+        raise Unavailable("epochs-missing") from error
+
+
+def load_keys(identifier: bytes, root: Root, folder: Path) -> AssociationKeys:
+    """Return an association's keys as its root opens them. Raises Unavailable `epochs-missing`, `sealed`; OSError as root and file do."""
+    require_epochs(folder)
+    try:
+        return epochs.load(folder / EPOCHS, identifier, root)
+    except Unopenable:
+        raise Unavailable("sealed") from None
 
 
 def journal_mac(cabinet: Cabinet) -> Callable[[bytes], bytes]:
@@ -90,10 +128,8 @@ def _rows(database: Database, code: str) -> tuple[bytes, dict[str, bytes]]:
     return bytes(identifier), {row.name: bytes(row.wrapped) for row in rows}
 
 
-def _unsealed(identifier: bytes, wrapped: dict[str, bytes], code: str, root: Root, folder: Path) -> Cabinet:
+def _cabinet(keys: AssociationKeys, wrapped: dict[str, bytes], code: str) -> Cabinet:
     try:
-        return Cabinet.open(epochs.load(folder / EPOCHS, identifier, root), wrapped, origin(code))
-    except FileNotFoundError as error:
-        raise Unavailable("epochs-missing") from error
+        return Cabinet.open(keys, wrapped, origin(code))
     except Unopenable:
         raise Unavailable("sealed") from None
