@@ -14,11 +14,15 @@ from keys import process
 from vault.app import House, application
 from vault.errors import VaultError
 from vault.settings import PREFIX, Settings, read
+from vault.unsealing import SEALED
 from vault.web.connection import Connection
 from vault.web.front import Front
 from vault.web.metrics import MetricsServer
 
 GC_THRESHOLD = 50_000
+
+
+_WHY = {"": "no answer", SEALED: "it is another's, or the file of epochs was altered"}
 
 
 class MetricsNeedOneWorker(VaultError):
@@ -67,7 +71,9 @@ def _open(settings: Settings) -> House:
     """The open house; what the operator has to know of roots goes to the error stream."""
     house = House.open(settings, say=_say)
     for code in sorted(house.sealed):
-        _say(f"{code} is sealed: its root does not open it; it is asked again every minute")
+        failure = house.keepers[code].failure
+        why = _WHY.get(failure, failure)
+        _say(f"{code} is sealed: its root does not open it ({why}); it is asked again every minute")
     return house
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from keys.keyring import AssociationKeys
-from vault.errors import Unavailable
+from vault.errors import Unavailable, VaultError
 from vault.rulebook.association import Association
 
 ROOT_SECONDS: Final = 10.0
@@ -32,7 +32,10 @@ Tick = Callable[[], float]
 
 
 class Keeper:
-    """Asks the root of one association for its keys; a late answer is taken by whoever asks next."""
+    """Asks the root of one association for its keys; a late answer is taken by whoever asks next.
+
+    `answered_at` is when it last did, `failure` the code or kind of error it last failed with, "" where it did not.
+    """
 
     def __init__(self, load: Callable[[], AssociationKeys], *, seconds: float = ROOT_SECONDS, tick: Tick = time.monotonic) -> None:
         """Load the keys by `load`, in a thread of its own; `tick` gives seconds that only go forward."""
@@ -42,6 +45,7 @@ class Keeper:
         self._turn = threading.Lock()
         self._asked: Future[AssociationKeys | None] | None = None
         self._asked_at = self._ask_again = self.answered_at = tick()
+        self.failure = ""
 
     def begin(self) -> Future[AssociationKeys | None]:
         """Put the question, unless one is out that was not given up."""
@@ -76,12 +80,15 @@ class Keeper:
         return self._tick() >= self.answered_at + LIMIT_SECONDS
 
     def _ask(self, asked: Future[AssociationKeys | None]) -> None:
-        found = None
-        # A root may be anybody's code: whatever it raises, it did not answer, and what it says of that is not passed on.
-        with suppress(BaseException):
+        try:
             found = self._load()
-            self.answered_at = self._tick()
-        asked.set_result(found)
+        except BaseException as error:  # noqa: BLE001  # a root may be anybody's code: whatever it raises, it did not answer
+            # Of what it says, the kind is kept: the words may quote anything.
+            self.failure = error.code if isinstance(error, VaultError) else type(error).__name__
+            asked.set_result(None)
+        else:
+            self.answered_at, self.failure = self._tick(), ""
+            asked.set_result(found)
 
 
 class Doors(Mapping[str, Association]):

@@ -33,5 +33,5 @@ def test_a_missing_exchanged_or_foreign_key_is_refused(name: str) -> None:
         Cabinet.open(AssociationKeys(OTHER, {2: Secret.random()}, 1), WRAPPED, "example.org/log")
 
 
-def test_45_a_cabinet_prints_no_key() -> None:
+def test_attack_45_a_cabinet_prints_no_key() -> None:
     assert repr(Cabinet.open(KEYS, WRAPPED, "example.org/log")) == f"Cabinet(AssociationKeys({ASSOCIATION.hex()}, epoch 2))"

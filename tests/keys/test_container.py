@@ -74,17 +74,17 @@ def test_a_cell_opens_at_its_place_and_nowhere_else(value: Value, part: str, oth
     refused(dataclasses.replace(right, place=wrong, wrapped=wrapped, container=right.container[:2] + head + right.container[20:]))
 
 
-def test_01_a_container_copied_to_another_record_does_not_open() -> None:
+def test_attack_01_a_container_copied_to_another_record_does_not_open() -> None:
     refused(dataclasses.replace(SEALED, place=place(record=named_id("record B"))))
 
 
-def test_02_a_container_copied_to_another_subject_does_not_open() -> None:
+def test_attack_02_a_container_copied_to_another_subject_does_not_open() -> None:
     refused(dataclasses.replace(SEALED, place=place(subject=named_id("somebody"))))
     _, theirs = stored(CELLS, place(subject=named_id("somebody")))
     refused(dataclasses.replace(theirs, container=SEALED.container, salt=SEALED.salt))
 
 
-def test_03_a_container_copied_to_another_association_does_not_open_even_under_the_same_key() -> None:
+def test_attack_03_a_container_copied_to_another_association_does_not_open_even_under_the_same_key() -> None:
     same = AssociationKeys(OTHER, {1: Secret(bytes(31) + b"\x01"), 2: Secret(bytes(31) + b"\x02")}, 1)
     refused(SEALED, same)
     refused(dataclasses.replace(SEALED, place=place(association=OTHER)), same)
@@ -93,7 +93,7 @@ def test_03_a_container_copied_to_another_association_does_not_open_even_under_t
     refused(dataclasses.replace(SEALED, wrapped=wrapped), same)
 
 
-def test_04_two_cells_of_equal_length_do_not_open_swapped() -> None:
+def test_attack_04_two_cells_of_equal_length_do_not_open_swapped() -> None:
     start = 70 + 6 * len(CELLS)
     one, two = slice(start, start + 48), slice(start + 48, start + 96)
     swapped = SEALED.container[:start] + SEALED.container[two] + SEALED.container[one] + SEALED.container[start + 96 :]
@@ -102,7 +102,7 @@ def test_04_two_cells_of_equal_length_do_not_open_swapped() -> None:
         opened(dataclasses.replace(altered(swapped), fields={"2": 2}))
 
 
-def test_05_a_cell_of_an_old_revision_does_not_open_inside_a_newer_one() -> None:
+def test_attack_05_a_cell_of_an_old_revision_does_not_open_inside_a_newer_one() -> None:
     newer = reseal(KEYS, SEALED, place(revision=2), {})
     start = 70 + 6 * len(CELLS)
     spliced = newer[:start] + SEALED.container[start : start + 48] + newer[start + 48 :]
@@ -110,7 +110,7 @@ def test_05_a_cell_of_an_old_revision_does_not_open_inside_a_newer_one() -> None
 
 
 @pytest.mark.parametrize("part", ["class_id", "key_version", "revision", "schema"])
-def test_08_a_forged_header_does_not_open(part: str) -> None:
+def test_attack_08_a_forged_header_does_not_open(part: str) -> None:
     forged = place(**{part: 2})
     head = struct.pack(">HIQI", forged.class_id, forged.key_version, forged.revision, forged.schema)
     container = SEALED.container[:2] + head + SEALED.container[20:]
@@ -127,7 +127,7 @@ def _with(entries: list[tuple[int, int]], count: int | None = None, body: bytes 
 ENTRIES = [struct.unpack_from(">HI", SEALED.container, 70 + 6 * turn) for turn in range(len(CELLS))]
 
 
-def test_09_a_dropped_cell_is_noticed() -> None:
+def test_attack_09_a_dropped_cell_is_noticed() -> None:
     refused(altered(_with(ENTRIES[:-1], body=SEALED.container[70 + 6 * len(CELLS) : -ENTRIES[-1][1]])))
 
 
@@ -141,7 +141,7 @@ def test_09_a_dropped_cell_is_noticed() -> None:
     ],
     ids=["added", "doubled", "unsorted", "field zero"],
 )
-def test_10_an_added_doubled_or_unsorted_cell_is_refused(entries: list[tuple[int, int]]) -> None:
+def test_attack_10_an_added_doubled_or_unsorted_cell_is_refused(entries: list[tuple[int, int]]) -> None:
     extra = b"\x00" * (48 * (len(entries) - len(ENTRIES)))
     container = _with(entries, body=SEALED.container[70 + 6 * len(CELLS) :] + extra)
     if entries[-1][0] != 10:  # one more at the end is well-formed, and only the associated data tells
@@ -150,13 +150,13 @@ def test_10_an_added_doubled_or_unsorted_cell_is_refused(entries: list[tuple[int
     refused(altered(container))
 
 
-def test_11_every_truncation_and_one_byte_more_are_refused() -> None:
+def test_attack_11_every_truncation_and_one_byte_more_are_refused() -> None:
     for length in range(len(SEALED.container)):
         refused(dataclasses.replace(SEALED, container=SEALED.container[:length]))
     refused(dataclasses.replace(SEALED, container=SEALED.container + b"\x00"))
 
 
-def test_12_one_bit_changed_in_any_byte_is_refused() -> None:
+def test_attack_12_one_bit_changed_in_any_byte_is_refused() -> None:
     for position in range(len(SEALED.container)):
         changed = bytearray(SEALED.container)
         changed[position] ^= 1 << position % 8
@@ -165,7 +165,7 @@ def test_12_one_bit_changed_in_any_byte_is_refused() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 16, 47, 49, 64, 96, 112, 1024 + 64 + 16, (1 << 20) + 17, (1 << 20) + 256 + 16, 2**31, 2**32 - 1])
-def test_13_a_length_no_cell_has_is_refused_before_anything_is_made_of_it(length: int) -> None:
+def test_attack_13_a_length_no_cell_has_is_refused_before_anything_is_made_of_it(length: int) -> None:
     container = _with([(1, length)])
     with pytest.raises(Unopenable):
         header(container)
@@ -176,7 +176,7 @@ def test_13_a_length_no_cell_has_is_refused_before_anything_is_made_of_it(length
 
 
 @pytest.mark.parametrize("count", [0, 513, 65535])
-def test_13_a_number_of_cells_no_container_has_is_refused(count: int) -> None:
+def test_attack_13_a_number_of_cells_no_container_has_is_refused(count: int) -> None:
     refused(altered(_with(ENTRIES, count)))
     whole = _with([(field, 48) for field in range(1, count + 1)], body=bytes(48 * count))
     with pytest.raises(Unopenable):
@@ -190,7 +190,9 @@ def noted(calls: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("head", [b"\x01\x00", b"\x01\x02", b"\x01\xff", b"\x00\x01", b"\x02\x01", b"\x11\x01"])
-def test_14_15_another_suite_or_format_is_refused_before_a_key_is_derived(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attack_14_attack_15_another_suite_or_format_is_refused_before_a_key_is_derived(
+    head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     derived: list[int] = []
     monkeypatch.setattr(keys.container, "hkdf", lambda *_: noted(derived))
     with pytest.raises(Unopenable):
@@ -203,12 +205,12 @@ def test_14_15_another_suite_or_format_is_refused_before_a_key_is_derived(head: 
     assert derived
 
 
-def test_16_a_wrapped_key_of_another_version_does_not_serve() -> None:
+def test_attack_16_a_wrapped_key_of_another_version_does_not_serve() -> None:
     second = KEYS._wrap(SUBJECT, DataKey(KEY.reveal(), 3, 2))
     refused(dataclasses.replace(SEALED, wrapped=second))
 
 
-def test_18_the_commitment_is_compared_before_a_cell_is_deciphered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attack_18_the_commitment_is_compared_before_a_cell_is_deciphered(monkeypatch: pytest.MonkeyPatch) -> None:
     deciphered: list[int] = []
 
     class Watched:
@@ -225,7 +227,7 @@ def test_18_the_commitment_is_compared_before_a_cell_is_deciphered(monkeypatch: 
     assert deciphered
 
 
-def test_19_with_randomness_stuck_at_zero_other_content_gets_another_salt() -> None:
+def test_attack_19_with_randomness_stuck_at_zero_other_content_gets_another_salt() -> None:
     contents: list[dict[int, Value]] = [{1: "a"}, {1: "b"}, {2: "a"}, {1: "a", 2: "a"}, {1: b"a"}, {1: None}]
     salts = {header(seal(KEY, place(), cells, entropy=stuck)).salt for cells in contents}
     places = [place(revision=2), place(schema=2), place(record=named_id("x")), place(subject=named_id("x")), place(association=OTHER)]
@@ -233,7 +235,7 @@ def test_19_with_randomness_stuck_at_zero_other_content_gets_another_salt() -> N
     assert len(salts) == len(contents) + len(places)
 
 
-def test_19_sixteen_bytes_of_randomness_go_into_a_salt() -> None:
+def test_attack_19_sixteen_bytes_of_randomness_go_into_a_salt() -> None:
     asked: list[int] = []
 
     def counted(count: int) -> bytes:
@@ -244,49 +246,49 @@ def test_19_sixteen_bytes_of_randomness_go_into_a_salt() -> None:
     assert asked == [16]
 
 
-def test_19_cells_cut_at_other_borders_get_another_salt() -> None:
+def test_attack_19_cells_cut_at_other_borders_get_another_salt() -> None:
     long, short = "x" * 61, "y" * 29  # 64 and 32 bytes padded: the same bytes joined in another order of lengths
     one = seal(KEY, place(), {1: b"", 2: long}, floors={1: 64}, entropy=stuck)
     two = seal(KEY, place(), {1: b"", 2: long}, floors={1: 128}, entropy=stuck)
     assert len({header(one).salt, header(two).salt, header(seal(KEY, place(), {1: short, 2: long}, entropy=stuck)).salt}) == 3
 
 
-def test_22_a_planted_double_salt_shows_in_the_headers() -> None:
+def test_attack_22_a_planted_double_salt_shows_in_the_headers() -> None:
     containers = [seal(KEY, place(), {1: str(turn)}) for turn in range(50)]
     assert len({header(one).salt for one in containers}) == 50
     assert len({header(one).salt for one in [*containers, containers[7]]}) == 50
 
 
-def test_25_a_short_or_missing_tag_is_refused() -> None:
+def test_attack_25_a_short_or_missing_tag_is_refused() -> None:
     single = stored({1: "x"})[1]
     for short in (1, 4, 12, 16):
         cut = single.container[:70] + struct.pack(">HI", 1, 48 - short) + single.container[76:-short]
         refused(dataclasses.replace(single, container=cut))
 
 
-def test_26_plaintext_where_a_container_belongs_is_noticed() -> None:
+def test_attack_26_plaintext_where_a_container_belongs_is_noticed() -> None:
     for plaintext in (None, "text", 7, b"", b"\x01", "محمد".encode(), b'{"full_name":"x"}', b"\x01\x01" + bytes(200)):
         with pytest.raises(Unopenable):
             header(plaintext)  # type: ignore[arg-type]
 
 
-def test_27_a_failure_is_an_error_and_never_a_value() -> None:
+def test_attack_27_a_failure_is_an_error_and_never_a_value() -> None:
     broken = SEALED.container[:-1] + bytes([SEALED.container[-1] ^ 1])
     refused(altered(broken))
     assert opened(dataclasses.replace(altered(broken), fields={"1": 1})) == {"1": "سلام"}
 
 
-def test_28_what_a_person_is_or_lacks_does_not_show_by_length() -> None:
+def test_attack_28_what_a_person_is_or_lacks_does_not_show_by_length() -> None:
     short: list[Value] = ["ذكر", "أنثى", "yes", "no", "", None, 0, 2**62, b"", [], {}, "x" * 30]
     assert len({len(seal(KEY, place(), {1: value})) for value in short}) == 1
     assert len(seal(KEY, place(), {1: None}, floors={1: 256})) == len(seal(KEY, place(), {1: "x" * 250}, floors={1: 256}))
 
 
-def test_29_equal_plaintexts_never_give_equal_containers() -> None:
+def test_attack_29_equal_plaintexts_never_give_equal_containers() -> None:
     assert len({seal(KEY, place(), {1: "واحد"})[70:] for _ in range(10_000)}) == 10_000
 
 
-def test_45_nothing_that_fails_or_prints_shows_a_canary() -> None:
+def test_attack_45_nothing_that_fails_or_prints_shows_a_canary() -> None:
     canary = "كناري-7731"
     key, sealed = stored({1: canary, 2: None})
     shown = [repr(key), str(key), repr(sealed), repr(KEYS), str(sealed.place), repr(receipt(sealed))]
@@ -305,7 +307,7 @@ def test_45_nothing_that_fails_or_prints_shows_a_canary() -> None:
         assert not any(secret in text for text in shown)
 
 
-def test_50_ids_of_another_length_are_impossible() -> None:
+def test_attack_50_ids_of_another_length_are_impossible() -> None:
     for wrong in (b"", b"x" * 15, b"x" * 17, "سلام".encode()):
         for part in ("association", "subject", "record"):
             with pytest.raises(ValueError, match=r"^ids are 16 bytes$"):

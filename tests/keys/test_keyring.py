@@ -30,12 +30,12 @@ def test_a_wrapped_key_opens_where_it_belongs() -> None:
     assert epoch_of(WRAPPED) == KEYS.epoch == 2
 
 
-def test_16_an_unknown_epoch_is_refused() -> None:
+def test_attack_16_an_unknown_epoch_is_refused() -> None:
     refused(WRAPPED, keys=OLD)
     refused(WRAPPED[:2] + struct.pack(">I", 3) + WRAPPED[6:])
 
 
-def test_17_a_retired_epoch_is_refused_though_its_key_is_still_at_hand() -> None:
+def test_attack_17_a_retired_epoch_is_refused_though_its_key_is_still_at_hand() -> None:
     _, wrapped = OLD.new_key(SUBJECT, 3)
     assert KEYS.unwrap(SUBJECT, 3, wrapped).version == 1
     refused(wrapped, keys=RETIRED)
@@ -43,7 +43,7 @@ def test_17_a_retired_epoch_is_refused_though_its_key_is_still_at_hand() -> None
     refused(wrapped, keys=RETIRED)
 
 
-def test_17_a_retired_epoch_is_refused_before_any_cipher_runs() -> None:
+def test_attack_17_a_retired_epoch_is_refused_before_any_cipher_runs() -> None:
     class Never:
         def decrypt(self, *_: object) -> bytes:
             raise AssertionError
@@ -55,7 +55,7 @@ def test_17_a_retired_epoch_is_refused_before_any_cipher_runs() -> None:
         keys.unwrap(SUBJECT, 3, WRAPPED)
 
 
-def test_23_a_wrapped_key_moved_to_another_place_is_refused() -> None:
+def test_attack_23_a_wrapped_key_moved_to_another_place_is_refused() -> None:
     refused(WRAPPED, subject=named_id("somebody"))
     refused(WRAPPED, class_id=4)
     refused(WRAPPED[:6] + struct.pack(">I", 2) + WRAPPED[10:])
@@ -63,13 +63,13 @@ def test_23_a_wrapped_key_moved_to_another_place_is_refused() -> None:
     refused(WRAPPED, keys=AssociationKeys(OTHER, {2: SECOND}, 1))
 
 
-def test_24_a_key_the_attacker_wrapped_under_an_old_epoch_is_refused() -> None:
+def test_attack_24_a_key_the_attacker_wrapped_under_an_old_epoch_is_refused() -> None:
     planted = OLD._wrap(SUBJECT, DataKey(bytes(32), 3, 1))
     assert KEYS.unwrap(SUBJECT, 3, planted).reveal() == bytes(32)
     refused(planted, keys=RETIRED)
 
 
-def test_39_a_class_whose_key_is_gone_is_gone_alone() -> None:
+def test_attack_39_a_class_whose_key_is_gone_is_gone_alone() -> None:
     contact, identity = stored({1: "0550000000"}, place(class_id=4))[1], stored({1: "اسم"})[1]
     with pytest.raises(Unopenable):
         opened(dataclasses.replace(contact, wrapped=b""))
@@ -154,7 +154,7 @@ def test_no_two_keys_are_alike_and_none_is_derived() -> None:
     assert len({KEYS.new_key(SUBJECT, 3)[0].reveal() for _ in range(1000)}) == 1000
 
 
-def test_20_wraps_never_share_a_nonce() -> None:
+def test_attack_20_wraps_never_share_a_nonce() -> None:
     assert len({KEYS._wrap(SUBJECT, KEY)[10:22] for _ in range(10_000)}) == 10_000
     assert KEYS._wrap(SUBJECT, KEY, entropy=stuck) == KEYS._wrap(SUBJECT, KEY, entropy=stuck)
 

@@ -19,7 +19,7 @@ HELD = [Secret(VALUE), DataKey(VALUE, 3, 1)]
 
 
 @pytest.mark.parametrize("held", HELD)
-def test_45_a_secret_has_no_readable_form(held: Secret) -> None:
+def test_attack_45_a_secret_has_no_readable_form(held: Secret) -> None:
     for text in (repr(held), str(held), f"{[held]}", "%s" % held, repr({"key": held})):  # noqa: UP031
         assert "secret of" not in text
         assert "thirty" not in text
@@ -31,14 +31,14 @@ def test_45_a_secret_has_no_readable_form(held: Secret) -> None:
     "deed",
     [copy.copy, copy.deepcopy, pickle.dumps, json.dumps, lambda held: held.__getstate__(), lambda held: [copy.deepcopy([held])]],
 )
-def test_45_a_secret_or_a_receipt_is_not_copied_or_written(held: object, deed: object) -> None:
+def test_attack_45_a_secret_or_a_receipt_is_not_copied_or_written(held: object, deed: object) -> None:
     with pytest.raises(TypeError) as caught:
         deed(held)  # type: ignore[operator]
     assert "secret of" not in str(caught.value)
 
 
 @pytest.mark.parametrize("held", HELD)
-def test_45_a_secret_is_not_formatted_or_encoded(held: Secret) -> None:
+def test_attack_45_a_secret_is_not_formatted_or_encoded(held: Secret) -> None:
     for deed in (lambda: f"{held}", lambda: format(held, ">9"), lambda: msgspec.json.encode(held), lambda: bytes(held), lambda: vars(held)):  # type: ignore[call-overload]
         with pytest.raises(TypeError):
             deed()

@@ -83,7 +83,7 @@ def test_rows_of_two_tables_or_keys_have_other_macs() -> None:
     assert len({MAC.seal("a", b"k", b"b"), MAC.seal("b", b"k", b"b"), MAC.seal("a", b"l", b"b"), MAC.seal("a", b"k", b"c")}) == 4
 
 
-def test_35_the_borders_between_table_key_and_body_count() -> None:
+def test_attack_35_the_borders_between_table_key_and_body_count() -> None:
     assert len({MAC.seal("ab", b"c", b""), MAC.seal("a", b"bc", b""), MAC.seal("a", b"b", b"c"), MAC.seal("", b"abc", b"")}) == 4
 
 
@@ -93,7 +93,7 @@ def test_what_is_no_mac_does_not_hold(mac: bytes) -> None:
     assert not MAC.holds("t", None, "text", mac)  # type: ignore[arg-type]
 
 
-def test_31_one_value_has_other_tokens_in_other_associations_fields_and_versions() -> None:
+def test_attack_31_one_value_has_other_tokens_in_other_associations_fields_and_versions() -> None:
     others = [Index(Secret(b"i" * 32), OTHER), Index(Secret(b"j" * 32), ASSOCIATION)]
     tokens = [INDEX.token(1, 1, 32, "1000000008"), INDEX.token(2, 1, 32, "1000000008"), INDEX.token(1, 2, 32, "1000000008")]
     tokens += [INDEX.token(1, 1, 32, "1000000008", partition=1), *(one.token(1, 1, 32, "1000000008") for one in others)]
@@ -101,7 +101,7 @@ def test_31_one_value_has_other_tokens_in_other_associations_fields_and_versions
     assert INDEX.token(1, 1, 32, "1000000008") == tokens[0]
 
 
-def test_35_the_border_inside_a_compound_counts() -> None:
+def test_attack_35_the_border_inside_a_compound_counts() -> None:
     assert (
         len(
             {
@@ -158,6 +158,6 @@ def test_a_token_always_stands_for_more_than_two_values(population: int, distinc
 
 
 @pytest.mark.parametrize(("population", "distinct"), [(5000, 2), (5000, 15), (15, 5000), (0, 0), (100, -1)])
-def test_33_an_index_over_few_values_is_refused(population: int, distinct: int) -> None:
+def test_attack_33_an_index_over_few_values_is_refused(population: int, distinct: int) -> None:
     with pytest.raises(LowCardinality):
         blind_index.plan(population, distinct)

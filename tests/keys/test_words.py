@@ -130,7 +130,7 @@ def test_a_token_comes_back_as_it_was_made_and_as_nothing_else(association: str,
             wrong()
 
 
-def test_45_a_token_does_not_print_its_secret() -> None:
+def test_attack_45_a_token_does_not_print_its_secret() -> None:
     for made in (new_api_key("abc"), new_session_token("abc")):
         assert made.secret not in repr(made)
         assert made.secret not in str(made)

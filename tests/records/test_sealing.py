@@ -223,3 +223,15 @@ async def test_checked_values_are_what_is_sealed(small: World):
     assert cleaned.values == {"full_name": "فاطمة الشمري", "national_id": "1000000008", "mobile": "+966551234567"}
     with pytest.raises(Invalid):
         service.type_of(await small.association.book(), "orphan")
+
+
+async def test_attack_22_a_salt_that_two_containers_have_is_named(small: World):
+    one, two = await store(small, HAS), await store(small, LACKS)
+    assert findings(small) == []
+    planted = next(iter(containers(small, one.record).items()))
+    place = record_tables.container
+    with small.database.connect() as connection, connection.begin():
+        row = (place.c.record == two.record) & (place.c.class_id == planted[0])
+        connection.execute(update(place).where(row).values(container=planted[1][1]))
+    names = {f"record_container {record.hex()} {planted[0]}: has the salt of another container" for record in (one.record, two.record)}
+    assert len(names & set(findings(small))) == 1

@@ -255,7 +255,14 @@ def test_a_file_of_epochs_that_others_may_touch_stops_the_start(scene: Scene):
 def test_the_operator_is_told_what_is_sealed(scene: Scene, capsys: pytest.CaptureFixture[str]):
     scene.roots[FIRST] = Network(Secret.random())
     scene.houses.append(serving._open(scene.settings))
-    assert capsys.readouterr().err == "amanah: first is sealed: its root does not open it; it is asked again every minute\n"
+    scene.roots[SECOND].answers.clear()
+    scene.houses.append(serving._open(scene.settings))
+    another = "it is another's, or the file of epochs was altered"
+    assert capsys.readouterr().err.splitlines() == [
+        f"amanah: first is sealed: its root does not open it ({another}); it is asked again every minute",
+        f"amanah: first is sealed: its root does not open it ({another}); it is asked again every minute",
+        "amanah: second is sealed: its root does not open it (no answer); it is asked again every minute",
+    ]
 
 
 @pytest.mark.asyncio

@@ -1,4 +1,7 @@
-"""Examines containers and tokens against the person's sheet: header, revision, salt, digest; it opens no cell."""
+"""Examines containers and tokens against the person's sheet: header, revision, salt, digest; it opens no cell.
+
+No two containers have one salt: under one key that would be one cipher key and one nonce for two plaintexts.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,6 +18,7 @@ def examine(connection: Connection, association: bytes, states: Mapping[bytes, R
     """What does not hold, each with its table and row; `states` are those of every record, from the sheets."""
     container = tables.container
     expected = {(record, int(class_id)): salt for record, state in states.items() for class_id, salt in state.salts.items()}
+    salts: set[bytes] = set()
     query = select(octets(container.c.record), container.c.class_id, container.c.revision, octets(container.c.container))
     for record, class_id, revision, sealed in connection.execute(query.where(container.c.association_id == association)):
         place = f"record_container {record.hex()} {class_id}"
@@ -24,6 +28,9 @@ def examine(connection: Connection, association: bytes, states: Mapping[bytes, R
         except Unopenable:
             yield f"{place}: is no container"
             continue
+        if found.salt in salts:
+            yield f"{place}: has the salt of another container"
+        salts.add(found.salt)
         if salt is None:
             yield f"{place}: of no record"
         elif not _fits(found, class_id, states[record], salt) or revision != found.revision:
