@@ -1,12 +1,13 @@
 """The open keys of one association, each for its one use; made when the vault is unsealed and never written anywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from keys.blind_index import Index
+from keys.errors import Unopenable
 from keys.facts import FactMac
-from keys.keyring import AssociationKeys, DataKey
+from keys.keyring import SUCCEEDED, AssociationKeys, DataKey, later
 from keys.notes import Signer
 from keys.secret import Unspoken
 from keys.tokens import Pepper
@@ -40,13 +41,22 @@ class Cabinet(Unspoken):
             pepper=Pepper(keys.named("pepper", wrapped.get("pepper", b""))),
             journal=FactMac(keys.named("journal", wrapped.get("journal", b""))),
             idempotency=FactMac(keys.named("idempotency", wrapped.get("idempotency", b""))),
-            signer=Signer(log_name, keys.named("signing", wrapped.get("signing", b""))),
+            signer=Signer(log_name, *(keys.named(name, wrapped.get(name, b"")) for name in signing_names(wrapped))),
             index=Index(keys.named("index_root", wrapped.get("index_root", b"")), keys.association),
         )
 
     def __repr__(self) -> str:
         """Name the association's keys and nothing of them."""
         return f"Cabinet({self.keys!r})"
+
+
+def signing_names(wrapped: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the signing keys, oldest first, the first in any case. Unopenable where one between them is missing."""
+    names = {name for name in wrapped if name == SUCCEEDED or str(name).startswith(f"{SUCCEEDED}-")}
+    found = tuple(later(SUCCEEDED, generation) for generation in range(1, max(len(names), 1) + 1))
+    if not names <= set(found):
+        raise Unopenable
+    return found
 
 
 def furnish(keys: AssociationKeys) -> dict[str, bytes]:

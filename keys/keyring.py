@@ -6,6 +6,7 @@ erases what it sealed; nothing here caches a subject key. Format: docs/spec/wrap
 """
 
 import os
+import re
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -26,6 +27,9 @@ NAMED = {
     "idempotency": 0xFF06,
 }
 _FIRST_RESERVED = 0xFF00
+SUCCEEDED = "signing"
+"""The own key that later ones follow: `signing-2` is of the same class, and its generation is its version."""
+_GENERATION = re.compile(r"[2-9]|[1-9][0-9]{1,3}")
 _NOBODY = bytes(16)  # the subject of the association's own keys
 _ID = 16
 _HEAD = struct.Struct(">BBII")
@@ -125,8 +129,8 @@ class AssociationKeys(Unspoken):
         return self._wrap(_ordinary(taker, class_id), self.unwrap(giver, class_id, wrapped))
 
     def new_named(self, name: str) -> bytes:
-        """Make one of the association's own keys (a name of NAMED, else KeyError) and return its wrapped form."""
-        return self._wrap(_NOBODY, DataKey(os.urandom(32), NAMED[name], 1))
+        """Make one of the association's own keys (a name of NAMED, or `signing-2` and so on; else KeyError) and return its wrapped form."""
+        return self._wrap(_NOBODY, DataKey(os.urandom(32), *_named(name)))
 
     def named(self, name: str, wrapped: bytes) -> Secret:
         """Return one of the association's own keys; Unopenable under another name."""
@@ -138,7 +142,10 @@ class AssociationKeys(Unspoken):
 
     def _named(self, name: str, wrapped: bytes) -> DataKey:
         with quietly:
-            return self._unwrap(_NOBODY, NAMED[name], wrapped)
+            class_id, version = _named(name)
+            found = self._unwrap(_NOBODY, class_id, wrapped)
+            if found.version == version:
+                return found
         raise Unopenable
 
     def _unwrap(self, subject: bytes, class_id: int, wrapped: bytes) -> DataKey:
@@ -166,6 +173,21 @@ def epoch_of(wrapped: bytes) -> int:
     if len(wrapped) != WRAPPED_SIZE or wrapped[0] != _FORMAT or wrapped[1] != _SUITE:
         raise Unopenable
     return int(_HEAD.unpack_from(wrapped)[2])
+
+
+def later(name: str, generation: int) -> str:
+    """Return the name of an own key's later generation, counted from 1: `signing`, then `signing-2`."""
+    return name if generation == 1 else f"{name}-{generation}"
+
+
+def _named(name: str) -> tuple[int, int]:
+    """Return class and key version of one of the association's own keys; KeyError for a name of none."""
+    first, _, generation = name.partition("-")
+    if not generation:
+        return NAMED[name], 1
+    if first != SUCCEEDED or not _GENERATION.fullmatch(generation):
+        raise KeyError
+    return NAMED[first], int(generation)
 
 
 def _ordinary(subject: bytes, class_id: int) -> bytes:

@@ -256,9 +256,9 @@ def _verify_one(
     except VaultError:
         outside = None
     with snapshot(database, identifier) as connection:
-        findings = verify(connection, identifier, code, cabinet.signer.vkey, outside, held=held, tree_only=tree, deep=deep)
+        findings = verify(connection, identifier, code, cabinet.signer.vkey_at, outside, held=held, tree_only=tree, deep=deep)
         if folder is not None and not findings and outside is not None:
-            export(connection, identifier, code, vkey=cabinet.signer.vkey, note=outside, folder=folder)
+            export(connection, identifier, code, vkey=cabinet.signer.vkey_at, note=outside, folder=folder)
     if not findings:
         what = "the tree" if tree else "the tree and every column"
         given = ", and the checkpoint you gave is of this log" if held is not None else ""

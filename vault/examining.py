@@ -76,7 +76,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from examine_reports(connection, cabinet, identifier)
         yield from examine_orders(connection, cabinet, identifier)
         yield from _closings(connection, identifier, cabinet, folder)
-        yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey, note).lines())
+        yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey_at, note).lines())
         try:
             book = read_book(connection, cabinet, identifier, 0)
         except VaultError:
@@ -115,7 +115,7 @@ def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, no
     note = None
     try:
         note = outside.read()
-        opened(note, cabinet.signer.vkey, code)
+        opened(note, cabinet.signer.vkey_at, code)
         if outside.age(now) > OLDEST_CHECKPOINT:
             yield f"checkpoint: the newest one outside is {outside.age(now) // 3_600_000_000} hours old"
     except VaultError as error:

@@ -39,7 +39,7 @@ _KINDS = {"withdrawal": "consent.withdrawn", "invalidation": "consent.invalidate
 
 def reclose(association: Association, clock: Callable[[], int]) -> int:
     """Close what the journal says was closed; how many doors stood open. Raises Unavailable where log or facts do not hold."""
-    covered = opened(association.outside.read(), association.cabinet.signer.vkey, association.code).size
+    covered = opened(association.outside.read(), association.cabinet.signer.vkey_at, association.code).size
     lines = [line for line in association.log.journal.lines() if line.base + MOST_ENTRIES > covered]
     if not lines:
         return 0

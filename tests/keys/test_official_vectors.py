@@ -52,7 +52,7 @@ def test_the_cipher_of_the_cells_meets_nist(row: dict[str, str | None]) -> None:
 def test_a_signer_meets_the_published_signatures(row: dict[str, str]) -> None:
     signer = Signer("vector", Secret(_hex(row["seed"])))
     assert base64.b64decode(signer.vkey.split("+", 2)[2]).hex() == "01" + row["public"]
-    assert signer._key.sign(_hex(row["message"])).hex() == row["signature"]
+    assert signer._order.pairs[-1]._key.sign(_hex(row["message"])).hex() == row["signature"]
 
 
 @pytest.mark.parametrize("row", OFFICIAL["totp_sha1"])

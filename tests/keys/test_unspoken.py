@@ -84,6 +84,8 @@ def held(folder: Path) -> list[Unspoken]:
         Pepper(SECRET),
         Index(SECRET, OWNER),
         Signer("log", SECRET),
+        Signer("log", SECRET)._order,
+        Signer("log", SECRET)._order.pairs[0],
         PackageKey(SECRET),
         Sealer(data_key, Attached(OWNER, OWNER, OWNER, 64)),
         Passers(entropy=lambda _: CANARY),

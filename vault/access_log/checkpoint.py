@@ -8,7 +8,7 @@ history. Format: docs/spec/checkpoint.md.
 import base64
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +70,14 @@ class Checkpoint:
         return found
 
 
-def opened(note: str, vkey: str, code: str) -> Checkpoint:
-    """The checkpoint in a note that the association's key signed; raises NotACheckpoint for any other."""
+Key = str | Callable[[int], str]
+"""A verifier key, or which one is in force where the log has so many entries."""
+
+
+def opened(note: str, key: Key, code: str) -> Checkpoint:
+    """The checkpoint in a note that the key in force at its size signed; raises NotACheckpoint for any other."""
     try:
+        vkey = key if isinstance(key, str) else key(_claimed(note).size)
         found = Checkpoint.parse(verify(note, vkey))
     except Unopenable as error:
         raise NotACheckpoint from error
@@ -109,7 +114,7 @@ class Outside:
 
         Raises Unavailable `integrity` for a note that covers fewer entries than the one it replaces, or as many with another root.
         """
-        was, will = _said(expected), _said(note)
+        was, will = _claimed(expected), _claimed(note)
         if (was.origin, was.size) != (will.origin, min(was.size, will.size)) or (was.size == will.size and was.root != will.root):
             raise Unavailable("integrity")
         with self._locked():
@@ -163,7 +168,7 @@ class Checkpointer:
         and `checkpoint-unreadable` as the file is.
         """
         standing = self._outside.read()
-        last = _opened_outside(standing, self._signer.vkey, self._code)
+        last = _opened_outside(standing, self._signer.vkey_at, self._code)
         found = Checkpoint(last.origin, *_head(transaction, self._association))
         self._check(transaction, last, found)
         if found.size == last.size or not self._pause_over(transaction.now):
@@ -199,13 +204,13 @@ def grown(transaction: Transaction, association: bytes, last: Checkpoint, found:
     return consistent(last.size, found.size, last.root, found.root, path)
 
 
-def check_at_start(transaction: Transaction, association: bytes, outside: Outside, code: str, vkey: str) -> Checkpoint:
+def check_at_start(transaction: Transaction, association: bytes, outside: Outside, code: str, key: Key) -> Checkpoint:
     """The checkpoint outside, if the database holds all it covers; the vault opens its door only after this.
 
     Raises Unavailable by the reason: `checkpoint-missing`, `checkpoint-unreadable`, `log-missing`, `log-shorter-than-checkpoint`
     (an old copy was put back), `log-forked` (another history).
     """
-    last = _opened_outside(outside.read(), vkey, code)
+    last = _opened_outside(outside.read(), key, code)
     if not HEAD.rows(transaction, {"association": association}):
         raise Unavailable("log-missing")
     size, root = _head(transaction, association)
@@ -226,12 +231,13 @@ def _head(transaction: Transaction, association: bytes) -> tuple[int, bytes]:
         raise Unavailable("integrity") from error
 
 
-def _opened_outside(note: str, vkey: str, code: str) -> Checkpoint:
+def _opened_outside(note: str, key: Key, code: str) -> Checkpoint:
     try:
-        return opened(note, vkey, code)
+        return opened(note, key, code)
     except NotACheckpoint as error:
         raise Unavailable("checkpoint-unreadable") from error
 
 
-def _said(note: str) -> Checkpoint:
+def _claimed(note: str) -> Checkpoint:
+    """What a note says of itself, whoever signed it."""
     return Checkpoint.parse("\n".join([*note.split("\n")[:_LINES], ""]))

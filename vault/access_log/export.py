@@ -8,14 +8,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from vault.access_log.checkpoint import opened
+from vault.access_log.checkpoint import Key, opened
 from vault.access_log.merkle import HASH_BYTES, leaf_hash
 from vault.access_log.tiles import BODIES_FROM, TILE_BYTES, WIDTH, TilePath, Tower, bundle
 from vault.errors import Conflict, Unavailable
 from vault.storage.transaction import Transaction
 
 
-def export(connection: Connection, association: bytes, code: str, *, vkey: str, note: str, folder: Path) -> int:
+def export(connection: Connection, association: bytes, code: str, *, vkey: Key, note: str, folder: Path) -> int:
     """Write `checkpoint` (the note), `tile/<level>/…` and `tile/entries/…` for all it covers; how many entries those are.
 
     `connection` is a `snapshot`. Raises Conflict `export-folder-not-empty`, NotACheckpoint for a note that is not this log's, Unavailable

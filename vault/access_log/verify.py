@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, literal_column, select
 
 from vault.access_log import tables
-from vault.access_log.checkpoint import Checkpoint, NotACheckpoint, opened
+from vault.access_log.checkpoint import Checkpoint, Key, NotACheckpoint, opened
 from vault.access_log.columns import NAMES, Columns
 from vault.access_log.findings import Findings
 from vault.access_log.merkle import HASH_BYTES, Frontier, leaf_hash, perfect
@@ -81,7 +81,7 @@ def verify(
     connection: Connection,
     association: bytes,
     code: str,
-    vkey: str,
+    vkey: Key,
     outside: str | None,
     *,
     held: str | None = None,
@@ -112,7 +112,7 @@ def _any_text(raw: bytes) -> str:
     return raw.decode(errors="backslashreplace")
 
 
-def _signed(connection: Connection, association: bytes, code: str, vkey: str, findings: Findings) -> list[Signed]:
+def _signed(connection: Connection, association: bytes, code: str, vkey: Key, findings: Findings) -> list[Signed]:
     signed = []
     for size, note in CHECKPOINTS.rows(Transaction(connection, 0), {"association": association}):
         try:
@@ -126,7 +126,7 @@ def _signed(connection: Connection, association: bytes, code: str, vkey: str, fi
     return signed
 
 
-def _given(outside: str | None, held: str | None, code: str, vkey: str, findings: Findings) -> list[Signed]:
+def _given(outside: str | None, held: str | None, code: str, vkey: Key, findings: Findings) -> list[Signed]:
     if outside is None:
         findings.note(None, "the checkpoint outside the database is missing")
     signed = []

@@ -20,7 +20,7 @@ from keys.roots import Root
 from vault.access_log.checkpoint import Outside, check_at_start, origin
 from vault.access_log.log import AccessLog
 from vault.errors import NotFound, Unavailable
-from vault.rulebook import tables
+from vault.rulebook import signing, tables
 from vault.rulebook.association import Association
 from vault.rulebook.book import Books
 from vault.storage.engine import Database, enter
@@ -72,7 +72,8 @@ def open_with(
     journal = Journal(folder / JOURNAL, journal_mac(cabinet))
     with _reading(database) as connection, connection.begin():
         enter(connection, identifier)
-        held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey)
+        signing.settle(connection, cabinet, identifier, clock())
+        held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey_at)
     log = AccessLog(cabinet, journal, database, executor, clock=clock, least_size=held.size)
     return Association(identifier, code, cabinet, log, Books(cabinet), database, folder)
 
@@ -80,7 +81,11 @@ def open_with(
 def unseal(database: Database, *, code: str, root: Root, folder: Path) -> tuple[bytes, Cabinet]:
     """Return the id and open keys of one association, for tools that only look. Raises as `open_association` does for its keys."""
     identifier, wrapped = _rows(database, code)
-    return identifier, _cabinet(load_keys(identifier, root, folder), wrapped, code)
+    cabinet = _cabinet(load_keys(identifier, root, folder), wrapped, code)
+    with _reading(database) as connection, connection.begin():
+        enter(connection, identifier)
+        signing.settle(connection, cabinet, identifier, 0)
+    return identifier, cabinet
 
 
 def identifier_of(database: Database, code: str) -> bytes:

@@ -11,6 +11,7 @@ from vault.access_log.checkpoint import PAUSE, Checkpointer, Outside, opened
 from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
 from vault.errors import Unavailable
+from vault.rulebook import signing
 from vault.rulebook.book import Book, Books
 from vault.rulebook.refusals import Refusals
 from vault.storage.engine import Database, enter
@@ -89,5 +90,7 @@ class Association:
         return note
 
     def _signed(self, deed: Deed) -> tuple[str, bool]:
+        # In the transaction that reads the head: whatever process made a new key, nothing that covers its entry is signed without it.
+        signing.settle(deed.transaction.connection, self.cabinet, self.id, deed.now)
         note = self.checkpointer.sign(deed.transaction)
-        return note, opened(note, self.cabinet.signer.vkey, self.code).size >= deed.base
+        return note, opened(note, self.cabinet.signer.vkey_at, self.code).size >= deed.base

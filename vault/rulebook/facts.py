@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, up
 from keys.blobs import open_blob, seal_blob
 from keys.cabinet import FACTS, OWN, Cabinet
 from keys.errors import Unopenable
+from keys.keyring import SUCCEEDED, later
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed
 from vault.access_log.entry import WrittenFact
@@ -74,6 +75,12 @@ def read_all(connection: Connection, cabinet: Cabinet, association: bytes, kinds
     return _checked(connection, cabinet, association, _Which(tuple(sorted(kinds))))
 
 
+def read_known(connection: Connection, cabinet: Cabinet, association: bytes, kind: Kind[T]) -> dict[str, T]:
+    """Every fact of this kind, by key. Raises Unavailable `integrity` if one of them does not hold."""
+    found = _checked(connection, cabinet, association, _Which((kind.name,)))
+    return {key: msgspec.json.decode(stored, type=kind.shape) for key, stored in found.get(kind.name, {}).items()}
+
+
 def holding(connection: Connection, cabinet: Cabinet, association: bytes, kind: Kind[T]) -> dict[str, T]:
     """Every fact of this kind that holds, by key: for examiners, since what does not hold is named by `examine`."""
     found = _compare(connection, cabinet, association, _Which((kind.name,)), findings=[])
@@ -84,8 +91,9 @@ def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> lis
     """What does not hold, row by row in words: for `amanah doctor`."""
     findings: list[str] = []
     _compare(connection, cabinet, association, _Which(), findings=findings)
-    names = select(association_key.c.name).where(association_key.c.association_id == association)
-    findings += [f"association_key {name}: of no use" for name in connection.execute(names).scalars() if name not in {FACTS, *OWN}]
+    names = connection.execute(select(association_key.c.name).where(association_key.c.association_id == association)).scalars().all()
+    known = {FACTS, *OWN, *(later(SUCCEEDED, generation) for generation in range(2, len(names)))}
+    findings += [f"association_key {name}: of no use" for name in names if name not in known]
     return findings
 
 

@@ -162,6 +162,19 @@ class SessionFact(Fact, frozen=True):
 HOME = "SA"
 """The country nothing leaves without a rule for it (law 29)."""
 
+
+class SigningKeyFact(Fact, frozen=True):
+    """A key that signs the log after the first: its place in the succession from 2, its verifier key, the first size of the log it is in
+    force for, when it was made, and the note in which the key before names it.
+    """  # noqa: D205  # one sentence
+
+    generation: int
+    vkey: str
+    first_size: int
+    rotated_at: int
+    succession: str
+
+
 ASSOCIATION: Kind[AssociationFact] = Kind("association", AssociationFact)
 PURPOSE: Kind[PurposeFact] = Kind("purpose", PurposeFact)
 RECORD_TYPE: Kind[RecordTypeFact] = Kind("record_type", RecordTypeFact)
@@ -171,4 +184,5 @@ CLIENT: Kind[ClientFact] = Kind("client", ClientFact)
 STAFF: Kind[StaffFact] = Kind("staff", StaffFact)
 STEP: Kind[StepFact] = Kind("one_time_step", StepFact, in_book=False)
 SESSION: Kind[SessionFact] = Kind("session", SessionFact, in_book=False)
+SIGNING_KEY: Kind[SigningKeyFact] = Kind("signing_key", SigningKeyFact, in_book=False)
 IN_BOOK = (ASSOCIATION, PURPOSE, RECORD_TYPE, NOTICE, RECIPIENT, CLIENT, STAFF)
