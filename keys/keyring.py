@@ -2,12 +2,15 @@
 
 Invariants: a wrapped key opens only for its association, subject, class, version and epoch; an epoch below the
 minimum is refused before any cipher runs; subject keys are random, never derived, so that deleting the wrapped key
-erases what it sealed; nothing here caches a subject key. Format: docs/spec/wrapped-key.md.
+erases what it sealed; nothing here caches a subject key; epochs move forward only, in place, for everybody who holds the same keys.
+Format: docs/spec/wrapped-key.md.
 """
 
 import os
 import struct
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -31,6 +34,7 @@ _PLACE = struct.Struct(">HII")
 _LABEL = b"vault/dek/v1"
 _FORMAT = 0x11
 _SUITE = 0x01
+_TAKING = threading.Lock()
 
 Entropy = Callable[[int], bytes]
 
@@ -47,10 +51,22 @@ class DataKey(Secret):
         self.version = version
 
 
-class AssociationKeys:
-    """The keys of one association, one for each epoch from the minimum on; they wrap and unwrap subject keys."""
+@dataclass(frozen=True, slots=True, repr=False)
+class _Living:
+    """The epochs in force: a cipher for each, the newest, the lowest that still opens; replaced as one."""
 
-    __slots__ = ("_ciphers", "association", "epoch", "minimum_epoch")
+    ciphers: dict[int, AESGCM]
+    newest: int
+    minimum: int
+
+
+class AssociationKeys:
+    """The keys of one association, one for each epoch from the minimum on; they wrap and unwrap subject keys.
+
+    `renew`, where it is set, gives the keys as they are by now: it is asked once for each wrapped key of an epoch that is not known here.
+    """
+
+    __slots__ = ("_living", "association", "renew")
 
     def __init__(self, association: bytes, epochs: Mapping[int, Secret], minimum_epoch: int) -> None:
         """Take the association's 16-byte id and its keys; the newest epoch wraps what is new.
@@ -61,13 +77,35 @@ class AssociationKeys:
             message = "an association has a 16-byte id and a key of a living epoch"
             raise ValueError(message)
         self.association = association
-        self.minimum_epoch = minimum_epoch
-        self.epoch = max(epochs)
-        self._ciphers = {epoch: AESGCM(key.reveal()) for epoch, key in epochs.items() if epoch >= minimum_epoch}
+        self.renew: Callable[[], AssociationKeys] | None = None
+        ciphers = {epoch: AESGCM(key.reveal()) for epoch, key in epochs.items() if epoch >= minimum_epoch}
+        self._living = _Living(ciphers, max(epochs), minimum_epoch)
 
     def __repr__(self) -> str:
         """Name the association and the newest epoch."""
         return f"AssociationKeys({self.association.hex()}, epoch {self.epoch})"
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch, which wraps what is new."""
+        return self._living.newest
+
+    @property
+    def minimum_epoch(self) -> int:
+        """The lowest epoch that still opens."""
+        return self._living.minimum
+
+    def take(self, newer: "AssociationKeys") -> None:
+        """Take over the keys of a file that was rewritten; whoever wraps or unwraps meanwhile does so by the old ones or by the new.
+
+        Unopenable, and nothing taken, where they are another association's or of an older file.
+        """
+        taken = newer._living  # noqa: SLF001  # another of the same class
+        with _TAKING:
+            older = taken.newest < self._living.newest or taken.minimum < self._living.minimum
+            if newer.association != self.association or older:
+                raise Unopenable
+            self._living = taken
 
     def new_key(self, subject: bytes, class_id: int, key_version: int = 1) -> tuple[DataKey, bytes]:
         """Make a subject's key for one class and return it with its wrapped form (70 bytes).
@@ -76,6 +114,10 @@ class AssociationKeys:
         """
         key = DataKey(os.urandom(32), class_id, key_version)
         return key, self._wrap(_ordinary(subject, class_id), key)
+
+    def wrap(self, subject: bytes, key: DataKey) -> bytes:
+        """Return the wrapped form of a subject's key that is at hand, under the newest epoch (70 bytes); Unsealable as `new_key`."""
+        return self._wrap(_ordinary(subject, key.class_id), key)
 
     def unwrap(self, subject: bytes, class_id: int, wrapped: bytes) -> DataKey:
         """Return the subject's key of that class; Unopenable for anything else than its own wrapped form."""
@@ -112,18 +154,27 @@ class AssociationKeys:
         form, suite, epoch, version = _HEAD.unpack_from(wrapped)
         if form != _FORMAT or suite != _SUITE or len(wrapped) != WRAPPED_SIZE:
             raise Unopenable
-        if epoch < self.minimum_epoch:  # before any cipher runs, whatever keys are still at hand
+        if epoch > self._living.newest and self.renew is not None:  # another process rotated, and this one was not told yet
+            self.take(self.renew())
+        living = self._living  # read once: another thread may take newer keys over
+        if epoch < living.minimum:  # before any cipher runs, whatever keys are still at hand
             raise Unopenable
         binding = _LABEL + self.association + subject + _PLACE.pack(class_id, epoch, version)
-        return DataKey(self._ciphers[epoch].decrypt(wrapped[10:22], wrapped[22:], binding), class_id, version)
+        return DataKey(living.ciphers[epoch].decrypt(wrapped[10:22], wrapped[22:], binding), class_id, version)
 
     def _wrap(self, subject: bytes, key: DataKey, *, entropy: Entropy = os.urandom) -> bytes:
         with quietly:
-            head = _HEAD.pack(_FORMAT, _SUITE, self.epoch, key.version)
-            binding = _LABEL + self.association + subject + _PLACE.pack(key.class_id, self.epoch, key.version)
+            living = self._living
+            head = _HEAD.pack(_FORMAT, _SUITE, living.newest, key.version)
+            binding = _LABEL + self.association + subject + _PLACE.pack(key.class_id, living.newest, key.version)
             nonce = entropy(12)
-            return head + nonce + self._ciphers[self.epoch].encrypt(nonce, key.reveal(), binding)
+            return head + nonce + living.ciphers[living.newest].encrypt(nonce, key.reveal(), binding)
         raise Unsealable
+
+
+def head_of(epoch: int) -> bytes:
+    """Return the first six bytes of every key wrapped under that epoch: format, suite, epoch."""
+    return _HEAD.pack(_FORMAT, _SUITE, epoch, 0)[:6]
 
 
 def epoch_of(wrapped: bytes) -> int:

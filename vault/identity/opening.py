@@ -1,11 +1,13 @@
 """Opens an association that was founded: its keys under the root, its journal and the checkpoint outside the database, or a named refusal.
 
-Invariant: a missing file is a refusal and never a fresh start; a database that lacks what the checkpoint outside covers is not opened.
+Invariants: a missing file is a refusal and never a fresh start; a database that lacks what the checkpoint outside covers is not opened; an
+open association follows its epochs whenever the law moves, and never back.
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,7 @@ from sqlalchemy import Connection, select
 from keys import epochs
 from keys.cabinet import Cabinet
 from keys.errors import Unopenable
+from keys.keyring import AssociationKeys
 from keys.roots import Root
 from vault.access_log.checkpoint import Outside, check_at_start, origin
 from vault.access_log.log import AccessLog
@@ -58,6 +61,7 @@ def open_association(
         enter(connection, identifier)
         held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey)
     log = AccessLog(cabinet, journal, database, executor, clock=clock, least_size=held.size)
+    log.law_moved = partial(_keep_up, cabinet, root, folder)
     return Association(identifier, code, cabinet, log, Books(cabinet), database, folder)
 
 
@@ -90,9 +94,32 @@ def _rows(database: Database, code: str) -> tuple[bytes, dict[str, bytes]]:
     return bytes(identifier), {row.name: bytes(row.wrapped) for row in rows}
 
 
+def _loaded_again(path: Path, identifier: bytes, root: Root) -> AssociationKeys:
+    """The keys as the file has them by now. Raises Unopenable, also where it cannot be read."""
+    try:
+        return epochs.load(path, identifier, root)
+    except OSError:
+        raise Unopenable from None
+
+
+def _keep_up(cabinet: Cabinet, root: Root, folder: Path) -> None:
+    """Take over the epochs as the file has them by now. Raises Unavailable `sealed`, and `epochs-older` for a file put back."""
+    keys = cabinet.keys
+    try:
+        newer = _loaded_again(folder / EPOCHS, keys.association, root)
+    except Unopenable:
+        raise Unavailable("sealed") from None
+    try:
+        keys.take(newer)
+    except Unopenable:
+        raise Unavailable("epochs-older") from None
+
+
 def _unsealed(identifier: bytes, wrapped: dict[str, bytes], code: str, root: Root, folder: Path) -> Cabinet:
     try:
-        return Cabinet.open(epochs.load(folder / EPOCHS, identifier, root), wrapped, origin(code))
+        keys = epochs.load(folder / EPOCHS, identifier, root)
+        keys.renew = partial(_loaded_again, folder / EPOCHS, identifier, root)
+        return Cabinet.open(keys, wrapped, origin(code))
     except FileNotFoundError as error:
         raise Unavailable("epochs-missing") from error
     except Unopenable:
