@@ -22,6 +22,7 @@ from vault import __version__
 from vault.breach_reports.channels import Channels, read_channels
 from vault.calls import Rooms, all_calls
 from vault.consent.scans import clear_away, purge
+from vault.custody import retiring
 from vault.errors import VaultError
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, open_association
@@ -78,15 +79,17 @@ class House:
         for code in codes(database):
             # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
             executor = shared if database.is_sqlite else house._executor()
+            root = root_of(settings, code)
             house.associations[code] = open_association(
                 database,
                 code=code,
-                root=root_of(settings, code),
+                root=root,
                 folder=settings.association_folder(code),
                 executor=executor,
                 clock=now,
             )
             house.channels[code] = read_channels(settings.association_folder(code))
+            retiring.settle(house.associations[code], root, now)
             reclose(house.associations[code], now)
             clear_away(house.associations[code], now)
         return house

@@ -1,0 +1,1 @@
+"""What people do with the keys of an association."""
