@@ -17,6 +17,7 @@ from keys.derive import hkdf
 from keys.errors import Unopenable, Unsealable, quietly
 from keys.keyring import AssociationKeys, DataKey
 from keys.receipt import Receipt
+from keys.secret import Unspoken
 
 CHUNK = 65_536
 SEALED_CHUNK = CHUNK + 16
@@ -62,7 +63,7 @@ class SealedAttachment:
         return f"SealedAttachment({self.place.attachment.hex()}, {len(self.chunks)} chunks)"
 
 
-class Sealer:
+class Sealer(Unspoken):
     """Seals one file piece by piece; it holds less than one chunk of it."""
 
     __slots__ = ("_binding", "_cipher", "_held", "_number", "header")

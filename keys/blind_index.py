@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from keys.derive import hkdf, joined, keyed, subkey
 from keys.keyring import DataKey
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 FEWEST_DISTINCT = 16
 MOST_BITS = 32
@@ -26,7 +26,7 @@ class LowCardinality(ValueError):
     """The field has too few distinct values: an index over it would tell them apart by counting."""
 
 
-class Index:
+class Index(Unspoken):
     """The tokens of one association; the key of each field and index version is set up once."""
 
     __slots__ = ("_association", "_root", "_states")

@@ -8,6 +8,7 @@ from keys.blind_index import Index
 from keys.facts import FactMac
 from keys.keyring import AssociationKeys, DataKey
 from keys.notes import Signer
+from keys.secret import Unspoken
 from keys.tokens import Pepper
 
 # Classes of the data keys that are no field class: a person's sheet, the association's own facts, scans of signed forms.
@@ -19,7 +20,7 @@ FACTS = "facts"
 
 
 @dataclass(frozen=True, slots=True)
-class Cabinet:
+class Cabinet(Unspoken):
     """One association's keys: its epochs, the key of its facts, and those that sign, hash and index."""
 
     keys: AssociationKeys

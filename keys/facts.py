@@ -9,13 +9,13 @@ from hmac import compare_digest
 
 from keys.derive import keyed
 from keys.errors import quietly
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 _LENGTHS = struct.Struct(">HIQ").pack
 _LABEL = b"vault/fact/v1"
 
 
-class FactMac:
+class FactMac(Unspoken):
     """HMAC-SHA-256 under one key, set up once and copied per row."""
 
     __slots__ = ("_state",)

@@ -3,18 +3,25 @@
 Errors are the system's own (OSError): what is in the file is judged elsewhere.
 """
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _OTHERS = 0o077
 
 
-def read_private(path: Path, limit: int) -> bytes:
-    """Return the file's bytes, at most `limit` and one; PermissionError if anybody but its owner may touch it."""
+def read_private(path: Path, limit: int, *, roots_group: bool = False) -> bytes:
+    """Return the file's bytes, at most `limit` and one; PermissionError if anybody but its owner may touch it.
+
+    With `roots_group` a file of root's may be readable by its group: so an access list for one user shows.
+    """
     with path.open("rb") as file:
         facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_mode & _OTHERS:
+        others = _OTHERS & ~stat.S_IRGRP if roots_group and facts.st_uid == 0 else _OTHERS
+        if not stat.S_ISREG(facts.st_mode) or facts.st_mode & others:
             message = "a key file is a regular file that its owner alone can read (mode 0400 or 0600)"
             raise PermissionError(message)
         return file.read(limit + 1)
@@ -33,6 +40,17 @@ def replace(path: Path, content: bytes, mode: int) -> None:
     _write(beside, content, mode)
     beside.replace(path)
     _sync_folder(path.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder against every other process and thread that asks for it here; the lock goes with whoever dies."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keys.errors import Unopenable, Unsealable, quietly
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 WRAPPED_SIZE = 70
 NAMED = {
@@ -52,7 +52,7 @@ class DataKey(Secret):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Living:
+class _Living(Unspoken):
     """The epochs in force: a cipher for each, the newest, the lowest that still opens; replaced as one."""
 
     ciphers: dict[int, AESGCM]
@@ -60,7 +60,7 @@ class _Living:
     minimum: int
 
 
-class AssociationKeys:
+class AssociationKeys(Unspoken):
     """The keys of one association, one for each epoch from the minimum on; they wrap and unwrap subject keys.
 
     `renew`, where it is set, gives the keys as they are by now: it is asked once for each wrapped key of an epoch that is not known here.
@@ -80,10 +80,6 @@ class AssociationKeys:
         self.renew: Callable[[], AssociationKeys] | None = None
         ciphers = {epoch: AESGCM(key.reveal()) for epoch, key in epochs.items() if epoch >= minimum_epoch}
         self._living = _Living(ciphers, max(epochs), minimum_epoch)
-
-    def __repr__(self) -> str:
-        """Name the association and the newest epoch."""
-        return f"AssociationKeys({self.association.hex()}, epoch {self.epoch})"
 
     @property
     def epoch(self) -> int:
@@ -106,6 +102,10 @@ class AssociationKeys:
             if newer.association != self.association or older:
                 raise Unopenable
             self._living = taken
+
+    def __repr__(self) -> str:
+        """Name the association and the newest epoch."""
+        return f"AssociationKeys({self.association.hex()}, epoch {self.epoch})"
 
     def new_key(self, subject: bytes, class_id: int, key_version: int = 1) -> tuple[DataKey, bytes]:
         """Make a subject's key for one class and return it with its wrapped form (70 bytes).

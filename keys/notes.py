@@ -11,7 +11,7 @@ import re
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from keys.errors import Unopenable, Unsealable, quietly
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 _ED25519 = b"\x01"
 _RAW = b"\x00amanah/bytes/v1\x00"  # a note holds no control character, so no note begins like this
@@ -20,7 +20,7 @@ _MOST_SIGNATURES = 16
 _LONGEST = 1 << 20
 
 
-class Signer:
+class Signer(Unspoken):
     """Signs under a key name that readers pin together with the public key."""
 
     __slots__ = ("_key", "_name", "vkey")

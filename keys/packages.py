@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from keys.errors import Unopenable, Unsealable, quietly
 from keys.files import read_private, write_new
 from keys.notes import Signer, verify
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 HPKE: Final = "hpke-x25519"
 AGE: Final = "age"
@@ -115,7 +115,7 @@ class Package:
     sealed: bytes
 
 
-class PackageKey:
+class PackageKey(Unspoken):
     """A recipient's key pair; the private half prints as its fingerprint."""
 
     __slots__ = ("_private", "fingerprint", "public")

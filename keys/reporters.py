@@ -14,6 +14,7 @@ from hmac import digest
 from ipaddress import ip_address, ip_network
 
 from keys.errors import Unopenable
+from keys.secret import Unspoken
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U."""
@@ -48,7 +49,7 @@ def fold_reporter_receipt(typed: str) -> str:
     return folded
 
 
-class Passers:
+class Passers(Unspoken):
     """Marks for client networks, good for counting within one day and for nothing else."""
 
     __slots__ = ("_day", "_entropy", "_key")

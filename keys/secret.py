@@ -1,4 +1,4 @@
-"""A secret of 32 bytes that does not print, pickle, copy or format itself.
+"""A secret of 32 bytes that does not print, pickle, copy or format itself, and what else holds one.
 
 Invariant: the bytes leave only by `reveal()`, which only this package calls. Python cannot wipe them: this lowers
 exposure, it does not end it.
@@ -11,26 +11,10 @@ from typing import NoReturn, Self
 SIZE = 32
 
 
-class Secret:
-    """Thirty-two secret bytes."""
+class Unspoken:
+    """What holds a secret: it names its type where it is printed, and is not formatted, copied, pickled or taken apart."""
 
-    __slots__ = ("_bytes",)
-
-    def __init__(self, value: bytes) -> None:
-        """Hold `value`; anything but 32 bytes is a ValueError."""
-        if type(value) is not bytes or len(value) != SIZE:
-            message = "a secret is 32 bytes"
-            raise ValueError(message)
-        self._bytes = value
-
-    @classmethod
-    def random(cls, entropy: Callable[[int], bytes] = os.urandom) -> Self:
-        """Make a secret from the system's randomness."""
-        return cls(entropy(SIZE))
-
-    def reveal(self) -> bytes:
-        """Return the 32 bytes; for use inside this package only."""
-        return self._bytes
+    __slots__ = ()
 
     def __repr__(self) -> str:
         """Name the type and nothing else."""
@@ -55,3 +39,25 @@ class Secret:
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse to be pickled."""
         raise TypeError(repr(self))
+
+
+class Secret(Unspoken):
+    """Thirty-two secret bytes."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, value: bytes) -> None:
+        """Hold `value`; anything but 32 bytes is a ValueError."""
+        if type(value) is not bytes or len(value) != SIZE:
+            message = "a secret is 32 bytes"
+            raise ValueError(message)
+        self._bytes = value
+
+    @classmethod
+    def random(cls, entropy: Callable[[int], bytes] = os.urandom) -> Self:
+        """Make a secret from the system's randomness."""
+        return cls(entropy(SIZE))
+
+    def reveal(self) -> bytes:
+        """Return the 32 bytes; for use inside this package only."""
+        return self._bytes

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from keys.derive import keyed
 from keys.errors import Unopenable, quietly
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 Entropy = Callable[[int], bytes]
 
@@ -29,7 +29,7 @@ _LABEL = b"vault/pepper/v1"
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(Unspoken):
     """A machine's key: the whole text, and its parts."""
 
     text: str = field(repr=False)
@@ -39,7 +39,7 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionToken:
+class SessionToken(Unspoken):
     """A person's session: the whole text, and its parts."""
 
     text: str = field(repr=False)
@@ -71,7 +71,7 @@ def parse_session_token(text: str) -> SessionToken:
     return _parsed(SessionToken, "ams", text)
 
 
-class Pepper:
+class Pepper(Unspoken):
     """The keyed hash under which token secrets are stored: a copy of the database opens no door."""
 
     __slots__ = ("_state",)

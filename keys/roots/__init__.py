@@ -6,7 +6,15 @@ from keys.secret import Secret
 
 
 class Root(Protocol):
-    """Something that holds a root key and lends its use."""
+    """Something that holds a root key and lends its use.
+
+    It may be slow or fail, as what lies behind a network does: OSError is taken for silence, Unopenable for a no.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What kind of root this is, in one word of lower case, digits and hyphens: it stands in the file of epochs."""
+        ...
 
     def wrap(self, context: bytes, key: Secret) -> bytes:
         """Return the key wrapped under the root for that context (what it is and whose)."""

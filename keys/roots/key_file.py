@@ -19,18 +19,24 @@ class KeyFile(LocalRoot):
     """The root key of one file, read once."""
 
     __slots__ = ("path",)
+    kind = "key-file"
 
     def __init__(self, path: Path) -> None:
         """Read the file; OSError if it cannot be or others may touch it, Unopenable if it is no root key."""
-        found = _LINE.fullmatch(read_private(path, _LONGEST))
-        if found is None:
-            raise Unopenable
-        super().__init__(Secret(bytes.fromhex(found[1].decode())))
+        super().__init__(line(read_private(path, _LONGEST)))
         self.path = path
 
     def describe(self) -> str:
         """Name the file."""
         return f"key file {self.path}"
+
+
+def line(content: bytes) -> Secret:
+    """Return the key of a key file's content; Unopenable if it is none."""
+    found = _LINE.fullmatch(content)
+    if found is None:
+        raise Unopenable
+    return Secret(bytes.fromhex(found[1].decode()))
 
 
 def create(path: Path) -> KeyFile:

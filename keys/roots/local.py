@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keys.derive import joined
 from keys.errors import Unopenable, quietly
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 Entropy = Callable[[int], bytes]
 
@@ -21,10 +21,11 @@ _SIZE = 62
 _LABEL = b"vault/root/v1"
 
 
-class LocalRoot:
+class LocalRoot(Unspoken):
     """A root key in memory."""
 
     __slots__ = ("_cipher", "_entropy")
+    kind = "memory"
 
     def __init__(self, root: Secret, *, entropy: Entropy = os.urandom) -> None:
         """Set the root key up."""

@@ -39,6 +39,7 @@ class PassphraseFile(LocalRoot):
     """The root key of one sealed file, opened once (about a second of work and 256 MiB)."""
 
     __slots__ = ("path",)
+    kind = "passphrase-file"
 
     def __init__(self, path: Path, passphrase: bytes) -> None:
         """Open the file; OSError if it cannot be read or others may touch it, Unopenable for another passphrase or content."""

@@ -9,6 +9,7 @@ import hmac
 import json
 import struct
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -161,3 +162,49 @@ def package(private: bytes, vkey: str, content: bytes) -> tuple[dict[str, str], 
     told = dict(line.split(" ") for line in lines[1:-1] if not line.startswith("entry "))
     assert note(held, vkey).splitlines()[0] == told["association"]
     return told, hpke_open(private, sealed[:32], info, b"", sealed[32:]).rstrip(b" ")
+
+
+def epochs(text: str, root: bytes) -> dict[int, bytes]:
+    """The key of every epoch in a file of either format, by the slot this root key opens; roots of the two kinds kept in files."""
+    body, line = text[:-69], text[-69:]
+    head, own, minimum, *lines = body.splitlines()
+    association = bytes.fromhex(own.removeprefix("association "))
+    if head == "amanah-epochs 1":
+        made = [line.split() for line in lines]
+        found = {int(row[1]): _root(root, b"vault/epoch/v1" + association + struct.pack(">I", int(row[1])), row[3]) for row in made}
+        mac_key = _one_step(found[max(found)], b"vault/epochs/mac/v1")
+    else:
+        assert head == "amanah-epochs 2"
+        committed = bytes.fromhex(lines[0].removeprefix("commitment "))
+        slots = [line.split() for line in lines[1:] if line.startswith("slot ")]
+        at, private = _slot(slots, root, b"vault/slot/v2" + association + committed)
+        name = slots[at][1].encode()
+
+        def opened(number: int, sealed: str) -> bytes:
+            raw = base64.b64decode(sealed)
+            return hpke_open(private, raw[:32], b"vault/epoch/v2" + association + struct.pack(">I", number) + name, b"", raw[32:])
+
+        file_key = opened(0, slots[at][5])
+        assert hashlib.sha256(b"vault/epochs/commitment/v2" + file_key).digest() == committed
+        rows = [line.split() for line in lines[1 + len(slots) :]]
+        found = {int(row[1]): opened(int(row[1]), row[3 + at]) for row in rows}
+        mac_key = _one_step(file_key, b"vault/epochs/mac/v2")
+    assert int(minimum.removeprefix("minimum ")) <= min(found)
+    assert line == f"mac {hmac.digest(mac_key, body.encode(), 'sha256').hex()}\n"
+    return found
+
+
+def _slot(slots: list[list[str]], root: bytes, bound: bytes) -> tuple[int, bytes]:
+    for at, (_, name, _, public, wrapped, _) in enumerate(slots):
+        try:
+            return at, _root(root, bound + base64.b64decode(public) + name.encode(), wrapped)
+        except InvalidTag:
+            continue
+    raise AssertionError
+
+
+def _root(root: bytes, context: bytes, wrapped: str) -> bytes:
+    raw = base64.b64decode(wrapped)
+    assert raw[:2] == b"\x31\x01"
+    bound = b"".join(struct.pack(">I", len(part)) + part for part in (b"vault/root/v1", b"\x31\x01", context))
+    return AESGCM(root).decrypt(raw[2:14], raw[14:], bound)
