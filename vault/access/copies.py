@@ -3,7 +3,7 @@
 Invariant: it is kept only when every epoch that the destroyed keys were wrapped under is retired and every named copy of that day is gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from keys.cabinet import Cabinet
 from vault.access.certificate import ERASURE, Certificate
+from vault.errors import Unavailable
 from vault.rulebook.facts import holding
 from vault.rulebook.key_facts import KeysFact, keys_fact_from
 
@@ -64,3 +65,14 @@ def words_given(connection: Connection, cabinet: Cabinet, association: bytes) ->
     known = keys_fact_from(connection, cabinet, association)
     erasures = holding(connection, cabinet, association, ERASURE)
     return [(id_, since(each.certificate, known)) for id_, each in sorted(erasures.items()) if each.certificate is not None]
+
+
+def examine(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:
+    """Certificates whose day has passed while an older copy still opens, in words: for `amanah doctor`."""
+    try:
+        words = words_given(connection, cabinet, association)
+    except Unavailable:
+        return  # named with the facts
+    for id_, each in words:
+        if each.is_late(now):
+            yield f"erasure {id_}: no copy was to open after {each.due}, and one does; amanah keys status says what to do"
