@@ -78,9 +78,8 @@ def keys() -> None:
 def status(*, as_json: bool, only: str | None, **given: Given) -> None:
     """Say how the keys stand and what to do next; exit 1 where a day that a certificate names has passed."""
     settings = settings_of(given)
-    database = Database(settings.address)
-    schema.check(database)
-    found = [standing_of(settings, database, code, clock()) for code in ([only] if only else codes(database))]
+    with _database(settings) as database:
+        found = [standing_of(settings, database, code, clock()) for code in ([only] if only else codes(database))]
     if as_json:
         click.echo(json.dumps([msgspec.to_builtins(each) for each in found], ensure_ascii=False, indent=1))
     else:
@@ -286,22 +285,29 @@ def _new_root(agreed: CeremonyFact, file: Path | None, passphrase: Path | None, 
 def _opened(given: dict[str, Any], only: str | None) -> Iterator[tuple[Association, Root]]:
     """One association, open beside the running service, with its root. Raises Failed where it is not said which."""
     settings = settings_of(given)
-    database = Database(settings.address)
-    schema.check(database)
-    known = codes(database)
-    if only is None and len(known) != 1:
-        raise Failed(f"which association? --association {' or '.join(known)}")
-    code = only or known[0]
-    root = root_of(settings, code)
-    with ThreadPoolExecutor(1) as executor:
-        folder = settings.association_folder(code)
+    with _database(settings) as database, ThreadPoolExecutor(1) as executor:
+        known = codes(database)
+        if only is None and len(known) != 1:
+            raise Failed(f"which association? --association {' or '.join(known)}")
+        code = only or known[0]
+        root, folder = root_of(settings, code), settings.association_folder(code)
         association = open_association(database, code=code, root=root, folder=folder, executor=executor, clock=clock)
         try:
             retiring.settle(association, root, clock)
             yield association, root
         finally:
             association.log.close()
-            database.dispose()
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """The database of these settings, of this version's schema; nothing of it stays open."""
+    database = Database(settings.address)
+    try:
+        schema.check(database)
+        yield database
+    finally:
+        database.dispose()
 
 
 def _propose(body: dict[str, object], server: str | None, sign_in_file: Path | None) -> None:

@@ -78,7 +78,7 @@ def behind(connection: Connection, place: Place, association: bytes, epoch: int,
     own, wrapped = place.own, octets(place.table.c.wrapped)
     beside = [place.table.c.subject] if place.table is evidence else []
     query = select(*(_asked(each) for each in (*own, *beside)), wrapped).where(
-        place.table.c.association_id == association, _head(place) != _bytes(head_of(epoch))
+        place.table.c.association_id == association, _head(place).is_distinct_from(_bytes(head_of(epoch)))
     )
     if after is not None:
         query = query.where(tuple_(*own) > tuple_(*(literal(value, column.type) for value, column in zip(after, own, strict=True))))
