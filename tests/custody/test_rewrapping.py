@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Table, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from keys.case_file import case_key, new_case_key
 from keys.keyring import epoch_of
@@ -173,6 +173,15 @@ async def test_where_another_holds_the_database_a_batch_is_tried_again_and_not_f
     assert rewrapping.waiting(small.association) == 0
     left[0] = 10_000
     with pytest.raises(Unavailable, match="log-unavailable"):
+        rewrap(small)
+
+
+async def test_a_role_that_may_not_is_told_so_at_once(small: World, monkeypatch: pytest.MonkeyPatch):
+    def refused(*_: Any) -> Any:
+        raise ProgrammingError("", {}, Exception())
+
+    monkeypatch.setattr(rewrapping, "_batch", refused)
+    with pytest.raises(Unavailable, match="not-the-owner"):
         rewrap(small)
 
 

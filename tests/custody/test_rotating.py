@@ -1,6 +1,8 @@
 """A new epoch: what is new is wrapped under it in every process, and what was there still opens."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -17,6 +19,7 @@ from vault.custody import rewrapping
 from vault.custody.retiring import settle
 from vault.custody.tables import PLACES
 from vault.errors import Unavailable
+from vault.identity.opening import open_association
 from vault.storage.metadata import metadata
 from vault.subjects import tables as subjects
 
@@ -97,6 +100,23 @@ async def test_where_the_file_cannot_be_read_when_the_law_moves_nothing_is_wrapp
         path.write_bytes(old)
         with pytest.raises(Unavailable, match="epochs-older"):
             await other.refresh()
+    finally:
+        other.log.close()
+
+
+async def test_another_machine_that_was_not_brought_the_file_wraps_nothing(small: World, tmp_path: Path):
+    await store(small)
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(small.folder, folder)
+    other = open_association(small.database, code=small.code, root=small.root, folder=folder, executor=small.executor, clock=small.clock)
+    try:
+        await other.refresh()
+        rotate(small)
+        with pytest.raises(Unavailable, match="epochs-older"):
+            await other.refresh()
+        shutil.copy(small.folder / "epochs", folder / "epochs")
+        await other.refresh()
+        assert other.cabinet.keys.epoch == 2
     finally:
         other.log.close()
 

@@ -57,7 +57,7 @@ class Wearing:
 
     def __init__(self, vault: Served, people: int, rng: random.Random) -> None:
         """Store the people and let some of them agree."""
-        self.vault, self.rng, self.odd = vault, rng, []
+        self.vault, self.rng = vault, rng
         self.odd: list[str] = []
         self.worn = Worn()
         self.going = True

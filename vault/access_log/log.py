@@ -39,7 +39,7 @@ class Appends:
 _APPENDS = Appends()
 
 
-def _nothing() -> None:
+def _nothing(_deed: Deed) -> None:
     """Nobody wants to be told."""
 
 
@@ -66,7 +66,7 @@ class AccessLog:
         self.entropy = entropy or Drawn()
         self.writer = writer_name()
         self.counter = 0
-        self.law_moved: Callable[[], None] = _nothing
+        self.law_moved: Callable[[Deed], None] = _nothing
         self._begun: Deed | None = None
         self._law: int | None = None
         self._commit = GroupCommit(
@@ -81,7 +81,7 @@ class AccessLog:
         self._begun = begin(self, transaction)
         if self._begun.law != self._law:
             # Keys move with the law: whoever wraps from here on does it under the newest epoch (docs/adr/0038-keys-move-with-the-law.md).
-            self.law_moved()
+            self.law_moved(self._begun)
             self._law = self._begun.law
         return self._begun
 

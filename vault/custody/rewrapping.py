@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import psycopg
+from sqlalchemy.exc import ProgrammingError
+
 from keys.errors import Unopenable, Unsealable
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Outcome
@@ -26,6 +29,8 @@ PATIENCE: Final = 20
 """Tries of one batch: another writer may hold the file, or the server may take a transaction back."""
 SHORTEST_PAUSE: Final = 0.005
 MOST_PASSES: Final = 50
+NOT_ALLOWED: Final = (ProgrammingError, psycopg.ProgrammingError)
+"""What PostgreSQL says to a role that may not change the association's own keys."""
 
 
 @dataclass(slots=True)
@@ -63,7 +68,7 @@ def rewrap(
 ) -> Rewrapped:
     """Wrap what is not under the newest epoch; `progress` is told how many keys each batch moved.
 
-    Raises Unavailable `log-unavailable` where the database cannot be written for long.
+    Raises Unavailable `log-unavailable` where the database cannot be written for long, `not-the-owner` for a role that may not.
     """
     run = _Run(association, clock, progress, pause)
     _tell(run, "keys.rewrap-begun", "allow", None)
@@ -99,6 +104,8 @@ def _patiently(run: _Run, place: Place, after: Sequence[Any] | None, failed: lis
         begun = time.perf_counter()
         try:
             rows, bad, moved = _batch(run, place, after)
+        except NOT_ALLOWED as error:
+            raise Unavailable("not-the-owner") from error
         except DATABASE_ERRORS as error:
             if tries == PATIENCE - 1:
                 raise Unavailable("log-unavailable") from error

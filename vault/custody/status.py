@@ -136,7 +136,7 @@ class _Found:
 
 
 def _next(found: _Found) -> list[str]:
-    return [*_for_erasures(found), *_of_ceremonies(found), *_for_copies(found), *_by_the_calendar(found)]
+    return [*_for_erasures(found), *_of_ceremonies(found), *_for_copies(found), *_without_haste(found)]
 
 
 def _for_erasures(found: _Found) -> list[str]:
@@ -175,11 +175,18 @@ def _for_copies(found: _Found) -> list[str]:
     ]
 
 
-def _by_the_calendar(found: _Found) -> list[str]:
+def _without_haste(found: _Found) -> list[str]:
+    """What is good order where no erasure waits for it."""
+    if any(each.epoch >= found.known.minimum for each in found.awaited):
+        return []
+    left = sum(count for table in found.by_table.values() for epoch, count in table.items() if epoch != found.newest)
+    if left:
+        return [f"Wrap {left} keys anew, the service may run: amanah keys rewrap."]
+    old, retiring = found.newest - 1, any(each.act == "retire" for each in found.waiting)
+    if found.known.minimum <= old and not retiring:
+        return [f"Nothing lies under epoch {old} any more; two people may retire it: amanah keys retire --below {found.newest}."]
     age = (date.fromisoformat(found.today) - date.fromisoformat(found.made_on)).days
-    if age >= ROTATE_AFTER_DAYS and not found.awaited:
-        return [f"The newest epoch is {age} days old: amanah keys rotate."]
-    return []
+    return [f"The newest epoch is {age} days old: amanah keys rotate."] if age >= ROTATE_AFTER_DAYS else []
 
 
 def _retired(known: KeysFact) -> list[RetiredStanding]:

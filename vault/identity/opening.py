@@ -19,11 +19,13 @@ from keys.errors import Unopenable
 from keys.keyring import AssociationKeys
 from keys.roots import Root
 from vault.access_log.checkpoint import Outside, check_at_start, origin
+from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
 from vault.errors import NotFound, Unavailable
 from vault.rulebook import tables
 from vault.rulebook.association import Association
 from vault.rulebook.book import Books
+from vault.rulebook.key_facts import keys_fact
 from vault.storage.engine import Database, enter
 from vault.storage.journal import Journal
 from vault.storage.transaction import Transaction
@@ -102,8 +104,11 @@ def _loaded_again(path: Path, identifier: bytes, root: Root) -> AssociationKeys:
         raise Unopenable from None
 
 
-def _keep_up(cabinet: Cabinet, root: Root, folder: Path) -> None:
-    """Take over the epochs as the file has them by now. Raises Unavailable `sealed`, and `epochs-older` for a file put back."""
+def _keep_up(cabinet: Cabinet, root: Root, folder: Path, deed: Deed) -> None:
+    """Take over the epochs as the file has them by now.
+
+    Raises Unavailable `sealed`, and `epochs-older` for a file put back, or that of a machine the present one was not brought to.
+    """
     keys = cabinet.keys
     try:
         newer = _loaded_again(folder / EPOCHS, keys.association, root)
@@ -113,6 +118,12 @@ def _keep_up(cabinet: Cabinet, root: Root, folder: Path) -> None:
         keys.take(newer)
     except Unopenable:
         raise Unavailable("epochs-older") from None
+    try:
+        known = keys_fact(deed)
+    except Unavailable:
+        return  # whatever needs the fact says so, and the alarm must have a log to ring in
+    if keys.epoch < known.newest or keys.minimum_epoch < known.minimum:
+        raise Unavailable("epochs-older")
 
 
 def _unsealed(identifier: bytes, wrapped: dict[str, bytes], code: str, root: Root, folder: Path) -> Cabinet:
