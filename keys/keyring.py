@@ -2,7 +2,8 @@
 
 Invariants: a wrapped key opens only for its association, subject, class, version and epoch; an epoch below the
 minimum is refused before any cipher runs; subject keys are random, never derived, so that deleting the wrapped key
-erases what it sealed; nothing here caches a subject key. Format: docs/spec/wrapped-key.md.
+erases what it sealed; nothing here caches a subject key; epochs move forward only, in place, for everybody who holds the same keys.
+Format: docs/spec/wrapped-key.md.
 """
 
 import os
@@ -64,9 +65,12 @@ class _Living(Unspoken):
 
 
 class AssociationKeys(Unspoken):
-    """The keys of one association, one for each epoch from the minimum on; they wrap and unwrap subject keys."""
+    """The keys of one association, one for each epoch from the minimum on; they wrap and unwrap subject keys.
 
-    __slots__ = ("_living", "association")
+    `renew`, where it is set, gives the keys as they are by now: it is asked once for each wrapped key of an epoch that is not known here.
+    """
+
+    __slots__ = ("_living", "association", "renew")
 
     def __init__(self, association: bytes, epochs: Mapping[int, Secret], minimum_epoch: int) -> None:
         """Take the association's 16-byte id and its keys; the newest epoch wraps what is new.
@@ -77,6 +81,7 @@ class AssociationKeys(Unspoken):
             message = "an association has a 16-byte id and a key of a living epoch"
             raise ValueError(message)
         self.association = association
+        self.renew: Callable[[], AssociationKeys] | None = None
         ciphers = {epoch: AESGCM(key.reveal()) for epoch, key in epochs.items() if epoch >= minimum_epoch}
         self._living = _Living(ciphers, max(epochs), minimum_epoch)
 
@@ -114,6 +119,10 @@ class AssociationKeys(Unspoken):
         key = DataKey(os.urandom(32), class_id, key_version)
         return key, self._wrap(_ordinary(subject, class_id), key)
 
+    def wrap(self, subject: bytes, key: DataKey) -> bytes:
+        """Return the wrapped form of a subject's key that is at hand, under the newest epoch (70 bytes); Unsealable as `new_key`."""
+        return self._wrap(_ordinary(subject, key.class_id), key)
+
     def unwrap(self, subject: bytes, class_id: int, wrapped: bytes) -> DataKey:
         """Return the subject's key of that class; Unopenable for anything else than its own wrapped form."""
         with quietly:
@@ -149,10 +158,12 @@ class AssociationKeys(Unspoken):
         raise Unopenable
 
     def _unwrap(self, subject: bytes, class_id: int, wrapped: bytes) -> DataKey:
-        living = self._living  # read once: another thread may take newer keys over
         form, suite, epoch, version = _HEAD.unpack_from(wrapped)
         if form != _FORMAT or suite != _SUITE or len(wrapped) != WRAPPED_SIZE:
             raise Unopenable
+        if epoch > self._living.newest and self.renew is not None:  # another process rotated, and this one was not told yet
+            self.take(self.renew())
+        living = self._living  # read once: another thread may take newer keys over
         if epoch < living.minimum:  # before any cipher runs, whatever keys are still at hand
             raise Unopenable
         binding = _LABEL + self.association + subject + _PLACE.pack(class_id, epoch, version)
@@ -166,6 +177,11 @@ class AssociationKeys(Unspoken):
             nonce = entropy(12)
             return head + nonce + living.ciphers[living.newest].encrypt(nonce, key.reveal(), binding)
         raise Unsealable
+
+
+def head_of(epoch: int) -> bytes:
+    """Return the first six bytes of every key wrapped under that epoch: format, suite, epoch."""
+    return _HEAD.pack(_FORMAT, _SUITE, epoch, 0)[:6]
 
 
 def epoch_of(wrapped: bytes) -> int:

@@ -26,6 +26,7 @@ from vault import __version__
 from vault.breach_reports.channels import Channels, read_channels
 from vault.calls import Rooms, all_calls
 from vault.consent.scans import clear_away, purge
+from vault.custody import retiring
 from vault.errors import Unavailable, VaultError
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, identifier_of, load_keys, open_with, require_epochs
@@ -118,7 +119,7 @@ class House:
             association = open_with(
                 self.database,
                 code=code,
-                keys=self.keepers[code].keys(),
+                load=self.keepers[code].keys,
                 folder=self.settings.association_folder(code),
                 executor=self.writers[code],
                 clock=self.clock,
@@ -133,6 +134,7 @@ class House:
         self.sealed.discard(code)
 
     def _settle(self, association: Association) -> None:
+        retiring.settle(association, asking(self.settings, association.code), self.clock)
         reclose(association, self.clock)
         clear_away(association, self.clock)
 

@@ -18,6 +18,7 @@ from vault.consent.api import ROUTES as CONSENT
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence
 from vault.consent.visitors_api import routes as visitors
+from vault.custody.api import routes as custody
 from vault.identity.api import routes as identity
 from vault.identity.service import Identity
 from vault.publication.api import routes as publication
@@ -53,6 +54,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *disclosure_routes(factor),
         *AUDIT,
         *identity(rooms.identity),
+        *custody(factor),
         *publication(associations, factor),
         *breach_reports(reports),
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
+from vault.access.copies import examine as examine_words
 from vault.access.examine import examine as examine_orders
 from vault.access_log import tables
 from vault.access_log.checkpoint import Outside, opened
@@ -16,6 +17,7 @@ from vault.access_log.verify import snapshot, verify
 from vault.app import root_of
 from vault.breach_reports.examine import examine as examine_reports
 from vault.consent.examine import examine as examine_scans
+from vault.custody.examine import examine as examine_keys
 from vault.errors import VaultError
 from vault.identity.opening import JOURNAL, codes, journal_mac, unseal
 from vault.identity.policy_version import has_acknowledged
@@ -75,6 +77,8 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from examine_containers(connection, identifier, states)
         yield from examine_reports(connection, cabinet, identifier)
         yield from examine_orders(connection, cabinet, identifier)
+        yield from examine_keys(connection, cabinet, identifier)
+        yield from examine_words(connection, cabinet, identifier, now)
         yield from _closings(connection, identifier, cabinet, folder)
         yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey_at, note).lines())
         try:

@@ -23,6 +23,7 @@ from vault.policy.events import Stopped
 from vault.policy.facts import Standing, Stop, StopKind
 from vault.rulebook import facts
 from vault.rulebook.association import Association
+from vault.rulebook.key_facts import EPOCH
 from vault.rulebook.shapes import CLIENT, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
 from vault.storage.journal import Line
@@ -161,6 +162,11 @@ def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFa
     return [facts.write(deed, PURPOSE, code, msgspec.structs.replace(purpose, classes=()))]
 
 
+def _epoch(_deed: Deed, _association: Association, _line: Line) -> list[WrittenFact]:
+    """Retired epochs are settled before anything else is (vault.custody.retiring): nothing is left to do here."""
+    return []
+
+
 _ERASURES: dict[str, tuple[str, Callable[[Deed, Association, Line, Entry], int]]] = {
     LOCK: ("erasure.requested", erasing_again.lock_again),
     ERASE: ("erasure.approved", erasing_again.erase_again),
@@ -174,4 +180,5 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "recipient": _recipient,
     "recipient-key": _recipient_key,
     "purpose": _purpose,
+    EPOCH: _epoch,
 }

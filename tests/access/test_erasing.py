@@ -126,7 +126,7 @@ async def test_the_certificate_says_who_what_what_is_kept_and_what_still_opens_i
     assert told["classes"] == ["contact", "family", "finance", "health", "identity", "sensitive"]
     assert told["asked_by"] != told["approved_by"]
     assert told["kept"] == [{"what": "access_log", "rule": "cooperative:7"}, {"what": "erasure_request", "rule": "sa-pdpl:18"}]
-    assert told["copies"] == {"epochs": [1], "minimum_epoch": 1, "opens_until": "epoch-retired"}
+    assert told["copies"] == {"epochs": [1], "minimum_epoch": 1, "opens_until": "epoch-retired", "due": "2026-02-05"}
     assert told["recipients"] == []
     entry = world.entries()[told["entry"]]
     assert (entry.kind, entry.outcome, entry.article, entry.law) == ("erasure.approved", "allow", "cooperative:7", "sa-pdpl:18")
@@ -661,7 +661,7 @@ async def test_a_copy_taken_before_opens_until_its_epoch_is_retired(small: World
         copy = tmp_path / "copy.sqlite3"
         shutil.copy(str(small.database.url.database), copy)
         told = await erased(desk, kept.record)
-        assert told["copies"] == {"epochs": [1], "minimum_epoch": 1, "opens_until": "epoch-retired"}
+        assert told["copies"] == {"epochs": [1], "minimum_epoch": 1, "opens_until": "epoch-retired", "due": "2026-02-05"}
         path, association = small.folder / "epochs", small.association.id
         live = Path(str(small.database.url.database))
     stolen = Database(f"sqlite:///{copy}")

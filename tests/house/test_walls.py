@@ -10,6 +10,7 @@ from tests.house import tree
 
 ROOF = {
     "calls.py",
+    *("commands.py", "keys_cli.py"),
     *(
         "app.py",
         "calling.py",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.errors import Unopenable, Unsealable
-from keys.keyring import NAMED, AssociationKeys, DataKey, epoch_of
+from keys.keyring import NAMED, AssociationKeys, DataKey, epoch_of, head_of
 from keys.secret import Secret
 from tests.keys.world import ASSOCIATION, KEYS, OTHER, SUBJECT, named_id, opened, place, stored, stuck
 
@@ -28,6 +28,7 @@ def test_a_wrapped_key_opens_where_it_belongs() -> None:
     assert KEYS.unwrap(SUBJECT, 3, WRAPPED).reveal() == KEY.reveal()
     assert len(WRAPPED) == 70
     assert epoch_of(WRAPPED) == KEYS.epoch == 2
+    assert WRAPPED.startswith(head_of(2))
 
 
 def test_attack_16_an_unknown_epoch_is_refused() -> None:
@@ -136,6 +137,44 @@ def test_a_key_rewrapped_is_the_same_key_under_the_newest_epoch() -> None:
     assert (found.reveal(), found.version, found.class_id) == (key.reveal(), 7, 3)
     own = OLD.new_named("pepper")
     assert RETIRED.named("pepper", KEYS.rewrap_named("pepper", own)).reveal() == OLD.named("pepper", own).reveal()
+
+
+def test_a_key_at_hand_is_wrapped_under_the_newest_epoch() -> None:
+    key, wrapped = OLD.new_key(SUBJECT, 3, 7)
+    found = RETIRED.unwrap(SUBJECT, 3, KEYS.wrap(SUBJECT, key))
+    assert (found.reveal(), found.version, epoch_of(wrapped)) == (key.reveal(), 7, 1)
+    with pytest.raises(Unsealable):
+        KEYS.wrap(bytes(16), key)
+
+
+def test_newer_keys_are_taken_over_in_place_and_older_ones_never() -> None:
+    keys = AssociationKeys(ASSOCIATION, {1: FIRST}, 1)
+    old = keys.new_key(SUBJECT, 3)[1]
+    keys.take(KEYS)
+    assert (keys.epoch, keys.minimum_epoch) == (2, 1)
+    assert epoch_of(keys.new_key(SUBJECT, 3)[1]) == 2
+    assert keys.unwrap(SUBJECT, 3, old)
+    keys.take(RETIRED)
+    refused(old, keys=keys)
+    for other in (OLD, KEYS, AssociationKeys(OTHER, {2: SECOND}, 2)):
+        with pytest.raises(Unopenable):
+            keys.take(other)
+    assert (keys.epoch, keys.minimum_epoch) == (2, 2)
+
+
+def test_an_epoch_that_is_not_known_is_asked_for_once() -> None:
+    keys, asked = AssociationKeys(ASSOCIATION, {1: FIRST}, 1), []
+
+    def renew() -> AssociationKeys:
+        asked.append(1)
+        return KEYS
+
+    keys.renew = renew
+    assert keys.unwrap(SUBJECT, 3, WRAPPED).reveal() == KEY.reveal()
+    assert keys.unwrap(SUBJECT, 3, WRAPPED).reveal() == KEY.reveal()
+    assert asked == [1]
+    refused(WRAPPED[:2] + struct.pack(">I", 3) + WRAPPED[6:], keys=keys)
+    assert asked == [1, 1]
 
 
 def test_an_own_key_opens_under_its_name_alone() -> None:

@@ -33,7 +33,8 @@ class Certificate(Fact, frozen=True):
     """What was erased, by whose word, what stays, and what still opens it. Ids in hexadecimal, times in microseconds UTC.
 
     `whole` where the person is gone as a whole; `epochs` are those the destroyed keys were wrapped under, `minimum_epoch` the lowest one
-    that had not been retired then; `index` is the entry's number in the log.
+    that had not been retired then; `due` is the day (YYYY-MM-DD) after which no copy opens, empty in certificates of before and where
+    there was no key; `index` is the entry's number in the log.
     """
 
     erasure: str
@@ -51,6 +52,7 @@ class Certificate(Fact, frozen=True):
     epochs: tuple[int, ...]
     minimum_epoch: int
     index: int
+    due: str = ""
 
 
 class ErasureFact(Fact, frozen=True):
@@ -89,6 +91,7 @@ def note(one: Certificate, association: str, signer: Signer) -> str:
         *(f"given {write_time(each.at)} {each.recipient} {each.record} entry {each.index}" for each in one.recipients),
         *(f"copy-opens-until-retired epoch {epoch}" for epoch in one.epochs),
         f"minimum-epoch {one.minimum_epoch}",
+        *([f"no-copy-opens-after {one.due}"] if one.due else []),
         f"entry {one.index}",
     ]
     return signer.sign("\n".join(lines) + "\n")

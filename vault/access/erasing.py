@@ -16,6 +16,7 @@ from sqlalchemy import and_, exists, select
 from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
+from vault.access.copies import DAYS, day_of
 from vault.access.disclosures import DECIDED
 from vault.access.erasure_words import ERASE, LOCK, closing
 from vault.access.tables import order_record
@@ -291,7 +292,7 @@ def empty_classes(matter: Matter) -> tuple[Certificate, list[SheetEvent]]:
 
 def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) -> Certificate:
     """What is told of the erasure; its entry is the next that is appended."""
-    deed, asked = matter.deed, matter.asked
+    deed, asked, epochs = matter.deed, matter.asked, _epochs(keys)
     own = matter.errand.book(deed).association
     kept = [Kept(what="access_log", rule=f"{own.pack}:7"), Kept(what="erasure_request", rule=f"{own.law_pack}:18")]
     if asked.classes:
@@ -313,9 +314,10 @@ def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) 
         approved_at=matter.at,
         kept=tuple(kept),
         recipients=tuple(_recipients(deed, matter.known.subject)),
-        epochs=_epochs(keys),
+        epochs=epochs,
         minimum_epoch=deed.cabinet.keys.minimum_epoch,
         index=deed.size,
+        due=day_of(matter.at, DAYS) if epochs else "",
     )
 
 

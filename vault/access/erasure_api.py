@@ -6,6 +6,7 @@ import msgspec
 
 from vault.access import erasing, erasures
 from vault.access.certificate import Certificate, ErasureFact, note
+from vault.access.copies import day_of, since
 from vault.access.erasing import ASSOCIATION, Officer, Wanted
 from vault.access.erasure_limits import ErasureLimits
 from vault.errors import FieldError, Invalid, NotFound
@@ -15,6 +16,7 @@ from vault.policy.facts import SELF
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.association import Association
+from vault.rulebook.key_facts import KeysFact
 from vault.subjects.meant import by_record
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
@@ -57,11 +59,36 @@ class GivenTo(msgspec.Struct, frozen=True):
 
 
 class CopiesShown(msgspec.Struct, frozen=True):
-    """Until when a copy of the database taken before still opens: as long as one of these epochs is not retired (below the minimum)."""
+    """Until when a copy of the database taken before still opens: as long as one of these epochs is not retired (below the minimum).
+
+    `due` is the day after which it opens no more, by the association's word; null where no key was destroyed.
+    """
 
     epochs: list[int]
     minimum_epoch: int
     opens_until: str
+    due: str | None
+
+
+class EpochRetired(msgspec.Struct, frozen=True):
+    """An epoch, and the day it was retired."""
+
+    epoch: int
+    on: str
+
+
+class CopiesSince(msgspec.Struct, frozen=True, kw_only=True):
+    """What became true since: `opens` while an older copy still opens, `gone` from the day `gone_on`.
+
+    `copies_left` are named copies of the keys that nobody has accounted for yet.
+    """
+
+    state: str
+    epochs: list[int]
+    due: str | None
+    retired: list[EpochRetired]
+    copies_left: list[str]
+    gone_on: str | None
 
 
 class CertificateAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +112,10 @@ class CertificateAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErasureShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An erasure as it is shown to who settles it; `record` is the one it was asked through, `classes` is empty for the whole person."""
+    """An erasure as it is shown to who settles it; `record` is the one it was asked through, `classes` is empty for the whole person.
+
+    `copies` is null until it was carried out.
+    """
 
     id: str
     state: str
@@ -97,6 +127,7 @@ class ErasureShown(msgspec.Struct, frozen=True, kw_only=True):
     asked_at: str
     settled_by: str | None
     settled_at: str | None
+    copies: CopiesSince | None
 
 
 class ErasuresAnswer(msgspec.Struct, frozen=True):
@@ -133,16 +164,16 @@ class Erasures:
         """Show one."""
         asker: Asker = call.caller
         erasure, errand = call.path_id("erasure"), Errand(asker, call.request_id)
-        found = await heard(errand, lambda: asker.association.run(lambda deed: erasures.shown(deed, errand, erasure)))
-        return Answer(_asked(found))
+        found, known = await heard(errand, lambda: asker.association.run(lambda deed: erasures.shown(deed, errand, erasure)))
+        return Answer(_asked(found, known))
 
     async def page(self, call: Call) -> Answer:
         """Show a page of them."""
         asker: Asker = call.caller
         errand = Errand(asker, call.request_id)
         wanted = erasures.Wanted(call.query["state"], call.query["after"], call.query["limit"])
-        found, more = await heard(errand, lambda: asker.association.run(lambda deed: erasures.page(deed, errand, wanted)))
-        return Answer(ErasuresAnswer([_asked(one) for one in found], more))
+        found, known, more = await heard(errand, lambda: asker.association.run(lambda deed: erasures.page(deed, errand, wanted)))
+        return Answer(ErasuresAnswer([_asked(one, known) for one in found], more))
 
     async def approve(self, call: Call) -> Answer:
         """Carry it out and certify it."""
@@ -209,13 +240,13 @@ def _shown(one: Certificate, association: Association) -> CertificateAnswer:
         approved_at=write_time(one.approved_at),
         kept=[KeptShown(each.what, each.rule) for each in one.kept],
         recipients=[GivenTo(each.recipient, _id(each.record), write_time(each.at), each.index) for each in one.recipients],
-        copies=CopiesShown(list(one.epochs), one.minimum_epoch, "epoch-retired"),
+        copies=CopiesShown(list(one.epochs), one.minimum_epoch, "epoch-retired", one.due or None),
         entry=one.index,
         note=note(one, association.code, association.cabinet.signer),
     )
 
 
-def _asked(one: ErasureFact) -> ErasureShown:
+def _asked(one: ErasureFact, known: KeysFact) -> ErasureShown:
     return ErasureShown(
         id=_id(one.id),
         state=one.state,
@@ -227,6 +258,19 @@ def _asked(one: ErasureFact) -> ErasureShown:
         asked_at=write_time(one.asked_at),
         settled_by=one.settled_by or None,
         settled_at=None if one.settled_at is None else write_time(one.settled_at),
+        copies=None if one.certificate is None else _since(one.certificate, known),
+    )
+
+
+def _since(certificate: Certificate, known: KeysFact) -> CopiesSince:
+    found = since(certificate, known)
+    return CopiesSince(
+        state="opens" if found.gone_at is None else "gone",
+        epochs=list(found.epochs),
+        due=found.due or None,
+        retired=[EpochRetired(epoch, day_of(at)) for epoch, at in found.retired],
+        copies_left=list(found.left),
+        gone_on=None if found.gone_at is None else day_of(found.gone_at),
     )
 
 

@@ -16,6 +16,7 @@ from vault.access_log.entry import About
 from vault.errors import NotFound
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
+from vault.rulebook.key_facts import KeysFact, keys_fact
 
 MOST_LOOKED_AT: Final = 500
 """Requests that one page opens: where few of them stand as asked, the page is short and `next` goes on."""
@@ -30,19 +31,22 @@ class Wanted:
     limit: int
 
 
-def shown(deed: Deed, errand: Errand, erasure: bytes) -> ErasureFact:
-    """One erasure as it stands. Raises NotFound, Unavailable `integrity`."""
+def shown(deed: Deed, errand: Errand, erasure: bytes) -> tuple[ErasureFact, KeysFact]:
+    """One erasure as it stands, and what the log says of the keys. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     found = facts.read(deed, ERASURE, erasure.hex())
     if found is None:
         raise NotFound
     about = About(bytes.fromhex(found.subject), bytes.fromhex(found.record) or None)
     deed.append(errand.entry(kind="erasure.read", outcome="allow", about=(about,), basis="law"))
-    return found
+    return found, keys_fact(deed)
 
 
-def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[ErasureFact], int | None]:
-    """A page of erasures, newest first, and the number the next page begins after. Raises Unavailable `integrity`."""
+def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[ErasureFact], KeysFact, int | None]:
+    """A page of erasures, newest first, what the log says of the keys, and the number the next page begins after.
+
+    Raises Unavailable `integrity`.
+    """
     errand = errand.still(deed)
     numbers = _asked_for(deed, wanted.after)
     stored = facts.read_several(deed, ERASURE, list(numbers))
@@ -54,7 +58,7 @@ def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[ErasureFact],
         more = numbers[here[-1]]
     elif len(numbers) == MOST_LOOKED_AT:
         more = min(numbers.values())
-    return [stored[key] for key in here], more
+    return [stored[key] for key in here], keys_fact(deed), more
 
 
 def _asked_for(deed: Deed, after: int | None) -> dict[str, int]:

@@ -39,6 +39,10 @@ class Appends:
 _APPENDS = Appends()
 
 
+def _nothing(_deed: Deed) -> None:
+    """Nobody wants to be told."""
+
+
 class AccessLog:
     """The only way to append: deeds run one transaction after another, group-committed."""
 
@@ -62,7 +66,9 @@ class AccessLog:
         self.entropy = entropy or Drawn()
         self.writer = writer_name()
         self.counter = 0
+        self.law_moved: Callable[[Deed], None] = _nothing
         self._begun: Deed | None = None
+        self._law: int | None = None
         self._commit = GroupCommit(
             database, executor, self.begin, clock=clock, prepare=partial(enter, association=self.association, stay=True)
         )
@@ -73,6 +79,10 @@ class AccessLog:
             # Nobody knows whether that commit arrived: its counts may stand in the log, so they are never given again under this name.
             self.writer, self.counter = writer_name(), 0
         self._begun = begin(self, transaction)
+        if self._begun.law != self._law:
+            # Keys move with the law: whoever wraps from here on does it under the newest epoch (docs/adr/0038-keys-move-with-the-law.md).
+            self.law_moved(self._begun)
+            self._law = self._begun.law
         return self._begun
 
     async def run(self, unit: Callable[[Deed], T], *, weight: int = 1) -> T:

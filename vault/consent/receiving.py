@@ -58,7 +58,7 @@ class Arrival:
         """Begin a scan of at most so many bytes, under a key of its own."""
         self.id = os.urandom(16)
         self._most = most
-        self.key, self.wrapped = association.cabinet.keys.new_key(self.id, EVIDENCE_CLASS)
+        self.key, _ = association.cabinet.keys.new_key(self.id, EVIDENCE_CLASS)
         self._sealer = Sealer(self.key, Attached(association.id, self.id, self.id, EVIDENCE_CLASS))
         self._plain, self._sealed = hashlib.sha256(), hashlib.sha256(self._sealer.header)
         self._beginning = b""
@@ -98,7 +98,8 @@ class Arrival:
     def put(self, deed: Deed) -> None:
         """Store what is sealed so far."""
         if not self.begun:
-            scans.add(deed, self.id, self.wrapped)
+            # Wrapped inside the deed: its epoch may have been retired while the scan was on its way in.
+            scans.add(deed, self.id, deed.cabinet.keys.wrap(self.id, self.key))
         scans.add_chunks(deed, self.id, self._stored, self._waiting)
 
     def put_done(self) -> None:

@@ -1,11 +1,13 @@
 """Opens an association that was founded: its keys under the root, its journal and the checkpoint outside the database, or a named refusal.
 
-Invariant: a missing file is a refusal and never a fresh start; a database that lacks what the checkpoint outside covers is not opened.
+Invariants: a missing file is a refusal and never a fresh start; a database that lacks what the checkpoint outside covers is not opened; an
+open association follows its epochs whenever the law moves, and never back.
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +20,13 @@ from keys.files import read_private
 from keys.keyring import AssociationKeys
 from keys.roots import Root
 from vault.access_log.checkpoint import Outside, check_at_start, origin
+from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
-from vault.errors import NotFound, Unavailable
+from vault.errors import NotFound, Unavailable, VaultError
 from vault.rulebook import signing, tables
 from vault.rulebook.association import Association
 from vault.rulebook.book import Books
+from vault.rulebook.key_facts import keys_fact
 from vault.storage.engine import Database, enter
 from vault.storage.journal import Journal
 from vault.storage.transaction import Transaction
@@ -30,6 +34,8 @@ from vault.storage.transaction import Transaction
 EPOCHS: Final = "epochs"
 JOURNAL: Final = "journal"
 CHECKPOINT: Final = "checkpoint"
+
+Renewing = Callable[[], AssociationKeys]
 
 
 def codes(database: Database) -> tuple[str, ...]:
@@ -53,21 +59,23 @@ def open_association(
     `checkpoint-missing`, `log-shorter-than-checkpoint`, `log-forked` and the others of `check_at_start`; JournalRefused
     `journal-missing` or `journal-altered`.
     """
-    keys = load_keys(identifier_of(database, code), root, folder)
-    return open_with(database, code=code, keys=keys, folder=folder, executor=executor, clock=clock)
+    load = partial(load_keys, identifier_of(database, code), root, folder)
+    return open_with(database, code=code, load=load, folder=folder, executor=executor, clock=clock)
 
 
 def open_with(
     database: Database,
     *,
     code: str,
-    keys: AssociationKeys,
+    load: Renewing,
     folder: Path,
     executor: Executor,
     clock: Callable[[], int],
 ) -> Association:
-    """Open one association whose keys are at hand. Raises as `open_association` does."""
+    """Open one association; `load` gives its keys, now and when the file that holds them is another. Raises as `open_association` does."""
     identifier, wrapped = _rows(database, code)
+    keys = load()
+    keys.renew = partial(_once_more, load)
     cabinet = _cabinet(keys, wrapped, code)
     journal = Journal(folder / JOURNAL, journal_mac(cabinet))
     with _reading(database) as connection, connection.begin():
@@ -75,13 +83,16 @@ def open_with(
         signing.settle(connection, cabinet, identifier, clock())
         held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey_at)
     log = AccessLog(cabinet, journal, database, executor, clock=clock, least_size=held.size)
+    log.law_moved = partial(_keep_up, cabinet, load)
     return Association(identifier, code, cabinet, log, Books(cabinet), database, folder)
 
 
 def unseal(database: Database, *, code: str, root: Root, folder: Path) -> tuple[bytes, Cabinet]:
     """Return the id and open keys of one association, for tools that only look. Raises as `open_association` does for its keys."""
     identifier, wrapped = _rows(database, code)
-    cabinet = _cabinet(load_keys(identifier, root, folder), wrapped, code)
+    keys = load_keys(identifier, root, folder)
+    keys.renew = partial(_once_more, partial(load_keys, identifier, root, folder))
+    cabinet = _cabinet(keys, wrapped, code)
     with _reading(database) as connection, connection.begin():
         enter(connection, identifier)
         signing.settle(connection, cabinet, identifier, 0)
@@ -131,6 +142,34 @@ def _rows(database: Database, code: str) -> tuple[bytes, dict[str, bytes]]:
         kept = select(tables.association_key.c.name, tables.association_key.c.wrapped)
         rows = connection.execute(kept.where(tables.association_key.c.association_id == identifier)).all()
     return bytes(identifier), {row.name: bytes(row.wrapped) for row in rows}
+
+
+def _keep_up(cabinet: Cabinet, renew: Renewing, deed: Deed) -> None:
+    """Take over the epochs as the file has them by now, where the log tells of others than are open here.
+
+    Raises Unavailable `sealed`, and `epochs-older` for a file put back, or that of a machine the present one was not brought to.
+    """
+    keys = cabinet.keys
+    try:
+        known = keys_fact(deed)
+    except Unavailable:
+        return  # whatever needs the fact says so, and the alarm must have a log to ring in
+    # Twice: the first answer may be that to a question put before the file was rewritten.
+    for _ in range(2):
+        if keys.epoch >= known.newest and keys.minimum_epoch >= known.minimum:
+            return
+        with suppress(Unopenable):
+            keys.take(renew())
+    if keys.epoch < known.newest or keys.minimum_epoch < known.minimum:
+        raise Unavailable("epochs-older")
+
+
+def _once_more(renew: Renewing) -> AssociationKeys:
+    """The keys as they are by now, for whoever knows no error of the vault. Raises Unopenable."""
+    try:
+        return renew()
+    except (VaultError, OSError):
+        raise Unopenable from None
 
 
 def _cabinet(keys: AssociationKeys, wrapped: dict[str, bytes], code: str) -> Cabinet:

@@ -43,6 +43,8 @@ PEOPLE: Final[Mapping[str, str]] = {
     "clients:read": "List API clients and what they may.",
     "staff:write": "Propose and end accounts of staff.",
     "staff:read": "List accounts of staff by id, never by name.",
+    "keys:write": "Propose what is done with the association's keys, and say that a named copy of them is gone.",
+    "keys:read": "List what was proposed to be done with the association's keys.",
     "orders": "Register orders of judicial and regulatory authorities and ask about them.",
     "disclosures": "Request disclosures and fetch their packages.",
     "erasures": "Ask for the erasure of a person's data.",
@@ -76,6 +78,8 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "clients:read",
         "staff:write",
         "staff:read",
+        "keys:write",
+        "keys:read",
         "log:verify",
     ),
     "officer": (
@@ -97,9 +101,10 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "evidence:write",
         "clients:read",
         "staff:read",
+        "keys:read",
         "approve",
     ),
-    "second": ("clients:read", "staff:read", "recipients:read", "approve"),
+    "second": ("clients:read", "staff:read", "recipients:read", "keys:read", "approve"),
 }
 
 

@@ -1,0 +1,99 @@
+"""Carries out, at the machine where the root key is, what two people agreed on; once and only what they agreed on."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from keys import epochs
+from keys.errors import Unopenable, Unsealable
+from keys.roots import Root
+from vault.access_log.deed import Deed
+from vault.access_log.entry import WrittenFact
+from vault.custody import retiring
+from vault.custody.service import ceremony, with_copy
+from vault.custody.told import SYSTEM, told
+from vault.errors import Conflict
+from vault.identity.opening import EPOCHS
+from vault.rulebook import facts
+from vault.rulebook.association import Association
+from vault.rulebook.key_facts import CEREMONY, KEYS, MOST_COPIES, CeremonyFact, Copy, CopyOfThen, KeysFact, keys_fact
+
+T = TypeVar("T")
+
+
+def carry_out(association: Association, root: Root, clock: Callable[[], int], id_: bytes, new: Root | None = None) -> CeremonyFact:
+    """Carry an approved ceremony out and return it as it then stands; one that was begun before is completed. `new` is a new slot's root.
+
+    Raises NotFound, Conflict `ceremony-not-approved`, `ceremony-settled`, `slot-refused`, StillInUse and what `retiring` raises.
+    """
+
+    def run(unit: Callable[[Deed], T]) -> T:
+        return association.log.run_now(association.database, [unit], clock)[0]
+
+    found = run(lambda deed: _approved(deed, id_))
+    if found.act == "retire":
+        below = found.below or 0
+        run(lambda deed: retiring.begin(deed, association, _approved(deed, id_), below))
+        run(lambda deed: retiring.complete(deed, association, root, below, found.id))
+    elif found.act in {"slot-add", "slot-remove"}:
+        run(lambda deed: _slots(deed, association, root, _approved(deed, id_), new))
+    else:
+        run(lambda deed: _copies(deed, association, _approved(deed, id_)))
+    return run(lambda deed: ceremony(deed, id_))
+
+
+def _approved(deed: Deed, id_: bytes) -> CeremonyFact:
+    found = ceremony(deed, id_)
+    if found.state not in {"approved", "carrying-out"}:
+        raise Conflict("ceremony-not-approved" if found.state == "proposed" else "ceremony-settled")
+    return found
+
+
+def approved(association: Association, clock: Callable[[], int], id_: bytes) -> CeremonyFact:
+    """What waits to be carried out under this id. Raises NotFound, Conflict `ceremony-not-approved`, `ceremony-settled`."""
+    return association.log.run_now(association.database, [lambda deed: _approved(deed, id_)], clock)[0]
+
+
+def _slots(deed: Deed, association: Association, root: Root, agreed: CeremonyFact, new: Root | None) -> None:
+    """Give a root its slot or take it; what a process that died had done to the file already is not done twice."""
+    path, own = association.folder / EPOCHS, association.id
+    there = agreed.name in {name for name, _ in epochs.told(path, own, root).slots}
+    try:
+        if agreed.act == "slot-remove" and there:
+            epochs.remove_slot(path, own, root, agreed.name)
+        elif agreed.act == "slot-add":
+            if new is None or new.kind != agreed.root:
+                raise Conflict("slot-refused")
+            if there:
+                epochs.load(path, own, new)
+            else:
+                epochs.add_slot(path, own, root, agreed.name, new)
+    except (Unsealable, Unopenable):
+        raise Conflict("slot-refused") from None
+    _settle(deed, association, agreed)
+
+
+def _settle(deed: Deed, association: Association, agreed: CeremonyFact, *written: WrittenFact) -> None:
+    settled = msgspec.structs.replace(agreed, state="carried-out", settled_by=SYSTEM, settled_at=deed.now)
+    deed.append(told(deed, association, f"keys.{agreed.act}", *written, facts.write(deed, CEREMONY, agreed.id, settled)))
+
+
+def _copies(deed: Deed, association: Association, agreed: CeremonyFact) -> None:
+    """Put a named copy on the list or take it off; what is taken off counts as destroyed, on the word of the two."""
+    known = keys_fact(deed)
+    fact = _with(known, agreed.name, deed.now) if agreed.act == "copy-add" else _without(known, agreed, deed.now)
+    _settle(deed, association, agreed, facts.write(deed, KEYS, KEYS.name, fact))
+
+
+def _with(known: KeysFact, name: str, now: int) -> KeysFact:
+    if len(known.copies) >= MOST_COPIES or name in {each.name for each in known.copies}:
+        raise Conflict("too-many-copies")
+    return msgspec.structs.replace(known, copies=(*known.copies, Copy(name=name, since=now)))
+
+
+def _without(known: KeysFact, agreed: CeremonyFact, now: int) -> KeysFact:
+    left = tuple(each for each in known.copies if each.name != agreed.name)
+    gone = CopyOfThen(name=agreed.name, gone_by=agreed.approved_by, gone_at=now)
+    retirements = tuple(with_copy(each, gone) if CopyOfThen(name=agreed.name) in each.copies else each for each in known.retirements)
+    return msgspec.structs.replace(known, copies=left, retirements=retirements)

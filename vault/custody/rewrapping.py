@@ -1,0 +1,136 @@
+"""Wraps every key anew under the newest epoch while the service runs; no value, and no cell, is opened for it.
+
+Invariants: at most 500 rows in a transaction, and between two of them others get as much time as it took; a row is changed only where it
+still is as it was read; what still names another epoch is what is left, so a run that was killed is gone on with by any other; a key that
+does not open is named and left as it lies. Each run is two entries: that it began, before the first row, and how many keys it moved
+(promise 1).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy.exc import ProgrammingError
+
+from keys.errors import Unopenable, Unsealable
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Outcome
+from vault.custody.tables import PLACES, Place, Stored, behind, counted, move, name_of
+from vault.custody.told import told
+from vault.errors import Unavailable
+from vault.rulebook.association import Association
+from vault.storage.engine import enter
+from vault.storage.group_commit import DATABASE_ERRORS
+from vault.storage.transaction import Transaction
+
+PATIENCE: Final = 20
+"""Tries of one batch: another writer may hold the file, or the server may take a transaction back."""
+SHORTEST_PAUSE: Final = 0.005
+MOST_PASSES: Final = 50
+NOT_ALLOWED: Final = (ProgrammingError, psycopg.ProgrammingError)
+"""What PostgreSQL says to a role that may not change the association's own keys."""
+
+
+@dataclass(slots=True)
+class Rewrapped:
+    """What a run did: keys moved, and the rows that do not open, in words."""
+
+    moved: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Run:
+    association: Association
+    clock: Callable[[], int]
+    progress: Callable[[int], None]
+    pause: Callable[[float], None]
+    done: Rewrapped = field(default_factory=Rewrapped)
+
+
+def waiting(association: Association) -> int:
+    """How many keys are not wrapped under the newest epoch."""
+    newest = association.cabinet.keys.epoch
+    with association.database.connect() as connected, connected.execution_options(reading=True).begin():
+        enter(connected, association.id)
+        found = counted(connected, association.id)
+    return sum(count for epochs in found.values() for epoch, count in epochs.items() if epoch != newest)
+
+
+def rewrap(
+    association: Association,
+    clock: Callable[[], int],
+    *,
+    progress: Callable[[int], None] = lambda _moved: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Rewrapped:
+    """Wrap what is not under the newest epoch; `progress` is told how many keys each batch moved.
+
+    Raises Unavailable `log-unavailable` where the database cannot be written for long, `not-the-owner` for a role that may not.
+    """
+    run = _Run(association, clock, progress, pause)
+    _tell(run, "keys.rewrap-begun", "allow", None)
+    for place in PLACES:
+        _through(run, place)
+    _tell(run, "keys.rewrapped", "error" if run.done.failed else "allow", run.done.moved)
+    return run.done
+
+
+def _tell(run: _Run, kind: str, outcome: Outcome, count: int | None) -> None:
+    def unit(deed: Deed) -> None:
+        deed.append(told(deed, run.association, kind, count=count, outcome=outcome))
+
+    run.association.log.run_now(run.association.database, [unit], run.clock)
+
+
+def _through(run: _Run, place: Place) -> None:
+    """Pass over a table until a pass meets nothing but what does not open: rows others held at the moment are met by the next."""
+    for _ in range(MOST_PASSES):
+        failed: list[str] = []
+        met, after = 0, None
+        while rows := _patiently(run, place, after, failed):
+            met += len(rows)
+            after = tuple(getattr(rows[-1], each.name) for each in place.own)
+        if met == len(failed):
+            break
+    run.done.failed += failed
+
+
+def _patiently(run: _Run, place: Place, after: Sequence[Any] | None, failed: list[str]) -> Sequence[Stored]:
+    """The next batch, moved; tried again where another holds the database."""
+    for tries in range(PATIENCE):
+        begun = time.perf_counter()
+        try:
+            rows, bad, moved = _batch(run, place, after)
+        except NOT_ALLOWED as error:
+            raise Unavailable("not-the-owner") from error
+        except DATABASE_ERRORS as error:
+            if tries == PATIENCE - 1:
+                raise Unavailable("log-unavailable") from error
+            run.pause(0.05 * (tries + 1))
+            continue
+        failed += bad
+        run.done.moved += moved
+        run.progress(moved)
+        run.pause(max(SHORTEST_PAUSE, time.perf_counter() - begun))
+        return rows
+    raise AssertionError  # the last try returned or raised
+
+
+def _batch(run: _Run, place: Place, after: Sequence[Any] | None) -> tuple[Sequence[Stored], list[str], int]:
+    association = run.association
+    keys = association.cabinet.keys
+    with association.database.connect() as connection, connection.begin():
+        enter(connection, association.id)
+        rows = behind(connection, place, association.id, keys.epoch, after)
+        new: list[tuple[Stored, bytes]] = []
+        bad: list[str] = []
+        for row in rows:
+            try:
+                new.append((row, place.rewrap(keys, row)))
+            except (Unopenable, Unsealable):
+                bad.append(f"{name_of(place, row)}: does not open")
+        moved = move(Transaction(connection, 0), place, association.id, new)
+    return rows, bad, moved
