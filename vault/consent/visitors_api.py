@@ -7,6 +7,7 @@ import msgspec
 
 from vault.consent import visitors
 from vault.consent.api import NoticeShown, StateAnswer, named
+from vault.consent.visitor_limits import VisitorLimits, VisitorsFull
 from vault.consent.visitors import Visitor, Word, by_visitor
 from vault.errors import NotFound
 from vault.rulebook.alarm import heard
@@ -53,10 +54,11 @@ class WithdrawnAnswer(msgspec.Struct, frozen=True):
 class Visitors:
     """Both calls, over the open associations by code; the mapping may grow."""
 
-    def __init__(self, associations: Mapping[str, Association], limits: Limits) -> None:
+    def __init__(self, associations: Mapping[str, Association], limits: Limits, visitor_limits: VisitorLimits) -> None:
         """Serve these associations within these limits."""
         self._associations = associations
         self._limits = limits
+        self._visitor_limits = visitor_limits
 
     async def consent(self, call: Call) -> Answer:
         """Record a visitor's consent."""
@@ -75,9 +77,14 @@ class Visitors:
         errand = Errand(Visitor(association), call.request_id)
 
         async def said() -> tuple[bytes, str]:
-            return await association.run(lambda deed: visitors.consent(deed, errand, word), weight=2)
+            room = self._visitor_limits.room(association)
+            return await association.run(lambda deed: visitors.consent(deed, errand, word, room), weight=2)
 
-        consent, state = await heard(errand, said, by_visitor(word.visitor))
+        try:
+            consent, state = await heard(errand, said, by_visitor(word.visitor))
+        except VisitorsFull:
+            await self._visitor_limits.ring(errand)
+            raise
         return Answer(StateAnswer(write_id(consent), state))
 
     async def withdraw(self, call: Call) -> Answer:
@@ -100,9 +107,9 @@ class Visitors:
         return association
 
 
-def routes(associations: Mapping[str, Association], limits: Limits) -> list[Route]:
+def routes(associations: Mapping[str, Association], limits: Limits, visitor_limits: VisitorLimits | None = None) -> list[Route]:
     """The calls of visitors."""
-    room = Visitors(associations, limits)
+    room = Visitors(associations, limits, visitor_limits or VisitorLimits())
     return [
         Route(
             method="POST",
