@@ -1,7 +1,7 @@
 """Bounds what visitors may fill: consents pause before reports do, and only so many visitors are new in a day (promise 10).
 
-Invariants: a withdrawal is never asked here, nor the opt-out of somebody who is known; who is turned away is told by a code, and the officers
-learn that there were too many from one entry of kind `alarm`.
+Invariants: a withdrawal is never asked here, nor the opt-out of somebody who is known; who is turned away is told by a code, and
+officers learn that there were too many from one entry of kind `alarm`.
 """
 
 import shutil
