@@ -19,7 +19,6 @@ from keys.roots import Root
 from keys.roots.key_file import KeyFile
 from keys.roots.passphrase_file import PassphraseFile
 from vault import __version__
-from vault.breach_reports.channels import Channels, read_channels
 from vault.calls import Rooms, all_calls
 from vault.consent.scans import clear_away, purge
 from vault.errors import VaultError
@@ -28,6 +27,7 @@ from vault.identity.opening import codes, open_association
 from vault.identity.service import Identity
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
+from vault.rulebook.channels import Channels, read_channels
 from vault.settings import Settings
 from vault.storage import schema
 from vault.storage.engine import Database

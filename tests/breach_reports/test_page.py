@@ -9,9 +9,9 @@ import pytest
 
 from tests.breach_reports.desk import NARRATIVE, Desk, desk_of
 from tests.simulator import World
-from vault.breach_reports.channels import Channels, ChannelsRefused, Name, read_channels
 from vault.breach_reports.page import PAGES
 from vault.policy.pack import load
+from vault.rulebook.channels import Channels, ChannelsRefused, Name, read_channels
 from vault.web.paper import read_words
 
 aio = pytest.mark.asyncio(loop_scope="function")
@@ -226,11 +226,33 @@ async def test_the_other_channels_and_the_right_to_complain_stand_beside_the_for
         assert "Example" in (await desk.http.get("/probe/report?lang=en")).text
 
 
+@aio
+async def test_every_page_of_a_demonstration_says_so_and_no_other_page_does(vault: World):
+    arabic, english = "هذا عرض تجريبي", "This is a demonstration"
+    for channels in (Channels(demonstration=True), Channels()):
+        async with desk_of(vault, channels) as desk:
+            for language in ("ar", "en"):
+                taken = await desk.http.post(f"/probe/report?lang={language}", data=FORM)
+                pages = [
+                    taken,
+                    await desk.http.get(f"/probe/report?lang={language}"),
+                    await desk.http.post(f"/probe/report?lang={language}", data=FORM | {"narrative": "short"}),
+                    await desk.http.get(f"/probe/report/status?lang={language}"),
+                    await desk.http.post(f"/probe/report/status?lang={language}", data={"receipt": receipt_in(taken)}),
+                    await desk.http.post(f"/probe/report/status?lang={language}", data={"receipt": "wrong"}),
+                ]
+                for page in pages:
+                    assert (arabic in page.text, english in page.text) == (channels.demonstration, channels.demonstration)
+                    assert page.text.find(arabic) <= page.text.find(english)
+
+
 def test_the_file_of_channels_is_read_or_refused(tmp_path: Path):
     assert read_channels(tmp_path) == Channels()
     (tmp_path / "public.toml").write_text('social = "@x"\n[name]\nar = "أ"\nen = "a"\n', encoding="utf-8")
     assert read_channels(tmp_path) == Channels(Name("أ", "a"), "@x")
-    for wrong in ("social = 1", "other = 'x'", "= ="):
+    (tmp_path / "public.toml").write_text("demonstration = true\n", encoding="utf-8")
+    assert read_channels(tmp_path) == Channels(demonstration=True)
+    for wrong in ("social = 1", "other = 'x'", "= =", "demonstration = 'yes'"):
         (tmp_path / "public.toml").write_text(wrong, encoding="utf-8")
         with pytest.raises(ChannelsRefused):
             read_channels(tmp_path)

@@ -164,8 +164,8 @@ class _Pages:
 
     def _answer(self, template: str, call: Call, association: Association, **values: Any) -> Answer:  # noqa: ANN401  # a template's values
         channels = self.reports.channels_of(association.code)
-        name = association.code if channels.name is None else channels.name.ar if _language(call) == "ar" else channels.name.en
-        return PAGES.answer(template, call.language, name=name, code=association.code, channels=channels, **values)
+        values |= {"name": channels.named(association.code, call.language), "demonstration": channels.demonstration}
+        return PAGES.answer(template, call.language, code=association.code, channels=channels, **values)
 
 
 def _language(call: Call) -> Language:

@@ -8,7 +8,6 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import door, intake
-from vault.breach_reports.channels import Channels
 from vault.breach_reports.index import Lately
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.limits import Intake
@@ -21,6 +20,7 @@ from vault.policy.pack import Text
 from vault.rulebook.alarm import nobody, ring
 from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.association import Association
+from vault.rulebook.channels import Channels
 from vault.storage.idempotency import Once
 
 T = TypeVar("T")
