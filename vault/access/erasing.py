@@ -17,7 +17,7 @@ from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
 from vault.access.disclosures import DECIDED
-from vault.access.erasure_words import ERASE, LOCK, closing
+from vault.access.erasure_words import ASSOCIATION, ERASE, LOCK, closing
 from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
@@ -37,10 +37,8 @@ from vault.rulebook.book import Book
 from vault.storage.idempotency import Once, made_before, remember
 from vault.subjects import people
 from vault.subjects.people import Known
-from vault.subjects.sheet import Sheet, SheetEvent, happened
+from vault.subjects.sheet import Happened, Sheet, SheetEvent, happened
 
-ASSOCIATION: Final = "association"
-"""Who asks where the law orders it and nobody else does: the purpose has ended, or the retention of the pack (law 18)."""
 EVIDENCE: Final = "evidence"
 """The class of scans, as the certificate names it."""
 ACCEPTED: Final = 202
@@ -88,6 +86,7 @@ class Matter:
 def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | None) -> Asked:
     """Lock the record's person: from this answer on nothing of hers opens. A repeat of the same request gives the one it made.
 
+    Where the journal locked her and nobody knows who asked, this is the request from now on.
     Raises NotFound, Conflict `erasure-pending` and `classes-in-use`, Invalid, a refusal for a former guardian, Gone for a repeat after it
     was carried out, Unavailable `integrity`.
     """
@@ -95,11 +94,10 @@ def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | 
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return _made(deed, made)
     known = people.of_record(deed, record)
-    people.unlocked(known)
+    id_ = _lost_request(deed, known) or os.urandom(16)
     book, sheet = errand.book(deed), sheet_of(known)
     _check_speaker(deed, errand, known, record, wanted.requested_by)
     fields = _check_classes(book, sheet, wanted.classes)
-    id_ = os.urandom(16)
     asked = ErasureFact(
         id=id_.hex(),
         subject=known.subject.hex(),
@@ -161,6 +159,20 @@ def _made(deed: Deed, erasure: bytes) -> Asked:
     if found.state == "erased" and not found.classes:
         raise Gone
     return Asked(erasure, found.state)
+
+
+def _lost_request(deed: Deed, known: Known) -> bytes | None:
+    """The id of the request a person is locked by, where only a bare line of the journal knew of it; None for who is not locked.
+
+    Raises Conflict `erasure-pending` where her lock has its request.
+    """
+    if not sheet_of(known).person.locked:
+        return None
+    locks = [one for events in people.history(deed, known) for one in events if isinstance(one, Happened) and one.name == Locked.__name__]
+    erasure = str(locks[-1].detail.get("erasure", "")) if locks else ""
+    if not erasure or facts.read(deed, ERASURE, erasure) is not None:
+        raise Conflict("erasure-pending")
+    return bytes.fromhex(erasure)
 
 
 def sheet_of(known: Known) -> Sheet:

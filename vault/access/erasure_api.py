@@ -6,8 +6,9 @@ import msgspec
 
 from vault.access import erasing, erasures
 from vault.access.certificate import Certificate, ErasureFact, note
-from vault.access.erasing import ASSOCIATION, Officer, Wanted
+from vault.access.erasing import Officer, Wanted
 from vault.access.erasure_limits import ErasureLimits
+from vault.access.erasure_words import ASSOCIATION
 from vault.errors import FieldError, Invalid, NotFound
 from vault.identity.bodies import Approve
 from vault.identity.second_factor import SecondFactor
