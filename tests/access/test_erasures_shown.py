@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from tests.access.desk import Desk, written
-from tests.access.erasures import REASON, ask, settle, somebody
+from tests.access.erasures import REASON, ask, line, orphan, settle, somebody
 from tests.household import errand
 from tests.simulator import World
 from vault.access import erasure_limits, erasures
 from vault.access.certificate import ERASURE, ErasureFact
+from vault.access_log.deed import Deed
 from vault.access_log.entry import About
-from vault.errors import Conflict, TooMany
+from vault.errors import Conflict, TooMany, Unavailable
+from vault.reclosing import reclose
 from vault.rulebook import facts
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -48,10 +50,51 @@ async def test_who_settles_an_erasure_sees_who_asked_when_for_whom_and_which_cla
     assert [each["id"] for each in page["items"]] == [second]
     rest = await listed(desk, state="locked", limit=1, after=page["next"])
     assert ([each["id"] for each in rest["items"]], rest["next"]) == ([first], None)
-    assert REASON not in str((told, every))
+    assert REASON not in str(every)
     system = await desk.get("/v1/erasures")
     assert (system.status_code, system.json()["code"]) == (403, "out-of-scope")
     assert (await desk.get(f"/v1/erasures/{uuid.uuid4()}", session)).status_code == 404
+
+
+async def test_why_is_shown_to_who_may_settle_it_after_an_entry_and_to_nobody_else(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    world = desk.world
+    kept = await somebody(world)
+    first = (await ask(desk, kept.record, reason="another reason")).json()["id"]
+    world.clock.forward(60)
+    assert (await settle(desk, first, "cancellation")).status_code == 200
+    id_ = (await ask(desk, kept.record)).json()["id"]
+    second = await world.session("second_officer")
+
+    async def why(token: str, erasure: str = id_) -> tuple[str | None, tuple[str, ...]]:
+        answer = await desk.get(f"/v1/erasures/{erasure}", token)
+        assert (answer.status_code, world.entries()[-1].kind) == (200, "erasure.read")
+        return answer.json()["reason"], world.entries()[-1].fields
+
+    assert await why(second) == (REASON, ("reason",))
+    assert await why(desk.officer) == (None, ()), "who asked cannot be the second person"
+    assert await why(second, first) == (None, ()), "it is settled"
+    assert (await desk.get(f"/v1/erasures/{id_}", await world.session("admin"))).status_code == 403
+    assert (await desk.get(f"/v1/erasures/{id_}")).status_code == 403
+    assert REASON not in str(await listed(desk))
+
+    def fails(_deed: Deed) -> None:
+        raise Unavailable("log-unavailable")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Deed, "close", fails)
+        answer = await desk.get(f"/v1/erasures/{id_}", second)
+        assert (answer.status_code, REASON in answer.text) == (503, False)
+    assert (await settle(desk, id_)).status_code == 200
+    assert await why(second) == (None, ()), "it went with her"
+
+
+async def test_a_request_the_journal_brought_back_has_no_reason(small_desk: Desk):
+    world = small_desk.world
+    kept, id_ = await somebody(world), uuid.uuid4()
+    orphan(world, line("lock", kept.subject, id_.hex))
+    assert reclose(world.association, world.clock) == 1
+    told = await small_desk.get(f"/v1/erasures/{id_}", await world.session("second_officer"))
+    assert (told.status_code, told.json()["reason"]) == (200, None)
 
 
 async def test_a_page_looks_at_so_many_requests_and_says_where_the_next_begins(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):

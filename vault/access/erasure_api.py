@@ -100,6 +100,12 @@ class ErasureShown(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: str | None
 
 
+class ErasureTold(ErasureShown, frozen=True, kw_only=True):
+    """One erasure; `reason` for who may settle it as the second person, while it waits."""
+
+    reason: str | None
+
+
 class ErasuresAnswer(msgspec.Struct, frozen=True):
     """A page of erasures, newest first, and where the next begins."""
 
@@ -135,7 +141,7 @@ class Erasures:
         asker: Asker = call.caller
         erasure, errand = call.path_id("erasure"), Errand(asker, call.request_id)
         found = await heard(errand, lambda: asker.association.run(lambda deed: erasures.shown(deed, errand, erasure)))
-        return Answer(_asked(found))
+        return Answer(ErasureTold(**msgspec.structs.asdict(_asked(found.fact)), reason=found.reason))
 
     async def page(self, call: Call) -> Answer:
         """Show a page of them."""
@@ -275,8 +281,8 @@ def routes(factor: SecondFactor) -> list[Route]:
             name="erasures.read",
             handler=calls.read,
             access=Person("approve"),
-            answer=ErasureShown,
-            summary="Show an erasure to who settles it: who asked, when, for whom, of which classes.",
+            answer=ErasureTold,
+            summary="Show an erasure to who settles it: who asked, when, for whom, of which classes, and why.",
         ),
         Route(
             method="POST",
