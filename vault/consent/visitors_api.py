@@ -9,10 +9,9 @@ from vault.consent import visitors
 from vault.consent.api import NoticeShown, StateAnswer, named
 from vault.consent.visitor_limits import VisitorLimits, VisitorsFull
 from vault.consent.visitors import Visitor, Word, by_visitor
-from vault.errors import NotFound
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
-from vault.rulebook.association import Association
+from vault.rulebook.association import Association, open_here
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
 from vault.web.limits import Limits
@@ -99,9 +98,7 @@ class Visitors:
         return Answer(WithdrawnAnswer())
 
     def _association(self, call: Call, bound: tuple[str, int, float]) -> Association:
-        association = self._associations.get(call.path["association"])
-        if association is None:
-            raise NotFound
+        association = open_here(self._associations, call.path["association"])
         bucket, burst, per_second = bound
         self._limits.take(bucket, association.code, burst, per_second)
         return association
