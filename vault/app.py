@@ -23,7 +23,6 @@ from keys.roots.key_file import KeyFile
 from keys.roots.passphrase_file import PassphraseFile
 from keys.roots.systemd_credential import SystemdCredential
 from vault import __version__
-from vault.breach_reports.channels import Channels, read_channels
 from vault.calls import Rooms, all_calls
 from vault.consent.scans import clear_away, purge
 from vault.custody import retiring
@@ -33,6 +32,7 @@ from vault.identity.opening import codes, identifier_of, load_keys, open_with, r
 from vault.identity.service import Identity
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
+from vault.rulebook.channels import Channels, read_channels
 from vault.settings import Settings
 from vault.storage import schema
 from vault.storage.engine import Database

@@ -11,7 +11,6 @@ from vault.access.orders_api import order_routes
 from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
 from vault.breach_reports.api import routes as breach_reports
-from vault.breach_reports.channels import Channels
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
@@ -23,6 +22,7 @@ from vault.identity.api import routes as identity
 from vault.identity.service import Identity
 from vault.publication.api import routes as publication
 from vault.records.api import ROUTES as RECORDS
+from vault.rulebook.channels import Channels
 from vault.web.limits import Limits
 from vault.web.route import Route
 
@@ -55,6 +55,6 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *AUDIT,
         *identity(rooms.identity),
         *custody(factor),
-        *publication(associations, factor),
+        *publication(associations, factor, rooms.channels),
         *breach_reports(reports),
     ]

@@ -11,11 +11,11 @@ import httpx
 from tests.simulator import World
 from vault.access_log.verify import snapshot
 from vault.breach_reports.api import routes
-from vault.breach_reports.channels import Channels
 from vault.breach_reports.examine import examine
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
 from vault.rulebook import facts
+from vault.rulebook.channels import Channels
 
 NARRATIVE = "نشرت الجمعية صورة ابنتي في حسابها دون أن أوافق على النشر."
 PUBLIC = "/v1/public/probe/breach-reports"

@@ -11,6 +11,7 @@ from vault.breach_reports.case import MOST_PARTS
 from vault.breach_reports.shapes import ALL_KINDS
 from vault.errors import Unavailable
 from vault.rulebook.asker import Errand
+from vault.web.times import write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -78,6 +79,37 @@ async def test_the_list_tells_state_and_time_left_and_opens_nothing(desk: Desk):
     assert rest["items"][0]["clock"]["seconds_left"] == 71 * 3600
     assert len(desk.world.entries()) - before == 1, "the sign-in alone"
     assert (await desk.as_("officer", "GET", "?state=dismissed")).json()["items"] == []
+
+
+async def test_a_reporters_new_message_is_seen_in_the_list_until_it_is_replied_to(desk: Desk):
+    quiet, (id_, receipt) = await told(desk), await told(desk)
+
+    async def seen(query: str = "") -> dict[str, tuple[int, str | None]]:
+        items = (await desk.as_("officer", "GET", query)).json()["items"]
+        return {each["id"]: (each["unanswered"], each["last_message_at"]) for each in items}
+
+    assert await seen() == {quiet[0]: (0, None), id_: (0, None)}
+    for _ in range(2):
+        desk.world.clock.forward(60)
+        await desk.public("/messages", {"receipt": receipt, "text": "أضيف شيئًا"})
+    waiting = {id_: (2, write_time(desk.world.clock.now))}
+    assert await seen("?unanswered=true") == waiting
+    assert await seen("?unanswered=false") == {quiet[0]: (0, None)}
+    assert await seen() == waiting | {quiet[0]: (0, None)}
+    await desk.read(id_)
+    assert await seen("?unanswered=true") == waiting, "reading is no reply"
+    assert await seen("?unanswered=true&state=dismissed") == {}
+    assert (await desk.as_("officer", "POST", f"/{id_}/reply", {"text": "وصلنا"})).status_code == 200
+    assert await seen("?unanswered=true") == {}
+    await desk.public("/messages", {"receipt": receipt, "text": "شكرًا"})
+    assert await seen("?unanswered=true") == {id_: (1, write_time(desk.world.clock.now))}
+    third, receipt = await told(desk)
+    await desk.public("/messages", {"receipt": receipt, "text": "أضيف شيئًا"})
+    page = (await desk.as_("officer", "GET", "?unanswered=true&limit=1")).json()
+    rest = (await desk.as_("officer", "GET", f"?unanswered=true&limit=1&after={page['next']}")).json()
+    assert {each["id"] for each in (*page["items"], *rest["items"])} == {id_, third}
+    assert rest["next"] is None
+    assert (await desk.as_("officer", "GET", "?unanswered=perhaps")).status_code == 422
     assert (await desk.as_("officer", "GET", "?after=00000000-0000-4000-8000-000000000000")).status_code == 404
 
 

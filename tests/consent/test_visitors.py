@@ -16,6 +16,7 @@ from vault.access_log.verify import verify as verify_log
 from vault.consent import visitors as visitors_of_consent
 from vault.consent import visitors_api
 from vault.consent.api import ROUTES
+from vault.consent.visitor_limits import VisitorLimits
 from vault.consent.visitors_api import routes as visitor_routes
 from vault.errors import Unavailable
 from vault.policy.events import Locked, SubjectsMerged
@@ -78,8 +79,8 @@ class Site:
         return answer.status_code, told["code"] if "code" in told else told["fields"]["visit"]
 
 
-async def site_of(world: World) -> AsyncIterator[Site]:
-    routes = visitor_routes(world.associations, Limits(world.clock))
+async def site_of(world: World, bounds: VisitorLimits | None = None) -> AsyncIterator[Site]:
+    routes = visitor_routes(world.associations, Limits(world.clock), bounds)
     async with world.front(*routes, *ROUTES, *RECORDS, *access_routes()) as http:
         yield Site(world, http)
 
@@ -247,7 +248,7 @@ async def test_networks_and_all_visitors_together_are_bounded(small_site: Site):
     assert [one.status_code for one in answers].count(429) == 1
     assert code(answers[-1]) == (429, "too-many-requests")
     assert (await small_site.say()).status_code == 201, "a bucket of its own"
-    room = visitors_api.Visitors(small_site.world.associations, Limits(small_site.world.clock))
+    room = visitors_api.Visitors(small_site.world.associations, Limits(small_site.world.clock), VisitorLimits())
     call = small_site.world.call(path={"association": "probe"})
     for _ in range(visitors_api.OF_ALL[1]):
         room._association(call, visitors_api.OF_ALL)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.demo.test_own_words import DOCUMENT
@@ -115,6 +116,7 @@ def pasted(line: str) -> Answer:
 def test_served_it_says_loudly_what_it_is_and_its_curl_lines_work_until_it_is_ended(capfd: pytest.CaptureFixture[str], free_port: int):
     said: list[str] = []
     answers: list[Answer] = []
+    pages: list[str] = []
     ended = threading.Event()
 
     def visitor() -> None:
@@ -124,6 +126,7 @@ def test_served_it_says_loudly_what_it_is_and_its_curl_lines_work_until_it_is_en
             # It never served: a signal now would end the tests themselves.
             return
         answers.extend(pasted(line) for line in "".join(said).splitlines() if line.startswith("curl "))
+        pages.extend(httpx.get(f"http://127.0.0.1:{free_port}/demo/{page}?lang=en").text for page in ("privacy", "report", "report/status"))
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=visitor)
@@ -136,6 +139,10 @@ def test_served_it_says_loudly_what_it_is_and_its_curl_lines_work_until_it_is_en
     assert [answer.status for answer in answers] == [201, 200, 200]
     assert set(answers[1].json["fields"]) == {"full_name", "mobile"}
     assert answers[2].json["reason"] == "NO_CONSENT"
+    for page in pages:
+        assert "هذا عرض تجريبي" in page
+        assert "Demonstration association" in page
+    assert len(pages) == 3
     for part in ("THIS IS A DEMONSTRATION", "عرض تجريبي", "officer@demo", "totp_secret", "code now: ", f"http://127.0.0.1:{free_port}"):
         assert part in told
 

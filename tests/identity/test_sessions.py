@@ -208,7 +208,7 @@ async def test_hashing_never_holds_up_the_writer_or_the_loop(small: World, monke
 
     monkeypatch.setattr(passwords, "check_password", slow)
     tries = [asyncio.ensure_future(sign_in(small, who)) for who in small.ceremony.staff]
-    while len(threads) < 2:  # noqa: ASYNC110 - other threads set it
+    while not threads:  # noqa: ASYNC110 - another thread sets it
         await asyncio.sleep(0.005)
     started = time.monotonic()
     assert await small.knock(small.ceremony.api_key) is not None
@@ -217,20 +217,6 @@ async def test_hashing_never_holds_up_the_writer_or_the_loop(small: World, monke
     release.set()
     assert len(await asyncio.gather(*tries)) == 3
     assert all(name.startswith("password") for name in threads)
-    assert len(threads) == 2
-
-
-async def test_more_waiting_for_a_hash_than_is_kept_is_busy(small: World, monkeypatch: pytest.MonkeyPatch):
-    release = threading.Event()
-    monkeypatch.setattr(passwords, "burn", lambda _password: release.wait(10))
-    tries = [
-        asyncio.ensure_future(small.identity.sessions.sign_in(f"n{n}@probe", "x", "0", network=NETWORK))
-        for n in range(room.MOST_WAITING + 1)
-    ]
-    done, _ = await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
-    assert [type(each.exception()) for each in done] == [Unavailable]
-    release.set()
-    await asyncio.gather(*tries, return_exceptions=True)
 
 
 async def approve(world: World, caller: Caller, code: str | None = None) -> Approval:

@@ -18,6 +18,7 @@ from tests.simulator import World
 from vault.publication import page
 from vault.publication.api import READERS, routes
 from vault.publication.summary import processing
+from vault.rulebook.channels import Channels, Name
 from vault.rulebook.refusals import BURST
 from vault.web.answer import Answer
 
@@ -62,8 +63,8 @@ async def small_room(small: World) -> AsyncIterator[Room]:
         yield Room(small, http)
 
 
-def _front(world: World) -> httpx.AsyncClient:
-    return world.front(*routes(world.associations, world.identity.factor))
+def _front(world: World, told: Channels | None = None) -> httpx.AsyncClient:
+    return world.front(*routes(world.associations, world.identity.factor, {} if told is None else {world.code: told}))
 
 
 class Shown(HTMLParser):
@@ -191,6 +192,30 @@ async def test_a_strange_query_is_refused(small_room: Room, query: str, status: 
     # The page is found by links that others added to: only a version that cannot be, or is not there, is refused.
     told = {"version=": 200, "versoin=1": 200, "version=1&version=1": 404}
     assert (await small_room.get(f"{PAGE}?{query}")).status_code == told.get(query, status)
+
+
+async def test_the_page_bears_the_associations_name_and_its_code_where_nobody_wrote_one_down(small: World):
+    async with _front(small) as http:
+        page_ = (await http.get(f"{PAGE}?lang=ar")).text
+        assert '<p class="brand"><bdi>probe</bdi></p>' in page_
+        assert 'class="demo"' not in page_
+    async with _front(small, Channels(Name("جمعية <مثال>", "Example"))) as http:
+        for language, name in (("ar", "جمعية &lt;مثال&gt;"), ("en", "Example")):
+            page_ = (await http.get(f"{PAGE}?lang={language}")).text
+            assert f'<p class="brand"><bdi>{name}</bdi></p>' in page_
+            assert f"| {name}</title>" in page_
+            assert 'href="/probe/report' in page_, "addresses keep the code"
+
+
+async def test_the_page_of_a_demonstration_says_so_in_both_languages_arabic_first(small: World):
+    async with _front(small, Channels(demonstration=True)) as http:
+        for language in ("ar", "en"):
+            page_ = (await http.get(f"{PAGE}?lang={language}")).text
+            arabic, english = (
+                page_.index("هذا عرض تجريبي: كل من فيه مختلَق"),
+                page_.index("This is a demonstration: everybody in it is invented"),
+            )
+            assert page_.index('class="demo" role="note"') < arabic < english < page_.index("<main")
 
 
 async def test_many_who_ask_for_a_page_at_once_have_it_laid_out_once(small_room: Room, monkeypatch: pytest.MonkeyPatch):

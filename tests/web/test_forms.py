@@ -3,12 +3,15 @@
 import asyncio
 import html
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.web.fake_roof import World, client, front
+from vault.errors import Malformed
 from vault.web import Answer, Body, Call, Form, Public, Route
+from vault.web.filling import fill
 
 aio = pytest.mark.asyncio(loop_scope="function")
 PLAIN = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -207,9 +210,9 @@ async def test_a_browser_tells_whose_page_sent_it(calls: httpx.AsyncClient, site
 
 
 def test_a_form_that_cannot_hold_is_refused_when_it_is_declared():
-    for fields, file_name in (({"a": 1}, "a"), ({}, "")):
+    for fields, file_name, keeps in (({"a": 1}, "a", False), ({}, "", False), ({"a": 1}, "b", True)):
         with pytest.raises(ValueError, match="names"):
-            Form(fields=fields, file=file_name)
+            Form(fields=fields, file=file_name, keeps=keeps)
 
     class Given(Body):
         a: int
@@ -219,3 +222,47 @@ def test_a_form_that_cannot_hold_is_refused_when_it_is_declared():
 
     with pytest.raises(ValueError, match="only one"):
         Route(method="POST", path="/x", name="x", handler=handler, access=Public(), body=Given, form=Form(fields={"a": 1}))
+
+
+KEEPING = Form(fields={"note": 10, "more": 10}, keeps=True)
+WHOLE = "سارة".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "limit", "fields"),
+    [
+        (b"note=" + b"a" * 50, PLAIN, 100, {"note": "a" * 50}),
+        (b"note=a%00b&more=c\x00", PLAIN, 100, {"note": "a b", "more": "c "}),
+        (b"note=1&more=" + WHOLE, PLAIN, 7 + 5 + 3, {"note": "1", "more": "س"}),
+        (b"note=%D8%B3%D8%A7", PLAIN, 5 + 8, {"note": "س"}),
+        (b"note=%D8%B3%D8%A7", PLAIN, 5 + 11, {"note": "س"}),
+        (b"note=1&more=2", PLAIN, 9, {"note": "1"}),
+        (body(part("note", b"a" * 50), part("more", b"\x00")), PARTS, 1000, {"note": "a" * 50, "more": " "}),
+        (body(part("note", b"1"), part("more", WHOLE * 10)), PARTS, 130, None),
+        (b"", PLAIN, 10, {}),
+    ],
+)
+@aio
+async def test_a_form_that_keeps_what_comes_keeps_it_as_far_as_it_may_come(content, headers: dict[str, str], limit: int, fields):
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content}
+
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()] + [(b"content-length", b"%d" % len(content))]
+    filled = await fill(KEEPING, raw, receive, limit)
+    assert filled.is_cut is (len(content) > limit)
+    if fields is None:
+        assert filled.fields["note"] == "1"
+        assert ("سارة" * 10).startswith(filled.fields["more"])
+    else:
+        assert filled.fields == fields
+
+
+@aio
+async def test_also_a_form_that_keeps_what_comes_is_given_up_when_it_trickles():
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(1)
+        return {}
+
+    slow = Form(fields={"note": 1}, keeps=True, seconds=0.01)
+    with pytest.raises(Malformed, match="too-slow"):
+        await fill(slow, [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"9")], receive, 10)

@@ -118,7 +118,7 @@ class Matter:
 def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> DisclosureFact:
     """Decide a disclosure field by field and write it down; nothing leaves on it yet. A repeat of the same request gives the one it made.
 
-    Raises Invalid by member, Conflict `idempotency-mismatch`.
+    Raises Invalid by member, a field that no record of these has among them; Conflict `idempotency-mismatch`.
     """
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
@@ -128,6 +128,7 @@ def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> Di
     if purpose is not None and purpose.basis != wanted.basis:
         raise Invalid([FieldError("basis", "out-of-range")])
     named = orders.everybody(deed, wanted.records)
+    orders.require_fields(book, wanted.fields, wanted.records, named)
     order = facts.read(deed, ORDER, wanted.order.hex()) if wanted.order else None
     parts: list[Part] = []
     refused: list[Refusal] = []

@@ -26,7 +26,7 @@ AT_ONCE: Final = 2
 """Packages made at once in this process: the values of each are whole in memory until it is sealed."""
 
 
-# A name that no type has is told back among those refused: so it must look like one, and no value typed in its place is kept.
+# Refused fields are told by their names: what cannot be one, such as a value typed in its place, is met before anything is decided.
 FieldNames = Annotated[
     tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")], ...], msgspec.Meta(min_length=1, max_length=32)
 ]

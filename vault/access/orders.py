@@ -65,7 +65,7 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
     if not max(wanted.valid_from, deed.now) < wanted.valid_to:
         raise Invalid([FieldError("valid_to", "out-of-range")])
     named = everybody(deed, wanted.records)
-    _require_fields(book, wanted, named)
+    require_fields(book, wanted.fields, wanted.records, named)
     made = os.urandom(16)
     members = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__}
     records = tuple(record.hex() for record in wanted.records)
@@ -183,10 +183,10 @@ def everybody(deed: Deed, records: Sequence[bytes]) -> list[Known]:
     return known
 
 
-def _require_fields(book: Book, wanted: Wanted, named: Sequence[Known]) -> None:
-    """Each field belongs to the type of one of the records at least."""
-    types = {known.sheet.records[record.hex()].type for record, known in zip(wanted.records, named, strict=True) if known.sheet is not None}
+def require_fields(book: Book, fields: Sequence[str], records: Sequence[bytes], named: Sequence[Known]) -> None:
+    """Check that each field belongs to the type of one of the records at least. Raises Invalid, by number and never by name."""
+    types = {known.sheet.records[record.hex()].type for record, known in zip(records, named, strict=True) if known.sheet is not None}
     known = {field.name for name in types for field in book.types[name].fields}
-    unknown = [FieldError(f"fields.{number}", "unknown-field") for number, name in enumerate(wanted.fields) if name not in known]
+    unknown = [FieldError(f"fields.{number}", "unknown-field") for number, name in enumerate(fields) if name not in known]
     if unknown:
         raise Invalid(unknown)

@@ -12,7 +12,7 @@ from vault.breach_reports.intake import Told, plain
 from vault.breach_reports.page import page_routes
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Knock, Reports, opened
-from vault.breach_reports.service import STATES
+from vault.breach_reports.service import STATES, Wanted
 from vault.breach_reports.shapes import Doubt, ReportFact
 from vault.errors import FieldError, Invalid
 from vault.rulebook.alarm import heard
@@ -83,6 +83,7 @@ def _reading(api: "_Api") -> list[Route]:
             answer=bodies.ReportList,
             query={
                 "state": Query(kind="choice", choices=STATES),
+                "unanswered": Query(kind="choice", choices=("true", "false")),
                 "after": Query(kind="id"),
                 "limit": Query(kind="integer", low=1, high=500, default=50),
             },
@@ -182,8 +183,9 @@ class _Api:
 
     async def listed(self, call: Call) -> Answer:
         asker, errand = _errand(call)
-        state, after, limit = call.query["state"], call.query["after"], call.query["limit"]
-        found, more = await heard(errand, lambda: asker.association.run(lambda deed: service.listed(deed, errand, state, after, limit)))
+        unanswered = {"true": True, "false": False}.get(call.query["unanswered"])
+        wanted = Wanted(call.query["state"], unanswered, call.query["after"], call.query["limit"])
+        found, more = await heard(errand, lambda: asker.association.run(lambda deed: service.listed(deed, errand, wanted)))
         items = [telling.item(each.case.fact, each.clock, call.now) for each in found]
         return Answer(bodies.ReportList(items, None if more is None else write_id(more)))
 

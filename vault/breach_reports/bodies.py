@@ -74,7 +74,10 @@ class ClockTold(msgspec.Struct):
 
 
 class ReportItem(msgspec.Struct, kw_only=True):
-    """One report in a list: nothing anybody wrote is opened for it."""
+    """One report in a list: nothing anybody wrote is opened for it.
+
+    `unanswered` counts the reporter's messages since the last reply, `last_message_at` is when the newest of them came.
+    """
 
     id: str
     reference: str
@@ -85,6 +88,8 @@ class ReportItem(msgspec.Struct, kw_only=True):
     received_at: str
     doubt: str | None
     clock: ClockTold | None
+    unanswered: int
+    last_message_at: str | None
 
 
 class ReportList(msgspec.Struct):

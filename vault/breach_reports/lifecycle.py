@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from vault.breach_reports.shapes import Dismissal, Finding, Move, Reason, ReportFact
+from vault.breach_reports.shapes import MESSAGE, REPLY, Dismissal, Finding, Move, PartFact, Reason, ReportFact
 from vault.errors import Conflict, FieldError, Invalid
 
 EARLIEST: Final = 1_577_836_800_000_000
@@ -39,6 +39,17 @@ class ClockRunning(Conflict):
     """The clock to the authority runs, and one person alone would stop it."""
 
     code = "clock-running"
+
+
+def unanswered(fact: ReportFact) -> list[PartFact]:
+    """The reporter's messages since the association's last reply, oldest first; nothing is opened for it."""
+    waiting: list[PartFact] = []
+    for part in fact.parts:
+        if part.kind == MESSAGE:
+            waiting.append(part)
+        elif part.kind == REPLY:
+            waiting.clear()
+    return waiting
 
 
 @dataclass(frozen=True, slots=True)

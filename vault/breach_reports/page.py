@@ -9,7 +9,7 @@ from vault.breach_reports.intake import Told
 from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.reports import Follow, Knock, Reports
 from vault.breach_reports.shapes import Doubt, Language
-from vault.errors import Invalid, NotFound, TooMany, Unavailable, VaultError
+from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable, VaultError
 from vault.rulebook.association import Association
 from vault.web import Answer, Call, Form, Public, Query, Route
 from vault.web.answer import HTML
@@ -21,10 +21,10 @@ PAGES: Final = Pages("vault.breach_reports")
 TRAP: Final = "website"
 """A field that people do not see: whoever fills it in is a program, or has one fill forms for her."""
 MOST_BODY: Final = 1024 * 1024
-MOST_TEXT: Final = MOST_BODY // 3
-"""Bytes of a text, each of which an urlencoded body writes as three: what is too long shall come back on the page, not be lost."""
-REPORT_FORM: Final = Form(fields={"category": 64, "narrative": MOST_TEXT, "noticed_on": 1_000, "contact": MOST_TEXT, TRAP: 4_000})
-STATUS_FORM: Final = Form(fields={"receipt": 4_000, "text": MOST_TEXT})
+REPORT_FORM: Final = Form(fields=dict.fromkeys(("category", "narrative", "noticed_on", "contact", TRAP), MOST_BODY), keeps=True)
+STATUS_FORM: Final = Form(fields=dict.fromkeys(("receipt", "text"), MOST_BODY), keeps=True)
+"""What is too long comes back on the page as far as it came; nothing is lost without a word."""
+_CUT: Final = "too-large"
 _LANG: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
 # From the wrong to the name of the sentence in words.toml.
 _SENTENCES: Final = {
@@ -35,6 +35,8 @@ _SENTENCES: Final = {
     ("noticed_on", "future-dated"): "wrong_future",
     ("contact", "out-of-range"): "wrong_contact",
     ("text", "out-of-range"): "wrong_text",
+    ("narrative", _CUT): "wrong_cut",
+    ("text", _CUT): "wrong_cut",
 }
 
 
@@ -96,6 +98,8 @@ class _Pages:
             fields.get("noticed_on", ""),
             fields.get("contact", ""),
         )
+        if call.form.is_cut:
+            return await self._report(call, association, Invalid([FieldError("narrative", _CUT)]))
         try:
             taken = await self.reports.receive(association, told, _knock(call, _doubt(call)))
         except (Invalid, TooMany, Unavailable) as error:
@@ -109,6 +113,8 @@ class _Pages:
         association, fields = self.reports.association(call.path["association"]), call.form.fields
         receipt, text = fields.get("receipt", ""), fields.get("text")
         wrong: VaultError | None = None
+        if call.form.is_cut:
+            return self._status(call, association, error=Invalid([FieldError("text", _CUT)]))
         try:
             followed = None
             if text is not None:
@@ -158,8 +164,8 @@ class _Pages:
 
     def _answer(self, template: str, call: Call, association: Association, **values: Any) -> Answer:  # noqa: ANN401  # a template's values
         channels = self.reports.channels_of(association.code)
-        name = association.code if channels.name is None else channels.name.ar if _language(call) == "ar" else channels.name.en
-        return PAGES.answer(template, call.language, name=name, code=association.code, channels=channels, **values)
+        values |= {"name": channels.named(association.code, call.language), "demonstration": channels.demonstration}
+        return PAGES.answer(template, call.language, code=association.code, channels=channels, **values)
 
 
 def _language(call: Call) -> Language:

@@ -8,19 +8,19 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import door, intake
-from vault.breach_reports.channels import Channels
 from vault.breach_reports.index import Lately
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reporter import Reporter, about
 from vault.breach_reports.service import SecondFactor, SecondPerson
 from vault.breach_reports.shapes import Doubt
-from vault.errors import Invalid, NotFound, Unavailable
+from vault.errors import Invalid, Unavailable
 from vault.policy import pack as packs
 from vault.policy.pack import Text
 from vault.rulebook.alarm import nobody, ring
 from vault.rulebook.asker import Errand, once_for
-from vault.rulebook.association import Association
+from vault.rulebook.association import Association, open_here
+from vault.rulebook.channels import Channels
 from vault.storage.idempotency import Once
 
 T = TypeVar("T")
@@ -62,10 +62,7 @@ class Reports:
 
     def association(self, code: str) -> Association:
         """The association of this code. Raises NotFound."""
-        found = self.associations.get(code)
-        if found is None:
-            raise NotFound
-        return found
+        return open_here(self.associations, code)
 
     def channels_of(self, code: str) -> Channels:
         """How the association is reached besides."""

@@ -10,7 +10,7 @@ import msgspec
 
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import case, door, index, lifecycle, tables
+from vault.breach_reports import case, door, index, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.shapes import ALL_KINDS, NOTE, REPLY, Finding, Reason, ReportFact, State
@@ -51,20 +51,40 @@ class Listed:
     clock: lifecycle.Clock | None
 
 
-def listed(deed: Deed, errand: Errand, state: State | None, after: bytes | None, limit: int) -> tuple[list[Listed], bytes | None]:
-    """A page of reports, newest first, and the id the next page begins after; without a state all but those in quarantine.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which reports: in this state (None: all but those in quarantine), with unanswered messages or without (None: either).
+
+    At most `limit`, behind the one with the id `after`.
+    """
+
+    state: State | None = None
+    unanswered: bool | None = None
+    after: bytes | None = None
+    limit: int = 50
+
+    def matches(self, fact: ReportFact) -> bool:
+        """Whether a report is one of these."""
+        states = (self.state,) if self.state else tuple(each for each in STATES if each != "quarantined")
+        return fact.state in states and self.unanswered in {None, bool(lifecycle.unanswered(fact))}
+
+
+def listed(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[Listed], bytes | None]:
+    """A page of reports, newest first, and the id the next page begins after.
 
     Raises NotFound for an `after` that is none, Unavailable `integrity` where index and log disagree about any report, so that none can
     be taken out of the list unseen.
     """
     errand = errand.still(deed)
     known = index.held(deed)
-    states = (state,) if state else tuple(each for each in STATES if each != "quarantined")
-    behind = None if after is None else (case.load(deed, after).fact.received_at, after)
-    rows = tables.page(deed, states, behind, limit + 1)
+    places = sorted(((fact.received_at, id_) for id_, fact in known.items() if wanted.matches(fact)), reverse=True)
+    if wanted.after is not None:
+        behind = (case.load(deed, wanted.after).fact.received_at, wanted.after)
+        places = [place for place in places if place < behind]
     within = hours(errand.book(deed))
-    found = [Listed(Case(report, known[report], 0), lifecycle.clock(known[report], within)) for report in rows[:limit]]
-    return found, rows[limit - 1] if len(rows) > limit else None
+    here = [id_ for _, id_ in places[: wanted.limit]]
+    found = [Listed(Case(id_, known[id_], 0), lifecycle.clock(known[id_], within)) for id_ in here]
+    return found, here[-1] if len(places) > wanted.limit else None
 
 
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:

@@ -98,14 +98,3 @@ def parts(deed: Deed, report_: bytes, numbers: Sequence[int]) -> dict[int, bytes
     place = (part.c.association_id == deed.association, part.c.report == report_, part.c.number.in_(numbers))
     rows = deed.transaction.connection.execute(select(part.c.number, part.c.sealed).where(*place))
     return {row.number: row.sealed for row in rows if isinstance(row.sealed, bytes)}
-
-
-def page(deed: Deed, states: Sequence[str], after: tuple[int, bytes] | None, limit: int) -> list[bytes]:
-    """Ids of reports in these states, newest first, behind the one named."""
-    wanted = select(report.c.report).where(report.c.association_id == deed.association, report.c.state.in_(states))
-    if after is not None:
-        at, id_ = after
-        same = (report.c.received_at == at) & (report.c.report < id_)
-        wanted = wanted.where((report.c.received_at < at) | same)
-    rows = deed.transaction.connection.execute(wanted.order_by(report.c.received_at.desc(), report.c.report.desc()).limit(limit))
-    return [bytes(row.report) for row in rows]

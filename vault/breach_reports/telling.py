@@ -27,7 +27,9 @@ def message(opened: door.Opened) -> bodies.Message:
 
 def item(fact: ReportFact, running: lifecycle.Clock | None, now: int) -> bodies.ReportItem:
     """One report in a list."""
-    return bodies.ReportItem(**_head(fact), clock=_clock(running, now))
+    waiting = lifecycle.unanswered(fact)
+    newest = waiting[-1].at if waiting else None
+    return bodies.ReportItem(**_head(fact), clock=_clock(running, now), unanswered=len(waiting), last_message_at=_time(newest))
 
 
 def clock(fact: ReportFact, hours: int, now: int) -> bodies.ClockTold | None:

@@ -14,6 +14,7 @@ from sqlalchemy import insert
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.consent.evidence import AFFIRMATIVE
+from vault.consent.visitor_limits import Room
 from vault.consent.within import SENSITIVE, Consent, notice_of
 from vault.errors import FieldError, Invalid, TooMany
 from vault.policy.events import Event, Given, Signal, Stopped
@@ -74,11 +75,12 @@ def by_visitor(visitor: str) -> Meant:
     return lambda deed: by_subject(visitors.subject_of(deed, visitor, 0))(deed)
 
 
-def consent(deed: Deed, errand: Errand, word: Word) -> tuple[bytes, str]:
+def consent(deed: Deed, errand: Errand, word: Word, room: Room) -> tuple[bytes, str]:
     """Record a visitor's consent: its id, and `given`, or `opted-out` where her browser's signal stands against it.
 
-    Raises Invalid for what is no visitor's id, purpose, notice or act; Conflict `erasure-pending`; Unavailable `integrity`; TooMany where
-    she changed her mind too often today: never for an opt-out.
+    Raises Invalid for what is no visitor's id, purpose, notice or act; Conflict `erasure-pending`; Unavailable `integrity` and
+    `consents-paused`; TooMany where she changed her mind too often today and `visitors-full`: never for an opt-out of hers where she is
+    known.
     """
     book = errand.book(deed)
     purpose = _purpose(book, word.purpose)
@@ -94,9 +96,11 @@ def consent(deed: Deed, errand: Errand, word: Word) -> tuple[bytes, str]:
     same = _same(person, purpose, grant)
     if same is not None and not signals:
         return bytes.fromhex(same.id), state
-    # An opt-out is never turned away: it can be said again only after a word that is bounded here.
-    if not (word.gpc and signals) and people.changed_at(deed, visitor, MOST_CHANGES) > deed.now - DAY:
-        raise TooMany(HOUR)
+    if visitor.sheet is None:
+        room.for_somebody_new(deed)
+    # The opt-out of somebody known is never turned away: it can be said again only after a word that is bounded here.
+    if not (word.gpc and signals):
+        _bounded(deed, visitor, room)
     given = Given(purpose.code, INTERNAL, grant)
     detail = {"evidence": {"act": word.act, "text_sha256": word.sha256, "gpc": word.gpc}, "language": word.language}
     events = [] if visitor.sheet else [Created(kind=visitors.KIND, at=deed.now, by=ACTOR)]
@@ -126,6 +130,13 @@ def withdraw(deed: Deed, errand: Errand, visitor: str, purpose: str) -> None:
     told = replace(_entry(errand, book, what, kind="consent.withdrawn"), law=f"{book.association.law_pack}:5")
     closing = Closing("withdrawal", found.subject.hex(), name)
     people.change(deed, found, [_event(deed, stopped)], told, closes=closing)
+
+
+def _bounded(deed: Deed, visitor: Known, room: Room) -> None:
+    """Let a word in that may wait. Raises TooMany, Unavailable `consents-paused`."""
+    room.for_a_yes()
+    if people.changed_at(deed, visitor, MOST_CHANGES) > deed.now - DAY:
+        raise TooMany(HOUR)
 
 
 def _handle(visitor: str) -> str:

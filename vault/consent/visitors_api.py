@@ -7,11 +7,11 @@ import msgspec
 
 from vault.consent import visitors
 from vault.consent.api import NoticeShown, StateAnswer, named
+from vault.consent.visitor_limits import VisitorLimits, VisitorsFull
 from vault.consent.visitors import Visitor, Word, by_visitor
-from vault.errors import NotFound
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
-from vault.rulebook.association import Association
+from vault.rulebook.association import Association, open_here
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
 from vault.web.limits import Limits
@@ -53,10 +53,11 @@ class WithdrawnAnswer(msgspec.Struct, frozen=True):
 class Visitors:
     """Both calls, over the open associations by code; the mapping may grow."""
 
-    def __init__(self, associations: Mapping[str, Association], limits: Limits) -> None:
+    def __init__(self, associations: Mapping[str, Association], limits: Limits, visitor_limits: VisitorLimits) -> None:
         """Serve these associations within these limits."""
         self._associations = associations
         self._limits = limits
+        self._visitor_limits = visitor_limits
 
     async def consent(self, call: Call) -> Answer:
         """Record a visitor's consent."""
@@ -75,9 +76,14 @@ class Visitors:
         errand = Errand(Visitor(association), call.request_id)
 
         async def said() -> tuple[bytes, str]:
-            return await association.run(lambda deed: visitors.consent(deed, errand, word), weight=2)
+            room = self._visitor_limits.room(association)
+            return await association.run(lambda deed: visitors.consent(deed, errand, word, room), weight=2)
 
-        consent, state = await heard(errand, said, by_visitor(word.visitor))
+        try:
+            consent, state = await heard(errand, said, by_visitor(word.visitor))
+        except VisitorsFull:
+            await self._visitor_limits.ring(errand)
+            raise
         return Answer(StateAnswer(write_id(consent), state))
 
     async def withdraw(self, call: Call) -> Answer:
@@ -92,17 +98,15 @@ class Visitors:
         return Answer(WithdrawnAnswer())
 
     def _association(self, call: Call, bound: tuple[str, int, float]) -> Association:
-        association = self._associations.get(call.path["association"])
-        if association is None:
-            raise NotFound
+        association = open_here(self._associations, call.path["association"])
         bucket, burst, per_second = bound
         self._limits.take(bucket, association.code, burst, per_second)
         return association
 
 
-def routes(associations: Mapping[str, Association], limits: Limits) -> list[Route]:
+def routes(associations: Mapping[str, Association], limits: Limits, visitor_limits: VisitorLimits | None = None) -> list[Route]:
     """The calls of visitors."""
-    room = Visitors(associations, limits)
+    room = Visitors(associations, limits, visitor_limits or VisitorLimits())
     return [
         Route(
             method="POST",

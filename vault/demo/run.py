@@ -77,6 +77,7 @@ def _demonstrate(console: Console, vault: VaultProcess, wanted: Wanted) -> int:
         raise NotServing(f"127.0.0.1:{wanted.port} is taken")
     console.print(Text("تُؤسَّس خزنة في مجلد مؤقت · a vault is founded in a throw-away folder", style="dim"))
     secrets = vault.found(ASSOCIATION)
+    vault.introduce(ASSOCIATION)
     vault.serve(wanted.port if wanted.serve else 0)
     with closing(Client(vault.port, secrets["api_key"])) as client:
         year = int(hijri_of(datetime.now(tz=UTC).date())[:4])

@@ -24,6 +24,12 @@ READY_SECONDS = 60
 _END_SECONDS = 15
 _PAUSE = 0.05
 _SQLITE = b"SQLite format 3\x00"
+_PUBLIC = """\
+demonstration = true
+[name]
+ar = "جمعية العرض التجريبي"
+en = "Demonstration association"
+"""
 
 
 class NotServing(Exception):
@@ -51,6 +57,10 @@ class VaultProcess:
             raise NotServing(said(made))
         secrets: dict[str, Any] = json.loads(made.stdout)
         return secrets
+
+    def introduce(self, association: str) -> None:
+        """Write what its public pages say of it: a name, and that it is a demonstration. The server reads it as it starts."""
+        (self.data / "associations" / association / "public.toml").write_text(_PUBLIC, encoding="utf-8")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """One command of the vault's command line, to its end."""

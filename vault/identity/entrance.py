@@ -18,6 +18,7 @@ from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
 from vault.errors import Malformed, NotFound, Refused
 from vault.identity.callers import Caller, at_the_screen, client_caller, client_stands, may, out_of_scope_entry, person_in, session_hash
+from vault.identity.hashing import Regulars
 from vault.rulebook import facts
 from vault.rulebook.alarm import too_many
 from vault.rulebook.asker import Errand
@@ -48,10 +49,11 @@ class _Seat:
 class Entrance:
     """Knows every association that is open in this process, and who comes in."""
 
-    def __init__(self, associations: Mapping[str, Association], limits: Limits) -> None:
-        """Let in to these associations, by code; the mapping may grow. `limits` bounds strangers' tries."""
+    def __init__(self, associations: Mapping[str, Association], limits: Limits, regulars: Regulars | None = None) -> None:
+        """Let in to these associations, by code; the mapping may grow. `limits` bounds strangers' tries, `regulars` learns who is none."""
         self.associations = associations
         self._limits = limits
+        self._regulars = regulars or Regulars(limits.now)
         self._seats: dict[tuple[str, str], _Seat] = {}
         self._known: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
@@ -135,6 +137,8 @@ class Entrance:
             self._limits.take("unknown-tokens", call.neighbourhood, *UNKNOWN)
         found = await association.run(lambda deed: _signed_in(deed, association, token, needs))
         self._keep_known(place, shown if found else None)
+        if found:
+            self._regulars.saw(call.neighbourhood)
         return found
 
     def _keep_known(self, place: tuple[str, str], shown: bytes | None) -> None:

@@ -7,6 +7,7 @@ from typing import Self
 from vault.identity.clients import Clients
 from vault.identity.declarations import Declarations
 from vault.identity.entrance import Entrance
+from vault.identity.hashing import Regulars
 from vault.identity.recipients import Recipients
 from vault.identity.second_factor import Guesses, SecondFactor
 from vault.identity.sessions import Sessions
@@ -31,7 +32,8 @@ class Identity:
     def over(cls, associations: Mapping[str, Association], limits: Limits) -> Self:
         """Serve these associations, by code; the mapping may grow. `limits` are the process's."""
         factor = SecondFactor(Guesses(limits))
-        sessions, entrance = Sessions(associations, limits, factor), Entrance(associations, limits)
+        regulars = Regulars(limits.now)
+        sessions, entrance = Sessions(associations, limits, factor, regulars), Entrance(associations, limits, regulars)
         return cls(entrance, factor, sessions, Clients(factor), Staff(factor, sessions), Recipients(factor), Declarations(factor))
 
     def close(self) -> None:

@@ -1,15 +1,13 @@
 """Sessions of people: password and one-time code in, a token out; read from the database each time it is shown.
 
 Invariants: a name nobody has costs the same work as a wrong password, and both, a wrong code and an ended account get one answer; limits
-are asked before any hashing, and a stranger's few tries shut nobody out elsewhere; hashing runs in threads of its own; a session lasts
-eight hours at most, whatever is done with it.
+are asked before any hashing, and a stranger's few tries shut nobody out elsewhere; hashing runs in threads of its own, one of them for
+networks from which somebody signed in lately; a session lasts eight hours at most, whatever is done with it.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -17,8 +15,9 @@ from keys import passwords
 from keys.tokens import new_session_token
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
-from vault.errors import Unauthenticated, Unavailable
+from vault.errors import Unauthenticated
 from vault.identity.callers import Caller, is_engaged, session_hash, still
+from vault.identity.hashing import Hashers, Lane, Regulars
 from vault.identity.names import name_hash, parse_username
 from vault.identity.second_factor import SecondFactor
 from vault.rulebook import facts
@@ -27,15 +26,11 @@ from vault.rulebook.shapes import SESSION, SessionFact, StaffFact
 from vault.storage.journal import Closing
 from vault.web.limits import Limits
 
-T = TypeVar("T")
-
 LIFETIME: Final = 8 * 3600 * 1_000_000
 STEPPED_UP: Final = 5 * 60 * 1_000_000
 PER_ACCOUNT_AND_NETWORK: Final = (10, 0.1)
 PER_ACCOUNT: Final = (200, 2.0)
 PER_NETWORK: Final = (100, 2.0)
-HASHERS: Final = 2
-MOST_WAITING: Final = 32
 _LONGEST_PASSWORD: Final = 1024
 
 
@@ -54,13 +49,13 @@ class Opened:
 class Sessions:
     """Opens, steps up and ends the sessions of every association in this process."""
 
-    def __init__(self, associations: Mapping[str, Association], limits: Limits, factor: SecondFactor) -> None:
-        """Serve these associations, by code; the mapping may grow."""
+    def __init__(self, associations: Mapping[str, Association], limits: Limits, factor: SecondFactor, regulars: Regulars) -> None:
+        """Serve these associations, by code; the mapping may grow. `regulars` are known to this process."""
         self._associations = associations
         self._limits = limits
         self._factor = factor
-        self._hashers = ThreadPoolExecutor(HASHERS, thread_name_prefix="password")
-        self._hashing = 0
+        self._regulars = regulars
+        self._hashers = Hashers(regulars)
 
     async def sign_in(self, username: str, password: str, code: str, *, network: str) -> Opened:
         """Open a session for this user name (`name@association`), password and one-time code.
@@ -74,10 +69,13 @@ class Sessions:
         self._limits.take("sign-in-account", account, *PER_ACCOUNT)
         association = self._associations.get(parsed[1]) if parsed else None
         member = await _member(association, parsed[0]) if association is not None and parsed is not None else None
-        if not await self._check(member, password) or association is None or member is None:
+        lane = self._hashers.lane(network)
+        if not await self._check(member, password, lane, network) or association is None or member is None:
             raise Unauthenticated
         checked = member
-        return await association.run(lambda deed: self._open(deed, association, checked, code))
+        opened = await association.run(lambda deed: self._open(deed, association, checked, code))
+        self._regulars.saw(network)
+        return opened
 
     async def sign_out(self, caller: Caller) -> None:
         """End the caller's session; from this answer on its token opens nothing."""
@@ -89,32 +87,24 @@ class Sessions:
 
     async def hash_password(self, password: str) -> str:
         """Hash a new password in the threads kept for that. Raises Unavailable `busy`."""
-        return await self._in_a_thread(lambda: passwords.hash_password(password))
+        return await self._hashers.reserved.run(lambda: passwords.hash_password(password))
 
     async def matches(self, member: StaffFact, password: str) -> bool:
         """Say whether the password is this person's, in the threads kept for that. Raises Unavailable `busy`."""
-        return await self._check(member, password)
+        return await self._check(member, password, self._hashers.reserved)
 
     def close(self) -> None:
         """Let the hashing threads end."""
-        self._hashers.shutdown()
+        self._hashers.close()
 
-    async def _check(self, member: StaffFact | None, password: str) -> bool:
+    @staticmethod
+    async def _check(member: StaffFact | None, password: str, lane: Lane, network: str = "") -> bool:
         shown = password[:_LONGEST_PASSWORD]
         if member is None:
-            await self._in_a_thread(lambda: passwords.burn(shown))
+            await lane.run(lambda: passwords.burn(shown), network)
             return False
         stored = member.password_hash
-        return await self._in_a_thread(lambda: passwords.check_password(stored, shown))
-
-    async def _in_a_thread(self, work: Callable[[], T]) -> T:
-        if self._hashing >= MOST_WAITING:
-            raise Unavailable("busy")
-        self._hashing += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._hashers, work)
-        finally:
-            self._hashing -= 1
+        return await lane.run(lambda: passwords.check_password(stored, shown), network)
 
     def _open(self, deed: Deed, association: Association, checked: StaffFact, code: str) -> Opened:
         member = association.books.at(deed).staff.get(checked.id)

@@ -17,14 +17,15 @@ from vault.publication.summary import Processing, processing
 from vault.publication.versions import PolicyFact, Published
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
-from vault.rulebook.association import Association
+from vault.rulebook.association import Association, open_here
+from vault.rulebook.channels import Channels
 from vault.web import Answer, Body, Call, Person, Public, Query, Rate, Route
 from vault.web.answer import HTML, TEXT
 from vault.web.times import write_time
 
 VERSION: Final = {"version": Query(kind="integer", low=1, high=1_000_000)}
 LANGUAGE: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
-_Wanted = tuple[str, str, Published | None, str]
+_Wanted = tuple[str, str, Published | None, str, Channels]
 READERS: Final = Rate(bucket="policy-readers", burst=120, per_second=10)
 
 
@@ -83,9 +84,9 @@ class PublicNotice(msgspec.Struct, frozen=True):
     processing: Processing
 
 
-def routes(associations: Mapping[str, Association], factor: Factor) -> list[Route]:
-    """Return the calls of this room; the mapping of associations by code may grow."""
-    api = _Api(associations, factor, Readers())
+def routes(associations: Mapping[str, Association], factor: Factor, channels: Mapping[str, Channels]) -> list[Route]:
+    """Return the calls of this room; the mappings by an association's code may grow."""
+    api = _Api(associations, factor, channels, Readers())
     return [
         Route(
             method="POST",
@@ -141,6 +142,7 @@ class _Api:
 
     associations: Mapping[str, Association]
     factor: Factor
+    channels: Mapping[str, Channels]
     readers: Readers
     laying: dict[_Wanted, asyncio.Future[Answer]] = field(default_factory=dict)
 
@@ -174,7 +176,7 @@ class _Api:
         association = self._association(call)
         found = await self.readers.read(association, call.query["version"])
         pack = (await association.book()).association.pack
-        return await self._laid_out((association.code, pack, found, call.language))
+        return await self._laid_out((association.code, pack, found, call.language, self.channels.get(association.code, Channels())))
 
     async def _laid_out(self, wanted: _Wanted) -> Answer:
         """The page, in a thread of its own: the longest takes longer than others should wait. Whoever asks meanwhile gets the same one."""
@@ -186,10 +188,7 @@ class _Api:
         return await asyncio.shield(laying)
 
     def _association(self, call: Call) -> Association:
-        found = self.associations.get(call.path["association"])
-        if found is None:
-            raise NotFound
-        return found
+        return open_here(self.associations, call.path["association"])
 
 
 def _version(policy: PolicyFact) -> PolicyVersion:

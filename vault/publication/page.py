@@ -18,6 +18,7 @@ from vault.publication.document import Page, pages
 from vault.publication.summary import Cited, Named, Processing, ProcessingPurpose, processing
 from vault.publication.versions import PolicyFact, Published
 from vault.publication.words import WORDS
+from vault.rulebook.channels import Channels
 from vault.web.answer import Answer
 from vault.web.paper import Pages
 
@@ -123,7 +124,7 @@ class _Speaker:
 
 
 @lru_cache(maxsize=_KEPT)
-def privacy(code: str, pack: str, found: Published | None, language: str) -> Answer:
+def privacy(code: str, pack: str, found: Published | None, language: str, channels: Channels) -> Answer:
     """Return the page of an association: the version found, or that there is none yet, and the summary of its pack.
 
     The pages last asked for are kept: a long one takes seconds to lay out, and the same words make the same page.
@@ -135,6 +136,8 @@ def privacy(code: str, pack: str, found: Published | None, language: str) -> Ans
         "privacy.html",
         language,
         code=code,
+        name=channels.named(code, language),
+        demonstration=channels.demonstration,
         policy=speaker.version(found.policy, newest) if found else None,
         text=text,
         has_numbers=any(piece.is_number for page in text for block in page for line in block for piece in line.pieces),

@@ -1,7 +1,7 @@
 """One open association: its id, code, keys, log and rulebook; what every room from here up is handed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -10,7 +10,7 @@ from keys.cabinet import Cabinet
 from vault.access_log.checkpoint import PAUSE, Checkpointer, Outside, opened
 from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
-from vault.errors import Unavailable
+from vault.errors import NotFound, Unavailable
 from vault.rulebook import signing
 from vault.rulebook.book import Book, Books
 from vault.rulebook.refusals import Refusals
@@ -94,3 +94,11 @@ class Association:
         signing.settle(deed.transaction.connection, self.cabinet, self.id, deed.now)
         note = self.checkpointer.sign(deed.transaction)
         return note, opened(note, self.cabinet.signer.vkey_at, self.code).size >= deed.base
+
+
+def open_here(associations: Mapping[str, Association], code: str) -> Association:
+    """The association of this code among those that are open. Raises NotFound."""
+    found = associations.get(code)
+    if found is None:
+        raise NotFound
+    return found

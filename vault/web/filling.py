@@ -21,20 +21,39 @@ MAX_PART_HEADER = 2048
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")  # RFC 2046, 5.1.1, without the space
 _BROKEN_LINES = re.compile(r"\r\n?|[\v\f]")  # what a word processor puts between lines comes along when text is pasted
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")  # so does this; nobody loses a long text for what she cannot see
+_CONTROL_OR_NUL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_CUT_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?\Z")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 async def fill(form: Form, headers: Headers, receive: Receive, limit: int) -> Filled:
     """Return the form of a request's body of at most `limit` bytes; where it has a file, everything before the file.
 
-    Raises Malformed (`content-type`, `too-large`, `too-slow`, `malformed`, `unknown-form-field`) and Disconnected.
+    Raises Malformed (`content-type`, `too-large` unless the form keeps what comes, `too-slow`, `malformed`, `unknown-form-field`) and
+    Disconnected.
     """
     kind, boundary = _kind(form, headers)
-    arrived = arriving(receive, headers, limit, form.seconds) if has_body(headers) else _nothing()
+    filled = Filled()
+    arrived = arriving(receive, () if form.keeps else headers, limit, form.seconds) if has_body(headers) else _nothing()
+    if form.keeps:
+        arrived = _as_far_as_it_may(arrived, filled)
     if kind == URLENCODED:
-        return Filled(_pairs(b"".join([piece async for piece in arrived]), form))
-    parts = _Parts(form, _events(arrived, _parser(form, boundary, limit)))
+        raw = b"".join([piece async for piece in arrived])
+        filled.fields = _pairs(_CUT_ESCAPE.sub(b"", raw) if filled.is_cut else raw, form, filled)
+        return filled
+    parts = _Parts(form, _events(arrived, _parser(form, boundary, limit), filled), filled)
     return await parts.until_file()
+
+
+async def _as_far_as_it_may(arrived: AsyncIterator[bytes], filled: Filled) -> AsyncIterator[bytes]:
+    """Yield the body up to the piece with which it is too large, which is noted and not refused."""
+    try:
+        async for piece in arrived:
+            yield piece
+    except Malformed as error:
+        if error.code != "too-large":
+            raise
+        filled.is_cut = True
 
 
 def _kind(form: Form, headers: Headers) -> tuple[str, str]:
@@ -52,7 +71,7 @@ def _kind(form: Form, headers: Headers) -> tuple[str, str]:
     return kind, boundary
 
 
-def _pairs(raw: bytes, form: Form) -> dict[str, str]:
+def _pairs(raw: bytes, form: Form, filled: Filled) -> dict[str, str]:
     found: dict[str, str] = {}
     if not raw:
         return found
@@ -61,9 +80,11 @@ def _pairs(raw: bytes, form: Form) -> dict[str, str]:
     for pair in raw.split(b"&"):
         key, _, value = pair.partition(b"=")
         name = _text(_unquoted(key))
+        if filled.is_cut and name not in form.fields:
+            break  # where the body was cut there may be half a name
         value = _unquoted(value)
-        _weigh(value, form.fields[_new(name, form, found)])
-        found[name] = _text(value)
+        _weigh(value, _new(name, form, found), form)
+        found[name] = _kept(value, form, filled)
     return found
 
 
@@ -79,19 +100,27 @@ def _new(name: str, form: Form, found: dict[str, str]) -> str:
     return name
 
 
-def _weigh(raw: bytes | bytearray, limit: int) -> None:
-    if len(raw) > limit:
+def _weigh(raw: bytes | bytearray, name: str, form: Form) -> None:
+    if len(raw) > form.fields[name] and not form.keeps:
         raise Malformed("too-large")
 
 
-def _text(raw: bytes) -> str:
+def _kept(raw: bytes, form: Form, filled: Filled) -> str:
+    """The text of a field; where the body was cut, without the half of a character it may end with."""
+    if filled.is_cut:
+        raw = raw.decode(errors="ignore").encode()
+    return _text(raw, _CONTROL_OR_NUL if form.keeps else _CONTROL)
+
+
+def _text(raw: bytes, unseen: re.Pattern[str] = _CONTROL) -> str:
     try:
         text = _BROKEN_LINES.sub("\n", raw.decode())  # strict: overlong forms and surrogates are refused
     except UnicodeDecodeError:
         raise Malformed from None
+    text = unseen.sub(" ", text)
     if "\x00" in text:
         raise Malformed
-    return _CONTROL.sub(" ", text)
+    return text
 
 
 def _parser(form: Form, boundary: str, limit: int) -> PushMultipartParser:
@@ -104,14 +133,17 @@ def _parser(form: Form, boundary: str, limit: int) -> PushMultipartParser:
     )
 
 
-async def _events(arrived: AsyncIterator[bytes], parser: PushMultipartParser) -> AsyncIterator[MultipartSegment | bytes | None]:
+async def _events(
+    arrived: AsyncIterator[bytes], parser: PushMultipartParser, filled: Filled
+) -> AsyncIterator[MultipartSegment | bytes | None]:
     """Yield what the parser tells: a part's beginning, its pieces, None at its end."""
     try:
         async for piece in arrived:
             if piece and not parser.closed:
                 for event in parser.parse(piece):
                     yield bytes(event) if isinstance(event, bytearray) else event
-        parser.close()
+        if not filled.is_cut:
+            parser.close()
     except ParserLimitReached:
         raise Malformed("too-large") from None
     except MultipartError:
@@ -121,10 +153,10 @@ async def _events(arrived: AsyncIterator[bytes], parser: PushMultipartParser) ->
 class _Parts:
     """The parts of one body, read in order."""
 
-    def __init__(self, form: Form, events: AsyncIterator[MultipartSegment | bytes | None]) -> None:
+    def __init__(self, form: Form, events: AsyncIterator[MultipartSegment | bytes | None], filled: Filled) -> None:
         self._form = form
         self._events = events
-        self._filled = Filled()
+        self._filled = filled
 
     async def until_file(self) -> Filled:
         """Read text fields up to the file, or up to the end where there is none."""
@@ -151,8 +183,8 @@ class _Parts:
             if not isinstance(event, bytes):
                 break
             raw += event
-            _weigh(raw, self._form.fields[name])
-        self._filled.fields[name] = _text(bytes(raw))
+            _weigh(raw, name, self._form)
+        self._filled.fields[name] = _kept(bytes(raw), self._form, self._filled)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         async for event in self._events:

@@ -1,7 +1,8 @@
 """What a form may hold, as a route declares it, and what came in.
 
 Invariants: the set of names is closed and each has a limit in bytes; text holds no NUL and no control character but tab and line feed
-(others become spaces); a file is never laid down anywhere by the front, it goes to the controller piece by piece.
+(others become spaces); a file is never laid down anywhere by the front, it goes to the controller piece by piece; a form that people fill
+in by hand is kept as far as it came, so that its page can give it back.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -17,16 +18,20 @@ class Form:
 
     `fields`: each text field's name and its limit in bytes of UTF-8. `file`: the name of the one part that is a file, "" where there is
     none; with one, multipart is the only form taken. `seconds`: how long the whole body may take to arrive. The route's `max_body` bounds
-    the sum. Raises ValueError where the file's name is a field's too.
+    the sum. `keeps`: texts too long for their limits are kept whole, a body too long is kept as far as it may come (`Filled.is_cut`), and
+    NUL becomes a space: the controller says what is wrong.
+
+    Raises ValueError where the file's name is a field's too, or a file is to be kept.
     """
 
     fields: Mapping[str, int] = field(default_factory=dict)
     file: str = ""
     seconds: float = 30.0
+    keeps: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot hold."""
-        if self.file in self.fields or not (self.fields or self.file):
+        if self.file in self.fields or not (self.fields or self.file) or (self.file and self.keeps):
             raise ValueError("a form's names")
 
     @property
@@ -59,8 +64,9 @@ class Filled:
     r"""A form as it came in.
 
     `fields`: the text of each field that was sent, line ends as "\n"; a field left empty is "". `upload`: the file, None where none was
-    sent; fields behind the file in the body are in `fields` once it was read.
+    sent; fields behind the file in the body are in `fields` once it was read. `is_cut`: the body went on, and the end of it is not here.
     """
 
     fields: dict[str, str] = field(default_factory=dict)
     upload: Upload | None = None
+    is_cut: bool = False

@@ -57,6 +57,7 @@ class Pages:
         )
         self._environment.globals["style"] = Markup(_STYLE)  # noqa: S704  # our own file, whose hash the policy names
         words = read_words("vault.web") | read_words(package)
+        self._environment.globals["texts"] = words  # for what a page says in both languages
         self._words = {
             language: SimpleNamespace(**{name: each.in_language(language) for name, each in words.items()}) for language in ("ar", "en")
         }

@@ -68,7 +68,7 @@ async def weigh_body(receive: Receive, headers: Headers, limit: int, seconds: fl
 async def arriving(receive: Receive, headers: Headers, limit: int, seconds: float) -> AsyncIterator[bytes]:
     """Yield the body of at most `limit` bytes in the pieces in which it comes; only the waiting for them counts towards `seconds`.
 
-    Raises as `read_body` does, in the iteration.
+    Raises as `read_body` does, in the iteration, `too-large` after what still was within the limit.
     """
     _require_length(headers, limit)
     size, more = 0, True
@@ -84,6 +84,7 @@ async def arriving(receive: Receive, headers: Headers, limit: int, seconds: floa
         piece, more = message.get("body", b""), message.get("more_body", False)
         size += len(piece)
         if size > limit:
+            yield piece[: len(piece) - (size - limit)]
             raise Malformed("too-large")
         yield piece
 

@@ -1,6 +1,6 @@
-"""How the association can be reached besides the form (article 8): its name, its social account, its address for documented e-mail.
+"""What public pages tell of an association: its name, how it is reached besides the form (article 8), whether it is a demonstration.
 
-They are the operator's to write, in `public.toml` beside the association's own files; no pack and no repository holds contact data.
+It is the operator's to write, in `public.toml` beside the association's own files; no pack and no repository holds contact data.
 """
 
 import tomllib
@@ -28,11 +28,21 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What pages tell of an association; "" for what nobody wrote down, which pages then describe in words."""
+    """What pages tell of an association; "" for what nobody wrote down, which pages then describe in words.
+
+    `demonstration`: everybody in it is invented, and every page says so.
+    """
 
     name: Name | None = None
     social: str = ""
     email: str = ""
+    demonstration: bool = False
+
+    def named(self, code: str, language: str) -> str:
+        """The association's name in a language, its code where nobody wrote one down."""
+        if self.name is None:
+            return code
+        return self.name.en if language == "en" else self.name.ar
 
 
 def read_channels(folder: Path) -> Channels:
