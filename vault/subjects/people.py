@@ -194,6 +194,11 @@ def is_erased(connection: Connection, association: bytes, subject: bytes) -> boo
     return bool(connection.execute(select(gone)).scalar())
 
 
+def newest_version(connection: Connection, association: bytes, subject: bytes) -> int:
+    """The number of the newest change of this person that the log tells of, her erasure among them; 0 for who never was."""
+    return int(connection.execute(_newest(association, subject)).scalar() or 0)
+
+
 def changed_at(deed: Deed, known: Known, ago: int) -> int:
     """When the change before so many changes of this person was made, in microseconds UTC; 0 where there were fewer."""
     told, entry = log_tables.subject, log_tables.entry
