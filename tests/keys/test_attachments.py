@@ -45,7 +45,7 @@ class Whole:
 
     place: Attached
     wrapped: bytes
-    header: bytes
+    header: Any
     chunks: Any
 
     @property
@@ -127,7 +127,7 @@ def test_every_bit_of_header_key_and_chunk_counts():
         chunk = one.chunks[0]
         with pytest.raises(Unopenable):
             opens(dataclasses.replace(one, chunks=[chunk[:at] + bytes([chunk[at] ^ 1]) + chunk[at + 1 :]]))
-    for header in (b"", one.header[:-1], one.header + b"\x00"):
+    for header in (b"", one.header[:-1], one.header + b"\x00", "a column of another type", None):
         with pytest.raises(Unopenable):
             opens(dataclasses.replace(one, header=header))
     with pytest.raises(Unopenable):
