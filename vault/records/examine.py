@@ -42,7 +42,8 @@ def _keys(connection: Connection, association: bytes) -> Iterator[str]:
     held = (container.c.association_id == place.c.association_id) & (container.c.record == place.c.record)
     both = place.join(key, owned).join(container, held & (container.c.class_id == key.c.class_id))
     query = select(octets(place.c.subject), key.c.class_id, key.c.key_version, octets(container.c.container)).select_from(both)
-    for subject, class_id, version, sealed in connection.execute(query.where(place.c.association_id == association)):
+    mine = query.where(place.c.association_id == association)
+    for subject, class_id, version, sealed in connection.execute(mine, execution_options={"yield_per": 500}):
         try:
             if header(sealed).key_version != version:
                 yield f"subject_key {subject.hex()} {class_id}: not the one that what it opens was sealed under"
