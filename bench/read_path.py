@@ -58,8 +58,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], port: int, environment: dict[str, str], given: bytes = b"") -> Iterator[None]:
-    """A server of ours that listens on the port, ended by its process id."""
+def running(command: list[str], port: int, environment: dict[str, str], given: bytes = b"") -> Iterator[int]:
+    """A server of ours that listens on the port, ended by its process id, which it gives."""
     process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S603 - our own commands
     if process.stdin is not None:
         process.stdin.write(given)
@@ -74,7 +74,7 @@ def running(command: list[str], port: int, environment: dict[str, str], given: b
                 if time.monotonic() > until or process.poll() is not None:
                     raise
                 time.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(WAIT)

@@ -2,12 +2,13 @@
 
 Invariants: a chunk opens only as this chunk of this file of this association, and as the last one only where it is the last: cut, moved,
 doubled and exchanged chunks do not open; one data key seals one file; every chunk has one size, so that the number of chunks tells the size
-in steps of 64 KiB and no more; every fault is the one Unopenable. Format 0x22: docs/spec/attachment.md.
+in steps of 64 KiB and no more; a receipt makes one opener, of its own file, which holds no more than the chunk it opens; every fault is
+the one Unopenable. Format 0x22: docs/spec/attachment.md.
 """
 
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 
@@ -51,16 +52,16 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class SealedAttachment:
-    """A whole attachment with what opens it: its place, the wrapped key, the header, and every chunk in order."""
+    """What opens an attachment, without its chunks: its place, the wrapped key, the header, and how many chunks it has."""
 
     place: Attached
     wrapped: bytes
     header: bytes
-    chunks: Sequence[bytes]
+    chunks: int
 
     def __repr__(self) -> str:
         """Name the file and how many chunks it has, which are in the clear."""
-        return f"SealedAttachment({self.place.attachment.hex()}, {len(self.chunks)} chunks)"
+        return f"SealedAttachment({self.place.attachment.hex()}, {self.chunks} chunks)"
 
 
 class Sealer(Unspoken):
@@ -100,25 +101,40 @@ class Sealer(Unspoken):
         return self._cipher.encrypt(nonce, chunk, self._binding)
 
 
-def open_attachment(receipt: Receipt, keys: AssociationKeys, sealed: SealedAttachment) -> bytes:
-    """Return the whole file the receipt is for.
+class Opener:
+    """Opens the chunks of one file, by number; made by `open_attachment` alone, against a receipt, and good for one answer."""
 
-    The receipt is used up first, whatever follows, and must name this attachment. Unopenable unless every chunk is there, in its order, and
-    the last one is the last.
+    __slots__ = ("_binding", "_cipher", "_last")
+
+    def __init__(self, key: bytes, binding: bytes, last: int) -> None:
+        """Take the file's own key (32 bytes), what its chunks are bound to, and the number of its last chunk."""
+        self._cipher = AESGCM(key)
+        self._binding = binding
+        self._last = last
+
+    def open(self, number: int, chunk: bytes) -> bytes:
+        """Return what this chunk holds of the file, without padding. Unopenable where it is not the chunk of that number."""
+        with quietly:
+            opened = self._cipher.decrypt(_NONCE(number, number == self._last), chunk, self._binding)
+            return _unpadded(opened) if number == self._last else opened
+        raise Unopenable
+
+
+def open_attachment(receipt: Receipt, keys: AssociationKeys, sealed: SealedAttachment) -> Opener:
+    """Return what opens the chunks of the one file the receipt is for.
+
+    The receipt is used up first, whatever follows, and must name this attachment. Unopenable unless key and header are the file's own.
     """
     receipt.consume()
     with quietly:
-        place, chunks = sealed.place, sealed.chunks
-        if receipt.attachment != place.attachment or place.association != keys.association:
+        place = sealed.place
+        if receipt.attachment != place.attachment or place.association != keys.association or sealed.chunks < 1:
             raise Unopenable
         key = keys.unwrap(place.holder, place.class_id, sealed.wrapped)
         okm = _keys(key, place, sealed.header[2:_SALT_END])
         if not compare_digest(_FORMAT_AND_SUITE + sealed.header[2:_SALT_END] + okm[32:], sealed.header):
             raise Unopenable
-        decrypt, binding, last = AESGCM(okm[:32]).decrypt, _binding(place, sealed.header), len(chunks) - 1
-        opened = [decrypt(_NONCE(number, number == last), chunk, binding) for number, chunk in enumerate(chunks)]
-        opened[last] = _unpadded(opened[last])
-        return b"".join(opened)
+        return Opener(okm[:32], _binding(place, sealed.header), sealed.chunks - 1)
     raise Unopenable
 
 

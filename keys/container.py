@@ -2,19 +2,20 @@
 
 Invariants: a cell opens at its own place (association, subject, record, class, key version, revision, schema, field)
 and nowhere else; `open_cells` is the only function that returns values and uses up the receipt of a committed entry
-first; `reseal` opens without showing and returns sealed bytes; every fault is the one Unopenable.
+first; `reseal`, `reseal_under` and `recheck` open without showing and return sealed bytes or checks; every fault is the one Unopenable.
 Format 0x01: docs/spec/container.md.
 """
 
 import os
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hmac import compare_digest
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from keys.blind_index import check
 from keys.cells import PADDED_SIZES, SMALLEST, Value, padded, unpadded
 from keys.derive import hkdf, keyed
 from keys.errors import Unopenable, Unsealable, quietly
@@ -75,6 +76,15 @@ class Sealed:
     def __repr__(self) -> str:
         """Name the salt and the revision, which are in the clear."""
         return f"Sealed({self.salt.hex()}, revision {self.place.revision})"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A cell that a search compares by its check: its field id, the index version, and what a check is made over (None: nothing)."""
+
+    field: int
+    index_version: int
+    over: Callable[[Value], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +170,33 @@ def reseal(
             cells[field] = padded(value, max(least.get(field, SMALLEST), len(cells.get(field, b""))))
         return _sealed(key, place, sorted(cells.items()), entropy)
     raise Unsealable
+
+
+def reseal_under(key: DataKey, keys: AssociationKeys, old: Sealed, revision: int, *, entropy: Entropy = os.urandom) -> bytes:
+    """Return the old container's cells as they are, sealed at a later revision of the same place under a later key of the same class.
+
+    No value leaves. Unopenable if the old container does not open, Unsealable if key or revision is not later.
+    """
+    was = old.place
+    if revision <= was.revision or key.version <= was.key_version or was.association != keys.association:
+        raise Unsealable
+    cells = _all_plaintexts(keys.unwrap(was.subject, was.class_id, old.wrapped), old)
+    with quietly:
+        return _sealed(key, replace(was, revision=revision, key_version=key.version), sorted(cells.items()), entropy)
+    raise Unsealable
+
+
+def recheck(key: DataKey, keys: AssociationKeys, old: Sealed, wanted: Checked) -> bytes | None:
+    """Return the check of one cell of the old container under another key of its class, None where there is nothing to make it over.
+
+    No value leaves: `wanted.over` turns it into what the check is made over, and that into bytes that tell nothing without the key.
+    Unopenable if the cell does not open or holds what `over` does not take.
+    """
+    with quietly:
+        (value,) = unpadded(_plaintexts(keys.unwrap(old.place.subject, old.place.class_id, old.wrapped), old, [wanted.field]))
+        said = wanted.over(value)
+        return None if said is None else check(key, wanted.field, wanted.index_version, said)
+    raise Unopenable
 
 
 def _covered(receipt: Receipt, keys: AssociationKeys, sealed: Sequence[Sealed]) -> None:

@@ -74,6 +74,17 @@ class FieldError:
     code: str
 
 
+class RangeNotSatisfiable(VaultError):
+    """The file has none of the bytes that are asked for (416); `size` is how many it has."""
+
+    code = "range-not-satisfiable"
+
+    def __init__(self, size: int) -> None:
+        """Hold the file's size in bytes."""
+        super().__init__()
+        self.size = size
+
+
 class Invalid(VaultError):
     """The request was read and does not hold (422), member by member."""
 

@@ -15,7 +15,10 @@ from tests.simulator import World
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES
 from vault.access.disclosures_api import disclosure_routes
+from vault.access.erasure_api import routes as erasure_routes
 from vault.access.orders_api import order_routes
+from vault.access.renewing_api import ROUTES as RENEWING
+from vault.access.search_api import routes as search_routes
 from vault.records.service import Kept
 from vault.web.times import write_time
 
@@ -37,7 +40,8 @@ class Counter:
     async def over(cls, world: World) -> AsyncIterator["Counter"]:
         """Open the door over this world."""
         factor = world.identity.factor
-        async with world.front(*routes(), *ROUTES, *order_routes(factor), *disclosure_routes(factor)) as http:
+        calls = (*order_routes(factor), *disclosure_routes(factor), *erasure_routes(factor), *RENEWING, *search_routes())
+        async with world.front(*routes(), *ROUTES, *calls) as http:
             yield cls(world, http, tokens={"key": world.ceremony.api_key})
 
     async def ask(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.access.test_door import deed_of
 from tests.household import asked, errand, grant, store, written
@@ -12,11 +13,13 @@ from tests.simulator import World
 from vault.access import scans
 from vault.access.door import give_out_scan
 from vault.access_log.entry import About, Entry
+from vault.consent import scans as scans_room
 from vault.consent.receiving import receive
-from vault.consent.tables import evidence
+from vault.consent.tables import chunk, evidence
 from vault.errors import NotFound, Refused, Unavailable
 from vault.policy.events import Locked
 from vault.rulebook.asker import Errand
+from vault.storage.engine import enter
 from vault.subjects import people
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import happened
@@ -39,6 +42,19 @@ async def proven(world: World) -> tuple[bytes, bytes]:
     return kept.subject, scan
 
 
+def sealed_chunks(world: World, scan: bytes) -> list[bytes]:
+    """The rows of a scan's chunks, in order."""
+    with world.database.connect() as connection, connection.begin():
+        enter(connection, world.association.id)
+        count = connection.execute(select(func.count()).select_from(chunk).where(chunk.c.evidence == scan)).scalar_one()
+        return scans_room.chunks(connection, world.association.id, scan, range(count)) or []
+
+
+async def content(shown: scans.Shown) -> bytes:
+    """Every piece of what is shown."""
+    return b"".join([piece async for piece in shown.pieces])
+
+
 async def officer(world: World) -> Errand:
     return Errand(await world.person("officer"), "see")
 
@@ -50,13 +66,14 @@ async def test_no_byte_leaves_before_the_commit_and_once_after_it(small: World):
         decided = scans.decide(deed, job, scan)
         assert decided.sealed is not None
         with pytest.raises(Unavailable, match="log-unavailable"):
-            give_out_scan(decided.appended, decided.sealed)
+            give_out_scan(decided.standing.appended, decided.sealed)
         deed.close()
     deed.commit_seen()
-    assert give_out_scan(decided.appended, decided.sealed) == FORM
+    opener = give_out_scan(decided.standing.appended, decided.sealed)
+    assert opener.open(0, sealed_chunks(small, scan)[0]) == FORM
     with pytest.raises(Unavailable, match="integrity"):
-        give_out_scan(decided.appended, decided.sealed)
-    assert (await scans.show(job, scan)).content == FORM
+        give_out_scan(decided.standing.appended, decided.sealed)
+    assert await content(await scans.show(job, scan)) == FORM
 
 
 async def test_the_entry_of_one_scan_opens_no_other(small: World):
@@ -69,7 +86,7 @@ async def test_the_entry_of_one_scan_opens_no_other(small: World):
     deed.commit_seen()
     assert two.sealed is not None
     with pytest.raises(Unavailable, match="integrity"):
-        give_out_scan(one.appended, two.sealed)
+        give_out_scan(one.standing.appended, two.sealed)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import delete, insert, select, update
 
+from keys.keyring import AssociationKeys
 from tests.access.desk import Desk, rows_of, written
 from tests.household import FATIMA, asked, errand, findings, grant, lay_down, store, withdraw
 from tests.journeys.served import national_id
@@ -23,6 +24,7 @@ from vault.records import index, service
 from vault.records import tables as record_tables
 from vault.records.service import Kept
 from vault.rulebook.shapes import CLIENT
+from vault.storage.transaction import Hot
 from vault.subjects import people
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import happened
@@ -454,3 +456,29 @@ async def test_records_of_every_generation_are_found_without_an_index_made_again
     for number, one in zip(numbers, kept, strict=True):
         sought = Sought("beneficiary", "national_id", number, "intake")
         assert (await small.association.run(partial(search, errand=job, sought=sought))).matches == (one.record,)
+
+
+async def test_49_a_search_reads_and_unwraps_as_much_for_a_value_that_nobody_has(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    world = desk.world
+    for number in ("1000000016", "1000000024", "1000000032"):
+        await store(world, {**FATIMA, "national_id": number})
+    work: list[str] = []
+    rows, unwrap = Hot.rows, AssociationKeys.unwrap
+
+    def counted_rows(self: Hot, *args: Any) -> Any:
+        work.append("read")
+        return rows(self, *args)
+
+    def counted_unwrap(self: AssociationKeys, *args: Any) -> Any:
+        work.append("unwrap")
+        return unwrap(self, *args)
+
+    monkeypatch.setattr(Hot, "rows", counted_rows)
+    monkeypatch.setattr(AssociationKeys, "unwrap", counted_unwrap)
+    done = []
+    for number in ("1000000016", "1000000115"):  # somebody's who agreed to nothing, and nobody's
+        work.clear()
+        assert await found(desk, number) == []
+        done.append(sorted(work))
+    assert done[0] == done[1]
+    assert done[0].count("unwrap") >= 3

@@ -141,7 +141,7 @@ async def test_a_written_consent_from_scan_to_permit(desk: Desk):
         await read(desk.world, parse_id(desk.record))
     seen = await desk.see(scan)
     assert (seen.status_code, seen.content, seen.headers["content-type"]) == (200, PDF, "application/pdf")
-    assert seen.headers["content-disposition"] == "attachment"
+    assert seen.headers["content-disposition"] == 'attachment; filename="scan.pdf"'
     assert "sandbox" in seen.headers["content-security-policy"]
     told = (await desk.call("GET", f"/records/{desk.record}/consents")).json()["items"]
     assert [one["scan"] for one in told] == [scan]
@@ -540,6 +540,11 @@ async def test_every_altered_row_is_named_and_shows_nothing(desk: Desk, case: st
     found = findings(desk.world)
     assert found, case
     assert all(one.startswith("consent_evidence") for one in found)
+    if case == "a chunk":  # the second: what leaves before it is the person's own, and then the answer stops short, as this client notices
+        with pytest.raises(AssertionError):
+            await desk.see(scan)
+        assert desk.world.entries()[-1].kind == "alarm"
+        return
     answer = await desk.see(scan)
     assert answer.status_code in ((200,) if case == "when" else (404, 503)), case
     if case != "when":

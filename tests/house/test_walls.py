@@ -81,6 +81,11 @@ def test_scans_are_opened_at_the_same_door():
     assert [str(path) for path, module in tree.modules("vault") if path != DOOR and tree.mentions(module, "open_attachment")] == []
 
 
+def test_what_opens_the_chunks_of_a_scan_is_made_against_a_receipt_alone():
+    makers = [str(path) for path, module in tree.modules("vault", "keys") if tree.constructions(module, "Opener")]
+    assert makers == ["keys/attachments.py"]
+
+
 def test_what_reporters_wrote_is_opened_at_one_door():
     assert [str(path) for path, module in tree.modules("vault") if path != LETTERS and tree.mentions(module, "open_parts")] == []
 

@@ -39,16 +39,31 @@ def attached(**changes: Any) -> Attached:
     return Attached(**(facts | changes))
 
 
-def sealed(content: bytes, piece: int = 10_000, **changes: Any) -> SealedAttachment:
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """A file as its rows have it: what opens it, and every chunk in order."""
+
+    place: Attached
+    wrapped: bytes
+    header: Any
+    chunks: Any
+
+    @property
+    def sealed(self) -> SealedAttachment:
+        return SealedAttachment(self.place, self.wrapped, self.header, len(self.chunks))
+
+
+def sealed(content: bytes, piece: int = 10_000, **changes: Any) -> Whole:
     place = attached(**changes)
     key, wrapped = KEYS.new_key(place.holder, place.class_id)
     sealer = Sealer(key, place)
     chunks = [chunk for at in range(0, len(content), piece) for chunk in sealer.take(content[at : at + piece])]
-    return SealedAttachment(place, wrapped, sealer.header, [*chunks, sealer.end()])
+    return Whole(place, wrapped, sealer.header, [*chunks, sealer.end()])
 
 
-def opens(one: SealedAttachment, paper: Receipt | None = None, keys: AssociationKeys = KEYS) -> bytes:
-    return open_attachment(paper or receipt(), keys, one)
+def opens(one: Whole, paper: Receipt | None = None, keys: AssociationKeys = KEYS) -> bytes:
+    opener = open_attachment(paper or receipt(), keys, one.sealed)
+    return b"".join(opener.open(number, chunk) for number, chunk in enumerate(one.chunks))
 
 
 SIZES = (0, 1, 17, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK - 2)
@@ -70,7 +85,7 @@ def test_pieces_of_any_size_are_the_same_file(pieces: list[bytes], end: bytes):
     key, wrapped = KEYS.new_key(SUBJECT, EVIDENCE_CLASS)
     sealer = Sealer(key, attached())
     chunks = [chunk for piece in [*pieces, end] for chunk in sealer.take(piece)]
-    one = SealedAttachment(attached(), wrapped, sealer.header, [*chunks, sealer.end()])
+    one = Whole(attached(), wrapped, sealer.header, [*chunks, sealer.end()])
     assert opens(one) == b"".join(pieces) + end
 
 
@@ -112,7 +127,7 @@ def test_every_bit_of_header_key_and_chunk_counts():
         chunk = one.chunks[0]
         with pytest.raises(Unopenable):
             opens(dataclasses.replace(one, chunks=[chunk[:at] + bytes([chunk[at] ^ 1]) + chunk[at + 1 :]]))
-    for header in (b"", one.header[:-1], one.header + b"\x00"):
+    for header in (b"", one.header[:-1], one.header + b"\x00", "a column of another type", None):
         with pytest.raises(Unopenable):
             opens(dataclasses.replace(one, header=header))
     with pytest.raises(Unopenable):
@@ -155,12 +170,31 @@ def test_the_receipt_of_a_file_opens_no_cell():
     assert open_cells(receipt(), KEYS, []) == {}
 
 
+def test_a_part_opens_by_number_and_a_chunk_under_no_other():
+    content = bytes_of("content", 3 * CHUNK + 5)
+    one = sealed(content)
+    opener = open_attachment(receipt(), KEYS, one.sealed)
+    assert opener.open(3, one.chunks[3]) == content[3 * CHUNK :]
+    assert opener.open(1, one.chunks[1]) == content[CHUNK : 2 * CHUNK]
+    for number, chunk in ((0, 1), (2, 3), (3, 2), (4, 3), (-1, 0)):
+        with pytest.raises(Unopenable):
+            opener.open(number, one.chunks[chunk])
+    assert opener.open(2, one.chunks[2]) == content[2 * CHUNK : 3 * CHUNK], "what did not open takes nothing along"
+
+
+def test_a_file_said_to_be_shorter_does_not_open_at_its_end():
+    one = sealed(bytes_of("content", 2 * CHUNK))
+    opener = open_attachment(receipt(), KEYS, dataclasses.replace(one.sealed, chunks=2))
+    with pytest.raises(Unopenable):
+        opener.open(1, one.chunks[1])
+
+
 def test_padding_that_is_none_does_not_open():
     key, wrapped = KEYS.new_key(SUBJECT, EVIDENCE_CLASS)
     for content in (bytes(CHUNK), b"x" * CHUNK, b"x" * 10 + b"\x80"):
         sealer = Sealer(key, attached())
         with pytest.raises(Unopenable):
-            opens(SealedAttachment(attached(), wrapped, sealer.header, [sealer._seal(content, last=True)]))
+            opens(Whole(attached(), wrapped, sealer.header, [sealer._seal(content, last=True)]))
 
 
 def test_nothing_is_taken_after_the_end():
@@ -194,7 +228,7 @@ def test_ids_of_another_length_are_refused():
 
 def test_nothing_of_the_content_is_in_what_is_printed():
     one = sealed(b"secret scan")
-    assert repr(one) == f"SealedAttachment({FILE.hex()}, 1 chunks)"
+    assert repr(one.sealed) == f"SealedAttachment({FILE.hex()}, 1 chunks)"
 
 
 @pytest.mark.parametrize("row", json.loads(VECTORS.read_text()))

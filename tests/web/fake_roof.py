@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -264,8 +264,8 @@ def routes(world: World) -> list[Route]:  # noqa: C901  # a list of handlers, on
     ]
 
 
-def front(world: World, **more: Any) -> Front:
-    """Return the front over the fake routes. KEY may do everything a system may, WEAK_KEY nothing."""
+def front(world: World, *, extra: Sequence[Route] = (), **more: Any) -> Front:
+    """Return the front over the fake routes and those beside them. KEY may do everything a system may, WEAK_KEY nothing."""
     callers = {KEY: Caller(frozenset({"store", "read"})), WEAK_KEY: Caller(frozenset(), kind="a name nobody listed")}
 
     async def authenticate(token: str | None, _call: Call) -> object | None:
@@ -288,7 +288,7 @@ def front(world: World, **more: Any) -> Front:
         return world.is_ready
 
     return build(
-        routes(world),
+        [*routes(world), *extra],
         authenticate=authenticate,
         out_of_scope=out_of_scope,
         may=may,

@@ -36,6 +36,7 @@ MOST_RECORDS: Final = 500
 CREATED: Final = 201
 APPROVAL_LASTS: Final = 7 * 24 * 3_600_000_000
 DECIDED: Final = "disclosure.decided"
+REQUESTED: Final = "disclosure.requested"
 APPROVED: Final = "disclosure.approved"
 DISCLOSE: Final = "disclose"
 
@@ -150,7 +151,7 @@ def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> Di
         order=wanted.order.hex() if wanted.order else "",
     )
     written = facts.write(deed, DISCLOSURE, disclosure.id, disclosure)
-    Matter(deed, errand, book, disclosure).tell(kind="disclosure.requested", facts=(written,))
+    Matter(deed, errand, book, disclosure).tell(kind=REQUESTED, facts=(written,))
     if once is not None:
         remember(deed.transaction, deed.association, once, made, CREATED)
     return disclosure

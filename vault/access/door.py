@@ -1,13 +1,13 @@
 """The door: the one place in the vault where cells and scans are opened, against the receipt of a committed entry.
 
 Invariant: `give_out` opens exactly the record, fields and revision the committed entry of a verdict names, and for each entry once;
-`give_out_scan` the one scan its entry names, once.
+`give_out_scan` the one scan its entry names, once: what it gives opens the chunks of that scan and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keys.attachments import SealedAttachment, open_attachment
+from keys.attachments import Opener, SealedAttachment, open_attachment
 from keys.container import Place, Sealed, open_cells
 from keys.errors import Unopenable
 from vault.access.verdicts import Judged
@@ -71,8 +71,8 @@ def give_out(judged: Judged, sealed: Sequence[Sealed]) -> dict[str, Any]:
         raise Unavailable("integrity") from None
 
 
-def give_out_scan(appended: Appended, sealed: SealedAttachment) -> bytes:
-    """The file the committed entry of an allowed verdict names, once. Raises as `give_out` does."""
+def give_out_scan(appended: Appended, sealed: SealedAttachment) -> Opener:
+    """What opens the chunks of the file the committed entry of an allowed verdict names, once. Raises as `give_out` does."""
     deed = appended.deed
     receipt = deed.receipt(appended)
     try:

@@ -15,6 +15,7 @@ from sqlalchemy import and_, exists, select
 
 from keys.errors import Unopenable
 from keys.keyring import epoch_of
+from vault.access import holding
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
 from vault.access.copies import DAYS, day_of
 from vault.access.disclosures import DECIDED
@@ -35,6 +36,7 @@ from vault.records import emptying
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
+from vault.rulebook.shapes import FieldFact, RecordTypeFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.subjects import people, visitors
 from vault.subjects.people import Known
@@ -90,8 +92,8 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
     `whom` is a record of hers, or of a website's visitor the random id her browser keeps. Where the journal locked her and nobody knows who
     asked, this is the request from now on.
 
-    Raises NotFound, Conflict `erasure-pending` and `classes-in-use`, Invalid, a refusal for a former guardian, Gone for a repeat after it
-    was carried out, Unavailable `integrity`.
+    Raises NotFound, Conflict `erasure-pending`, `classes-in-use` and as `holding.require_free`, Invalid, a refusal for a former guardian,
+    Gone for a repeat after it was carried out, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
@@ -101,6 +103,7 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
     book, sheet = errand.book(deed), sheet_of(known)
     _check_speaker(deed, errand, known, record, wanted.requested_by)
     fields = _check_classes(book, sheet, wanted.classes)
+    holding.require_free(deed, known, fields, errand.asker.asker)
     asked = ErasureFact(
         id=id_.hex(),
         subject=known.subject.hex(),
@@ -132,14 +135,20 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
 def approve(deed: Deed, errand: Errand, officer: Officer, erasure: bytes) -> Certificate:
     """Carry out what another person asked for, and certify it; a repeat by who approved gives the certificate again.
 
-    Raises NotFound, refusals `same-person` and `step-up-required`, Conflict `erasure-settled`, Unavailable `integrity`, TooMany.
+    Raises NotFound, refusals `same-person` and `step-up-required`, Conflict `erasure-settled` and as `holding.require_free`, Unavailable
+    `integrity`, TooMany.
     """
     officer = replace(officer, caller=still(deed, officer.caller))
     asked = _stored(deed, erasure)
     if asked.certificate is not None and asked.settled_by == officer.caller.ref:
         return asked.certificate
     matter = _settled_by_two(deed, errand, officer, asked, "erasure.approved")
-    return _erase_classes(matter) if asked.classes else _erase_person(matter)
+    if not asked.classes:
+        return _erase_person(matter)
+    # Asked again: an order may have come in since the request.
+    fields = {one.name for one in _fields_of(errand.book(deed), sheet_of(matter.known), asked.classes)}
+    holding.require_free(deed, matter.known, fields, officer.caller.asker)
+    return _erase_classes(matter)
 
 
 def cancel(deed: Deed, errand: Errand, officer: Officer, erasure: bytes) -> None:
@@ -218,14 +227,22 @@ def _check_speaker(deed: Deed, errand: Errand, known: Known, record: bytes | Non
         )
 
 
+def _types_of(book: Book, sheet: Sheet) -> list[RecordTypeFact]:
+    return [book.types[name] for name in sorted({state.type for state in sheet.records.values()})]
+
+
+def _fields_of(book: Book, sheet: Sheet, classes: Sequence[str]) -> list[FieldFact]:
+    return [one for shape in _types_of(book, sheet) for one in shape.fields if one.field_class in classes]
+
+
 def _check_classes(book: Book, sheet: Sheet, classes: Sequence[str]) -> tuple[str, ...]:
     """The fields of these classes in her records, none where all is to go.
 
     Raises Invalid for a class she has no field of and for one without which a record is none, Conflict `classes-in-use` where a consent
     that stands covers a field of it: she withdraws that first.
     """
-    types = [book.types[name] for name in sorted({state.type for state in sheet.records.values()})]
-    fields = [one for shape in types for one in shape.fields if one.field_class in classes]
+    types = _types_of(book, sheet)
+    fields = _fields_of(book, sheet, classes)
     if set(classes) - {one.field_class for one in fields}:
         raise Invalid([FieldError("classes", "unknown-class")])
     names = {one.name for one in fields}

@@ -31,6 +31,7 @@ from vault.subjects.people import Known
 
 CREATED: Final = 201
 ARTICLE: Final = 4
+REGISTERED: Final = "order.registered"
 _APPROVED: Final = "order.approved"
 
 
@@ -74,7 +75,7 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
     deed.transaction.connection.execute(insert(order_record), place)
     about = tuple(About(known.subject, record) for record, known in zip(wanted.records, named, strict=True))
     told = errand.entry(
-        kind="order.registered",
+        kind=REGISTERED,
         outcome="allow",
         about=about,
         fields=wanted.fields,

@@ -1,14 +1,15 @@
 """Shows the scan of a signed form to whoever is to verify the consent it proves: facts, verdict, entry, commit, bytes.
 
 Invariants: only a scan that a consent in the person's own history names is shown, for the purpose of that consent; yes or no, the answer is
-an entry; the bytes leave through the door, against its receipt.
+an entry, and so is each part of it that is asked for; the bytes leave through the door, against its receipt.
 """
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from keys.attachments import SealedAttachment
 from vault.access.door import give_out_scan
+from vault.access.showing import Showing, Standing
 from vault.access_log.deed import Appended, Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
 from vault.consent import scans, service
@@ -22,34 +23,42 @@ from vault.rulebook.two_people import same_person
 from vault.subjects import people
 from vault.subjects.meant import Meant, by_subject
 from vault.subjects.people import Known
+from vault.web.ranges import WHOLE, Part, Wish
 
 KIND = "evidence.read"
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The verdict on one wish to see a scan: its entry, and the scan still sealed, or what the asker is refused with."""
+    """The verdict on one wish to see a scan: its entry, what the scan is, and what opens it, or what the asker is refused with."""
 
-    appended: Appended
-    type: str
+    standing: Standing
+    about: scans.About
     sealed: SealedAttachment | None
     refusal: EntryRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A scan as it leaves: media type and bytes."""
+    """A scan as it leaves: its media type, which part of it, and the pieces of that part."""
 
     type: str
-    content: bytes
+    part: Part
+    pieces: Showing
 
 
-async def show(errand: Errand, scan: bytes) -> Shown:
-    """The scan of this id. Raises a refusal with its entry, NotFound where no consent rests on such a scan, Unavailable."""
+async def show(errand: Errand, scan: bytes, wish: Wish = WHOLE, done: Callable[[], None] = lambda: None) -> Shown:
+    """The part wished for of the scan of this id; its first piece has opened, and `done` is called after the last.
+
+    Raises a refusal with its entry, NotFound where no consent rests on such a scan, RangeNotSatisfiable, Stale, Unavailable.
+    """
     decided = await errand.asker.association.run(lambda deed: decide(deed, errand, scan), weight=2)
     if decided.sealed is None:
         raise decided.refusal or NotFound()
-    return Shown(decided.type, await asyncio.to_thread(give_out_scan, decided.appended, decided.sealed))
+    part = wish.of(decided.about.size)
+    pieces = Showing(decided.standing, give_out_scan(decided.standing.appended, decided.sealed), part, done)
+    await pieces.ready()
+    return Shown(decided.about.type, part, pieces)
 
 
 def by_scan(scan: bytes) -> Meant:
@@ -72,9 +81,10 @@ def decide(deed: Deed, errand: Errand, scan: bytes) -> Decided:
     record = next(one.record for one in taken if one.given.grant.id == paper.consent)
     told = replace(_entry(errand, book, paper, reason), about=(About(known.subject, record or None),), evidence=scan.hex())
     appended = deed.append(told)
+    standing = Standing(errand, appended, scan, known.subject, known.version)
     if reason is None:
-        return Decided(appended, found.about.type, scans.sealed_scan(deed, found))
-    return Decided(appended, found.about.type, None, _refusal(errand, told, reason, appended))
+        return Decided(standing, found.about, scans.sealed_scan(deed.association, found))
+    return Decided(standing, found.about, None, _refusal(errand, told, reason, appended))
 
 
 def _paper(book: Book, errand: Errand, known: Known, taken: Taken) -> Paper:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from keys.attachments import Attached, SealedAttachment
 from keys.blobs import open_blob, seal_blob
@@ -142,11 +142,19 @@ def cited(events: Iterable[Iterable[SheetEvent]]) -> frozenset[bytes]:
     return frozenset(bytes.fromhex(str(scan["id"])) for scan in told if scan)
 
 
-def sealed_scan(deed: Deed, scan: Scan) -> SealedAttachment:
-    """The scan with every chunk in order, as the door takes it; whether they are all there and its own, the cipher says."""
-    rows = select(chunk.c.sealed).where(chunk.c.association_id == deed.association, chunk.c.evidence == scan.id).order_by(chunk.c.number)
-    place = Attached(deed.association, scan.id, scan.subject or scan.id, EVIDENCE_CLASS)
-    return SealedAttachment(place, scan.wrapped, scan.header, list(deed.transaction.connection.execute(rows).scalars()))
+def sealed_scan(association: bytes, scan: Scan) -> SealedAttachment:
+    """What opens the scan, as the door takes it; whether the chunks are its own, the cipher says."""
+    place = Attached(association, scan.id, scan.subject or scan.id, EVIDENCE_CLASS)
+    return SealedAttachment(place, scan.wrapped, scan.header, scan.about.chunks)
+
+
+def chunks(connection: Connection, association: bytes, scan: bytes, numbers: range) -> list[bytes] | None:
+    """The sealed chunks of these numbers, in order; None where one of them is not here."""
+    rows = select(chunk.c.number, chunk.c.sealed).where(
+        chunk.c.association_id == association, chunk.c.evidence == scan, chunk.c.number >= numbers.start, chunk.c.number < numbers.stop
+    )
+    found = connection.execute(rows.order_by(chunk.c.number)).all()
+    return [row.sealed for row in found] if [row.number for row in found] == list(numbers) else None
 
 
 def forget_subject(deed: Deed, subject: bytes, told: Entry) -> int:

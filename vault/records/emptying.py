@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete
 
+from keys.cabinet import SHEET_CLASS
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed
 from vault.errors import NotFound
@@ -46,7 +47,7 @@ def empty(deed: Deed, errand: Errand, known: people.Known, classes: Collection[i
     for record, state in sorted(known.sheet.records.items()):
         whole = shelf.Whole(deed.association, known.subject, bytes.fromhex(record), state.revision + 1)
         kept.append(_resealed(deed, types[state.type], whole, state, classes))
-    keys = _new_keys(deed, known.subject, classes)
+    keys = new_keys(deed, known.subject, classes)
     return [_emptied(deed, errand, old, keys) for old in kept]
 
 
@@ -57,10 +58,11 @@ def _resealed(deed: Deed, shape: RecordTypeFact, whole: shelf.Whole, state: Reco
     return _Old(shape, whole, state, index.stored(deed, {whole.record: state})[whole.record], sealed)
 
 
-def _new_keys(deed: Deed, subject: bytes, classes: Collection[int]) -> dict[int, DataKey]:
-    """Keys that never sealed anything, in the place of those that are destroyed."""
+def new_keys(deed: Deed, subject: bytes, classes: Collection[int] | None = None) -> dict[int, DataKey]:
+    """Keys that never sealed anything, in the place of those of these classes, or of all of hers, which are destroyed."""
     place, connection = subject_tables.data_key, deed.transaction.connection
-    versions = {class_id: version for class_id, version, _ in people.keys_of(deed, subject) if class_id in classes}
+    hers = {class_id: version for class_id, version, _ in people.keys_of(deed, subject) if class_id != SHEET_CLASS}
+    versions = {class_id: version for class_id, version in hers.items() if classes is None or class_id in classes}
     mine = (place.c.association_id == deed.association, place.c.subject == subject)
     connection.execute(delete(place).where(*mine, place.c.class_id.in_(versions)))
     made = {}

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from keys.container import Header, header
 from keys.errors import Unopenable
 from vault.records import index, tables
+from vault.subjects import tables as subject_tables
 from vault.subjects.examine import octets
 from vault.subjects.sheet import RecordState
 
@@ -37,7 +38,24 @@ def examine(connection: Connection, association: bytes, states: Mapping[bytes, R
             yield f"{place}: not the one the person's sheet names"
     for record, class_id in expected:
         yield f"record_container {record.hex()} {class_id}: missing"
+    yield from _keys(connection, association)
     yield from _tokens(connection, association, states)
+
+
+def _keys(connection: Connection, association: bytes) -> Iterator[str]:
+    """Keys of another version than the container says it was sealed under: one that was replaced and is put back opens by itself."""
+    place, key, container = subject_tables.record, subject_tables.data_key, tables.container
+    owned = (key.c.association_id == place.c.association_id) & (key.c.subject == place.c.subject)
+    held = (container.c.association_id == place.c.association_id) & (container.c.record == place.c.record)
+    both = place.join(key, owned).join(container, held & (container.c.class_id == key.c.class_id))
+    query = select(octets(place.c.subject), key.c.class_id, key.c.key_version, octets(container.c.container)).select_from(both)
+    mine = query.where(place.c.association_id == association)
+    for subject, class_id, version, sealed in connection.execute(mine, execution_options={"yield_per": 500}):
+        try:
+            if header(sealed).key_version != version:
+                yield f"subject_key {subject.hex()} {class_id}: not the one that what it opens was sealed under"
+        except Unopenable:
+            continue  # named already
 
 
 def _tokens(connection: Connection, association: bytes, states: Mapping[bytes, RecordState]) -> Iterator[str]:

@@ -7,7 +7,8 @@ Format, lengths and growth: docs/spec/blind-index.md, docs/adr/0021-index-by-gen
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from hmac import compare_digest
 from operator import itemgetter
@@ -16,6 +17,7 @@ from struct import error as unpackable
 from typing import Any, Final
 
 from keys.blind_index import FEWEST_DISTINCT, Index, check, plan
+from keys.container import Checked, Sealed, recheck
 from keys.errors import Unopenable
 from keys.keyring import AssociationKeys, DataKey
 from vault.access_log.deed import Deed
@@ -161,6 +163,37 @@ def drop(deed: Deed, whole: Whole, numbers: Collection[int]) -> None:
     """Take away what the record is found by through the fields with these numbers: their values change."""
     place = {"association": whole.association, "which": whole.record}
     tables.DROP_TOKEN.run(deed.transaction, [{**place, "field": number | kind} for number in numbers for kind in (0, LOOSE)])
+
+
+def numbers(rows: Iterable[Entry]) -> set[int]:
+    """The numbers of the fields that these rows are of."""
+    return {row.field_id & _NUMBER for row in rows}
+
+
+def renewed(
+    deed: Deed, shape: RecordTypeFact, rows: Sequence[Entry], sealed: Mapping[int, Sealed], keys: Mapping[int, DataKey], *, record: bytes
+) -> list[Entry]:
+    """The rows of a record with their checks made anew under these keys, by class id, from what is `sealed`; no value leaves.
+
+    Tokens stay: they are nobody's own. The check of a value that is absent is drawn anew, so that nobody sees that it is.
+    Raises Unopenable where a row or a cell does not hold.
+    """
+    by_number = {one.number: one for one in shape.fields}
+    made = []
+    for row in rows:
+        field = by_number.get(row.field_id & _NUMBER)
+        if field is None:
+            raise Unopenable
+        wanted = Checked(field.number, row.token >> _TOKEN_BITS, partial(_over, field, row.field_id, record))
+        proof = recheck(keys[field.class_id], deed.cabinet.keys, sealed[field.class_id], wanted)
+        made.append(replace(row, proof=os.urandom(_CHECK) if proof is None else proof))
+    return made
+
+
+def _over(field: FieldFact, number: int, record: bytes, stored: Stored | None) -> str | None:
+    """What the check of a stored value is made over in the row of this number, None where the value is absent."""
+    key = dict(_keys_of(field, stored))[number]
+    return None if key is None else _said(record, key)
 
 
 def key_of(field: FieldFact, value: object) -> str:

@@ -17,7 +17,7 @@ from keys.keyring import DataKey
 from vault.access_log import tables as log_tables
 from vault.policy.events import Given
 from vault.subjects import tables
-from vault.subjects.people import context, opened, rebuild
+from vault.subjects.people import context, opened_backwards, rebuild
 from vault.subjects.sheet import Happened, RecordState, Sheet, SheetEvent, decode, encode, policy_event
 
 
@@ -137,20 +137,21 @@ def _events(house: _House, subject: bytes, key: DataKey) -> Generator[str, None,
     query: Select[int, bytes] = (
         select(event.c.version, octets(event.c.sealed))
         .where(event.c.association_id == house.association, event.c.subject == subject)
-        .order_by(event.c.version)
+        .order_by(event.c.version.desc())
     )
-    versions = []
     told = _told(house, subject)
-    for version, sealed in house.connection.execute(query):
+    rows = [(version, sealed) for version, sealed in house.connection.execute(query)]
+    for version, sealed in rows:
         if told.get(version, (None, None))[1] != sha256(sealed).digest():
             yield f"subject_event {subject.hex()} {version}: not the bytes the log's entry was written with"
             return None
-        try:
-            versions.append(opened(key, house.association, subject, version, sealed))
-        except (Unopenable, msgspec.DecodeError, OverflowError):
-            yield f"subject_event {subject.hex()} {version}: does not open"
-            return None
-    return versions
+    versions: list[list[SheetEvent]] = []
+    try:
+        versions.extend(opened_backwards(key, house.association, subject, rows))
+    except (Unopenable, msgspec.DecodeError, OverflowError):
+        yield f"subject_event {subject.hex()} {rows[min(len(versions), len(rows) - 1)][0]}: does not open"
+        return None
+    return versions[::-1]
 
 
 def _rebuilt(versions: Sequence[Sequence[SheetEvent]]) -> bytes | None:

@@ -6,7 +6,7 @@ Unavailable `integrity`, never an older truth.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -17,6 +17,7 @@ from keys.blobs import open_blob, seal_blob
 from keys.cabinet import SHEET_CLASS
 from keys.errors import Unopenable
 from keys.keyring import DataKey
+from keys.succession import hand_down, handed_down
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Appended, Deed
 from vault.access_log.entry import About, Entry
@@ -24,7 +25,7 @@ from vault.errors import Conflict, NotFound, Unavailable
 from vault.storage.journal import Closing
 from vault.storage.metadata import OUTLASTS, metadata
 from vault.subjects import tables
-from vault.subjects.sheet import Sheet, SheetEvent, decode, decode_events, encode, encode_events, fold
+from vault.subjects.sheet import Renewed, Sheet, SheetEvent, decode, decode_events, encode, encode_events, fold
 
 _MAY_DELETE = text("SELECT has_table_privilege(current_user, 'subject_event', 'DELETE')")
 _FORGET = text("SELECT amanah_forget(:subject)")
@@ -141,7 +142,7 @@ def change(
     wrapped: bytes | None = None,
     closes: Closing | None = None,
 ) -> tuple[Known, Appended]:
-    """Write events, sheet and log entry; `wrapped` for somebody new. Returns the person after it and the entry's place."""
+    """Write events, sheet and log entry; `wrapped` for somebody new or under another key. Returns the person after it and the entry."""
     sheet = fold(known.sheet, events)
     association, subject, version = deed.association, known.subject, sheet.version
     sealed = seal_blob(known.key, context(b"sheet/v1", association, subject, version), encode(sheet))
@@ -157,12 +158,26 @@ def change(
             transaction,
             [{"association": association, "person": subject, "old_version": known.version, "new_version": version, "new_sealed": sealed}],
         )
+        if wrapped is not None:
+            place = {"association": association, "person": subject, "at_version": version}
+            moved = min(moved, tables.GIVE_KEY.run(transaction, [{**place, "new_wrapped": wrapped}]))
         if moved != 1:
             raise Unavailable("integrity")
     tables.ADD_EVENT.run(transaction, [{"v_association_id": association, "v_subject": subject, "v_version": version, "v_sealed": history}])
     about = About(subject, record, version, sha256(sealed).digest(), sha256(history).digest())
     appended = deed.append(replace(entry, about=(about, *entry.about)), closes=closes)
     return replace(known, sheet=sheet), appended
+
+
+def renewed(deed: Deed, known: Known, by: str) -> tuple[Known, Renewed, bytes]:
+    """The person with a fresh key for her sheet, the event that hands the former down to it, and its wrapped form: `change` takes them.
+
+    Her events are never written anew, for the log names their bytes: they open by way of the keys that were handed down.
+    """
+    version = known.version + 1
+    key, wrapped = deed.cabinet.keys.new_key(known.subject, SHEET_CLASS, known.key.version + 1)
+    former = hand_down(key, context(b"former/v1", deed.association, known.subject, version), known.key)
+    return replace(known, key=key), Renewed(former=former, at=deed.now, by=by), wrapped
 
 
 def erase(deed: Deed, subject: bytes, records: Sequence[bytes], entry: Entry, *, closes: Closing) -> Appended:
@@ -192,6 +207,11 @@ def is_erased(connection: Connection, association: bytes, subject: bytes) -> boo
         told.c.association_id == association, told.c.subject == subject, told.c.version.is_not(None), told.c.sheet.is_(None)
     )
     return bool(connection.execute(select(gone)).scalar())
+
+
+def newest_version(connection: Connection, association: bytes, subject: bytes) -> int:
+    """The number of the newest change of this person that the log tells of, her erasure among them; 0 for who never was."""
+    return int(connection.execute(_newest(association, subject)).scalar() or 0)
 
 
 def changed_at(deed: Deed, known: Known, ago: int) -> int:
@@ -265,7 +285,8 @@ def history(deed: Deed, known: Known) -> list[list[SheetEvent]]:
     if [row.version for row in rows] != list(range(1, known.version + 1)) or not all(_is(row.sealed, row.told) for row in rows):
         raise Unavailable("integrity")
     try:
-        return [opened(known.key, deed.association, known.subject, row.version, row.sealed) for row in rows]
+        backwards = opened_backwards(known.key, deed.association, known.subject, [(row.version, row.sealed) for row in reversed(rows)])
+        return [*backwards][::-1]
     except (Unopenable, msgspec.DecodeError) as error:
         raise Unavailable("integrity") from error
 
@@ -288,9 +309,19 @@ def _is(sealed: bytes | None, told: bytes | None) -> bool:
     return isinstance(sealed, bytes) and told is not None and sha256(sealed).digest() == told
 
 
-def opened(key: DataKey, association: bytes, subject: bytes, version: int, sealed: bytes) -> list[SheetEvent]:
-    """The events of one version. Raises Unopenable, and msgspec.DecodeError for bytes that are none."""
-    return decode_events(open_blob(key, context(b"event/v1", association, subject, version), sealed))
+def opened_backwards(
+    key: DataKey, association: bytes, subject: bytes, rows: Iterable[tuple[int, bytes]]
+) -> Generator[list[SheetEvent], None, None]:
+    """The events of each version, newest first as the rows are, the first under this key and each under the one that was in use then.
+
+    Raises Unopenable, and msgspec.DecodeError for bytes that are none.
+    """
+    for version, sealed in rows:
+        events = decode_events(open_blob(key, context(b"event/v1", association, subject, version), sealed))
+        yield events
+        for one in events:
+            if isinstance(one, Renewed):
+                key = handed_down(key, context(b"former/v1", association, subject, version), one.former)
 
 
 def rebuild(versions: Iterable[Sequence[SheetEvent]]) -> Sheet | None:

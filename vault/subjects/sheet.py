@@ -75,7 +75,15 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     detail: dict[str, Any] = {}
 
 
-SheetEvent = Created | Stored | Happened
+class Renewed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="renewed", tag_field="e"):
+    """Her keys were renewed: from this version on sheet and events lie under another key; `former` is the one before, sealed under it."""
+
+    former: bytes
+    at: int
+    by: str
+
+
+SheetEvent = Created | Stored | Happened | Renewed
 _POLICY_EVENTS: Mapping[str, Any] = {shape.__name__: shape for shape in get_args(Event)}
 _BEGINNING = "a sheet begins with its creation"
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -139,6 +147,8 @@ def _after(sheet: Sheet | None, event: SheetEvent) -> Sheet:
         raise ValueError(_BEGINNING)
     if isinstance(event, Stored):
         return _stored(sheet, event)
+    if isinstance(event, Renewed):
+        return sheet
     return replace(sheet, person=apply(sheet.person, policy_event(event)))
 
 

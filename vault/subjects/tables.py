@@ -91,6 +91,15 @@ MOVE_SHEET = hot(
     )
     .values(version=bindparam("new_version"), sealed=bindparam("new_sealed")),
 )
+GIVE_KEY = hot(
+    update(sheet)
+    .where(
+        sheet.c.association_id == bindparam("association"),
+        sheet.c.subject == bindparam("person"),
+        sheet.c.version == bindparam("at_version"),
+    )
+    .values(wrapped=bindparam("new_wrapped")),
+)
 ADD_EVENT = hot(insert(event).values({column.name: bindparam(f"v_{column.name}") for column in event.columns}))
 ADD_KEY = hot(insert(data_key).values({column.name: bindparam(f"k_{column.name}") for column in data_key.columns}))
 KEYS = hot(

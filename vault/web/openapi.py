@@ -13,6 +13,7 @@ from vault.web.answer import JSON, PROBLEM
 from vault.web.form import Form
 from vault.web.problems import Problem
 from vault.web.query import MAX_FIELDS, MAX_TEXT
+from vault.web.ranges import PARTIAL
 from vault.web.route import Public, Query, Route
 
 _REF = "#/components/schemas/{name}"
@@ -60,6 +61,7 @@ def _operation(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
         "responses": {
             str(route.status): {"description": "done", "content": _content(route, known)},
+            **({str(PARTIAL): {"description": "a part of it", "content": _content(route, known)}} if "Range" in route.headers else {}),
             "default": _page_problem() if route.is_page else _problem(known),
         },
         "x-access": route.access.label,

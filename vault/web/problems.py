@@ -11,7 +11,19 @@ from typing import Any
 
 import msgspec
 
-from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, Stale, TooMany, Unauthenticated, Unavailable, VaultError
+from vault.errors import (
+    Conflict,
+    Invalid,
+    Malformed,
+    NotFound,
+    RangeNotSatisfiable,
+    Refused,
+    Stale,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    VaultError,
+)
 
 TYPE_PREFIX = "urn:amanah:problem:"
 BUSY_RETRY_SECONDS = 2
@@ -32,6 +44,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "too-slow": 408,
     "too-large": 413,
     "content-type": 415,
+    "range-not-satisfiable": 416,
     "method-not-allowed": 405,
     "gone": 410,
     "revision-mismatch": 412,
@@ -135,13 +148,15 @@ def internal_problem(request_id: str, language: str) -> Problem:
 
 
 def problem_headers(error: VaultError) -> dict[str, str]:
-    """Return the headers an error adds: Retry-After on 429 and 503, the challenge on 401 (RFC 6750, section 3)."""
+    """Return the headers an error adds: Retry-After on 429 and 503, the challenge on 401 (RFC 6750, section 3), the size on 416."""
     if isinstance(error, TooMany):
         return {"Retry-After": str(max(1, error.retry_after))}
     if isinstance(error, Unavailable):
         return {"Retry-After": str(BUSY_RETRY_SECONDS)}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RangeNotSatisfiable):
+        return {"Accept-Ranges": "bytes", "Content-Range": f"bytes */{error.size}"}
     return {}
 
 

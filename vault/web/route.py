@@ -25,7 +25,7 @@ MEBIBYTE = 1024 * 1024
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _PATH = re.compile(r"(/([a-z0-9.-]+|\{[a-z_]+\}))*(/\{[a-z_]+:path\})?|/")
 _PARAMETER = re.compile(r"\{([a-z_]+)(:path)?\}")
-HEADER_NAMES = frozenset({"Idempotency-Key", "If-Match", "Amanah-On-Behalf-Of"})
+HEADER_NAMES = frozenset({"Idempotency-Key", "If-Match", "Amanah-On-Behalf-Of", "Range", "If-Range"})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from vault.web.answer import HTML, PROBLEM, Answer
+from vault.web.answer import HTML, PROBLEM, Answer, Stream
 from vault.web.problems import Problem
-from vault.web.receiving import Message, Scope
+from vault.web.receiving import Disconnected, Message, Receive, Scope
 from vault.web.route import Route
+from vault.web.streaming import CutShort, pour
 
 Send = Callable[[Message], Awaitable[None]]
 
@@ -23,23 +24,36 @@ _ALWAYS_NAMES = frozenset(name for name, _ in _ALWAYS) | {b"content-length", b"c
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What goes out; called as an ASGI application it sends itself whole."""
+    """What goes out; called as an ASGI application it sends itself, whole or piece by piece."""
 
     status: int
-    content: bytes
+    content: bytes | Stream
     content_type: str
     headers: list[tuple[bytes, bytes]]
 
-    async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
-        """Send it; to HEAD without its content."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; to HEAD without its content. A stream that may not or need not go on is left unended, and the server ends the line."""
+        content = self.content
+        if isinstance(content, bytes):
+            await self._start(send, len(content))
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content, "more_body": False})
+            return
+        try:
+            await self._start(send, content.length)
+            await pour(content, receive, send)
+        except (Disconnected, CutShort):
+            return  # said no further up: the framework would wrap it, and there is nobody to answer or nothing to add
+        finally:
+            await content.pieces.aclose()
+
+    async def _start(self, send: Send, length: int) -> None:
         headers = [
             *_ALWAYS,
             (b"content-type", self.content_type.encode("latin-1")),
-            (b"content-length", str(len(self.content)).encode()),
+            (b"content-length", str(length).encode()),
             *self.headers,
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.content, "more_body": False})
 
 
 def outcome_of(answer: Answer, route: Route) -> Outcome:
