@@ -266,7 +266,10 @@ def keeper_of(database: Database, code: str, folder: Path, root: Callable[[], Ro
 async def _keep_asking(house: House) -> None:
     while True:
         await asyncio.sleep(TEND_SECONDS)
-        await house.tend()
+        try:
+            await house.tend()
+        except Exception as error:  # noqa: BLE001  # a defect in one round must not end the rounds: nothing would be sealed any more
+            house.say(f"asking the roots failed ({type(error).__name__})")
 
 
 async def _keep_checkpoints(house: House) -> None:

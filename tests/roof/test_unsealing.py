@@ -270,6 +270,8 @@ async def test_the_service_asks_by_itself(scene: Scene, monkeypatch: pytest.Monk
     house, tended = scene.open(), asyncio.Event()
 
     async def tend(_: House) -> None:
+        if not scene.said:
+            raise RuntimeError("of a defect")
         tended.set()
 
     monkeypatch.setattr(app, "TEND_SECONDS", 0.0)
@@ -277,6 +279,7 @@ async def test_the_service_asks_by_itself(scene: Scene, monkeypatch: pytest.Monk
     task = asyncio.create_task(app._keep_asking(house))
     await asyncio.wait_for(tended.wait(), 5)
     task.cancel()
+    assert scene.said == ["asking the roots failed (RuntimeError)"]
 
 
 def _answer() -> AssociationKeys:
