@@ -19,6 +19,7 @@ from tests.custody.keeper import Keeper, carry_out, rewrap, rotate
 from tests.household import FATIMA, grant, read, store
 from tests.simulator import World
 from vault.access.copies import day_of
+from vault.custody.status import lines
 from vault.examining import examine
 from vault.keys_cli import standing_of
 from vault.settings import Settings
@@ -137,9 +138,9 @@ async def test_the_certificate_names_a_day_and_the_erasure_tells_what_became_of_
             return with_one.next
 
         def red() -> bool:
-            lines = [line for line in examine(settings, world.clock.now) if "no copy was to open" in line]
-            assert len(lines) <= 1
-            return bool(lines)
+            named = [line for line in examine(settings, world.clock.now) if "no copy was to open" in line]
+            assert len(named) <= 1
+            return bool(named)
 
         assert (next_steps(), red()) == ([f"Make a new epoch: amanah keys rotate. Until {due}."], False)
         rotate(world)
@@ -154,7 +155,11 @@ async def test_the_certificate_names_a_day_and_the_erasure_tells_what_became_of_
         assert not red(), "the day itself is still the day"
         world.clock.forward(DAY)
         assert red()
-        assert standing_of(settings, world.database, world.code, world.clock.now).late
+        said = standing_of(settings, world.database, world.code, world.clock.now)
+        assert said.late
+        told_so = " ".join(lines(said))
+        assert f"an older copy of the database still opens something; the first certificate says until {due}." in told_so
+        assert f"LATE: that day has passed. Until the epochs are retired the certificate of {due} is not true." in told_so
         carry_out(world, uuid.UUID(id_).bytes)
         assert red(), "a named copy is still about"
         assert "confirm" in next_steps()[0]

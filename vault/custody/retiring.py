@@ -54,14 +54,12 @@ def begin(deed: Deed, association: Association, ceremony: CeremonyFact, below: i
 
 
 def complete(deed: Deed, association: Association, root: Root, below: int, ceremony: str, *, flags: tuple[str, ...] = HERE) -> None:
-    """Rewrite the file without the epochs below, and tell of it. Raises Unavailable `epochs-older`, `sealed`."""
+    """Rewrite the file without the epochs below, and tell of it. Raises Unavailable `sealed` where it cannot be."""
     keys = association.cabinet.keys
     if keys.minimum_epoch < below:
         try:
             keys.take(epochs.retire(association.folder / EPOCHS, association.id, root, below))
-        except Unsealable:
-            raise Unavailable(OLDER) from None
-        except (OSError, Unopenable):
+        except (OSError, Unopenable, Unsealable):
             raise Unavailable("sealed") from None
     known = keys_fact(deed)
     copies = tuple(CopyOfThen(name=each.name) for each in known.copies)
@@ -84,7 +82,6 @@ def settle(association: Association, root: Root, clock: Callable[[], int]) -> bo
 
     def unit(deed: Deed) -> bool:
         done = False
-        _require_current(deed, association)
         if newest is not None and keys_fact(deed).minimum < (below := int(newest.reference)):
             # Of keys under these epochs none was left when the line was written: where there are, database and file are both older.
             if association.cabinet.keys.minimum_epoch < below and left_below(deed.transaction.connection, deed.association, below):
@@ -94,10 +91,3 @@ def settle(association: Association, root: Root, clock: Callable[[], int]) -> bo
         return catch_up(deed, association) or done
 
     return association.log.run_now(association.database, [unit], clock)[0]
-
-
-def _require_current(deed: Deed, association: Association) -> None:
-    """Raise Unavailable `epochs-older` where the log knows of a newer file than the one that was read."""
-    known, keys = keys_fact(deed), association.cabinet.keys
-    if keys.minimum_epoch < known.minimum or keys.epoch < known.newest:
-        raise Unavailable(OLDER)
