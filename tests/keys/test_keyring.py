@@ -153,7 +153,7 @@ def test_newer_keys_are_taken_over_in_place_and_older_ones_never() -> None:
     keys.take(KEYS)
     assert (keys.epoch, keys.minimum_epoch) == (2, 1)
     assert epoch_of(keys.new_key(SUBJECT, 3)[1]) == 2
-    assert keys.unwrap(SUBJECT, 3, old)
+    assert keys.unwrap(SUBJECT, 3, old).version == 1
     keys.take(RETIRED)
     refused(old, keys=keys)
     for other in (OLD, KEYS, AssociationKeys(OTHER, {2: SECOND}, 2)):
