@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from keys import epochs
@@ -18,7 +19,9 @@ from tests.access.desk import Desk, rows_of, written
 from tests.custody.keeper import Keeper, carry_out, rewrap, rotate
 from tests.household import FATIMA, grant, read, store
 from tests.simulator import World
-from vault.access.copies import day_of
+from vault.access.certificate import Certificate, note
+from vault.access.copies import Since, day_of
+from vault.custody.status import Standing, lines
 from vault.examining import examine
 from vault.keys_cli import standing_of
 from vault.settings import Settings
@@ -137,9 +140,9 @@ async def test_the_certificate_names_a_day_and_the_erasure_tells_what_became_of_
             return with_one.next
 
         def red() -> bool:
-            lines = [line for line in examine(settings, world.clock.now) if "no copy was to open" in line]
-            assert len(lines) <= 1
-            return bool(lines)
+            named = [line for line in examine(settings, world.clock.now) if "no copy was to open" in line]
+            assert len(named) <= 1
+            return bool(named)
 
         assert (next_steps(), red()) == ([f"Make a new epoch: amanah keys rotate. Until {due}."], False)
         rotate(world)
@@ -154,7 +157,7 @@ async def test_the_certificate_names_a_day_and_the_erasure_tells_what_became_of_
         assert not red(), "the day itself is still the day"
         world.clock.forward(DAY)
         assert red()
-        assert standing_of(settings, world.database, world.code, world.clock.now).late
+        assert_late(standing_of(settings, world.database, world.code, world.clock.now), due)
         carry_out(world, uuid.UUID(id_).bytes)
         assert red(), "a named copy is still about"
         assert "confirm" in next_steps()[0]
@@ -167,3 +170,21 @@ async def test_the_certificate_names_a_day_and_the_erasure_tells_what_became_of_
         assert (gone["state"], gone["copies_left"], gone["gone_on"]) == ("gone", [], day_of(world.clock.now))
         assert not red()
         assert next_steps() == ["Nothing is to be done."]
+
+
+def assert_late(one: Standing, due: str) -> None:
+    said = " ".join(lines(one))
+    assert one.late
+    assert f"an older copy of the database still opens something; the first certificate says until {due}." in said
+    assert f"LATE: that day has passed. Until the epochs are retired the certificate of {due} is not true." in said
+
+
+async def test_a_certificate_of_before_there_were_days_is_read_and_signed_as_it_was(small: World):
+    members = dict.fromkeys(("erasure", "subject", "requested_by", "asked_by", "approved_by"), "")
+    times = {"asked_at": 1, "approved_at": 1, "minimum_epoch": 1, "index": 7}
+    stored = {**members, **times, "whole": True, "records": [], "classes": [], "kept": [], "recipients": [], "epochs": [1]}
+    old = msgspec.json.decode(msgspec.json.encode(stored), type=Certificate)
+    text = note(old, "probe", small.association.cabinet.signer)
+    assert "copy-opens-until-retired epoch 1\nminimum-epoch 1\nentry 7\n" in text
+    assert "no-copy" not in text
+    assert not Since(old.epochs, old.due, (), (), None).is_late(10**18)

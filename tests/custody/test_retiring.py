@@ -150,7 +150,19 @@ def die(patch: pytest.MonkeyPatch, world: World, moment: str) -> None:
             patch.setattr(Deed, "commit_seen", committed)
 
 
-async def test_what_was_begun_is_completed_by_the_same_command(small: World, monkeypatch: pytest.MonkeyPatch):
+async def test_a_line_of_the_journal_alone_is_completed_where_no_key_names_an_older_epoch(small: World):
+    """The database lost the ceremony with the transaction, the line is on the disk."""
+    await somebody(small)
+    rotate(small)
+    rewrap(small)
+    small.association.log.journal.append(len(small.entries()), small.clock.now, [Closing(EPOCH, "2", "ab" * 16)])
+    assert settle(small.association, small.root, small.clock)
+    assert (known(small).minimum, known(small).retirements[0].ceremony) == (2, "ab" * 16)
+    assert not settle(small.association, small.root, small.clock)
+
+
+async def test_what_was_begun_is_completed_by_the_same_command(told: tuple[World, Settings], monkeypatch: pytest.MonkeyPatch):
+    small, settings = told
     rotate(small)
     rewrap(small)
     async with Keeper.over(small) as keeper:
@@ -159,6 +171,7 @@ async def test_what_was_begun_is_completed_by_the_same_command(small: World, mon
             die(patch, small, "before the file")
             with pytest.raises(Died):
                 carry_out(small, id_)
+        assert any("begun and not completed; amanah keys carry-out" in line for line in examine(settings, small.clock.now))
         late = await keeper.ask("admin", "POST", f"/{uuid.UUID(bytes=id_)}/withdrawal")
         assert late.json()["code"] == "ceremony-settled"
         assert carry_out(small, id_).state == "carried-out"

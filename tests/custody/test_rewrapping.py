@@ -1,6 +1,7 @@
 """Every key is wrapped anew while others work; what does not open is named and kept; a run that broke off is gone on with by any other."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from keys.case_file import case_key, new_case_key
 from keys.keyring import epoch_of
 from tests.access.desk import put, rows_of
+from tests.conftest import FreshPostgres
 from tests.custody.keeper import rewrap, rotate
 from tests.household import FATIMA, errand, findings, grant, read, store
-from tests.simulator import World
+from tests.simulator import World, world
 from vault.breach_reports.tables import report_key
 from vault.consent.receiving import Arrival, keep
 from vault.custody import rewrapping, tables
@@ -195,6 +197,34 @@ async def test_a_row_somebody_else_holds_is_met_by_the_next_pass(small: World, m
             return 0
         return move(*arguments)
 
+    monkeypatch.setattr(rewrapping, "move", lambda *_: 0)
+    monkeypatch.setattr(rewrapping, "MOST_PASSES", 3)
+    with pytest.raises(Unavailable, match="busy"):
+        rewrap(small)
     monkeypatch.setattr(rewrapping, "move", lost)
     assert rewrap(small).failed == []
     assert rewrapping.waiting(small.association) == 0
+
+
+async def test_on_postgresql_a_row_that_a_deed_holds_is_waited_for_and_holds_up_nobody(fresh_postgres: FreshPostgres, tmp_path: Path):
+    """Somebody's transaction holds a row while the worker passes over it: she is not stopped, and the row is moved after she is done."""
+    with world(fresh_postgres(), tmp_path) as vault:
+        await held_and_moved(vault)
+
+
+async def held_and_moved(vault: World) -> None:
+    await somebody(vault)
+    rotate(vault)
+    row = rows_of(vault, subjects.data_key)[0]
+    key = [column == row[column.name] for column in subjects.data_key.primary_key.columns]
+    other = vault.reopen()
+    try:
+        with vault.database.connect() as holder, holder.begin():
+            holder.execute(update(subjects.data_key).where(*key).values(key_version=row["key_version"]))
+            worker = asyncio.create_task(asyncio.to_thread(rewrapping.rewrap, other, vault.clock))
+            await asyncio.sleep(0.5)
+            assert not worker.done()
+        assert (await worker).failed == []
+    finally:
+        other.log.close()
+    assert rewrapping.waiting(vault.association) == 0

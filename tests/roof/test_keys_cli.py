@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 from sqlalchemy import update
 
 from keys import epochs
@@ -200,6 +201,14 @@ async def test_another_root_is_made_and_opens_the_keys(laid: tuple[World, Settin
         assert [kind for _, kind in epochs.told(path, made.association.id, made.root).slots] == ["key-file", *options]
         late = str(uuid.UUID(bytes=await keeper.agreed("slot-add", name="slot-0", root="key-file")))
         assert run("carry-out", late, "--root-file", str(tmp_path / "second")).exit_code == 0, "what a dead process had done is done"
+
+
+async def test_the_status_ends_with_1_where_a_day_named_has_passed(laid: tuple[World, Settings], monkeypatch: pytest.MonkeyPatch):
+    real = keys_cli.standing_of
+    monkeypatch.setattr(keys_cli, "standing_of", lambda *given: replace(real(*given), late=True, erasures_open=1))
+    result = run("status", "--association", "probe")
+    assert result.exit_code == 1
+    assert "Of 1 erasures an older copy of the database still opens something." in result.output
 
 
 async def test_where_there_are_several_associations_one_is_named(laid: tuple[World, Settings], monkeypatch: pytest.MonkeyPatch):

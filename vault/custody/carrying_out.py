@@ -34,6 +34,8 @@ def carry_out(association: Association, root: Root, clock: Callable[[], int], id
     found = run(lambda deed: _approved(deed, id_))
     if found.act == "retire":
         below = found.below or 0
+        if found.state == "approved":
+            retiring.require_unused(association, below)
         run(lambda deed: retiring.begin(deed, association, _approved(deed, id_), below))
         run(lambda deed: retiring.complete(deed, association, root, below, found.id))
     elif found.act in {"slot-add", "slot-remove"}:

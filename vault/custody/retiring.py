@@ -1,8 +1,8 @@
 """Retires epochs two people agreed to retire, so that what was wrapped under them opens nowhere: not here, not in any copy of the database.
 
-Invariants: refused while one key names an older epoch, counted while the head of the log is held; the journal has its line before the file
-is rewritten, and the log has `keys.retired` after; a process that dies at any moment leaves the old state or one that the next start, or
-the same command once more, completes; a file older than log and journal say is refused at start.
+Invariants: refused while one key names an older epoch; the journal has its line before the file is rewritten, and the log has
+`keys.retired` after; a process that dies at any moment leaves the old state or one that the next start, or the same command once more,
+completes; a file older than log and journal say is refused at start.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ from vault.identity.opening import EPOCHS
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.key_facts import CEREMONY, EPOCH, KEYS, CeremonyFact, CopyOfThen, Retirement, keys_fact
+from vault.storage.engine import enter
 from vault.storage.journal import Closing
 
 OLDER: Final = "epochs-older"
@@ -39,29 +40,36 @@ class StillInUse(Conflict):
         self.left = left
 
 
+def require_unused(association: Association, below: int) -> None:
+    """Raise StillInUse while a key names an epoch below this one.
+
+    Asked beside the running service: since the rotation no deed wraps under an older epoch, so what was none stays none.
+    """
+    with association.database.connect() as connected, connected.execution_options(reading=True).begin():
+        enter(connected, association.id)
+        if left := left_below(connected, association.id, below):
+            raise StillInUse(left)
+
+
 def begin(deed: Deed, association: Association, ceremony: CeremonyFact, below: int) -> None:
-    """Decide it: from the line of the journal on nothing goes back. Raises StillInUse, Conflict `epochs-out-of-range`."""
+    """Decide it, once no key needs these epochs; from the line on nothing goes back. Raises Conflict `epochs-out-of-range`."""
     if ceremony.state == "carrying-out":
         return
     known = keys_fact(deed)
     if not known.minimum < below <= association.cabinet.keys.epoch:
         raise Conflict("epochs-out-of-range")
-    if left := left_below(deed.transaction.connection, deed.association, below):
-        raise StillInUse(left)
     written = facts.write(deed, CEREMONY, ceremony.id, msgspec.structs.replace(ceremony, state="carrying-out"))
     closing = Closing(EPOCH, str(below), ceremony.id)
     deed.append(told(deed, association, "keys.retiring", written, count=below), closes=closing)
 
 
 def complete(deed: Deed, association: Association, root: Root, below: int, ceremony: str, *, flags: tuple[str, ...] = HERE) -> None:
-    """Rewrite the file without the epochs below, and tell of it. Raises Unavailable `epochs-older`, `sealed`."""
+    """Rewrite the file without the epochs below, and tell of it. Raises Unavailable `sealed` where it cannot be."""
     keys = association.cabinet.keys
     if keys.minimum_epoch < below:
         try:
             keys.take(epochs.retire(association.folder / EPOCHS, association.id, root, below))
-        except Unsealable:
-            raise Unavailable(OLDER) from None
-        except (OSError, Unopenable):
+        except (OSError, Unopenable, Unsealable):
             raise Unavailable("sealed") from None
     known = keys_fact(deed)
     copies = tuple(CopyOfThen(name=each.name) for each in known.copies)
@@ -84,7 +92,6 @@ def settle(association: Association, root: Callable[[], Root], clock: Callable[[
 
     def unit(deed: Deed) -> bool:
         done = False
-        _require_current(deed, association)
         if newest is not None and keys_fact(deed).minimum < (below := int(newest.reference)):
             # Of keys under these epochs none was left when the line was written: where there are, database and file are both older.
             if association.cabinet.keys.minimum_epoch < below and left_below(deed.transaction.connection, deed.association, below):
@@ -94,10 +101,3 @@ def settle(association: Association, root: Callable[[], Root], clock: Callable[[
         return catch_up(deed, association) or done
 
     return association.log.run_now(association.database, [unit], clock)[0]
-
-
-def _require_current(deed: Deed, association: Association) -> None:
-    """Raise Unavailable `epochs-older` where the log knows of a newer file than the one that was read."""
-    known, keys = keys_fact(deed), association.cabinet.keys
-    if keys.minimum_epoch < known.minimum or keys.epoch < known.newest:
-        raise Unavailable(OLDER)

@@ -9,6 +9,7 @@ does not open is named and left as it lies. Each run is two entries: that it beg
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 import psycopg
@@ -17,7 +18,7 @@ from sqlalchemy.exc import ProgrammingError
 from keys.errors import Unopenable, Unsealable
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Outcome
-from vault.custody.tables import PLACES, Place, Stored, behind, counted, move, name_of
+from vault.custody.tables import PLACES, Place, Stored, behind, left, move, name_of
 from vault.custody.told import told
 from vault.errors import Unavailable
 from vault.rulebook.association import Association
@@ -29,6 +30,7 @@ PATIENCE: Final = 20
 """Tries of one batch: another writer may hold the file, or the server may take a transaction back."""
 SHORTEST_PAUSE: Final = 0.005
 MOST_PASSES: Final = 50
+BETWEEN_PASSES: Final = 0.1
 NOT_ALLOWED: Final = (ProgrammingError, psycopg.ProgrammingError)
 """What PostgreSQL says to a role that may not change the association's own keys."""
 
@@ -52,11 +54,13 @@ class _Run:
 
 def waiting(association: Association) -> int:
     """How many keys are not wrapped under the newest epoch."""
-    newest = association.cabinet.keys.epoch
+    return sum(_left(association, place) for place in PLACES)
+
+
+def _left(association: Association, place: Place) -> int:
     with association.database.connect() as connected, connected.execution_options(reading=True).begin():
         enter(connected, association.id)
-        found = counted(connected, association.id)
-    return sum(count for epochs in found.values() for epoch, count in epochs.items() if epoch != newest)
+        return left(connected, place, association.id, association.cabinet.keys.epoch)
 
 
 def rewrap(
@@ -68,7 +72,8 @@ def rewrap(
 ) -> Rewrapped:
     """Wrap what is not under the newest epoch; `progress` is told how many keys each batch moved.
 
-    Raises Unavailable `log-unavailable` where the database cannot be written for long, `not-the-owner` for a role that may not.
+    Raises Unavailable `log-unavailable` where the database cannot be written for long, `busy` where rows are held for long,
+    `not-the-owner` for a role that may not.
     """
     run = _Run(association, clock, progress, pause)
     _tell(run, "keys.rewrap-begun", "allow", None)
@@ -93,21 +98,23 @@ def _through(run: _Run, place: Place) -> None:
         while rows := _patiently(run, place, after, failed):
             met += len(rows)
             after = tuple(getattr(rows[-1], each.name) for each in place.own)
-        if met == len(failed):
-            break
-    run.done.failed += failed
+        if met == len(failed) == _left(run.association, place):
+            run.done.failed += failed
+            return
+        run.pause(BETWEEN_PASSES)
+    raise Unavailable("busy")
 
 
 def _patiently(run: _Run, place: Place, after: Sequence[Any] | None, failed: list[str]) -> Sequence[Stored]:
     """The next batch, moved; tried again where another holds the database."""
-    for tries in range(PATIENCE):
+    for tries in count():
         begun = time.perf_counter()
         try:
             rows, bad, moved = _batch(run, place, after)
         except NOT_ALLOWED as error:
             raise Unavailable("not-the-owner") from error
         except DATABASE_ERRORS as error:
-            if tries == PATIENCE - 1:
+            if tries >= PATIENCE:
                 raise Unavailable("log-unavailable") from error
             run.pause(0.05 * (tries + 1))
             continue
@@ -115,8 +122,8 @@ def _patiently(run: _Run, place: Place, after: Sequence[Any] | None, failed: lis
         run.done.moved += moved
         run.progress(moved)
         run.pause(max(SHORTEST_PAUSE, time.perf_counter() - begun))
-        return rows
-    raise AssertionError  # the last try returned or raised
+        break
+    return rows
 
 
 def _batch(run: _Run, place: Place, after: Sequence[Any] | None) -> tuple[Sequence[Stored], list[str], int]:

@@ -49,10 +49,7 @@ def _place(table: Table, rewrap: Callable[[AssociationKeys, Stored], bytes]) -> 
 def _own(keys: AssociationKeys, row: Stored) -> bytes:
     if row.name == FACTS:
         return keys.rewrap(keys.association, FACTS_CLASS, row.wrapped)
-    try:
-        return keys.rewrap_named(row.name, row.wrapped)
-    except KeyError:
-        raise Unopenable from None
+    return keys.rewrap_named(row.name, row.wrapped)
 
 
 PLACES: Final = (
@@ -84,6 +81,13 @@ def behind(connection: Connection, place: Place, association: bytes, epoch: int,
         query = query.where(tuple_(*own) > tuple_(*(literal(value, column.type) for value, column in zip(after, own, strict=True))))
     found: Sequence[Stored] = connection.execute(query.order_by(*own).limit(AT_ONCE).with_for_update(skip_locked=True)).all()
     return found
+
+
+def left(connection: Connection, place: Place, association: bytes, epoch: int) -> int:
+    """How many keys of this table are not wrapped under this epoch, those that others hold at the moment among them."""
+    other = _head(place).is_distinct_from(_bytes(head_of(epoch)))
+    query = select(func.count()).select_from(place.table).where(place.table.c.association_id == association, other)
+    return int(connection.execute(query).scalar_one())
 
 
 def move(transaction: Transaction, place: Place, association: bytes, rows: Sequence[tuple[Stored, bytes]]) -> int:
