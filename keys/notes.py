@@ -34,6 +34,10 @@ class Signer:
         public = self._key.public_key().public_bytes_raw()
         self.vkey = f"{name}+{_key_id(name, public).hex()}+{base64.b64encode(_ED25519 + public).decode()}"
 
+    def named(self, name: str) -> "Signer":
+        """Return the signer of the same key under another name: its notes are pinned by another verifier key."""
+        return Signer(name, Secret(self._key.private_bytes_raw()))
+
     def sign(self, text: str) -> str:
         """Return the whole note: the text, an empty line, one signature line. Unsealable unless the text ends its last line."""
         if not _is_text(text):
@@ -45,6 +49,16 @@ class Signer:
     def sign_bytes(self, content: bytes) -> bytes:
         """Return the 64-byte signature of a byte string that is no note; `verify_bytes` holds it against the key."""
         return self._key.sign(_RAW + content)
+
+
+def renamed(vkey: str, name: str) -> str:
+    """Return the verifier key of the same public key under another name; Unopenable for what is none."""
+    with quietly:
+        _, _, public = _parsed_key(vkey)
+        if _is_name(name):
+            raw = public.public_bytes_raw()
+            return f"{name}+{_key_id(name, raw).hex()}+{base64.b64encode(_ED25519 + raw).decode()}"
+    raise Unopenable
 
 
 def verify(note: str, vkey: str) -> str:

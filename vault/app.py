@@ -24,7 +24,7 @@ from vault.calls import Rooms, all_calls
 from vault.consent.scans import clear_away, purge
 from vault.errors import VaultError
 from vault.identity.callers import Caller, may
-from vault.identity.opening import codes, open_association
+from vault.identity.opening import codes, open_association, require_no_restore
 from vault.identity.service import Identity
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
@@ -74,8 +74,11 @@ class House:
         database = Database(settings.address)
         schema.check(database)
         house = cls(settings, database)
+        known = codes(database)
+        for code in settings.homes():
+            require_no_restore(settings.association_folder(code), stands=code in known)
         shared = house._executor()
-        for code in codes(database):
+        for code in known:
             # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
             executor = shared if database.is_sqlite else house._executor()
             house.associations[code] = open_association(

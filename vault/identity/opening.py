@@ -15,19 +15,24 @@ from keys import epochs
 from keys.cabinet import Cabinet
 from keys.errors import Unopenable
 from keys.roots import Root
-from vault.access_log.checkpoint import Outside, check_at_start, origin
+from vault.access_log import journal_note
+from vault.access_log.checkpoint import EPOCH, Outside, check_at_start, origin
 from vault.access_log.log import AccessLog
 from vault.errors import NotFound, Unavailable
-from vault.rulebook import tables
+from vault.rulebook import facts, tables
 from vault.rulebook.association import Association
 from vault.rulebook.book import Books
+from vault.rulebook.shapes import RESTORATION, RESTORATION_KEY
 from vault.storage.engine import Database, enter
-from vault.storage.journal import Journal
+from vault.storage.group_commit import DATABASE_ERRORS
+from vault.storage.journal import Journal, JournalRefused
 from vault.storage.transaction import Transaction
 
 EPOCHS: Final = "epochs"
 JOURNAL: Final = "journal"
 CHECKPOINT: Final = "checkpoint"
+RESTORING: Final = "restoring"
+"""The file that stands while `amanah restore` is at work: with it there the association does not open."""
 
 
 def codes(database: Database) -> tuple[str, ...]:
@@ -52,8 +57,13 @@ def open_association(
     `journal-missing` or `journal-altered`.
     """
     identifier, wrapped = _rows(database, code)
+    require_no_restore(folder, stands=True)
     cabinet = _unsealed(identifier, wrapped, code, root, folder)
+    cabinet = cabinet.signing_as(origin(code, _epoch(database, identifier, cabinet)))
+    noted = journal_note.read(folder / journal_note.NAME, cabinet.signer.vkey, code)
     journal = Journal(folder / JOURNAL, journal_mac(cabinet))
+    if noted is not None and not journal.begins_with(noted.reached):
+        raise JournalRefused("journal-altered")
     with _reading(database) as connection, connection.begin():
         enter(connection, identifier)
         held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey)
@@ -64,7 +74,19 @@ def open_association(
 def unseal(database: Database, *, code: str, root: Root, folder: Path) -> tuple[bytes, Cabinet]:
     """Return the id and open keys of one association, for tools that only look. Raises as `open_association` does for its keys."""
     identifier, wrapped = _rows(database, code)
-    return identifier, _unsealed(identifier, wrapped, code, root, folder)
+    cabinet = _unsealed(identifier, wrapped, code, root, folder)
+    try:
+        epoch = _epoch(database, identifier, cabinet)
+    except (Unavailable, *DATABASE_ERRORS):
+        # Who only looks is told of it by what looks at facts.
+        epoch = EPOCH
+    return identifier, cabinet.signing_as(origin(code, epoch))
+
+
+def require_no_restore(folder: Path, *, stands: bool) -> None:
+    """Raise Unavailable where a restore was not ended: `restore-to-finish` where the database has all of it, `restore-unfinished`."""
+    if (folder / RESTORING).exists():
+        raise Unavailable("restore-to-finish" if stands else "restore-unfinished")
 
 
 def journal_mac(cabinet: Cabinet) -> Callable[[bytes], bytes]:
@@ -88,6 +110,14 @@ def _rows(database: Database, code: str) -> tuple[bytes, dict[str, bytes]]:
         kept = select(tables.association_key.c.name, tables.association_key.c.wrapped)
         rows = connection.execute(kept.where(tables.association_key.c.association_id == identifier)).all()
     return bytes(identifier), {row.name: bytes(row.wrapped) for row in rows}
+
+
+def _epoch(database: Database, identifier: bytes, cabinet: Cabinet) -> int:
+    """The epoch its log is in, by a fact: the file outside must be of it. Raises Unavailable `integrity`."""
+    with _reading(database) as connection, connection.begin():
+        enter(connection, identifier)
+        found = facts.read_from(connection, cabinet, identifier, RESTORATION, RESTORATION_KEY)
+    return EPOCH if found is None else found.epoch
 
 
 def _unsealed(identifier: bytes, wrapped: dict[str, bytes], code: str, root: Root, folder: Path) -> Cabinet:
