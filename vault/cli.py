@@ -4,97 +4,42 @@ import hashlib
 import ipaddress
 import re
 import sys
-from collections.abc import Callable, Mapping
-from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import rich_click as click
 
-from keys.errors import Unopenable
 from keys.roots import key_file, passphrase_file
 from vault.access_log.checkpoint import Outside
 from vault.access_log.export import export
 from vault.access_log.verify import snapshot, verify
 from vault.app import clock, root_of
+from vault.backup_cli import backup, restore
 from vault.calling import Person, Service
-from vault.errors import Invalid, VaultError
+from vault.commands import Failed
+from vault.commands import address_of as _address
+from vault.commands import guarded as _guarded
+from vault.commands import sentence as _sentence
+from vault.commands import settings_of as _settings
+from vault.commands import typed as _typed
+from vault.errors import VaultError
 from vault.examining import examine, unsealed
-from vault.identity.founding import Ceremony, FilesExist, found
+from vault.identity.founding import Ceremony, found
 from vault.identity.opening import codes
 from vault.package_cli import package
 from vault.publication import document
 from vault.publication.approval_day import approval_day
 from vault.publication.words import WORDS
-from vault.settings import DATABASE, Settings, SettingsRefused, read
+from vault.settings import Settings, read
 from vault.storage import schema
 from vault.storage.engine import Database
-from vault.storage.group_commit import DATABASE_ERRORS
-from vault.web.problems import SENTENCES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 DEFAULT_PACK = "cooperative"
 MOST_LINES = 40
 PORT = click.IntRange(0, 65_535)
-_OF_SETTINGS = {
-    "settings-refused": "a setting is unknown or not of its kind; docs/operate.md lists them",
-    "settings-config-file": "the file that AMANAH_CONFIG names cannot be read as TOML",
-    "settings-database-url-file": "the file with the database's address cannot be read",
-    "settings-trusted-proxies": "AMANAH_TRUSTED_PROXIES is no list of networks, such as 10.0.0.0/8, with commas between",
-}
 _CHECKPOINT = re.compile(r"amanah/([a-z0-9-]{1,64})/[^/\n]{1,64}\n[0-9]+\n")
-
-
-class Failed(Exception):
-    """A refusal of the vault, told in one line by its code and our own sentence."""
-
-
-def _sentence(error: VaultError) -> str:
-    words = SENTENCES.get(error.code)
-    where = f" ({', '.join(each.field for each in error.errors)})" if isinstance(error, Invalid) and error.errors else ""
-    return f"{error.code}{where}: {words.say.en}" if words else f"{error.code}{where}"
-
-
-def _settings(given: Mapping[str, str | int | None]) -> Settings:
-    """The settings of a command that needs a vault. Raises Failed where the folder holds none, before one is begun in it by looking."""
-    settings = read(given)
-    if settings.database_url is None and settings.database_url_file is None and not (settings.folder / DATABASE).is_file():
-        raise Failed(f"there is no vault in {settings.folder}; --data-dir names another folder, and amanah init makes a vault")
-    return settings
-
-
-def _guarded(deed: Callable[P, T]) -> Callable[P, T]:
-    """Tell refusals in a line and end with 1, instead of a traceback."""
-
-    @wraps(deed)
-    def guarded(*arguments: P.args, **options: P.kwargs) -> T:
-        try:
-            return _named(deed, *arguments, **options)
-        except Failed as error:
-            click.echo(f"amanah: {error}", err=True)
-            sys.exit(1)
-
-    return guarded
-
-
-def _named(deed: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-    """What the deed gives. Raises Failed for whatever has a name."""
-    try:
-        return deed(*arguments, **options)
-    except FilesExist as error:
-        # Another association's `epochs` among them would take its keys along: so they are named, and nothing is removed here.
-        raise Failed(f"{_sentence(error)} {', '.join(str(path) for path in error.files)}") from error
-    except SettingsRefused as error:
-        raise Failed(f"{error.code}: {_OF_SETTINGS[error.code]}") from error
-    except VaultError as error:
-        raise Failed(_sentence(error)) from error
-    except DATABASE_ERRORS as error:
-        if isinstance(error, OSError) and error.filename:
-            raise Failed(f"{type(error).__name__}: {error.filename}") from error
-        raise Failed("the database cannot be read or written") from error
-    except Unopenable as error:
-        raise Failed("sealed: the root key or its passphrase does not open what is there") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,7 +47,9 @@ def main() -> None:
     """Amanah (أمانة): a privacy-first data vault and consent service for charitable associations."""
 
 
+main.add_command(backup)
 main.add_command(package)
+main.add_command(restore)
 
 
 @main.command()
@@ -303,14 +250,6 @@ def notice_publish(path: Path, approved_by: str, approved_on: str, server: str |
     click.echo(
         f"version {made['version']} is published\nsha256 {sha256}\nIf its words are new, all staff acknowledge them before they go on."
     )
-
-
-def _typed(what: str, unseen: bool) -> str:  # noqa: FBT001 - the shape of `Ask`
-    return str(click.prompt(what, hide_input=unseen, err=True))
-
-
-def _address(settings: Settings) -> str:
-    return f"{'https' if settings.tls_cert else 'http'}://{'localhost' if settings.tls_cert else '127.0.0.1'}:{settings.port}"
 
 
 @main.command()

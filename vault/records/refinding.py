@@ -28,12 +28,16 @@ def find_anew(deed: Deed, book: Book, subject: bytes, told: Entry, *, among: int
     known = people.of_subject(deed, subject)
     states = known.sheet.records if known.sheet else {}
     events: list[SheetEvent] = []
+    made: list[tuple[shelf.Whole, list[index.Entry]]] = []
     for record, state in states.items():
         place = shelf.Whole(deed.association, subject, bytes.fromhex(record), state.revision)
         rows = _rows(deed, book.types[state.type], place, state, among)
-        index.add(deed, place, rows)
         if rows:
+            made.append((place, rows))
             events.append(_stored(record, state, rows, at=deed.now, by=told.actor))
+    # Nothing is written before all of hers opened.
+    for place, rows in made:
+        index.add(deed, place, rows)
     if events:
         people.change(deed, known, events, told, record=bytes.fromhex(next(iter(states))))
     return bool(events)

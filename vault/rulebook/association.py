@@ -93,6 +93,12 @@ class Association:
         await asyncio.to_thread(self.note_journal, note)
         return note
 
+    def checkpoint_now(self, clock: Callable[[], int]) -> str:
+        """The newest checkpoint, signed in this thread: for commands beside the service. Raises as signing does."""
+        [(note, _)] = self.log.run_now(self.database, [self._signed], clock)
+        self.note_journal(note)
+        return note
+
     def note_journal(self, note: str) -> None:
         """Write beside the journal how long it is by now, once for each checkpoint: it has a line for every closing that one covers."""
         size = opened(note, self.cabinet.signer.vkey, self.code).size
