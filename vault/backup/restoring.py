@@ -78,7 +78,7 @@ class Restored:
 def restore(place: Place, sources: Sources, shows: Shows) -> Restored:
     """Put the copy back, or finish what an earlier run of the same began.
 
-    Raises BackupRefused, Conflict `association-exists`, Unavailable (`epochs-missing`, `sealed`), JournalRefused.
+    Raises BackupRefused, Conflict `restore-not-empty`, Unavailable (`epochs-missing`, `sealed`), JournalRefused.
     """
     schema.upgrade(place.database)
     code = sources.data.manifest.code
@@ -93,14 +93,14 @@ def _finish(place: Place, sources: Sources) -> Restored:
     code = sources.data.manifest.code
     begun = place.folder / RESTORING
     if not begun.exists():
-        raise Conflict("association-exists")
+        raise Conflict("restore-not-empty")
     identifier, cabinet = unseal(place.database, code=code, root=place.root, folder=place.folder)
     journal = Journal(place.folder / JOURNAL, journal_mac(cabinet))
     with place.database.connect() as connection, connection.begin():
         enter(connection, identifier)
         found = facts.read_from(connection, cabinet, identifier, RESTORATION, RESTORATION_KEY)
     if found is None or found.backup != sources.data.digest or json.loads(begun.read_bytes()).get("backup") != found.backup:
-        raise Conflict("association-exists")
+        raise Conflict("restore-not-empty")
     log = AccessLog(cabinet, journal, place.database, ThreadPoolExecutor(1), clock=place.clock)
     association = _association(place, identifier, code, log)
     _put_outside(place, association)
