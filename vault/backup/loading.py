@@ -36,7 +36,7 @@ class Loader:
                 self._begin(name, columns)
             case ["rows", list(rows)] if rows and self._now is not None and not self.ended:
                 self._add(self._now, rows)
-            case ["end", int(count)] if count == sum(self.counts.values()) and not self._shares:
+            case ["end", int(count)] if count == sum(self.counts.values()) and not self._shares and not self.ended:
                 self.ended = True
             case _:
                 raise BackupRefused(part=self._part)

@@ -13,12 +13,13 @@ from typing import Final, Self
 
 from keys.errors import Unopenable
 from keys.notes import verify
-from vault.access_log.checkpoint import Checkpoint
+from vault.access_log.checkpoint import Checkpoint, NotACheckpoint, epoch_of
 from vault.backup.refused import BackupRefused
+from vault.storage.metadata import ID_BYTES
 
 FILE: Final = "manifest"
 CHECKPOINT: Final = "checkpoint"
-"""The newest checkpoint when the copy was made lies beside the files; its own signature speaks for it."""
+"""The newest checkpoint when the copy was made lies beside the sealed files."""
 _FIRST = "amanah-backup/1"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _WORD = re.compile(r"[!-~]+( [!-~]+)*")
@@ -27,7 +28,7 @@ _MICRO = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One of the two files: its name, its size in bytes, its SHA-256 in hexadecimal."""
+    """One of the files beside the manifest: its name, its size in bytes, its SHA-256 in hexadecimal."""
 
     name: str
     size: int
@@ -44,7 +45,7 @@ class Manifest:
     schema: str
     at: int
     head: Checkpoint
-    files: tuple[File, File]
+    files: tuple[File, ...]
     recipients: tuple[str, ...]
     rows: tuple[tuple[str, str, int], ...]
 
@@ -70,7 +71,7 @@ class Manifest:
             found = cls._parsed(text)
             if found.text() == text:
                 return found
-        except (ValueError, IndexError, KeyError):
+        except (ValueError, IndexError, KeyError, NotACheckpoint):
             pass
         raise BackupRefused(part=FILE)
 
@@ -84,7 +85,10 @@ class Manifest:
             name, *words = line.split(" ")
             said.setdefault(name, []).append(words)
         [[association, code]], [[origin, size, root]] = said["association"], said["log"]
-        one, other = [File(name, int(length), digest) for name, length, digest in said["file"]]
+        # Both are used before the signature can be checked: one names a folder.
+        epoch_of(origin, code)
+        if any(len(bytes.fromhex(each)) != ID_BYTES for each in (association, said["backup"][0][0])):
+            raise ValueError
         return cls(
             backup=said["backup"][0][0],
             association=association,
@@ -92,7 +96,7 @@ class Manifest:
             schema=said["schema"][0][0],
             at=int(datetime.strptime(said["time"][0][0], _TIME).replace(tzinfo=UTC).timestamp()) * _MICRO,
             head=Checkpoint(origin, int(size), base64.b64decode(root, validate=True)),
-            files=(one, other),
+            files=tuple(File(name, int(length), digest) for name, length, digest in said["file"]),
             recipients=tuple(words[0] for words in said["recipient"]),
             rows=tuple((part, table, int(count)) for part, table, count in said["rows"]),
         )
@@ -122,20 +126,15 @@ class Backup:
         except Unopenable:
             raise BackupRefused(part=FILE) from None
 
-    def require_whole(self) -> None:
-        """Raise BackupRefused `backup-altered`, the file named, unless both files are what the manifest says."""
-        for each in self.manifest.files:
-            self.require_file(each.name)
-
     def require_file(self, name: str) -> None:
-        """The same for one of them."""
-        said = next(each for each in self.manifest.files if each.name == name)
+        """Raise BackupRefused `backup-altered`, the file named, unless it is what the manifest says."""
+        said = next((each for each in self.manifest.files if each.name == name), None)
         try:
             with (self.folder / name).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             raise BackupRefused(part=name) from None
-        if digest != said.sha256:
+        if said is None or digest != said.sha256:
             raise BackupRefused(part=name)
 
 

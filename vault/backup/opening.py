@@ -1,7 +1,9 @@
 """Opens the two files of a backup for whoever holds a recovery key and the association's own: frames come out, and never a value."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +15,11 @@ from keys.cabinet import Cabinet
 from keys.errors import Unopenable
 from keys.packages import PackageKey
 from keys.roots import Root
-from vault.access_log.checkpoint import NotACheckpoint, epoch_of, origin
+from vault.access_log.checkpoint import origin
 from vault.backup import frames
 from vault.backup.frames import Frame
 from vault.backup.loading import Loader
 from vault.backup.manifest import CHECKPOINT, Backup
-from vault.backup.manifest import FILE as MANIFEST
 from vault.backup.parts import DATA, KEYS
 from vault.backup.refused import BackupRefused
 from vault.errors import Unavailable
@@ -42,7 +43,7 @@ class Sources:
         """Both, or the one that is both."""
         return (self.data,) if self.data is self.keys else (self.data, self.keys)
 
-    def frames(self, part: str) -> Iterator[Frame]:
+    def frames(self, part: str) -> Generator[Frame, None, None]:
         """The frames of this file, as they are read. Raises BackupRefused `backup-altered`, the file named."""
         backup = self.data if part == DATA else self.keys
         try:
@@ -61,6 +62,7 @@ class Sources:
     def require_sound(self) -> None:
         """Raise BackupRefused for what the manifests alone tell: an altered file, another's backup, another recipient, another version."""
         self.data.require_file(DATA)
+        self.data.require_file(CHECKPOINT)
         self.keys.require_file(KEYS)
         if self.data.manifest.association != self.keys.manifest.association:
             raise BackupRefused("backup-foreign", KEYS)
@@ -93,20 +95,16 @@ class Sources:
 
     def _signed_by(self, cabinet: Cabinet) -> Cabinet:
         for backup in self.backups:
-            name, code = backup.manifest.head.origin, backup.manifest.code
-            try:
-                backup.require_signed(cabinet.signing_as(origin(code, epoch_of(name, code))).signer.vkey)
-            except NotACheckpoint:
-                raise BackupRefused(part=MANIFEST) from None
+            backup.require_signed(cabinet.signing_as(backup.manifest.head.origin).signer.vkey)
         return cabinet.signing_as(self.data.manifest.head.origin)
 
     def _own_keys(self) -> dict[str, bytes]:
         """The association's own wrapped keys, which come first."""
         found: dict[str, bytes] = {}
-        for number, frame in enumerate(self.frames(KEYS)):
-            if number and frame[0] != "rows":
-                break
-            if number:
+        with closing(self.frames(KEYS)) as told:
+            for frame in islice(told, 1, None):
+                if frame[0] != "rows":
+                    break
                 found.update({row[1]: row[2] for row in frame[1]})
         return found
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,9 +146,11 @@ class _Writing:
         self._write(self._sealer.end())
         self._file.flush()
         os.fsync(self._file.fileno())
-        size = self._file.tell()
+        return File(name, self._file.tell(), self._hash.hexdigest())
+
+    def close(self) -> None:
+        """Let go of the file."""
         self._file.close()
-        return File(name, size, self._hash.hexdigest())
 
     def _write(self, content: bytes) -> None:
         self._file.write(content)
@@ -169,7 +172,11 @@ class _Making:
             enter(into, association.id)
             with snapshot(association.database, association.id) as connection:
                 head = _head(connection, association)
-                files, rows = self._copy(connection, into, identifier)
+                try:
+                    files, rows = self._copy(connection, into, identifier)
+                except BackupRefused as refused:
+                    # What does not go into an empty database does not belong into this one.
+                    raise BackupRefused("backup-not-proven", refused.part) from refused
             looked = Scratch(association.id, association.cabinet, association.log.journal)
             proof = prove(looked.deed(Transaction(into, self.clock())), association.code, head, note)
             into.rollback()
@@ -180,7 +187,7 @@ class _Making:
             schema=schema.newest(),
             at=self.at,
             head=head,
-            files=files,
+            files=(*files, File(CHECKPOINT, len(note.encode()), hashlib.sha256(note.encode()).hexdigest())),
             recipients=tuple(fingerprint(HPKE, public) for public in self.recipients),
             rows=rows,
         )
@@ -196,10 +203,11 @@ class _Making:
         for part, number in PARTS.items():
             writing = _Writing(self.folder / part, self.recipients, identifier, number)
             told = Frames(writing.take, Loader(into, self.association.id, part).take)
-            for share in shares(part):
-                told.table(share.table.name, share.names, portions(connection, self.association.id, share))
-            told.end()
-            files.append(writing.end(part))
+            with closing(writing):
+                for share in shares(part):
+                    told.table(share.table.name, share.names, portions(connection, self.association.id, share))
+                told.end()
+                files.append(writing.end(part))
             rows += [(part, table, count) for table, count in told.counts.items()]
         return (files[0], files[1]), tuple(rows)
 
