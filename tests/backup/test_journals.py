@@ -43,17 +43,17 @@ def references(lines: Sequence[Line]) -> list[int]:
 
 
 async def test_only_what_the_copy_may_not_know_is_carried_out_each_once_by_time(small: World, tmp_path: Path):
-    one = journal(small, tmp_path / "one", [(10, 1, ended(1)), (900, 2, ended(2)), (1200, 5, ended(3))])
-    other = journal(small, tmp_path / "other", [(1200, 5, ended(3)), (1100, 3, ended(4))])
-    assert references(journals.to_carry_out([one, other], head(1000), CODE)) == [2, 4, 3]
+    one = journal(small, tmp_path / "one", [(10, 1, ended(1)), (99_900, 2, ended(2)), (100_200, 5, ended(3))])
+    other = journal(small, tmp_path / "other", [(100_200, 5, ended(3)), (100_100, 3, ended(4))])
+    assert references(journals.to_carry_out([one, other], head(100_000), CODE)) == [2, 4, 3]
 
 
 async def test_lines_before_a_restore_the_copy_is_newer_than_are_known_to_it(small: World, tmp_path: Path):
-    lines = [(5000, 1, ended(1)), (1000, 2, Closing(RESTORED, "2")), (1010, 3, ended(2)), (3000, 4, ended(3))]
+    lines = [(500_000, 1, ended(1)), (1000, 2, Closing(RESTORED, "2")), (1010, 3, ended(2)), (300_000, 4, ended(3))]
     made = journal(small, tmp_path / "one", lines)
-    assert references(journals.to_carry_out([made], head(2000, 2), CODE)) == [3]
-    assert references(journals.to_carry_out([made], head(900), CODE)) == [1, 2, 3], "a copy of the first epoch knows of none"
-    assert made.newest == 3000
+    assert references(journals.to_carry_out([made], head(200_000, 2), CODE)) == [3]
+    assert references(journals.to_carry_out([made], head(90_000), CODE)) == [1, 2, 3], "a copy of the first epoch knows of none"
+    assert made.newest == 300_000
 
 
 async def test_whole_is_what_reaches_the_newest_checkpoint_known(small_rescue: Rescue):

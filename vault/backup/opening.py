@@ -20,6 +20,7 @@ from vault.backup import frames
 from vault.backup.frames import Frame
 from vault.backup.loading import Loader
 from vault.backup.manifest import CHECKPOINT, Backup
+from vault.backup.manifest import FILE as MANIFEST
 from vault.backup.parts import DATA, KEYS
 from vault.backup.refused import BackupRefused
 from vault.errors import Unavailable
@@ -77,10 +78,10 @@ class Sources:
 
         `folder` holds `epochs`. Raises Unavailable `epochs-missing` and `sealed`: another root, or keys of an epoch that was retired.
         """
-        manifest = self.data.manifest
+        manifest, wrapped = self.data.manifest, self._own_keys()
         try:
             own = epochs.load(folder / EPOCHS, bytes.fromhex(manifest.association), root)
-            cabinet = Cabinet.open(own, self._own_keys(), origin(manifest.code))
+            cabinet = Cabinet.open(own, wrapped, origin(manifest.code))
         except FileNotFoundError as error:
             raise Unavailable("epochs-missing") from error
         except Unopenable:
@@ -105,6 +106,8 @@ class Sources:
             for frame in islice(told, 1, None):
                 if frame[0] != "rows":
                     break
+                if any(row[0].hex() != self.keys.manifest.association for row in frame[1]):
+                    raise BackupRefused(part=MANIFEST)
                 found.update({row[1]: row[2] for row in frame[1]})
         return found
 
