@@ -74,6 +74,7 @@ def test_without_a_journal_it_has_to_be_said_and_says_what_follows(home: Path):
     done = run("restore", "--from", str(copy), "--identity", "recovery.key", "--data-dir", "new", "--without-journal")
     assert done.exit_code == 0, done.output
     assert "every API key and session is revoked, and nothing leaves until two people confirm" in done.stdout
+    assert "birr: restore: not confirmed, so that nothing is disclosed, sent or published" in run("doctor", "--data-dir", "new").stdout
 
 
 def test_what_was_lost_is_told_to_who_holds_a_newer_checkpoint(home: Path):
