@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.household import grant
 from tests.simulator import Clock, World, world
 from vault.demo.people import beneficiaries
 from vault.records import service, shelf
-from vault.records.service import Intake, Whose
+from vault.records.service import Intake, Kept, Whose
 from vault.rulebook.asker import Errand
 from vault.storage import schema
 from vault.storage.engine import Database
@@ -37,7 +38,8 @@ async def fill(made: World, count: int) -> None:
     fields = [member.fields for family in families for member in family.members if member.role != "guardian"]
     people = islice(cycle(fields), count)
     while some := [Intake("beneficiary", shelf.clean(shape, one), Whose()) for one in islice(people, AT_ONCE)]:
-        kept = await made.association.run(lambda deed, some=some: service.store_each(deed, errand, some), weight=len(some))
+        kept = await made.association.run(partial(service.store_each, errand=errand, intakes=some), weight=len(some))
+        assert isinstance(kept[0], Kept)
         await grant(made, kept[0].record)
     made.clock.forward(2)
     await made.association.checkpoint()

@@ -31,14 +31,13 @@ def arm(moment: str, stroke: Stroke) -> None:
         case "frame" | "loaded":
             Loader.take = behind(Loader.take, stroke, always)  # type: ignore[method-assign]
         case "proven":
-            proven = taking.prove
-            taking.prove = lambda *arguments, **more: (proven(*arguments, **more), stroke())[0]
+            taking._Making.run = behind(taking._Making.run, stroke, always)  # type: ignore[method-assign]
         case "part":
             Path.rename = before(Path.rename, stroke, always)  # type: ignore[method-assign]
         case "named":
             Path.rename = behind(Path.rename, stroke, always)  # type: ignore[method-assign]
         case "marker":
-            restoring.journals.merge = before(restoring.journals.merge, stroke, always)
+            restoring._Restoring._load = before(restoring._Restoring._load, stroke, always)  # type: ignore[method-assign]
         case "deed":
             Work.deed = behind(Work.deed, stroke, always)  # type: ignore[method-assign]
         case "commit":

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ async def test_the_log_tells_of_the_copy_and_its_proof_and_names_no_path(rescue:
     assert made.flags == verified.flags == (f"backup:{copy.manifest.backup}", f"manifest:{copy.digest}")
     assert copy.manifest.recipients == (rescue.key.fingerprint,)
     assert copy.manifest.rows_of("data")["subject_record"] == 1
-    assert kept
+    assert kept.revision == 1
     proof = check(rescue.world.association, rescue.sources(copy), rescue.world.clock)
     assert (proof.entries, proof.containers) == (copy.manifest.head.size, 6)
     assert rescue.world.entries()[-1].kind == "backup.verified"
@@ -175,7 +176,7 @@ async def test_a_recipient_is_what_keygen_prints(tmp_path: Path, small_rescue: R
 
 async def test_a_sample_is_taken_wherever_the_random_id_falls(small_rescue: Rescue, monkeypatch: pytest.MonkeyPatch):
     await store(small_rescue.world)
-    monkeypatch.setattr(proving.os, "urandom", lambda _: b"\xff" * 16)
+    monkeypatch.setattr(proving, "os", SimpleNamespace(urandom=lambda _: b"\xff" * 16))
     small_rescue.take()
     assert small_rescue.world.entries()[-1].count == 6
 
