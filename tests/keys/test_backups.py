@@ -1,8 +1,14 @@
 """The sealed files of a backup open whole, for a recipient, at their place; anything else is the one refusal."""
 
+import hashlib
 from io import BytesIO
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from keys import backups
 from keys.backups import CHUNK, DATA, KEYS, BackupSealer, opened
@@ -101,3 +107,27 @@ def test_a_secret_sealed_to_a_key_opens_with_it_under_its_info_alone():
     for key, info in ((OTHER, b"this"), (ONE, b"that")):
         with pytest.raises(Unopenable):
             key.secret(wrapped, info)
+
+
+def read_by_the_page(file: bytes, private: bytes, fingerprint: str) -> bytes:
+    """A reader written from docs/spec/backup.md alone."""
+    assert file[:12] == b"amanah-bak\x41\x01"
+    info, count = b"amanah/backup/v1\x00" + file[12:28] + file[28:29], file[29]
+    slots = [file[30 + 96 * n : 126 + 96 * n] for n in range(count)]
+    wrapped = next(slot[16:] for slot in slots if slot[:16].hex() == fingerprint)
+    suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+    key = suite.decrypt(wrapped, X25519PrivateKey.from_private_bytes(private), info)
+    end = 30 + 96 * count + 48
+    salt, commitment = file[end - 48 : end - 32], file[end - 32 : end]
+    okm = HKDF(SHA256(), 64, salt, info).derive(key)
+    assert okm[32:] == commitment
+    chunks = [file[at : at + 65_552] for at in range(end, len(file), 65_552)]
+    bound = b"amanah/backup/v1\x00" + hashlib.sha256(file[:end]).digest()
+    nonces = [bytes(7) + n.to_bytes(4, "big") + bytes([n == len(chunks) - 1]) for n in range(len(chunks))]
+    whole = b"".join(AESGCM(okm[:32]).decrypt(nonce, chunk, bound) for nonce, chunk in zip(nonces, chunks, strict=True))
+    return whole.rstrip(b"\x00").removesuffix(b"\x80")
+
+
+def test_a_second_reader_written_from_the_page_opens_it():
+    file = sealed(CONTENT, OTHER, ONE)
+    assert read_by_the_page(file, bytes(31) + b"\x01", ONE.fingerprint) == CONTENT
