@@ -1,7 +1,7 @@
 """The open keys of one association, each for its one use; made when the vault is unsealed and never written anywhere."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from keys.blind_index import Index
@@ -44,6 +44,10 @@ class Cabinet(Unspoken):
             signer=Signer(log_name, *(keys.named(name, wrapped.get(name, b"")) for name in signing_names(wrapped))),
             index=Index(keys.named("index_root", wrapped.get("index_root", b"")), keys.association),
         )
+
+    def signing_as(self, log_name: str) -> Self:
+        """The same cabinet, its notes signed under another name: that of the log's later epoch."""
+        return replace(self, signer=self.signer.named(log_name))
 
     def __repr__(self) -> str:
         """Name the association's keys and nothing of them."""

@@ -9,6 +9,7 @@ Format 0x01: docs/spec/container.md.
 import os
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hmac import compare_digest
@@ -39,6 +40,8 @@ _FORMAT_AND_SUITE = bytes([FORMAT, SUITE])
 _CELL_SIZES = frozenset(size + _TAG for size in PADDED_SIZES)
 
 Entropy = Callable[[int], bytes]
+Found = tuple[int, int, bytes]
+"""What a record is found by through one field: the field's number, the token with its version, the 16-byte check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,33 @@ def recheck(key: DataKey, keys: AssociationKeys, old: Sealed, wanted: Checked) -
         said = wanted.over(value)
         return None if said is None else check(key, wanted.field, wanted.index_version, said)
     raise Unopenable
+
+
+def opens(keys: AssociationKeys, sealed: Sealed) -> bool:
+    """Say whether every cell of this container opens at its place; nothing of it leaves."""
+    with quietly, suppress(Unopenable):
+        _all_plaintexts(keys.unwrap(sealed.place.subject, sealed.place.class_id, sealed.wrapped), sealed)
+        return True
+    return False
+
+
+def found_by(keys: AssociationKeys, sealed: Sealed, make: Callable[[Mapping[str, Value], DataKey], Iterable[Found]]) -> list[Found]:
+    """Return what these fields are found by: field number, token and check of each row that `make` gives for their values.
+
+    No value leaves: what `make` gives is held against the form of such rows. Unopenable if a cell does not open, and for other rows.
+    """
+    key = keys.unwrap(sealed.place.subject, sealed.place.class_id, sealed.wrapped)
+    with quietly:
+        values = dict(zip(sealed.fields, unpadded(_plaintexts(key, sealed, sealed.fields.values())), strict=True))
+        rows = list(make(values, key))
+        if all(_is_found(row) for row in rows):
+            return rows
+    raise Unopenable
+
+
+def _is_found(row: Found) -> bool:
+    number, token, proof = row
+    return type(number) is int and type(token) is int and type(proof) is bytes and 0 <= token < 1 << 64 and len(proof) == _ID
 
 
 def _covered(receipt: Receipt, keys: AssociationKeys, sealed: Sequence[Sealed]) -> None:

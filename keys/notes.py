@@ -35,6 +35,10 @@ class _Pair(Unspoken):
         self.public = self._key.public_key().public_bytes_raw()
         self.vkey = f"{name}+{_key_id(name, self.public).hex()}+{base64.b64encode(_ED25519 + self.public).decode()}"
 
+    def seed(self) -> Secret:
+        """Return the seed it was set up from."""
+        return Secret(self._key.private_bytes_raw())
+
     def line(self, text: str) -> str:
         """Return the signature line of a text."""
         signature = base64.b64encode(_key_id(self._name, self.public) + self._key.sign(text.encode())).decode()
@@ -88,13 +92,22 @@ class Signer(Unspoken):
     def settle(self, later: Sequence[Secret], told: Sequence[tuple[str, int]], *, overlaps: bool) -> None:
         """Take the keys after the first, as they are told: verifier key and first size of the log it is in force for, ascending.
 
+        A verifier key told under another name is the same key.
+
         With `overlaps` the last but one signs beside the newest. Unsealable, and nothing taken, where keys and what is told differ.
         """
         pairs = (self._order.pairs[0], *(_Pair(self._name, each) for each in later))
         firsts = (0, *(first for _, first in told))
-        if [one.vkey for one in pairs[1:]] != [vkey for vkey, _ in told] or list(firsts) != sorted(set(firsts)):
+        if [one.vkey for one in pairs[1:]] != [renamed(vkey, self._name) for vkey, _ in told] or list(firsts) != sorted(set(firsts)):
             raise Unsealable
         self._order = _Order(pairs, firsts, 2 if overlaps and later else 1)
+
+    def named(self, name: str) -> "Signer":
+        """Return the signer of the same keys under another name: its notes are pinned by other verifier keys."""
+        order = self._order
+        made = Signer(name, *(one.seed() for one in order.pairs))
+        made._order = _Order(made._order.pairs, order.firsts, order.signing)
+        return made
 
     def sign(self, text: str) -> str:
         """Return the whole note: the text, an empty line, a line of signature for each key that signs, the newest first.
@@ -128,6 +141,16 @@ def succeeded(note: str, vkey: str) -> tuple[str, int]:
         if head == _SUCCESSION and same and not rest and str(int(first)) == first and int(first) > 0:
             verify(note, after)
             return after, int(first)
+    raise Unopenable
+
+
+def renamed(vkey: str, name: str) -> str:
+    """Return the verifier key of the same public key under another name; Unopenable for what is none."""
+    with quietly:
+        _, _, public = _parsed_key(vkey)
+        if _is_name(name):
+            raw = public.public_bytes_raw()
+            return f"{name}+{_key_id(name, raw).hex()}+{base64.b64encode(_ED25519 + raw).decode()}"
     raise Unopenable
 
 

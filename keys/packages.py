@@ -153,6 +153,19 @@ class PackageKey(Unspoken):
             return _suite.decrypt(package.sealed, self._private, _info(package.manifest.text())).rstrip(b" ")
         raise PackageRefused("package-altered")
 
+    def secret(self, sealed: bytes, info: bytes) -> Secret:
+        """The secret that `secret_to` sealed to this key under this info; Unopenable otherwise."""
+        with quietly:
+            return Secret(_suite.decrypt(sealed, self._private, info))
+        raise Unopenable
+
+
+def secret_to(public: str, secret: Secret, info: bytes) -> bytes:
+    """Return a secret sealed to this public key under this info: 80 bytes. Unsealable for what is no key."""
+    with quietly:
+        return _suite.encrypt(secret.reveal(), _public(public), info)
+    raise Unsealable
+
 
 def checked_key(kind: str, public: str) -> str:
     """Return a recipient's public key if packages can be sealed to it, or, of kind `age`, if it has the form of one; else Unsealable."""

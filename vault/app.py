@@ -28,7 +28,7 @@ from vault.consent.scans import clear_away, purge
 from vault.custody import retiring
 from vault.errors import Unavailable, VaultError
 from vault.identity.callers import Caller, may
-from vault.identity.opening import codes, identifier_of, load_keys, open_with, require_epochs
+from vault.identity.opening import codes, identifier_of, load_keys, open_with, require_epochs, require_no_restore
 from vault.identity.service import Identity
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
@@ -98,8 +98,11 @@ class House:
         database = Database(settings.address)
         schema.check(database)
         house = cls(settings, database, clock=now, say=say)
+        known = codes(database)
+        for code in settings.homes():
+            require_no_restore(settings.association_folder(code), stands=code in known)
         shared = house._executor()
-        for code in codes(database):
+        for code in known:
             folder = settings.association_folder(code)
             require_epochs(folder)
             house.channels[code] = read_channels(folder)

@@ -9,6 +9,7 @@ from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.orders_api import order_routes
 from vault.access.renewing_api import ROUTES as RENEWING
+from vault.access.restoration_api import restoration_routes
 from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
 from vault.breach_reports.api import routes as breach_reports
@@ -54,6 +55,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *RENEWING,
         *order_routes(factor),
         *disclosure_routes(factor),
+        *restoration_routes(factor),
         *AUDIT,
         *identity(rooms.identity),
         *custody(factor),

@@ -15,6 +15,7 @@ from vault.access_log.checkpoint import Outside
 from vault.access_log.export import export
 from vault.access_log.verify import snapshot, verify
 from vault.app import clock, root_of
+from vault.backup_cli import backup, restore
 from vault.calling import Person, Service
 from vault.commands import Failed
 from vault.commands import address_of as _address
@@ -49,8 +50,10 @@ def main() -> None:
     process.shut()  # whatever the command, it may open keys
 
 
+main.add_command(backup)
 main.add_command(keys)
 main.add_command(package)
+main.add_command(restore)
 
 
 @main.command()

@@ -85,6 +85,8 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
             book = read_book(connection, cabinet, identifier, 0)
         except VaultError:
             return  # named row by row above
+    if book.restoration is not None and book.restoration.is_unconfirmed:
+        yield "restore: not confirmed, so that nothing is disclosed, sent or published; two people confirm it (docs/operate.md, Restore)"
     for member in book.staff.values():
         who = f"staff {member.id} ({', '.join(member.roles)})"
         if member.ceremony and member.active:

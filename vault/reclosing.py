@@ -5,7 +5,7 @@ back, the door the line names stands open: it is closed before the service opens
 need no look: the log was found to hold everything up to it. A closing that nobody was told of only refuses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
@@ -26,7 +26,7 @@ from vault.rulebook.association import Association
 from vault.rulebook.key_facts import EPOCH
 from vault.rulebook.shapes import CLIENT, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
-from vault.storage.journal import Line
+from vault.storage.journal import RESTORED, Line
 from vault.subjects import people
 from vault.subjects.sheet import happened
 
@@ -41,15 +41,25 @@ _KINDS = {"withdrawal": "consent.withdrawn", "invalidation": "consent.invalidate
 def reclose(association: Association, clock: Callable[[], int]) -> int:
     """Close what the journal says was closed; how many doors stood open. Raises Unavailable where log or facts do not hold."""
     covered = opened(association.outside.read(), association.cabinet.signer.vkey_at, association.code).size
-    lines = [line for line in association.log.journal.lines() if line.base + MOST_ENTRIES > covered]
+    lines = [line for line in _since_restored(association.log.journal.lines()) if line.base + MOST_ENTRIES > covered]
     if not lines:
         return 0
-    return sum(
-        association.log.run_now(association.database, [partial(_close, association=association, line=line) for line in lines], clock)
-    )
+    return sum(association.log.run_now(association.database, [partial(close, association=association, line=line) for line in lines], clock))
 
 
-def _close(deed: Deed, *, association: Association, line: Line) -> int:
+def _since_restored(lines: Iterable[Line]) -> list[Line]:
+    """The lines after the last that tells of a restore: it carried out all before, whose sizes are of a history that is lost."""
+    found: list[Line] = []
+    for line in lines:
+        if line.closing.kind == RESTORED:
+            found.clear()
+        else:
+            found.append(line)
+    return found
+
+
+def close(deed: Deed, *, association: Association, line: Line) -> int:
+    """Close the door of one line, where it stands open; how many that were."""
     closing = line.closing
     if closing.kind in _STOPS:
         return _stop(deed, line)

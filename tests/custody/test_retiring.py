@@ -156,9 +156,9 @@ async def test_a_line_of_the_journal_alone_is_completed_where_no_key_names_an_ol
     rotate(small)
     rewrap(small)
     small.association.log.journal.append(len(small.entries()), small.clock.now, [Closing(EPOCH, "2", "ab" * 16)])
-    assert settle(small.association, small.root, small.clock)
+    assert settle(small.association, lambda: small.root, small.clock)
     assert (known(small).minimum, known(small).retirements[0].ceremony) == (2, "ab" * 16)
-    assert not settle(small.association, small.root, small.clock)
+    assert not settle(small.association, lambda: small.root, small.clock)
 
 
 async def test_what_was_begun_is_completed_by_the_same_command(told: tuple[World, Settings], monkeypatch: pytest.MonkeyPatch):

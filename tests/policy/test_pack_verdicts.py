@@ -93,11 +93,43 @@ def test_the_codes_of_the_contract_stand_in_its_order():
         "EVIDENCE_INCOMPLETE EVIDENCE_UNVERIFIED PENDING_CONFIRMATION NO_CAPACITY GUARDIANSHIP_UNVERIFIED GUARDIAN_REMOVED "
         "REAFFIRMATION_REQUIRED CONSENT_EXPIRED NOTICE_SUPERSEDED EXPLICIT_REQUIRED FIELDS_NOT_COVERED CONSENT_OK"
     )
-    own = {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_PERMITTED", "ERASURE_PENDING", "RESTRICTED", "LAW_OK", "RECIPIENT_ABROAD"}
+    own = {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_PERMITTED", "ERASURE_PENDING", "RESTRICTED", "LAW_OK", "RECIPIENT_ABROAD"} | {
+        "RESTORED_UNCONFIRMED"
+    }
     assert [code for code in CODES if code not in own] == contract.split()
     assert len(set(CODES)) == len(CODES)
     assert set(CODES) >= CONFIDED
     assert set(WORDS) <= set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("action", "purpose", "recipient", "stays"),
+    [
+        ("use", "service_delivery", INTERNAL, True),
+        ("use", "legal_record", INTERNAL, True),
+        ("use", "service_delivery", "partner_a", False),
+        ("contact", "sms_offers", INTERNAL, False),
+        ("publish", "publication", INTERNAL, False),
+        ("disclose", "partner_sharing", "partner_a", False),
+        ("disclose", "legal_order", "court", False),
+    ],
+)
+def test_after_a_restore_nothing_leaves_until_it_is_confirmed_orders_included(action, purpose, recipient, stays):
+    fields, anybody = ["full_name"], Caller(may_ask_orders=True)
+    person = Person()
+    for form in ("written", "electronic"):
+        person = consent(person, purpose, recipient, form, fields)
+    order = Order("o1", "judicial", "court", frozenset(fields), NOW - HOUR, NOW + HOUR, verified=True)
+    question = Question(action, purpose, recipient, frozenset(fields), NOW)
+    before = decide(question, person, RULES, anybody, [order])
+    after = decide(question, person, replace(RULES, unconfirmed=True), anybody, [order])
+    if stays:
+        assert after == before
+        assert after.allowed
+    else:
+        assert (after.allowed, after.reason, after.article, after.law) == (False, "RESTORED_UNCONFIRMED", "cooperative:7", "")
+        assert after.missing == ("confirmation-of-the-restore",)
+        assert masked(after, anybody) == after
 
 
 @pytest.mark.parametrize("purpose", ["partner_sharing", "legal_order"])

@@ -181,7 +181,8 @@ def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
     """Decide again everything that was granted, and append the entries that release it; the values come out after the commit.
 
     Raises NotFound, Conflict `not-approved`, `approval-expired`, and refusals: `out-of-scope` for who neither asked nor approved,
-    `approver-ended` where one of the two does not stand any more, `recipient-key-changed` and what else stands against the recipient.
+    `approver-ended` where one of the two does not stand any more, `recipient-key-changed` and what else stands against the recipient;
+    `restored-unconfirmed`.
     """
     errand = errand.still(deed)
     found, book = of(deed, disclosure), errand.book(deed)
@@ -194,6 +195,8 @@ def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
         raise Conflict("approval-expired")
     if not all(_stands(matter, ref) for ref in (found.requested_by, found.approved_by)):
         raise matter.refusal(DISCLOSE, "APPROVER_ENDED", 7)
+    if book.restoration is not None and book.restoration.is_unconfirmed:
+        raise matter.refusal(DISCLOSE, "RESTORED_UNCONFIRMED", 7)
     recipient = _recipient(matter, DISCLOSE)
     order = facts.read(deed, ORDER, found.order) if found.order else None
     weighed = _again(matter, order)

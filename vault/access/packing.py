@@ -11,7 +11,7 @@ import msgspec
 from keys.notes import Signer
 from keys.packages import Manifest, seal_package
 from vault.access.disclosures import Releasing
-from vault.access_log.checkpoint import origin
+from vault.access_log.checkpoint import origin_of
 from vault.web.call import write_id
 from vault.web.times import write_time
 
@@ -23,14 +23,14 @@ _content = msgspec.json.Encoder()
 def packed(releasing: Releasing, code: str, signer: Signer, checkpoint: str) -> bytes:
     """Open what the committed entries name, and seal it for the recipient. Raises Unavailable `integrity`."""
     content = _content.encode(_told(releasing, code))
-    return seal_package(_manifest(releasing, code), releasing.recipient.key_public, content, signer, checkpoint)
+    return seal_package(_manifest(releasing, signer), releasing.recipient.key_public, content, signer, checkpoint)
 
 
-def _manifest(releasing: Releasing, code: str) -> Manifest:
+def _manifest(releasing: Releasing, signer: Signer) -> Manifest:
     found, issued = releasing.disclosure, releasing.at // _SECOND
     verdict = releasing.judged[0].verdict
     return Manifest(
-        association=origin(code),
+        association=origin_of(signer.vkey),
         disclosure=_uuid(found.id),
         serial=found.released,
         recipient=found.recipient,

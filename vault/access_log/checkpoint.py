@@ -8,6 +8,7 @@ history. Format: docs/spec/checkpoint.md.
 import base64
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keys.errors import Unopenable
 from keys.files import replace, write_new
-from keys.notes import Signer, verify
+from keys.notes import Signer, renamed, verify
 from vault.access_log import tables
 from vault.access_log.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, consistency, consistent, root_of
 from vault.access_log.tiles import with_hashes
@@ -27,9 +28,11 @@ from vault.errors import Conflict, Unavailable, VaultError
 from vault.storage.transaction import Transaction, hot
 
 EPOCH = 1
+"""The first epoch of a log; each restore from a copy begins the next (docs/adr/0041-log-epochs.md)."""
 PAUSE = 1_000_000
 _MODE = 0o600
 _LINES = 3
+_ORIGIN = re.compile(r"amanah/([a-z0-9-]+)/([1-9][0-9]{0,8})")
 
 HEAD = hot(select(tables.head.c.size, tables.head.c.frontier).where(tables.head.c.association_id == bindparam("association")))
 
@@ -40,9 +43,22 @@ class NotACheckpoint(VaultError):
     code = "checkpoint-unreadable"
 
 
-def origin(code: str) -> str:
-    """The name of an association's log, which is also the name of its signing key."""
-    return f"amanah/{code}/{EPOCH}"
+def origin(code: str, epoch: int = EPOCH) -> str:
+    """The name of an association's log in that epoch, which is also the name of its signing key."""
+    return f"amanah/{code}/{epoch}"
+
+
+def origin_of(vkey: str) -> str:
+    """The name of the log whose notes this key verifies."""
+    return vkey.partition("+")[0]
+
+
+def epoch_of(name: str, code: str) -> int:
+    """The epoch in the name of this association's log; raises NotACheckpoint for another name."""
+    found = _ORIGIN.fullmatch(name)
+    if found is None or found[1] != code:
+        raise NotACheckpoint
+    return int(found[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +90,33 @@ Key = str | Callable[[int], str]
 """A verifier key, or which one is in force where the log has so many entries."""
 
 
+def key_at(key: Key, size: int) -> str:
+    """The verifier key in force where the log has so many entries."""
+    return key if isinstance(key, str) else key(size)
+
+
 def opened(note: str, key: Key, code: str) -> Checkpoint:
-    """The checkpoint in a note that the key in force at its size signed; raises NotACheckpoint for any other."""
+    """The checkpoint in a note that the key in force at its size signed, of the log that is its name. Raises NotACheckpoint."""
     try:
-        vkey = key if isinstance(key, str) else key(_claimed(note).size)
+        vkey = key_at(key, _claimed(note).size)
         found = Checkpoint.parse(verify(note, vkey))
     except Unopenable as error:
         raise NotACheckpoint from error
-    if found.origin != origin(code):
+    epoch_of(found.origin, code)
+    if found.origin != origin_of(vkey):
         raise NotACheckpoint
     return found
+
+
+def opened_of_any_epoch(note: str, key: Key, code: str) -> Checkpoint:
+    """The same for a checkpoint of this epoch or an earlier one: the key is the same, its name was another."""
+    name, vkey = note.partition("\n")[0], key_at(key, _claimed(note).size)
+    if epoch_of(name, code) > epoch_of(origin_of(vkey), code):
+        raise NotACheckpoint
+    try:
+        return opened(note, renamed(vkey, name), code)
+    except Unopenable as error:
+        raise NotACheckpoint from error
 
 
 class Outside:
@@ -108,6 +141,11 @@ class Outside:
             write_new(self.path, note.encode(), _MODE)
         except FileExistsError as error:
             raise Conflict("checkpoint-exists") from error
+
+    def replace(self, note: str) -> None:
+        """Put this note there, whatever stands there; durable when this returns."""
+        with self._locked():
+            replace(self.path, note.encode(), _MODE)
 
     def move(self, expected: str, note: str) -> bool:
         """Put a newer note in the place of the expected one, durable when this returns; False where another one stands there by now.
@@ -154,9 +192,17 @@ class Checkpointer:
 
     def first(self, transaction: Transaction) -> str:
         """Sign the first checkpoint of a new log and make the file outside; raises Conflict where there is one."""
-        found = Checkpoint(origin(self._code), *_head(transaction, self._association))
+        found = Checkpoint(origin_of(self._signer.vkey), *_head(transaction, self._association))
         note = self._signer.sign(found.text())
         self._outside.create(note)
+        self._keep(transaction, found.size, note)
+        return note
+
+    def anew(self, transaction: Transaction) -> str:
+        """Sign the first checkpoint of a later epoch, in the place of whatever lies outside; only a restore does."""
+        found = Checkpoint(origin_of(self._signer.vkey), *_head(transaction, self._association))
+        note = self._signer.sign(found.text())
+        self._outside.replace(note)
         self._keep(transaction, found.size, note)
         return note
 

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, literal_column, select
 
 from vault.access_log import tables
-from vault.access_log.checkpoint import Checkpoint, Key, NotACheckpoint, opened
+from vault.access_log.checkpoint import Checkpoint, Key, NotACheckpoint, opened, opened_of_any_epoch
 from vault.access_log.columns import NAMES, Columns
 from vault.access_log.findings import Findings
 from vault.access_log.merkle import HASH_BYTES, Frontier, leaf_hash, perfect
+from vault.access_log.restored import Beginning, beginnings, lost_after
 from vault.access_log.tiles import HEIGHT, TILES, WIDTH, Tile, Tower
 from vault.storage.engine import Database, enter
 from vault.storage.group_commit import DATABASE_ERRORS
@@ -98,6 +99,7 @@ def verify(
     try:
         signed = _signed(connection, association, code, vkey, findings)
         signed += _given(outside, held, code, vkey, findings)
+        signed = _of_this_history(signed, beginnings(connection, association), code, findings)
         columns = None if tree_only else Columns.of(connection, association, findings, deep=deep)
         _Walk(Transaction(connection, 0), association, findings, sorted(signed, key=lambda one: one[0].size), columns).run()
     except DATABASE_ERRORS:
@@ -116,7 +118,7 @@ def _signed(connection: Connection, association: bytes, code: str, vkey: Key, fi
     signed = []
     for size, note in CHECKPOINTS.rows(Transaction(connection, 0), {"association": association}):
         try:
-            found = opened(note.decode(), vkey, code)
+            found = opened_of_any_epoch(note.decode(), vkey, code)
         except (NotACheckpoint, AttributeError, UnicodeDecodeError):
             findings.note(None, "a checkpoint in the database is not signed by the log's key")
             continue
@@ -134,10 +136,28 @@ def _given(outside: str | None, held: str | None, code: str, vkey: Key, findings
         if note is None:
             continue
         try:
-            signed.append((opened(note, vkey, code), where))
+            # What lies outside is of this epoch; somebody may have kept one of an earlier.
+            signed.append(((opened if note is outside else opened_of_any_epoch)(note, vkey, code), where))
         except NotACheckpoint:
             findings.note(None, f"the checkpoint {where} is not signed by the log's key")
     return signed
+
+
+def _of_this_history(signed: list[Signed], begun: list[Beginning], code: str, findings: Findings) -> list[Signed]:
+    """Those that cover nothing that was lost when the log was put back from a copy; the others are told of."""
+    kept = []
+    for checkpoint, where in signed:
+        after = lost_after(checkpoint, code, begun)
+        if after is None:
+            kept.append((checkpoint, where))
+            continue
+        findings.note(
+            None,
+            f"the checkpoint {where}, {checkpoint.origin}, covers {checkpoint.size} entries; the log was put back from a copy of "
+            f"{after.number} and goes on as epoch {after.epoch}, as entry {after.number} says: the entries {after.number} to "
+            f"{checkpoint.size - 1} of that history are lost",
+        )
+    return kept
 
 
 @dataclass(slots=True)

@@ -19,21 +19,26 @@ from keys.errors import Unopenable
 from keys.files import read_private
 from keys.keyring import AssociationKeys
 from keys.roots import Root
-from vault.access_log.checkpoint import Outside, check_at_start, origin
+from vault.access_log import journal_note
+from vault.access_log.checkpoint import EPOCH, Outside, check_at_start, origin
 from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
 from vault.errors import NotFound, Unavailable, VaultError
-from vault.rulebook import signing, tables
+from vault.rulebook import facts, signing, tables
 from vault.rulebook.association import Association
 from vault.rulebook.book import Books
 from vault.rulebook.key_facts import keys_fact
+from vault.rulebook.shapes import RESTORATION, RESTORATION_KEY
 from vault.storage.engine import Database, enter
-from vault.storage.journal import Journal
+from vault.storage.group_commit import DATABASE_ERRORS
+from vault.storage.journal import Journal, JournalRefused
 from vault.storage.transaction import Transaction
 
 EPOCHS: Final = "epochs"
 JOURNAL: Final = "journal"
 CHECKPOINT: Final = "checkpoint"
+RESTORING: Final = "restoring"
+"""The file that stands while `amanah restore` is at work: with it there the association does not open."""
 
 Renewing = Callable[[], AssociationKeys]
 
@@ -74,14 +79,19 @@ def open_with(
 ) -> Association:
     """Open one association; `load` gives its keys, now and when the file that holds them is another. Raises as `open_association` does."""
     identifier, wrapped = _rows(database, code)
+    require_no_restore(folder, stands=True)
     keys = load()
     keys.renew = partial(_once_more, load)
     cabinet = _cabinet(keys, wrapped, code)
+    cabinet = cabinet.signing_as(origin(code, _epoch(database, identifier, cabinet)))
     journal = Journal(folder / JOURNAL, journal_mac(cabinet))
     with _reading(database) as connection, connection.begin():
         enter(connection, identifier)
         signing.settle(connection, cabinet, identifier, clock())
         held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey_at)
+    noted = journal_note.read(folder / journal_note.NAME, cabinet.signer.vkey_at, code)
+    if noted is not None and not journal.begins_with(noted.reached):
+        raise JournalRefused("journal-altered")
     log = AccessLog(cabinet, journal, database, executor, clock=clock, least_size=held.size)
     log.law_moved = partial(_keep_up, cabinet, load)
     return Association(identifier, code, cabinet, log, Books(cabinet), database, folder)
@@ -93,6 +103,12 @@ def unseal(database: Database, *, code: str, root: Root, folder: Path) -> tuple[
     keys = load_keys(identifier, root, folder)
     keys.renew = partial(_once_more, partial(load_keys, identifier, root, folder))
     cabinet = _cabinet(keys, wrapped, code)
+    try:
+        epoch = _epoch(database, identifier, cabinet)
+    except (Unavailable, *DATABASE_ERRORS):
+        # Who only looks is told of it by what looks at facts.
+        epoch = EPOCH
+    cabinet = cabinet.signing_as(origin(code, epoch))
     with _reading(database) as connection, connection.begin():
         enter(connection, identifier)
         signing.settle(connection, cabinet, identifier, 0)
@@ -121,6 +137,12 @@ def load_keys(identifier: bytes, root: Root, folder: Path) -> AssociationKeys:
         raise Unavailable("sealed") from None
 
 
+def require_no_restore(folder: Path, *, stands: bool) -> None:
+    """Raise Unavailable where a restore was not ended: `restore-to-finish` where the database has all of it, `restore-unfinished`."""
+    if (folder / RESTORING).exists():
+        raise Unavailable("restore-to-finish" if stands else "restore-unfinished")
+
+
 def journal_mac(cabinet: Cabinet) -> Callable[[bytes], bytes]:
     """Return the MAC of the journal's lines, bound to the association."""
     association = cabinet.keys.association
@@ -142,6 +164,14 @@ def _rows(database: Database, code: str) -> tuple[bytes, dict[str, bytes]]:
         kept = select(tables.association_key.c.name, tables.association_key.c.wrapped)
         rows = connection.execute(kept.where(tables.association_key.c.association_id == identifier)).all()
     return bytes(identifier), {row.name: bytes(row.wrapped) for row in rows}
+
+
+def _epoch(database: Database, identifier: bytes, cabinet: Cabinet) -> int:
+    """The epoch its log is in, by a fact: the file outside must be of it. Raises Unavailable `integrity`."""
+    with _reading(database) as connection, connection.begin():
+        enter(connection, identifier)
+        found = facts.read_from(connection, cabinet, identifier, RESTORATION, RESTORATION_KEY)
+    return EPOCH if found is None else found.epoch
 
 
 def _keep_up(cabinet: Cabinet, renew: Renewing, deed: Deed) -> None:

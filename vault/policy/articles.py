@@ -150,6 +150,12 @@ def article_6_5_signal(matter: Matter, standings: Iterable[Standing]) -> str | N
     return "SIGNAL_OPT_OUT" if grants and not anew else None
 
 
+def article_7_restored(question: Question, rules: Rules) -> str | None:
+    """After a restore that may lack withdrawals nothing leaves, calls on anybody or is published, until two confirmed (article 7)."""
+    stays = question.recipient == INTERNAL and question.action == "use"
+    return "RESTORED_UNCONFIRMED" if rules.unconfirmed and not stays else None
+
+
 def article_7_kept(person: Person) -> str | None:
     """From the moment its erasure is asked for, nothing of what was entrusted opens again (article 7, law 18)."""
     return "ERASURE_PENDING" if person.locked else None

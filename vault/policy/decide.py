@@ -5,7 +5,8 @@ The order of checks is that of CONTRACT 5; the first that applies is the reason.
 1. `ENGAGEMENT_ENDED`, `NOT_ACKNOWLEDGED` (article 2) stand before all others: who is not bound is told nothing.
 2. `NO_FIELDS`, `UNKNOWN_PURPOSE`, `UNKNOWN_RECIPIENT`, `UNKNOWN_FIELD`, `OUT_OF_SCOPE`, `RECIPIENT_ABROAD` (law 29); then
    `NOT_PERMITTED` to whoever asks for an order's purpose without the scope for orders, so that no answer tells whether an order exists.
-3. `ERASURE_PENDING`: from the request for erasure nothing opens, an order and the law's duties included (it stands before the orders).
+3. `RESTORED_UNCONFIRMED`: after a restore without a complete journal nothing leaves, calls on anybody or is published, orders included.
+   `ERASURE_PENDING`: from the request for erasure nothing opens, an order and the law's duties included (it stands before the orders).
 4. Orders, independent of consent, death and restriction. An order in force for another action than its purpose's is `ACTION_MISMATCH`.
 5. `SUBJECT_DECEASED`, then `RESTRICTED`: a duty of the law may outlast them (`Purpose.despite`), consent never does.
 6. `PURPOSE_INTERNAL_ONLY`, `ACTION_MISMATCH` (an unknown action too; it cites article 1), `SIGNAL_OPT_OUT`.
@@ -39,6 +40,7 @@ from vault.policy.articles import (
     article_6_5_signal,
     article_7_contested,
     article_7_kept,
+    article_7_restored,
     deadline,
     law_29_at_home,
     recorded,
@@ -54,7 +56,7 @@ ACTIONS: Final = frozenset({"use", "contact", "publish", "disclose"})
 CODES: Final = (
     *("ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED"),
     *("NO_FIELDS", "UNKNOWN_PURPOSE", "UNKNOWN_RECIPIENT", "UNKNOWN_FIELD", "OUT_OF_SCOPE", "RECIPIENT_ABROAD"),
-    *("NOT_PERMITTED", "ERASURE_PENDING"),
+    *("NOT_PERMITTED", "RESTORED_UNCONFIRMED", "ERASURE_PENDING"),
     *("NO_ORDER", "ORDER_RECIPIENT", "ORDER_UNVERIFIED", "ORDER_EXPIRED", "ORDER_SCOPE", "ORDER_OK"),
     *("SUBJECT_DECEASED", "RESTRICTED", "PURPOSE_INTERNAL_ONLY", "ACTION_MISMATCH", "SIGNAL_OPT_OUT", "LAW_OK"),
     *("RECIPIENT_NOT_COVERED", "NO_CONSENT", "NOT_YET_RECORDED", "GUARDIAN_CONFLICT"),
@@ -99,7 +101,7 @@ def decide(question: Question, person: Person, rules: Rules, caller: Caller, ord
         return refused
     purpose = rules.purposes[question.purpose]
     matter = Matter(question, purpose, person, rules)
-    reason = article_7_kept(person)
+    reason = article_7_restored(question, rules) or article_7_kept(person)
     if reason is not None:
         return _refusal(question, rules, reason)
     if purpose.basis == "order":
@@ -155,6 +157,8 @@ def cites(question: Question, rules: Rules, reason: str) -> tuple[str, str]:
     purpose = rules.purposes.get(question.purpose)
     if reason in {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED"}:
         return f"{rules.pack}:2", ""
+    if reason == "RESTORED_UNCONFIRMED":
+        return f"{rules.pack}:7", ""
     if purpose is not None and reason == "RECIPIENT_ABROAD":
         return f"{rules.pack}:{purpose.article}", f"{rules.law_pack}:29"
     unknown = reason in _UNKNOWN or (reason == "ACTION_MISMATCH" and question.action not in ACTIONS)

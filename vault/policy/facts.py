@@ -194,7 +194,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The association-wide facts of one moment: purposes, recipients (`abroad` those outside the Kingdom), classes, superseded notices."""
+    """The association-wide facts of one moment: purposes, recipients (`abroad` those outside the Kingdom), classes, superseded notices.
+
+    `unconfirmed` after a restore without a complete journal, until two people have confirmed it.
+    """
 
     purposes: Mapping[str, Purpose]
     recipients: frozenset[str]
@@ -204,6 +207,7 @@ class Rules:
     pack: str = "cooperative"
     law_pack: str = "sa-pdpl"
     abroad: frozenset[str] = frozenset()
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

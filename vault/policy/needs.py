@@ -9,6 +9,7 @@ WORDS: Final[Mapping[str, str]] = {
     "ENGAGEMENT_ENDED": "engagement",
     "NOT_ACKNOWLEDGED": "acknowledgement",
     "NO_FIELDS": "fields",
+    "RESTORED_UNCONFIRMED": "confirmation-of-the-restore",
     "NO_ORDER": "order-of-authority",
     "ORDER_RECIPIENT": "order-naming-recipient",
     "ORDER_UNVERIFIED": "approval-of-order",

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
 from keys.cabinet import Cabinet
+from vault.access_log import journal_note
 from vault.access_log.checkpoint import PAUSE, Checkpointer, Outside, opened
 from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
@@ -16,6 +18,7 @@ from vault.rulebook.book import Book, Books
 from vault.rulebook.refusals import Refusals
 from vault.storage.engine import Database, enter
 from vault.storage.group_commit import DATABASE_ERRORS
+from vault.storage.journal import JournalRefused
 from vault.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -36,6 +39,7 @@ class Association:
     refusals: Refusals = field(init=False)
     outside: Outside = field(init=False)
     checkpointer: Checkpointer = field(init=False)
+    _noted: int = field(init=False, default=-1)
 
     def __post_init__(self) -> None:
         """Begin to count refusals; name the checkpoint file outside the database and who signs into it."""
@@ -87,7 +91,24 @@ class Association:
         if not covers:
             await asyncio.sleep(PAUSE / 1_000_000)
             note, _ = await self.run(self._signed)
+        await asyncio.to_thread(self.note_journal, note)
         return note
+
+    def checkpoint_now(self, clock: Callable[[], int]) -> str:
+        """The newest checkpoint, signed in this thread: for commands beside the service. Raises as signing does."""
+        [(note, _)] = self.log.run_now(self.database, [self._signed], clock)
+        self.note_journal(note)
+        return note
+
+    def note_journal(self, note: str) -> None:
+        """Write beside the journal how long it is by now, once for each checkpoint: it has a line for every closing that one covers."""
+        size = opened(note, self.cabinet.signer.vkey_at, self.code).size
+        if size <= self._noted:
+            return
+        # Where it cannot be written the old one stands, which says less and nothing untrue.
+        with suppress(OSError, JournalRefused):
+            journal_note.keep(self.folder / journal_note.NAME, self.cabinet.signer, size, self.log.journal.reached())
+            self._noted = size
 
     def _signed(self, deed: Deed) -> tuple[str, bool]:
         # In the transaction that reads the head: whatever process made a new key, nothing that covers its entry is signed without it.

@@ -19,12 +19,14 @@ from vault.rulebook import facts
 from vault.rulebook.shapes import (
     HOME,
     IN_BOOK,
+    RESTORATION_KEY,
     AssociationFact,
     ClientFact,
     NoticeFact,
     PurposeFact,
     RecipientFact,
     RecordTypeFact,
+    RestorationFact,
     StaffFact,
 )
 
@@ -46,6 +48,7 @@ class Book:
     staff_by_name: Mapping[str, str]
     current_notices: Mapping[str, NoticeFact]
     rules: Mapping[str, Rules] = field(repr=False)
+    restoration: RestorationFact | None = None
 
     def current_notice(self, purpose: str) -> NoticeFact | None:
         """The newest published notice of a purpose, None where there is none."""
@@ -80,6 +83,8 @@ def read_book(connection: Connection, cabinet: Cabinet, association: bytes, law:
         raise Unavailable("integrity")
     own: AssociationFact = next(iter(decoded["association"].values()))
     notices: dict[str, NoticeFact] = decoded["notice"]
+    restoration: RestorationFact | None = decoded["restoration"].get(RESTORATION_KEY)
+    unconfirmed = restoration is not None and restoration.is_unconfirmed
     return Book(
         law=law,
         association=own,
@@ -91,7 +96,8 @@ def read_book(connection: Connection, cabinet: Cabinet, association: bytes, law:
         staff=decoded["staff"],
         staff_by_name={member.name_hash: key for key, member in decoded["staff"].items()},
         current_notices=_current(notices),
-        rules=_rules(own, decoded["purpose"], decoded["record_type"], decoded["recipient"], notices),
+        rules=_rules(own, decoded["purpose"], decoded["record_type"], decoded["recipient"], notices, unconfirmed=unconfirmed),
+        restoration=restoration,
     )
 
 
@@ -131,6 +137,8 @@ def _rules(
     types: Mapping[str, RecordTypeFact],
     recipients: Mapping[str, RecipientFact],
     notices: Mapping[str, NoticeFact],
+    *,
+    unconfirmed: bool,
 ) -> dict[str, Rules]:
     known = {code: purpose_of(fact) for code, fact in purposes.items()}
     parties = frozenset(code for code, recipient in recipients.items() if recipient.revoked_at is None)
@@ -145,6 +153,7 @@ def _rules(
             pack=own.pack,
             law_pack=own.law_pack,
             abroad=abroad,
+            unconfirmed=unconfirmed,
         )
         for name, shape in types.items()
     }

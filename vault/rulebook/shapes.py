@@ -159,6 +159,27 @@ class SessionFact(Fact, frozen=True):
     ended_at: int | None = None
 
 
+class RestorationFact(Fact, frozen=True):
+    """That the database was put back from a copy: in which epoch its log goes on since, and who confirmed where the journal was not whole.
+
+    `backup` is SHA-256 (hexadecimal) of the copy's manifest, `copied` its log size; `confirmed_by` are the people who confirmed, in order.
+    """
+
+    epoch: int
+    restored_at: int
+    backup: str
+    copied: int
+    complete: bool
+    confirmed_by: tuple[str, ...] = ()
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether nothing may leave yet: the journal was not whole, and two people have not confirmed."""
+        return not self.complete and len(self.confirmed_by) < CONFIRMATIONS
+
+
+CONFIRMATIONS = 2
+RESTORATION_KEY = "newest"
 HOME = "SA"
 """The country nothing leaves without a rule for it (law 29)."""
 
@@ -185,4 +206,5 @@ STAFF: Kind[StaffFact] = Kind("staff", StaffFact)
 STEP: Kind[StepFact] = Kind("one_time_step", StepFact, in_book=False)
 SESSION: Kind[SessionFact] = Kind("session", SessionFact, in_book=False)
 SIGNING_KEY: Kind[SigningKeyFact] = Kind("signing_key", SigningKeyFact, in_book=False)
-IN_BOOK = (ASSOCIATION, PURPOSE, RECORD_TYPE, NOTICE, RECIPIENT, CLIENT, STAFF)
+RESTORATION: Kind[RestorationFact] = Kind("restoration", RestorationFact)
+IN_BOOK = (ASSOCIATION, PURPOSE, RECORD_TYPE, NOTICE, RECIPIENT, CLIENT, STAFF, RESTORATION)

@@ -26,6 +26,8 @@ _SPACES = 4
 _MODE = 0o600
 _RETRY_SECONDS = 0.005
 _WORD = re.compile(r"[!-~]+")
+RESTORED = "restored"
+"""The kind of line that says: the database was put back from a copy, which holds every line before; sizes begin anew."""
 
 
 class JournalRefused(VaultError):
@@ -59,11 +61,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """How far the file is known: MAC of the last line, bytes up to its end, and the greatest `base`."""
+    """How far the file is known: MAC of the last line, bytes up to its end, the greatest `base` since the last restore, and the lines."""
 
     mac: bytes = _FIRST
     end: int = 0
     newest: int = 0
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How long a journal is: its lines, and the MAC of the last (zeros for none), which no other journal of so many lines has."""
+
+    lines: int
+    mac: bytes
 
 
 class Journal:
@@ -83,6 +94,19 @@ class Journal:
     def newest(self) -> int:
         """The greatest size of the log any line was written at: the log had at least as many entries."""
         return self._place.newest
+
+    def reached(self) -> Reached:
+        """How long the file is now, with what other processes of this node wrote. Raises as `append` does."""
+        with self._path.open("r+b", buffering=0) as file, _locked(file.fileno()):
+            place = self._caught_up(file.fileno())
+        return Reached(place.lines, place.mac)
+
+    def begins_with(self, reached: Reached) -> bool:
+        """Whether the file holds at least these lines, the same ones."""
+        if reached.lines == 0:
+            return reached.mac == _FIRST
+        places = self._follow(_Place(), self._path.read_bytes())
+        return any(place.lines == reached.lines and place.mac == reached.mac for place, _ in places)
 
     @staticmethod
     def create(path: Path) -> None:
@@ -145,7 +169,8 @@ class Journal:
             if body.count(b" ") != _SPACES or not hmac.compare_digest(mac.hex().encode(), digits):
                 raise JournalRefused("journal-altered")
             base, time, kind, reference, detail = body.decode().split(" ")
-            place = _Place(mac, place.end + len(text) + 1, max(place.newest, int(base)))
+            newest = int(base) if kind == RESTORED else max(place.newest, int(base))
+            place = _Place(mac, place.end + len(text) + 1, newest, place.lines + 1)
             yield place, Line(int(base), int(time), Closing(kind, reference, "" if detail == "-" else detail))
 
 

@@ -26,10 +26,15 @@ def upgrade(database: Database) -> None:
         command.upgrade(config, "head")
 
 
+def newest() -> str:
+    """The schema's version this code was written for."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
 def check(database: Database) -> None:
     """Raise SchemaRefused unless the schema is the one this version was written for."""
     with database.connect() as connection:
-        if _versions(connection.execution_options(reading=True)) != (ScriptDirectory.from_config(_config()).get_current_head(),):
+        if _versions(connection.execution_options(reading=True)) != (newest(),):
             raise SchemaRefused
 
 
