@@ -39,7 +39,7 @@ def keep(path: Path, signer: Signer, size: int, reached: Reached) -> None:
 
 
 def read(path: Path, key: Key, code: str) -> JournalNote | None:
-    """The note in the file by the key in force at its size, of this epoch of the log or an earlier one; None for a file that is missing or no such note."""
+    """The note in the file by the key in force at its size, of this epoch of the log or an earlier one; None where there is none such."""
     try:
         note = path.read_bytes().decode()
         name, size, *_ = note.removeprefix("\n").split("\n")

@@ -70,11 +70,11 @@ class Manifest:
         """Read what `text` wrote; raises BackupRefused `backup-altered` for anything else."""
         try:
             found = cls._parsed(text)
-            if found.text() == text:
-                return found
         except (ValueError, IndexError, KeyError, NotACheckpoint):
-            pass
-        raise BackupRefused(part=FILE)
+            raise BackupRefused(part=FILE) from None
+        if found.text() != text:
+            raise BackupRefused(part=FILE)
+        return found
 
     @classmethod
     def _parsed(cls, text: str) -> Self:
