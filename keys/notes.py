@@ -8,7 +8,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -40,6 +40,10 @@ class _Pair(Unspoken):
         signature = base64.b64encode(_key_id(self._name, self.public) + self._key.sign(text.encode())).decode()
         return f"— {self._name} {signature}\n"
 
+    def seed(self) -> Secret:
+        """Return the seed; for use inside this module only."""
+        return Secret(self._key.private_bytes_raw())
+
     def sign_bytes(self, content: bytes) -> bytes:
         """Return the signature of a byte string that is no note."""
         return self._key.sign(_RAW + content)
@@ -70,6 +74,12 @@ class Signer(Unspoken):
         pairs = tuple(_Pair(name, each) for each in (seed, *later))
         self._order = _Order(pairs, (0,) * len(pairs), 1)
 
+    def named(self, name: str) -> "Signer":
+        """Return the signer of the same keys, in force as they are, under another name; Unsealable for a name that is none."""
+        again = Signer(name, *(one.seed() for one in self._order.pairs))
+        again._order = replace(self._order, pairs=again._order.pairs)
+        return again
+
     @property
     def vkey(self) -> str:
         """The verifier key of the newest."""
@@ -88,11 +98,13 @@ class Signer(Unspoken):
     def settle(self, later: Sequence[Secret], told: Sequence[tuple[str, int]], *, overlaps: bool) -> None:
         """Take the keys after the first, as they are told: verifier key and first size of the log it is in force for, ascending.
 
-        With `overlaps` the last but one signs beside the newest. Unsealable, and nothing taken, where keys and what is told differ.
+        With `overlaps` the last but one signs beside the newest. What is told may bear an earlier key name: the keys count. Unsealable, and
+        nothing taken, where keys and what is told differ.
         """
         pairs = (self._order.pairs[0], *(_Pair(self._name, each) for each in later))
         firsts = (0, *(first for _, first in told))
-        if [one.vkey for one in pairs[1:]] != [vkey for vkey, _ in told] or list(firsts) != sorted(set(firsts)):
+        known = [one.vkey.rpartition("+")[2] for one in pairs[1:]] == [vkey.rpartition("+")[2] for vkey, _ in told]
+        if not known or list(firsts) != sorted(set(firsts)):
             raise Unsealable
         self._order = _Order(pairs, firsts, 2 if overlaps and later else 1)
 
