@@ -101,7 +101,7 @@ class Sealer(Unspoken):
         return self._cipher.encrypt(nonce, chunk, self._binding)
 
 
-class Opener:
+class Opener(Unspoken):
     """Opens the chunks of one file, by number; made by `open_attachment` alone, against a receipt, and good for one answer."""
 
     __slots__ = ("_binding", "_cipher", "_last")

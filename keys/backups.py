@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from keys.derive import hkdf
 from keys.errors import Unopenable, Unsealable, quietly
 from keys.packages import HPKE, PackageKey, fingerprint, secret_to
-from keys.secret import Secret
+from keys.secret import Secret, Unspoken
 
 CHUNK = 65_536
 MOST_RECIPIENTS = 16
@@ -33,7 +33,7 @@ _END = b"\x80"
 Entropy = Callable[[int], bytes]
 
 
-class BackupSealer:
+class BackupSealer(Unspoken):
     """Seals one file of a backup piece by piece; `head` is written before the first chunk."""
 
     __slots__ = ("_binding", "_cipher", "_held", "_number", "head")

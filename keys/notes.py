@@ -8,7 +8,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -35,14 +35,14 @@ class _Pair(Unspoken):
         self.public = self._key.public_key().public_bytes_raw()
         self.vkey = f"{name}+{_key_id(name, self.public).hex()}+{base64.b64encode(_ED25519 + self.public).decode()}"
 
-    def seed(self) -> Secret:
-        """Return the seed it was set up from."""
-        return Secret(self._key.private_bytes_raw())
-
     def line(self, text: str) -> str:
         """Return the signature line of a text."""
         signature = base64.b64encode(_key_id(self._name, self.public) + self._key.sign(text.encode())).decode()
         return f"— {self._name} {signature}\n"
+
+    def seed(self) -> Secret:
+        """Return the seed; for use inside this module only."""
+        return Secret(self._key.private_bytes_raw())
 
     def sign_bytes(self, content: bytes) -> bytes:
         """Return the signature of a byte string that is no note."""
@@ -74,6 +74,12 @@ class Signer(Unspoken):
         pairs = tuple(_Pair(name, each) for each in (seed, *later))
         self._order = _Order(pairs, (0,) * len(pairs), 1)
 
+    def named(self, name: str) -> "Signer":
+        """Return the signer of the same keys, in force as they are, under another name; Unsealable for a name that is none."""
+        again = Signer(name, *(one.seed() for one in self._order.pairs))
+        again._order = replace(self._order, pairs=again._order.pairs)
+        return again
+
     @property
     def vkey(self) -> str:
         """The verifier key of the newest."""
@@ -92,22 +98,15 @@ class Signer(Unspoken):
     def settle(self, later: Sequence[Secret], told: Sequence[tuple[str, int]], *, overlaps: bool) -> None:
         """Take the keys after the first, as they are told: verifier key and first size of the log it is in force for, ascending.
 
-        A verifier key told under another name is the same key.
-
-        With `overlaps` the last but one signs beside the newest. Unsealable, and nothing taken, where keys and what is told differ.
+        With `overlaps` the last but one signs beside the newest. What is told may bear an earlier key name: the keys count. Unsealable, and
+        nothing taken, where keys and what is told differ.
         """
         pairs = (self._order.pairs[0], *(_Pair(self._name, each) for each in later))
         firsts = (0, *(first for _, first in told))
-        if [one.vkey for one in pairs[1:]] != [renamed(vkey, self._name) for vkey, _ in told] or list(firsts) != sorted(set(firsts)):
+        known = [one.vkey.rpartition("+")[2] for one in pairs[1:]] == [vkey.rpartition("+")[2] for vkey, _ in told]
+        if not known or list(firsts) != sorted(set(firsts)):
             raise Unsealable
         self._order = _Order(pairs, firsts, 2 if overlaps and later else 1)
-
-    def named(self, name: str) -> "Signer":
-        """Return the signer of the same keys under another name: its notes are pinned by other verifier keys."""
-        order = self._order
-        made = Signer(name, *(one.seed() for one in order.pairs))
-        made._order = _Order(made._order.pairs, order.firsts, order.signing)
-        return made
 
     def sign(self, text: str) -> str:
         """Return the whole note: the text, an empty line, a line of signature for each key that signs, the newest first.

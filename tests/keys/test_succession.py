@@ -86,3 +86,15 @@ def test_a_reader_follows_nobody_whom_the_old_key_did_not_name() -> None:
     ):
         with pytest.raises(Unopenable):
             succeeded(wrong, old.vkey)
+
+
+def test_under_another_name_the_same_keys_are_in_force() -> None:
+    other = settled().named("example.org/log/2")
+    assert [one.rpartition("+")[2] for one in other.vkeys] == [one.rpartition("+")[2] for one in VKEYS]
+    assert [other.vkey_at(size) for size in (9, 10, 20)] == list(other.vkeys)
+    assert verify(other.sign("x\n"), other.vkeys[1]) == verify(other.sign("x\n"), other.vkeys[2]) == "x\n"
+    with pytest.raises(Unopenable):
+        verify(other.sign("x\n"), VKEYS[2])
+    other.settle(SEEDS[1:], [(VKEYS[1], 10), (VKEYS[2], 20)], overlaps=False)
+    with pytest.raises(Unsealable):
+        settled().named("two words")

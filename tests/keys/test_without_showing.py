@@ -77,7 +77,9 @@ def test_the_logs_key_signs_under_a_later_name_and_the_old_verifier_key_tells_it
     assert later.journal.holds("t", b"k", b"b", first.journal.seal("t", b"k", b"b"))
 
 
-@pytest.mark.parametrize(("vkey", "name"), [("x", "amanah/birr/2"), (Cabinet.open(KEYS, furnish(KEYS), "a").signer.vkey, "no name")])
+@pytest.mark.parametrize(
+    ("vkey", "name"), [("x", "amanah/birr/2"), (Cabinet.open(KEYS, furnish(KEYS), "a").signer.vkey, "no name")], ids=["no key", "no name"]
+)
 def test_what_is_no_key_or_no_name_is_not_renamed(vkey: str, name: str) -> None:
     with pytest.raises(Unopenable):
         renamed(vkey, name)
