@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from keys.container import Header, header
 from keys.errors import Unopenable
 from vault.records import index, tables
-from vault.subjects.examine import octets
+from vault.storage.octets import octets
 from vault.subjects.sheet import RecordState
 
 
