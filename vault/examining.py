@@ -26,6 +26,7 @@ from vault.settings import Settings
 from vault.storage import schema
 from vault.storage.engine import Database
 from vault.storage.journal import Closing, Journal
+from vault.storage.octets import octets
 from vault.subjects.examine import examine as examine_people
 from vault.subjects.sheet import RecordState
 
@@ -76,7 +77,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from examine_reports(connection, cabinet, identifier)
         yield from examine_orders(connection, cabinet, identifier)
         yield from _closings(connection, identifier, cabinet, folder)
-        yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey, note).lines())
+        yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey, note, cabinet=cabinet).lines())
         try:
             book = read_book(connection, cabinet, identifier, 0)
         except VaultError:
@@ -97,7 +98,7 @@ def _closings(connection: Connection, association: bytes, cabinet: Cabinet, fold
         return  # named with the files
     place = tables.entry.c
     for number, body in connection.execute(
-        select(place.number, place.body).where(place.association_id == association).order_by(place.number)
+        select(place.number, octets(place.body)).where(place.association_id == association).order_by(place.number)
     ):
         if not isinstance(body, bytes) or CLOSES not in body:
             continue
