@@ -204,7 +204,9 @@ def _verify_one(
     except VaultError:
         outside = None
     with snapshot(database, identifier) as connection:
-        findings = verify(connection, identifier, code, cabinet.signer.vkey_at, outside, held=held, tree_only=tree, deep=deep)
+        findings = verify(
+            connection, identifier, code, cabinet.signer.vkey_at, outside, held=held, tree_only=tree, deep=deep, cabinet=cabinet
+        )
         if folder is not None and not findings and outside is not None:
             export(connection, identifier, code, vkey=cabinet.signer.vkey_at, note=outside, folder=folder)
     if not findings:
@@ -217,7 +219,7 @@ def _verify_one(
         click.echo(f"{code}: {line}", err=True)
     if len(lines) > MOST_LINES:
         click.echo(f"{code}: and {len(lines) - MOST_LINES} more", err=True)
-    click.echo(f"{code}: the log DOES NOT hold: what an entry or row named above says is not what the vault wrote", err=True)
+    click.echo(f"{code}: the log DOES NOT hold: what is named above is not as the vault wrote it, or was allowed on such rows", err=True)
     return False
 
 

@@ -28,6 +28,7 @@ from vault.settings import Settings
 from vault.storage import schema
 from vault.storage.engine import Database
 from vault.storage.journal import Closing, Journal
+from vault.storage.octets import octets
 from vault.subjects.examine import examine as examine_people
 from vault.subjects.sheet import RecordState
 
@@ -80,7 +81,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from examine_keys(connection, cabinet, identifier)
         yield from examine_words(connection, cabinet, identifier, now)
         yield from _closings(connection, identifier, cabinet, folder)
-        yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey_at, note).lines())
+        yield from (f"log {line}" for line in verify(connection, identifier, code, cabinet.signer.vkey_at, note, cabinet=cabinet).lines())
         try:
             book = read_book(connection, cabinet, identifier, 0)
         except VaultError:
@@ -103,7 +104,7 @@ def _closings(connection: Connection, association: bytes, cabinet: Cabinet, fold
         return  # named with the files
     place = tables.entry.c
     for number, body in connection.execute(
-        select(place.number, place.body).where(place.association_id == association).order_by(place.number)
+        select(place.number, octets(place.body)).where(place.association_id == association).order_by(place.number)
     ):
         if not isinstance(body, bytes) or CLOSES not in body:
             continue

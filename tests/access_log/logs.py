@@ -13,9 +13,10 @@ from typing import Any, cast
 from sqlalchemy import Connection, insert
 
 from keys.cabinet import Cabinet
+from keys.facts import FactMac
 from keys.notes import Signer
 from keys.secret import Secret
-from vault.access_log import tables
+from vault.access_log import head, tables
 from vault.access_log.checkpoint import Checkpointer, Outside, origin
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
@@ -151,7 +152,7 @@ class World:
     def verify(self, held: str | None = None, **how: Any) -> Findings:
         standing = self.outside.read()
         with self.reading() as transaction:
-            return verify(transaction.connection, ASSOCIATION, CODE, signer().vkey, standing, held=held, **how)
+            return verify(transaction.connection, ASSOCIATION, CODE, signer().vkey, standing, held=held, cabinet=self.log.cabinet, **how)
 
 
 def add(deed: Deed, entry: Entry) -> bytes:
@@ -170,13 +171,15 @@ def world(url: str, folder: Path) -> Iterator[World]:
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(url)
     metadata.create_all(database.engine, tables=[t for t in metadata.sorted_tables if t.name.startswith("access_log_")])
+    cabinet = cast("Cabinet", SimpleNamespace(keys=SimpleNamespace(association=ASSOCIATION), journal=FactMac(Secret(bytes(32)))))
+    mac = head.seal(cabinet, size=0, frontier=b"", law=0, newest=0)
     with database.connect() as connection, connection.begin():
-        connection.execute(insert(tables.head).values(association_id=ASSOCIATION, size=0, frontier=b"", law=0, newest=0))
+        connection.execute(insert(tables.head).values(association_id=ASSOCIATION, size=0, frontier=b"", law=0, newest=0, mac=mac))
     journal = folder / "journal"
     Journal.create(journal)
     with ThreadPoolExecutor(1) as executor:
         log = AccessLog(
-            cast("Cabinet", SimpleNamespace(keys=SimpleNamespace(association=ASSOCIATION))),
+            cabinet,
             Journal(journal, lambda content: hashlib.sha256(content).digest()),
             database,
             executor,

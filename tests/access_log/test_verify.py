@@ -497,7 +497,8 @@ def test_nulls_where_none_may_be_are_findings_and_no_errors(sqlite_log: World, t
             first = f"SELECT min(rowid) FROM {table.name} WHERE {column} IS NOT NULL"  # noqa: S608 - names are the schema's own
             raw.execute(f"UPDATE {table.name} SET {column} = NULL WHERE rowid = ({first})")  # noqa: S608 - as above
         raw.close()
-        if (table.name, column) != ("access_log_checkpoint", "association_id"):
+        # A head without a MAC is one of an older vault: the next deed moves the law and seals it.
+        if (table.name, column) not in {("access_log_checkpoint", "association_id"), ("access_log_head", "mac")}:
             assert len(sqlite_log.verify(deep=True)) > 0, f"{table.name}.{column}"
         for beside in tmp_path.glob("vault.sqlite3-*"):
             beside.unlink()

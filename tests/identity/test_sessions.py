@@ -283,7 +283,7 @@ async def test_a_code_approves_once_and_opens_nothing_besides(vault: World):
 
 async def test_guesses_at_a_code_are_limited_across_all_calls(small: World):
     caller = await small.person("officer")
-    for n in range(9):
+    for n in range(10):
         guess = approve(small, caller, "000000") if n % 2 else small.identity.sessions.step_up(caller, "000000")
         with pytest.raises(Refused):
             await guess
@@ -292,6 +292,32 @@ async def test_guesses_at_a_code_are_limited_across_all_calls(small: World):
     with pytest.raises(TooMany):
         await small.identity.sessions.step_up(caller, small.one_time_code("officer"))
     assert (await small.person("admin")).is_person
+
+
+async def test_who_guesses_codes_behind_a_right_password_is_in_the_log_and_keeps_its_owner_from_nothing(vault: World):
+    caller = await vault.person("officer")
+    before = len(vault.entries())
+    for n in range(40):
+        # From many networks, so that the account's own limit for one network is not what stops it.
+        with pytest.raises((Unauthenticated, TooMany)):
+            await sign_in(vault, code="000000", network=f"198.51.100.{n}")
+    (alarm,) = vault.entries()[before:]
+    assert (alarm.kind, alarm.outcome, alarm.actor, alarm.reason, alarm.count) == ("alarm", "error", caller.ref, "CODES_GUESSED", 10)
+    assert await vault.identity.sessions.step_up(caller, vault.one_time_code("officer")) > vault.clock.now
+
+
+async def test_a_slow_guesser_rings_as_well_and_once_an_hour(small: World):
+    for _ in range(60):
+        with pytest.raises(Unauthenticated):
+            await sign_in(small, code="000000")
+        small.clock.forward(120)
+    alarms = [entry for entry in small.entries() if entry.kind == "alarm"]
+    assert len(alarms) == 2
+    small.clock.forward(7200)
+    for _ in range(9):
+        with pytest.raises(Unauthenticated):
+            await sign_in(small, code="000000")
+    assert len([entry for entry in small.entries() if entry.kind == "alarm"]) == 2, "nine mistakes in an hour are a clumsy hand"
 
 
 async def test_a_system_approves_nothing(vault: World):

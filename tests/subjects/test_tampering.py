@@ -11,14 +11,16 @@ from keys.container import header
 from tests.household import BASIC, FATIMA, asked, errand, findings, grant, partner, read, store, verify, withdraw, written
 from tests.simulator import World
 from vault.access_log import tables as log_tables
+from vault.access_log.entry import Entry
 from vault.consent import history
 from vault.consent import service as consents
-from vault.errors import Unavailable, VaultError
+from vault.errors import NotFound, Unavailable, VaultError
 from vault.identity.opening import unseal
 from vault.records import service
 from vault.records import tables as record_tables
 from vault.rulebook import tables as book_tables
-from vault.subjects import tables
+from vault.storage.journal import Closing
+from vault.subjects import people, tables
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -213,6 +215,25 @@ async def test_a_person_put_back_whole_as_she_was_before_is_met_by_the_log(vault
     for table in whole:
         put(vault, table, now[table.name])
     assert named(vault) == []
+
+
+async def test_a_record_whose_row_was_taken_out_is_an_integrity_failure_until_its_person_is_erased(vault: World):
+    kept, other_ = await store(vault), await store(vault, FATIMA | {"national_id": "1000000016"})
+    await grant(vault, kept.record)
+    await grant(vault, other_.record)
+    rows = stored_rows(vault)[tables.record.name]
+    put(vault, tables.record, [row for row in rows if row["record"] != kept.record])
+    with pytest.raises(Unavailable, match="integrity"):
+        await read(vault, kept.record)
+    assert await read(vault, other_.record)
+    with pytest.raises(NotFound):
+        await read(vault, NOBODY)
+    put(vault, tables.record, rows)
+    gone = Entry(kind="erasure.approved", outcome="allow", actor="system")
+    closes = Closing("erasure", kept.subject.hex())
+    await vault.association.run(lambda deed: people.erase(deed, kept.subject, [kept.record], gone, closes=closes))
+    with pytest.raises(NotFound):
+        await read(vault, kept.record)
 
 
 async def test_a_cell_altered_inside_a_container_gives_no_value(vault: World):

@@ -10,7 +10,7 @@ from vault.access.shapes import ORDER
 from vault.access.tables import order_record
 from vault.errors import Unavailable
 from vault.rulebook.facts import read_all
-from vault.subjects.examine import octets
+from vault.storage.octets import octets
 
 
 def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Holds every column and every row beside an entry against the bytes that were hashed.
 
 Invariants: what an officer is shown, and what a decision joins to, is exactly what the bodies say, both ways: nothing altered, nothing
-missing, nothing more. A stored value of a foreign type is a finding, never an error.
+missing, nothing more; and the bodies allow nothing that an earlier one closed. A stored value of a foreign type is a finding, never an
+error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from sqlalchemy import Column, Connection, Table, select, type_coerce
 from sqlalchemy.types import NullType
 
 from vault.access_log import tables
+from vault.access_log.closed import Closed
 from vault.access_log.deed import CLOCK_TOLERANCE
 from vault.access_log.entry import RELEASES, SHOWINGS, EntryRefused, Stored, body, parse, projection
 from vault.access_log.findings import Findings
@@ -59,6 +61,7 @@ class Columns:
     findings: Findings
     subjects: RowsBeside
     facts: RowsBeside
+    closed: Closed
     deep: bool = False
     law: int | None = None
     newest: int | None = None
@@ -70,7 +73,7 @@ class Columns:
         """Begin at the first entry; `deep` as `verify` takes it."""
         subjects = RowsBeside(connection, association, tables.subject, ("number", "subject", "record", "version", "sheet", "event"))
         facts = RowsBeside(connection, association, tables.fact, ("number", "fact_kind", "fact_key", "version", "digest"))
-        return cls(findings, subjects, facts, deep)
+        return cls(findings, subjects, facts, Closed(findings), deep)
 
     def check(self, rows: Sequence[tuple[Any, ...]], end: int | None) -> None:
         """Hold rows (number, leaf, body, then the columns of `NAMES`) and all beside entries before `end` against the bodies."""
@@ -84,6 +87,7 @@ class Columns:
                 subjects |= {(number, about.subject, about.record, about.version, about.sheet, about.event) for about in stored.entry.about}
                 facts |= {(number, fact.kind, fact.key, fact.version, fact.digest) for fact in stored.entry.facts}
                 self._entry(number, stored, columns)
+                self.closed.hold(number, stored)
                 if self.deep and isinstance(number, int) and number >= 0:
                     self._deep(number, stored, encoded)
             except (EntryRefused, TypeError, RecursionError):

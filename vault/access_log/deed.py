@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from keys.cabinet import Cabinet
 from keys.receipt import Receipt
-from vault.access_log import tables
+from vault.access_log import head, tables
 from vault.access_log.entry import RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
 from vault.access_log.merkle import Frontier, leaf_hash
 from vault.access_log.tiles import complete_tiles
@@ -202,27 +202,27 @@ class Deed:
                     for level, number, hashes in tiles
                 ],
             )
-        moved = tables.MOVE_HEAD.run(
-            transaction,
-            [
-                {
-                    "association": association,
-                    "old_size": self.base,
-                    "new_size": self.frontier.size,
-                    "new_frontier": self.frontier.pack(),
-                    "new_law": self.law,
-                    "new_newest": self.now,
-                },
-            ],
-        )
-        if moved != 1:
-            raise Unavailable("log-unavailable")
+        self._move_head()
         if self._closings:
             try:
                 self.log.journal.append(self.base, self.now, self._closings)
             except JournalRefused as error:
                 # The vault's own trouble, and nothing the callers asked wrongly.
                 raise Unavailable("log-unavailable") from error
+
+    def _move_head(self) -> None:
+        size, frontier, law, newest = self.frontier.size, self.frontier.pack(), self.law, self.now
+        moved = {
+            "association": self.association,
+            "old_size": self.base,
+            "new_size": size,
+            "new_frontier": frontier,
+            "new_law": law,
+            "new_newest": newest,
+            "new_mac": head.seal(self.cabinet, size=size, frontier=frontier, law=law, newest=newest),
+        }
+        if tables.MOVE_HEAD.run(self.transaction, [moved]) != 1:
+            raise Unavailable("log-unavailable")
 
     def commit_seen(self) -> None:
         """Told by the queue that the transaction is committed."""
@@ -275,21 +275,19 @@ def _fact_row(association: bytes, number: int, fact: WrittenFact) -> dict[str, A
 def begin(log: Log, transaction: Transaction) -> Deed:
     """Begin a deed: read the head first.
 
-    Raises Unavailable `clock` where time ran back, `integrity` where the log is shorter than was seen.
+    Raises Unavailable `clock` where time ran back, `integrity` where the head does not hold or the log is shorter than was seen.
     """
-    rows = tables.READ_HEAD.rows(transaction, {"association": log.association})
-    if not rows:
+    found = head.read(log.cabinet, transaction)
+    if found.size < log.least_size:
         raise Unavailable("integrity")
-    size, frontier, law, newest = rows[0]
-    if size < log.least_size:
-        raise Unavailable("integrity")
-    if transaction.now + CLOCK_TOLERANCE < newest:
+    if transaction.now + CLOCK_TOLERANCE < found.newest:
         raise Unavailable("clock")
-    try:
-        unpacked = Frontier.unpack(size, frontier)
-    except ValueError as error:
-        raise Unavailable("integrity") from error
-    return Deed(transaction, log, max(transaction.now, newest), size, law, law, log.counter, unpacked)
+    now = max(transaction.now, found.newest)
+    deed = Deed(transaction, log, now, found.size, found.law, found.law, log.counter, found.frontier)
+    if not found.sealed:
+        # Nothing vouches for its law: this deed moves it, and everybody reads the facts again.
+        deed.append(Entry(kind="log.head-sealed", outcome="allow", actor="system"), changes_law=True)
+    return deed
 
 
 class Drawn:

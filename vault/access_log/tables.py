@@ -18,6 +18,8 @@ head = Table(
     Column("frontier", LargeBinary, nullable=False),
     Column("law", BigInteger, nullable=False),
     instant("newest"),
+    # None where the head was written before there was a MAC: see `head.read`.
+    Column("mac", LargeBinary(32)),
 )
 
 entry = Table(
@@ -124,14 +126,14 @@ def sheet_digest(subject_column: Column[bytes], version_column: Column[int]) -> 
 
 
 READ_HEAD = hot(
-    select(head.c.size, head.c.frontier, head.c.law, head.c.newest)
+    select(head.c.size, head.c.frontier, head.c.law, head.c.newest, head.c.mac)
     .where(head.c.association_id == bindparam("association"))
     .with_for_update(),
 )
 MOVE_HEAD = hot(
     update(head)
     .where(head.c.association_id == bindparam("association"), head.c.size == bindparam("old_size"))
-    .values(size=bindparam("new_size"), frontier=bindparam("new_frontier"), law=bindparam("new_law"), newest=bindparam("new_newest")),
+    .values({name: bindparam(f"new_{name}") for name in ("size", "frontier", "law", "newest", "mac")}),
 )
 ADD_ENTRY = hot(insert(entry).values({column.name: bindparam(f"e_{column.name}") for column in entry.columns}))
 ADD_SUBJECT = hot(insert(subject).values({column.name: bindparam(f"s_{column.name}") for column in subject.columns}))

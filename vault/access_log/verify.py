@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, literal_column, select
 
-from vault.access_log import tables
+from keys.cabinet import Cabinet
+from vault.access_log import head, tables
 from vault.access_log.checkpoint import Checkpoint, Key, NotACheckpoint, opened, opened_of_any_epoch
 from vault.access_log.columns import NAMES, Columns
 from vault.access_log.findings import Findings
@@ -88,12 +89,13 @@ def verify(
     held: str | None = None,
     tree_only: bool = False,
     deep: bool = False,
+    cabinet: Cabinet | None = None,
 ) -> Findings:
     """All that does not hold in the association's log, the first bad entry first.
 
     `connection` is a `snapshot`; `outside` is the note of the file outside, read before the snapshot was taken, None where there is none;
     `held` a checkpoint from somebody's hand. `tree_only` leaves the columns alone; `deep` also judges every entry's
-    form, writer's count, time and basis.
+    form, writer's count, time and basis. Who has the association's keys at hand gives its `cabinet`: the head's MAC is held as well.
     """
     findings = Findings()
     try:
@@ -102,6 +104,8 @@ def verify(
         signed = _of_this_history(signed, beginnings(connection, association), code, findings)
         columns = None if tree_only else Columns.of(connection, association, findings, deep=deep)
         _Walk(Transaction(connection, 0), association, findings, sorted(signed, key=lambda one: one[0].size), columns).run()
+        if cabinet is not None and not head.is_written_by(cabinet, connection):
+            findings.note(None, "the head of the log is not as the vault wrote it")
     except DATABASE_ERRORS:
         findings.note(None, "the database cannot be read to its end: a table or a page of it is damaged or gone")
     return findings

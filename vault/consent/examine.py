@@ -12,7 +12,7 @@ from keys.errors import Unopenable
 from vault.consent.scans import SCAN, ScanFact, agrees, open_about
 from vault.consent.tables import chunk, evidence
 from vault.rulebook import facts
-from vault.subjects.examine import octets
+from vault.storage.octets import octets
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from keys.one_time_codes import new_secret
 from keys.passwords import hash_password
 from keys.roots import Root
 from keys.tokens import new_api_key
+from vault.access_log import head
 from vault.access_log import tables as log_tables
 from vault.access_log.checkpoint import Checkpointer, Outside, origin
 from vault.access_log.deed import Deed
@@ -173,7 +174,8 @@ def _begin(
         insert(tables.association_key),
         [{"association_id": identifier, "name": name, "wrapped": blob} for name, blob in sorted(wrapped.items())],
     )
-    connection.execute(insert(log_tables.head).values(association_id=identifier, size=0, frontier=b"", law=0, newest=now))
+    mac = head.seal(cabinet, size=0, frontier=b"", law=0, newest=now)
+    connection.execute(insert(log_tables.head).values(association_id=identifier, size=0, frontier=b"", law=0, newest=now, mac=mac))
     # The executor belongs to a queue that founding never uses: it starts no thread.
     log = AccessLog(cabinet, Journal(folder / JOURNAL, journal_mac(cabinet)), database, ThreadPoolExecutor(1), clock=clock)
     return log.begin(Transaction(connection, now)), Checkpointer(cabinet.signer, code, identifier, Outside(folder / CHECKPOINT))

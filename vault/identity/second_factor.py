@@ -1,7 +1,7 @@
 """One-time codes inside a deed: each 30-second step once, and an approval only with a code or in a session stepped up by one.
 
 Invariants: a step is used up by the deed that is allowed with it, in the same transaction; guesses are limited for each person, whichever
-call they come through.
+call they come through, but those at sign-in apart from those in her sessions: who only has her password keeps her from approving nothing.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Final
 from keys.one_time_codes import accept
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
+from vault.errors import TooMany
 from vault.identity.callers import Caller
 from vault.rulebook import facts
 from vault.rulebook.shapes import STEP, StaffFact, StepFact
@@ -18,10 +19,16 @@ from vault.web.limits import Limits
 
 GUESSES: Final = 10
 GUESSES_PER_SECOND: Final = 0.1
+WRONG_AN_HOUR: Final = 9
+"""Wrong codes behind a right password that may be her own mistyping; the next one rings."""
+_HOUR: Final = 3600
 
 
 class Guesses:
-    """How often a person's one-time code may be tried: ten at once, then one every ten seconds. Safe from any thread."""
+    """How often a person's one-time code may be tried: ten at once, then one every ten seconds, at sign-in and in her sessions.
+
+    Safe from any thread.
+    """
 
     __slots__ = ("_limits", "_lock")
 
@@ -30,10 +37,23 @@ class Guesses:
         self._limits = limits
         self._lock = Lock()
 
-    def take(self, person: str) -> None:
+    def take(self, person: str, *, signing_in: bool = False) -> None:
         """Count one try of this person's code ("staff:<hex id>"). Raises TooMany."""
+        bucket = "one-time-codes-at-sign-in" if signing_in else "one-time-codes"
         with self._lock:
-            self._limits.take("one-time-codes", person, GUESSES, GUESSES_PER_SECOND)
+            self._limits.take(bucket, person, GUESSES, GUESSES_PER_SECOND)
+
+    def is_alarming(self, person: str) -> bool:
+        """Count one wrong code behind this person's right password; whether the alarm is to ring: beyond nine an hour, once an hour."""
+        with self._lock:
+            return not self._takes("wrong-codes", person, WRONG_AN_HOUR) and self._takes("wrong-code-alarms", person, 1)
+
+    def _takes(self, bucket: str, person: str, an_hour: int) -> bool:
+        try:
+            self._limits.take(bucket, person, an_hour, an_hour / _HOUR)
+        except TooMany:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +70,15 @@ class SecondFactor:
 
     guesses: Guesses
 
-    def step(self, deed: Deed, member: StaffFact, code: str) -> int | None:
+    def step(self, deed: Deed, member: StaffFact, code: str, *, signing_in: bool = False) -> int | None:
         """The step this code belongs to, None where it is not the person's, not of this moment, or used. Raises TooMany."""
-        self.guesses.take(f"staff:{member.id}")
+        self.guesses.take(f"staff:{member.id}", signing_in=signing_in)
         used = facts.read(deed, STEP, member.id)
         return accept(member.totp_secret, code, deed.now, used.step if used else 0)
 
-    def use(self, deed: Deed, member: StaffFact, code: str) -> WrittenFact | None:
+    def use(self, deed: Deed, member: StaffFact, code: str, *, signing_in: bool = False) -> WrittenFact | None:
         """Use a code up and return the fact of it for the entry of the deed, None where `step` finds none. Raises TooMany."""
-        step = self.step(deed, member, code)
+        step = self.step(deed, member, code, signing_in=signing_in)
         return None if step is None else facts.write(deed, STEP, member.id, StepFact(step=step))
 
     def approve(self, deed: Deed, caller: Caller, code: str | None, *, kind: str) -> Approval:

@@ -15,11 +15,11 @@ from keys import passwords
 from keys.tokens import new_session_token
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
-from vault.errors import Unauthenticated
+from vault.errors import TooMany, Unauthenticated, VaultError
 from vault.identity.callers import Caller, is_engaged, session_hash, still
 from vault.identity.hashing import Hashers, Lane, Regulars
 from vault.identity.names import name_hash, parse_username
-from vault.identity.second_factor import SecondFactor
+from vault.identity.second_factor import WRONG_AN_HOUR, SecondFactor
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.shapes import SESSION, SessionFact, StaffFact
@@ -31,6 +31,7 @@ STEPPED_UP: Final = 5 * 60 * 1_000_000
 PER_ACCOUNT_AND_NETWORK: Final = (10, 0.1)
 PER_ACCOUNT: Final = (200, 2.0)
 PER_NETWORK: Final = (100, 2.0)
+CODES_GUESSED: Final = "CODES_GUESSED"
 _LONGEST_PASSWORD: Final = 1024
 
 
@@ -74,6 +75,8 @@ class Sessions:
             raise Unauthenticated
         checked = member
         opened = await association.run(lambda deed: self._open(deed, association, checked, code))
+        if isinstance(opened, VaultError):
+            raise opened
         self._regulars.saw(network)
         return opened
 
@@ -106,14 +109,18 @@ class Sessions:
         stored = member.password_hash
         return await lane.run(lambda: passwords.check_password(stored, shown), network)
 
-    def _open(self, deed: Deed, association: Association, checked: StaffFact, code: str) -> Opened:
+    def _open(self, deed: Deed, association: Association, checked: StaffFact, code: str) -> Opened | VaultError:
+        """A session, or what is answered instead: given, not raised, for a deed that raises leaves no entry of its alarm."""
         member = association.books.at(deed).staff.get(checked.id)
         # The password was checked outside this deed: an account that moved since is not the one that was checked.
         if member is None or member.password_hash != checked.password_hash or not is_engaged(member, deed.now):
             raise Unauthenticated
-        used = self._factor.use(deed, member, code)
+        try:
+            used = self._factor.use(deed, member, code, signing_in=True)
+        except TooMany as full:
+            return self._guessed(deed, association, member, full)
         if used is None:
-            raise Unauthenticated
+            return self._guessed(deed, association, member, Unauthenticated())
         token = new_session_token(association.code)
         session = SessionFact(
             id=token.id,
@@ -125,6 +132,14 @@ class Sessions:
         flags = ("ceremony",) if member.ceremony else ()
         deed.append(Entry(kind="session.opened", outcome="allow", actor=f"staff:{member.id}", facts=(used, written), flags=flags))
         return Opened(token.text, session.expires_at)
+
+    def _guessed(self, deed: Deed, association: Association, member: StaffFact, answer: VaultError) -> VaultError:
+        """Ring the alarm where somebody who has the right password guesses codes."""
+        who = f"staff:{member.id}"
+        if self._factor.guesses.is_alarming(who):
+            article = f"{association.books.at(deed).association.pack}:7"
+            deed.append(Entry(kind="alarm", outcome="error", actor=who, reason=CODES_GUESSED, article=article, count=WRONG_AN_HOUR + 1))
+        return answer
 
     def _step_up(self, deed: Deed, caller: Caller, code: str) -> int:
         book = caller.association.books.at(deed)

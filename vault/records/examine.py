@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 from keys.container import Header, header
 from keys.errors import Unopenable
 from vault.records import index, tables
+from vault.storage.octets import octets
 from vault.subjects import tables as subject_tables
-from vault.subjects.examine import octets
 from vault.subjects.sheet import RecordState
 
 

@@ -213,7 +213,10 @@ def lookup(deed: Deed, shape: RecordTypeFact, field: FieldFact, key: str, *, loo
     """Who has this value in this field: the rows with its tokens, and the records whose check holds. It opens no cell."""
     cabinet, number = deed.cabinet, field.number | LOOSE if loose else field.number
     tokens = [_token(cabinet.index, shape.name, number, bits, key) for bits in LENGTHS]
-    rows = sorted(tables.CANDIDATES.rows(deed.transaction, {"association": deed.association, "field": number}, tokens), key=itemgetter(0))
+    rows = tables.CANDIDATES.rows(deed.transaction, {"association": deed.association, "field": number}, tokens)
+    if not all(isinstance(row[0], bytes) for row in rows):
+        raise Unavailable("integrity")
+    rows.sort(key=itemgetter(0))
     if len(rows) > tables.MOST_CANDIDATES:
         return Candidates(len(rows), (), (), crowded=True)
     of_type = {"association": deed.association, "type": shape.name, "class_id": field.class_id}

@@ -53,4 +53,12 @@ def too_many(errand: Errand) -> Entry:
 def _tell(deed: Deed, errand: Errand, meant: Meant) -> Appended:
     # The pack is that of the newest book this process read: that of the database may be what does not hold.
     article = f"{errand.asker.association.pack}:7"
-    return deed.append(errand.entry(kind="alarm", outcome="error", reason="INTEGRITY", article=article, about=meant(deed)))
+    return deed.append(errand.entry(kind="alarm", outcome="error", reason="INTEGRITY", article=article, about=_whom(deed, meant)))
+
+
+def _whom(deed: Deed, meant: Meant) -> tuple[About, ...]:
+    """Whom the deed is about; nobody where the row that would tell it is the one that does not hold."""
+    try:
+        return meant(deed)
+    except VaultError:
+        return ()

@@ -22,6 +22,7 @@ from vault.access_log.entry import WrittenFact
 from vault.errors import Unavailable
 from vault.rulebook.tables import association_key
 from vault.rulebook.tables import fact as rows
+from vault.storage.octets import octets
 
 T = TypeVar("T")
 
@@ -130,7 +131,7 @@ def _compare(
 ) -> dict[str, dict[str, bytes]]:
     """The bytes of every fact meant that holds, by kind and key; what does not is said in `findings`."""
     expected = _expected(connection, association, which)
-    stored = select(rows.c.kind, rows.c.key, rows.c.version, rows.c.sealed).where(
+    stored = select(rows.c.kind, rows.c.key, rows.c.version, octets(rows.c.sealed)).where(
         rows.c.association_id == association,
         *which.of(rows.c.kind, rows.c.key),
     )
@@ -162,11 +163,11 @@ def _expected(connection: Connection, association: bytes, which: _Which) -> dict
     latest = newest.subquery()
     same = and_(told.c.fact_kind == latest.c.fact_kind, told.c.fact_key == latest.c.fact_key, told.c.number == latest.c.number)
     query = (
-        select(told.c.fact_kind, told.c.fact_key, told.c.version, told.c.digest)
+        select(told.c.fact_kind, told.c.fact_key, told.c.version, octets(told.c.digest))
         .join(latest, same)
         .where(told.c.association_id == association)
     )
-    return {(row.fact_kind, row.fact_key): (row.version, bytes(row.digest)) for row in connection.execute(query)}
+    return {(row.fact_kind, row.fact_key): (row.version, row.digest) for row in connection.execute(query)}
 
 
 def _newest_version(connection: Connection, association: bytes, kind: str, key: str) -> int:

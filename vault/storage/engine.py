@@ -3,7 +3,8 @@
 Invariants: SQLite runs WAL with synchronous FULL and begins every writing transaction with BEGIN IMMEDIATE, so that facts read inside it
 cannot move; PostgreSQL runs READ COMMITTED with synchronous commit, waits for no lock longer than BUSY_MS, and the head of the log is
 locked before facts are read; a server that is not local needs TLS that proves its name. On PostgreSQL a connection sees the rows of the
-association it entered and no other's (migration 0002): before it entered one, it sees none.
+association it entered and no other's (migration 0002): before it entered one, it sees none. SQLite keeps what was put into a column: there
+what is no bytes where bytes belong is an `integrity` failure as it comes in.
 """
 
 import sqlite3
@@ -12,10 +13,11 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, LargeBinary, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
 from vault.errors import VaultError
+from vault.storage.octets import Octets
 
 BUSY_MS = 1500
 # Hot statements with their lengths: what falls out of the driver's cache (128 by itself) is prepared anew.
@@ -78,6 +80,8 @@ def _sqlite(url: URL) -> Engine:
         poolclass=NullPool,
         connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000, "cached_statements": _STATEMENTS_KEPT},
     )
+
+    engine.dialect.colspecs = {**engine.dialect.colspecs, LargeBinary: Octets}
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Row, Select, cast, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from keys.blobs import open_blob
 from keys.cabinet import SHEET_CLASS, Cabinet
@@ -16,6 +16,7 @@ from keys.errors import Unopenable
 from keys.keyring import DataKey
 from vault.access_log import tables as log_tables
 from vault.policy.events import Given
+from vault.storage.octets import octets
 from vault.subjects import tables
 from vault.subjects.people import context, opened_backwards, rebuild
 from vault.subjects.sheet import Happened, RecordState, Sheet, SheetEvent, decode, encode, policy_event
@@ -34,11 +35,6 @@ class _House:
     sheets: dict[bytes, Sheet] = field(default_factory=dict)
     consents: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     scans: dict[bytes, bytes] = field(default_factory=dict)
-
-
-def octets(column: Column[bytes]) -> ColumnElement[bytes]:
-    """The column as bytes whatever lies in it: SQLite takes any type in any column, and an examiner must not stumble over that."""
-    return cast(column, LargeBinary).label(column.name)
 
 
 def examine(

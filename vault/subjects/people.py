@@ -73,15 +73,25 @@ def of_record(deed: Deed, record: bytes) -> Known:
 
 
 def of_records(deed: Deed, records: Sequence[bytes]) -> dict[bytes, Known | Exception]:
-    """For each record its person, or NotFound, or Unavailable `integrity`: one statement for all."""
+    """For each record its person, or NotFound, or Unavailable `integrity`: one statement for all, one more for each that is not here."""
     rows = tables.SHEETS_BY_RECORD.rows(deed.transaction, {"association": deed.association}, records)
-    found: dict[bytes, Known | Exception] = {record: NotFound() for record in records}
+    found: dict[bytes, Known | Exception] = {}
     for record, type_, *row in rows:
         known = _known(deed, _Row(*row))
         if isinstance(known, Known) and not _holds(known, record, type_):
             known = Unavailable("integrity")
         found[record] = known
-    return found
+    return {record: found[record] if record in found else _absent(deed, record) for record in records}
+
+
+def _absent(deed: Deed, record: bytes) -> NotFound | Unavailable:
+    """What a record without a row is: none, or one whose row was taken out, since the log tells of it and of no erasure of its person."""
+    told = log_tables.subject
+    wrote = select(told.c.subject).where(told.c.association_id == deed.association, told.c.record == record, told.c.sheet.is_not(None))
+    subject = deed.transaction.connection.execute(wrote.limit(1)).scalar()
+    if subject is None or is_erased(deed.transaction.connection, deed.association, subject):
+        return NotFound()
+    return Unavailable("integrity")
 
 
 def of_subject(deed: Deed, subject: bytes) -> Known:

@@ -1,0 +1,152 @@
+"""Holds every deed that was allowed against the doors that earlier entries closed, from the bodies alone (promise 4).
+
+Invariants: a falsification that was there for a moment and is gone leaves its trace here, since what was allowed under it stands after
+what closed the door; memory grows with what was closed and with the sessions of one day, never with the log; no stored value is repeated.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from vault.access_log.entry import SHOWINGS, Entry, Stored
+from vault.access_log.findings import Findings
+
+STOPS: Final = frozenset({"withdrawal", "refusal", "invalidation"})
+"""The journal's words for the end of what a person agreed to."""
+OF_PERSONS: Final = frozenset(
+    {
+        *("record.read", "record.search", "record.stored", "record.updated", "evidence.read"),
+        *("decision", "disclosure.decided", "disclose", "consent.granted"),
+    }
+)
+"""The kinds of entry that open, release or add something of a person: none of them is allowed once her erasure was asked for."""
+PACKAGES: Final = frozenset({"disclosure.approved", "disclosure.released", "disclose"})
+"""The kinds of entry that need a confirmed key of a recipient that stands."""
+DAY: Final = 86_400_000_000
+_ON_NOTHING: Final = frozenset({None, "", "none", "law"})
+_MANY: Final = 1024
+_CONFIRMED: Final = "recipient.key-confirmed"
+_CLOSES_THREE: Final = 3
+
+Door = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Ended:
+    """What a person agreed to for one purpose and recipient: the entry that ended it last, and the consents given since."""
+
+    number: int
+    since: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Closed:
+    """Walks along the entries in order; each is held against what the ones before it closed."""
+
+    findings: Findings
+    _doors: dict[Door, int] = field(default_factory=dict)
+    _agreed: dict[Door, _Ended] = field(default_factory=dict)
+    _sessions: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _signed_in: Counter[str] = field(default_factory=Counter)
+    _tidy_at: int = _MANY
+
+    def hold(self, number: int, stored: Stored) -> None:
+        """Note which closed doors this entry went through, and keep in mind what it closes and opens anew.
+
+        Raises TypeError for members of other types than an entry has.
+        """
+        entry = stored.entry
+        if entry.outcome == "allow":
+            for closed_at, what in self._gone_through(entry):
+                self.findings.note(number, f"it was allowed {what} that entry {closed_at} closed")
+            self._open(entry, stored.time)
+        if len(stored.closes) == _CLOSES_THREE:
+            self._close(number, *stored.closes)
+
+    def _gone_through(self, entry: Entry) -> Iterator[tuple[int, str]]:
+        if self._doors:
+            for door, what in _doors(entry):
+                closed_at = self._doors.get(door)
+                if closed_at is not None:
+                    yield closed_at, what
+        if self._agreed and (entry.kind in SHOWINGS or entry.basis not in _ON_NOTHING):
+            yield from self._without_consent(entry)
+
+    def _without_consent(self, entry: Entry) -> Iterator[tuple[int, str]]:
+        """What rests on consents that were given before their end; an entry about several persons names one of each at least."""
+        rests = frozenset(entry.consents)
+        for about in entry.about:
+            ended = self._agreed.get((about.subject.hex(), f"{entry.purpose}|{entry.recipient}"))
+            if ended is None or not rests:
+                continue
+            if not (rests <= ended.since if len(entry.about) == 1 else rests & ended.since):
+                yield ended.number, "on a consent"
+
+    def _open(self, entry: Entry, now: int) -> None:
+        """What an allowed deed opens anew: a consent, a person whose erasure was called off, a recipient's key, a session."""
+        if entry.kind == "consent.granted" and self._agreed:
+            for about in entry.about:
+                ended = self._agreed.get((about.subject.hex(), f"{entry.purpose}|{entry.recipient}"))
+                if ended is not None:
+                    ended.since.update(entry.consents)
+        elif entry.kind == "erasure.cancelled":
+            for about in entry.about:
+                self._doors.pop(("lock", about.subject.hex()), None)
+        elif entry.kind == _CONFIRMED:
+            self._doors.pop(("recipient-key", f"{entry.recipient}"), None)
+        elif entry.kind == "session.opened":
+            self._begin(entry, now)
+
+    def _begin(self, entry: Entry, now: int) -> None:
+        """A person's session begins; those that were opened a day ago are forgotten once there are many: none lasts that long."""
+        self._doors.pop(("session", entry.actor), None)
+        for fact in entry.facts:
+            if fact.kind == "session":
+                self._sessions[fact.key] = (entry.actor, now)
+                self._signed_in[entry.actor] += 1
+        if len(self._sessions) > self._tidy_at:
+            self._sessions = {key: held for key, held in self._sessions.items() if held[1] > now - DAY}
+            self._signed_in = Counter(who for who, _ in self._sessions.values())
+            self._tidy_at = max(_MANY, 2 * len(self._sessions))
+
+    def _close(self, number: int, kind: str, reference: str, detail: str) -> None:
+        if kind in STOPS:
+            self._agreed[reference, detail] = _Ended(number)
+        elif kind == "session":
+            self._end(number, reference)
+        elif kind == "erasure" and detail.rpartition("|")[2]:
+            # Of some classes: those are empty, and the lock is gone.
+            self._doors.pop(("lock", reference), None)
+        elif kind in {"client", "staff"}:
+            self._doors[kind, f"{kind}:{reference}"] = number
+        else:
+            self._doors[kind, reference] = number
+
+    def _end(self, number: int, session: str) -> None:
+        """An entry names the person and no session: the door that closes is hers, once she has no other session that is open."""
+        who, _ = self._sessions.pop(session, ("", 0))
+        self._signed_in[who] -= 1
+        if who and self._signed_in[who] <= 0:
+            del self._signed_in[who]
+            self._doors["session", who] = number
+
+
+def _doors(entry: Entry) -> Iterator[tuple[Door, str]]:
+    """The doors an allowed deed goes through, and what to call each."""
+    yield ("client", entry.actor), "to a client"
+    yield ("staff", entry.actor), "to a member of staff"
+    if entry.kind != "session.opened":
+        yield ("session", entry.actor), "in a session"
+    if entry.on_behalf:
+        yield ("staff", entry.on_behalf), "on behalf of a member of staff"
+    if entry.kind in OF_PERSONS:
+        for about in entry.about:
+            yield ("lock", about.subject.hex()), "about a person"
+            yield ("erasure", about.subject.hex()), "about a person"
+    if entry.order and entry.basis not in _ON_NOTHING:
+        yield ("order", entry.order), "on an order"
+    if entry.recipient and (entry.kind in PACKAGES or entry.basis not in _ON_NOTHING):
+        yield ("recipient", entry.recipient), "to a recipient"
+    if entry.recipient and entry.kind in PACKAGES:
+        yield ("recipient-key", entry.recipient), "under a recipient's key"
