@@ -71,4 +71,6 @@ def _network(text: str) -> str:
         address = ip_address(text)
     except ValueError:
         return ""
+    # What a dual-stack socket or a proxy writes as ::ffff:a.b.c.d is a.b.c.d (RFC 4291, 2.5.5.2), and not one network with all the others.
+    address = getattr(address, "ipv4_mapped", None) or address
     return str(ip_network((address, _ALONE_IPV4 if address.version == 4 else _ALONE_IPV6), strict=False))  # noqa: PLR2004  # the version

@@ -86,6 +86,10 @@ class Front:
         else:
             await self._route(scope, receive, _hushed(send))
 
+    def unreadable(self) -> None:
+        """Count what the server could not read as a request: it was answered before it came here."""
+        self.counters.unreadable()
+
     async def handle(self, scope: Scope, receive: Receive, bound: Bound) -> Outcome:
         """Return what goes out for a request whose route Litestar found. Raises Disconnected where there is nobody to answer."""
         visit: Visit = scope[_VISIT]
