@@ -22,6 +22,15 @@ class Hasty(Connection):
     head_seconds = 0.4
 
 
+class Listening(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record)
+
+
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     with served(front(World()), Hasty) as given:
@@ -202,9 +211,7 @@ def test_how_many_connections_there_may_be_follows_from_the_limit_of_open_files(
 
 
 def test_what_is_no_http_is_counted_and_nothing_is_written_of_it(capfd: pytest.CaptureFixture[str]) -> None:
-    world, heard = World(), []
-    listening = logging.Handler()
-    listening.emit = heard.append  # type: ignore[method-assign]
+    world, listening = World(), Listening()
     logging.getLogger().addHandler(listening)
     try:
         with served(front(world)) as port:
@@ -219,6 +226,10 @@ def test_what_is_no_http_is_counted_and_nothing_is_written_of_it(capfd: pytest.C
                 assert b"431 " in rest(line)
     finally:
         logging.getLogger().removeHandler(listening)
-    told = [record.getMessage() for record in heard if record.name.startswith(("uvicorn", "silent")) and record.levelno >= logging.WARNING]
+    told = [
+        record.getMessage()
+        for record in listening.heard
+        if record.name.startswith(("uvicorn", "vault")) and record.levelno >= logging.WARNING
+    ]
     assert (told, capfd.readouterr().err) == ([], "")
     assert world.registry.get_sample_value("amanah_http_unreadable_total") == 2

@@ -39,6 +39,7 @@ MOST_MESSAGES: Final = 100
 """Messages of one reporter: she cannot fill her case so that officers have no room left in it."""
 _DAY: Final = 86_400
 _YEAR_MONTH_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LONGEST_DAY: Final = len("2026-01-01")
 _NOT_SEEN: Final = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0]")
 """What is drawn as nothing though Unicode counts it among letters, marks and symbols."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -159,7 +160,7 @@ def write(deed: Deed, errand: Errand, report: bytes, text: str) -> None:
 
 def require_message(text: str) -> None:
     """Raise Invalid unless the text is one a message can be."""
-    if not text.strip() or len(text) > MOST_MESSAGE:
+    if len(text) > MOST_MESSAGE or not text.strip():
         raise Invalid([FieldError("text", "out-of-range")])
 
 
@@ -181,12 +182,20 @@ def _reference(deed: Deed) -> str:
 
 
 def _says_enough(narrative: str) -> bool:
-    """Say whether as many characters of it can be seen, blanks between them counted once, as a narrative needs."""
+    """Say whether as many characters of it can be seen, blanks between them counted once, as a narrative needs.
+
+    What is longer than a narrative may be is not looked at character by character.
+    """
+    narrative = narrative.strip()
+    if len(narrative) > NARRATIVE[1]:
+        return True
     seen = "".join(" " if each.isspace() else each for each in narrative if each.isspace() or unicodedata.category(each)[0] not in "CZ")
     return len(" ".join(_NOT_SEEN.sub("", seen).split())) >= NARRATIVE[0]
 
 
 def _wrong_day(typed: str, now: int) -> str:
+    if len(typed) > _LONGEST_DAY:
+        return "wrong-type"
     plainly = fold_digits(typed)
     if _YEAR_MONTH_DAY.fullmatch(plainly) is None:
         return "wrong-type"  # other ways to write a day would be stored as they came

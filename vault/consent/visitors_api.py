@@ -16,9 +16,9 @@ from vault.rulebook.association import Association
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
 from vault.web.limits import Limits
-from vault.web.route import Body, Public, Rate, Route
+from vault.web.route import KIBIBYTE, Body, Public, Rate, Route
 
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 4 * KIBIBYTE
 PER_NETWORK = Rate(bucket="visitor-consents", burst=600, per_second=10.0)
 """Wide enough for a mobile carrier whose customers share an address."""
 OF_ALL = ("visitor-consents-of-all", 2000, 50.0)

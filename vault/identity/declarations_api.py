@@ -14,6 +14,7 @@ from vault.identity.declared import WantedField, WantedPurpose
 from vault.policy.facts import Action, Form
 from vault.rulebook.shapes import FieldFact, PurposeFact
 from vault.web import Answer, Body, Call, Person, Route, parse_id, write_id
+from vault.web.route import MEBIBYTE
 from vault.web.times import write_time
 
 MOST_FIELDS = 200
@@ -195,6 +196,7 @@ def routes(declarations: Declarations) -> list[Route]:
             handler=api.put_purpose,
             access=Person("purposes:write"),
             body=PurposeBody,
+            max_body=MEBIBYTE,
             answer=DeclaredAnswer,
             summary="Propose a purpose within the pack; in force after another person's approval.",
         ),
@@ -224,6 +226,7 @@ def routes(declarations: Declarations) -> list[Route]:
             handler=api.put_type,
             access=Person("types:write"),
             body=TypeBody,
+            max_body=MEBIBYTE,
             answer=DeclaredAnswer,
             summary="Propose a record type within the pack; in force after another person's approval.",
         ),

@@ -32,7 +32,7 @@ RESERVED: Final = 128
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncache-control: no-store\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
-_SILENT: Final = logging.Logger("silent")
+_SILENT: Final = logging.getLogger("vault.web.silent")
 _SILENT.disabled = True
 
 
