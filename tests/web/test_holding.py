@@ -29,7 +29,7 @@ def piece(content: bytes, *, more: bool = False) -> dict[str, Any]:
 @pytest.mark.parametrize("route", [each for each in WRITING if isinstance(each.access, Public)], ids=lambda route: route.name)
 def test_what_strangers_may_send_is_small_and_limited_before_it_is_read(route: Route):
     assert route.limit is not None
-    assert route.max_body <= 128 * KIBIBYTE
+    assert route.max_body <= 192 * KIBIBYTE
     assert route.is_page or route.max_body <= 72 * KIBIBYTE
 
 
@@ -50,7 +50,7 @@ async def test_what_is_held_is_bounded_by_owner_and_in_all_and_given_back():
     async def receive() -> dict[str, Any]:
         return piece(b"xxx")
 
-    with held.counted("a", receive) as first, held.counted("b", receive) as second:
+    with held.counted("a", receive, 100) as first, held.counted("b", receive, 100) as second:
         assert [len((await each())["body"]) for each in (first, first, second)] == [3, 3, 3]
         with pytest.raises(Unavailable, match="busy"):
             await first()  # its share
@@ -58,6 +58,10 @@ async def test_what_is_held_is_bounded_by_owner_and_in_all_and_given_back():
             await second()  # all of it
         assert held.bytes == 9
     assert (held.bytes, dict(held._by)) == (0, {})
+    with held.counted("a", receive, 4) as once:
+        for _ in range(9):
+            await once()
+        assert held.bytes == 4, "nobody keeps more of it than may be taken"
 
 
 @aio

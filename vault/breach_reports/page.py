@@ -21,8 +21,8 @@ from vault.web.times import parse_time
 PAGES: Final = Pages("vault.breach_reports")
 TRAP: Final = "website"
 """A field that people do not see: whoever fills it in is a program, or has one fill forms for her."""
-MOST_BODY: Final = 128 * KIBIBYTE
-"""Twice what the longest report in Arabic takes, each letter written as six characters: who wrote too much gets it back."""
+MOST_BODY: Final = 192 * KIBIBYTE
+"""Three times what the longest report in Arabic takes, each letter written as six characters: who wrote too much gets it back."""
 REPORT_FORM: Final = Form(fields=dict.fromkeys(("category", "narrative", "noticed_on", "contact", TRAP), MOST_BODY), keeps=True)
 STATUS_FORM: Final = Form(fields=dict.fromkeys(("receipt", "text"), MOST_BODY), keeps=True)
 """What is too long comes back on the page as far as it came; nothing is lost without a word."""

@@ -16,7 +16,7 @@ from vault.web.holding import OF_CALLERS, OF_STRANGERS, Held
 from vault.web.limits import Limits, circles
 from vault.web.query import parse_query
 from vault.web.receiving import Receive, bearer_token, has_body, read_body, weigh_body
-from vault.web.route import Access, Route
+from vault.web.route import LARGE_BODY, Access, Route
 
 Authenticate = Callable[[str | None, Call], Awaitable[object | None]]
 OutOfScope = Callable[[Call], Awaitable[Refused]]
@@ -24,6 +24,8 @@ May = Callable[[object, Access], bool]
 
 BODY_SECONDS = 30.0
 STRAY_BODY_SECONDS = 5.0
+MOST_STRAY_BODY = LARGE_BODY
+"""Of what is counted as it comes and thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,13 @@ class Door:
         call.query = parse_query(query, route.query, linked=route.is_linked)
         if route.method == "GET":
             if has_body(call.headers):
-                await weigh_body(receive, call.headers, route.max_body, STRAY_BODY_SECONDS)
+                await weigh_body(receive, call.headers, MOST_STRAY_BODY, STRAY_BODY_SECONDS)
             return await route.handler(call)
         if route.form is not None and route.form.file:
             await _take_body(bound, call, receive)  # it goes to the controller piece by piece
             return await route.handler(call)
         held = self.strangers if bound.is_public else self.callers
-        with held.counted(call.neighbourhood if bound.is_public else "", receive) as counting:
+        with held.counted(call.neighbourhood if bound.is_public else "", receive, route.max_body) as counting:
             await _take_body(bound, call, counting)
             return await route.handler(call)
 

@@ -29,14 +29,17 @@ class Held:
         self.bytes = 0
 
     @contextmanager
-    def counted(self, owner: str, receive: Receive) -> Iterator[Receive]:
-        """Give a `receive` that counts what comes as this owner's until the block ends; it raises Unavailable `busy` beyond the bounds."""
+    def counted(self, owner: str, receive: Receive, limit: int) -> Iterator[Receive]:
+        """Give a `receive` that counts what comes as this owner's until the block ends; it raises Unavailable `busy` beyond the bounds.
+
+        Of one body no more than `limit` is kept by whoever reads it, and no more is counted.
+        """
         mine = 0
 
         async def counting() -> Message:
             nonlocal mine
             message = await receive()
-            size = len(message.get("body", b""))
+            size = min(len(message.get("body", b"")), limit - mine)
             if self.bytes + size > self._most or self._by[owner] + size > self._share:
                 raise Unavailable("busy")
             mine += size
