@@ -188,12 +188,12 @@ class _Api:
         return Answer(telling.status(await self.reports.write(association, body.receipt, plain(body.text), _knock(call))))
 
     async def listed(self, call: Call) -> Answer:
-        asker, errand = _errand(call)
+        _, errand = _errand(call)
         unanswered = {"true": True, "false": False}.get(call.query["unanswered"])
         wanted = Wanted(call.query["state"], unanswered, call.query["after"], call.query["limit"])
-        found, more = await heard(errand, lambda: asker.association.run(lambda deed: service.listed(deed, errand, wanted)))
+        found, page = await heard(errand, lambda: self.reports.listed(errand, wanted))
         items = [telling.item(each.case.fact, each.clock, call.now) for each in found]
-        return Answer(bodies.ReportList(items, None if more is None else write_id(more)))
+        return Answer(bodies.ReportList(items, None if page.more is None else write_id(page.more), page.quarantined))
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), report = _errand(call), call.path_id("report")
