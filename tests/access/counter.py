@@ -10,12 +10,13 @@ import httpx
 from keys.packages import PackageKey, read_package
 from keys.secret import Secret
 from tests.access.desk import written as uuid_of
-from tests.household import asked, grant, verify, written
+from tests.household import asked, grant, store, verify, written
 from tests.simulator import World
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.orders_api import order_routes
+from vault.records.service import Kept
 from vault.web.times import write_time
 
 FIELDS = ("full_name", "national_id", "mobile")
@@ -77,6 +78,20 @@ class Counter:
         given = await grant(self.world, record, consent)
         await verify(self.world, given.id, await self.world.person("officer"))
         return given.id
+
+    async def agreed(self) -> Kept:
+        """Somebody who agreed in writing that the partner, who is registered, is given her data."""
+        kept = await store(self.world)
+        await self.recipient()
+        self.world.clock.forward(1)
+        await self.shared(kept.record)
+        return kept
+
+    async def under_an_order(self) -> tuple[Kept, str]:
+        """Somebody whom an approved order of the court names, and the order's id."""
+        kept = await store(self.world)
+        await self.recipient("court", kind="authority")
+        return kept, await self.ordered(kept.record)
 
     def order(self, *records: bytes, **changes: Any) -> dict[str, Any]:
         """The body of an order for the court."""

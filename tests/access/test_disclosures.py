@@ -79,9 +79,7 @@ def content_of(name: str) -> Any:
 
 
 async def test_the_manifest_is_signed_and_names_the_entries_of_the_log(counter: Counter):
-    kept = await store(counter.world)
-    await counter.recipient("court", kind="authority")
-    order = await counter.ordered(kept.record)
+    kept, order = await counter.under_an_order()
     id_ = await counter.approved(kept.record, **by_law_of_orders(order))
     answer = await counter.package(id_, "second_officer")
     package, signer = read_package(answer.content), counter.world.association.cabinet.signer
@@ -159,9 +157,7 @@ async def test_a_click_another_partner_and_no_third_basis_give_nothing(small_cou
 
 
 async def test_a_purpose_of_another_basis_is_no_way_in(small_counter: Counter):
-    kept = await store(small_counter.world)
-    await small_counter.recipient("court", kind="authority")
-    order = await small_counter.ordered(kept.record)
+    kept, order = await small_counter.under_an_order()
     for change in ({"purpose": "legal_order", "recipient": "court"}, {"purpose": "subject_request"}):
         answer = await small_counter.ask("officer", "POST", "/disclosures", small_counter.disclosure(kept.record, **change))
         assert answer.json()["errors"] == [{"field": "basis", "code": "out-of-range"}]
@@ -227,10 +223,7 @@ async def test_an_order_that_ended_after_the_approval_releases_nothing(small_cou
 
 
 async def test_a_record_that_is_gone_releases_nothing(small_counter: Counter):
-    kept = await store(small_counter.world)
-    await small_counter.recipient()
-    small_counter.world.clock.forward(1)
-    await small_counter.shared(kept.record)
+    kept = await small_counter.agreed()
     id_ = await small_counter.approved(kept.record)
     put(small_counter.world, subject_tables.record, [])
     assert told(await small_counter.package(id_)) == (409, "decision-stale")
@@ -238,10 +231,7 @@ async def test_a_record_that_is_gone_releases_nothing(small_counter: Counter):
 
 
 async def test_every_package_is_decided_and_told_anew(counter: Counter):
-    kept = await store(counter.world)
-    await counter.recipient()
-    counter.world.clock.forward(1)
-    await counter.shared(kept.record)
+    kept = await counter.agreed()
     id_ = await counter.approved(kept.record)
     one, two = await counter.package(id_), await counter.package(id_, "second_officer")
     assert [json.loads(counter.opened(each))["serial"] for each in (one, two)] == [1, 2]
@@ -250,10 +240,7 @@ async def test_every_package_is_decided_and_told_anew(counter: Counter):
 
 
 async def test_who_neither_asked_nor_approved_gets_no_package(small_counter: Counter):
-    kept = await store(small_counter.world)
-    await small_counter.recipient()
-    small_counter.world.clock.forward(1)
-    await small_counter.shared(kept.record)
+    kept = await small_counter.agreed()
     id_ = await small_counter.approved(kept.record)
     admin = (await small_counter.world.person("admin")).id
     member = (await small_counter.world.association.refresh()).staff[admin]
@@ -270,10 +257,7 @@ def replaced(fact: Any, **changes: Any) -> Any:
 
 
 async def test_who_made_the_others_account_does_not_approve_for_her(small_counter: Counter):
-    kept = await store(small_counter.world)
-    await small_counter.recipient()
-    small_counter.world.clock.forward(1)
-    await small_counter.shared(kept.record)
+    kept = await small_counter.agreed()
     id_ = await small_counter.requested(kept.record)
     one, two = [await small_counter.world.person(who) for who in ("officer", "second_officer")]
     member = (await small_counter.world.association.refresh()).staff[two.id]
@@ -283,10 +267,7 @@ async def test_who_made_the_others_account_does_not_approve_for_her(small_counte
 
 
 async def test_a_used_code_approves_nothing(small_counter: Counter):
-    kept = await store(small_counter.world)
-    await small_counter.recipient()
-    small_counter.world.clock.forward(1)
-    await small_counter.shared(kept.record)
+    kept = await small_counter.agreed()
     one, two = await small_counter.requested(kept.record), await small_counter.requested(kept.record)
     code = {"code": small_counter.world.one_time_code("second_officer")}
     assert (await small_counter.ask("second_officer", "POST", f"/disclosures/{one}/approval", code)).status_code == 200
@@ -378,20 +359,14 @@ async def test_what_stands_against_the_recipient_has_a_code_and_an_entry_of_its_
 
 
 async def test_a_recipient_revoked_before_the_approval_is_none_to_approve_for(small_counter: Counter):
-    kept = await store(small_counter.world)
-    await small_counter.recipient()
-    small_counter.world.clock.forward(1)
-    await small_counter.shared(kept.record)
+    kept = await small_counter.agreed()
     id_ = await small_counter.requested(kept.record)
     await small_counter.ask("officer", "POST", "/recipients/partner/revocation")
     assert told(await small_counter.approve("second_officer", f"/disclosures/{id_}/approval")) == (403, "unknown-recipient")
 
 
 async def test_an_approval_lasts_a_week(small_counter: Counter):
-    kept = await store(small_counter.world)
-    await small_counter.recipient()
-    small_counter.world.clock.forward(1)
-    await small_counter.shared(kept.record)
+    kept = await small_counter.agreed()
     id_ = await small_counter.approved(kept.record)
     small_counter.tokens.clear()
     small_counter.world.clock.forward(7 * DAY)
@@ -469,10 +444,7 @@ async def test_who_is_refused_too_often_is_heard_later(small_counter: Counter):
 
 
 async def test_rows_that_do_not_hold_release_nothing_and_ring_the_alarm(counter: Counter):
-    kept = await store(counter.world)
-    await counter.recipient()
-    counter.world.clock.forward(1)
-    await counter.shared(kept.record)
+    kept = await counter.agreed()
     id_ = await counter.approved(kept.record)
     sheets, containers = rows_of(counter.world, subject_tables.sheet), rows_of(counter.world, container)
     put(counter.world, subject_tables.sheet, [{**row, "sealed": bytes(64)} for row in sheets])
@@ -487,10 +459,7 @@ async def test_rows_that_do_not_hold_release_nothing_and_ring_the_alarm(counter:
 
 
 async def test_without_a_checkpoint_outside_no_package_leaves(small_counter: Counter, monkeypatch: pytest.MonkeyPatch):
-    kept = await store(small_counter.world)
-    await small_counter.recipient()
-    small_counter.world.clock.forward(1)
-    await small_counter.shared(kept.record)
+    kept = await small_counter.agreed()
     id_ = await small_counter.approved(kept.record)
 
     async def no_checkpoint(_self: Any) -> str:

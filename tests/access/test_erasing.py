@@ -1,95 +1,40 @@
 """Erased is erased (promise 7): nothing opens from the request on, two people carry it out, the certificate is true, the log verifies."""
 
 import asyncio
-import shutil
 import uuid
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert
 
-from keys import epochs
-from keys.errors import Unopenable
 from keys.notes import verify as verify_note
-from tests.access.desk import Desk, put, rows_of, written
-from tests.household import BASIC, FATIMA, errand, findings, grant, partner, read, store
+from tests.access.desk import Desk, rows_of, written
+from tests.access.erasures import NUMBER, REASON, ask, erased, found, settle, somebody, verified
+from tests.household import BASIC, FATIMA, errand, grant, partner, read, store
 from tests.household import asked as consent_to
-from tests.simulator import World
-from vault.access import erasing, erasure_limits, erasures, reading
-from vault.access.certificate import ERASURE, ErasureFact
+from vault.access import reading
+from vault.access.certificate import ERASURE
 from vault.access.tables import order_record
 from vault.access.verdicts import Asked
 from vault.access_log.entry import About, Entry
-from vault.access_log.verify import snapshot, verify
+from vault.access_log.verify import snapshot
 from vault.consent import service as consents
 from vault.consent.log_words import not_lost
-from vault.errors import Conflict, Gone, NotFound, Refused, TooMany
-from vault.policy.events import GuardianAppointed, GuardianshipEnded, Locked
+from vault.errors import Conflict, Gone, NotFound, Refused
+from vault.policy.events import GuardianAppointed, GuardianshipEnded
 from vault.policy.facts import Guardian
 from vault.reclosing import reclose
-from vault.records import emptying, service
+from vault.records import service
 from vault.records import tables as record_tables
-from vault.records.service import Kept
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
-from vault.rulebook.tables import fact as fact_rows
-from vault.storage.engine import Database
-from vault.storage.journal import Closing, Journal
 from vault.storage.metadata import OUTLASTS, metadata
 from vault.subjects import people
 from vault.subjects import tables as subject_tables
 from vault.subjects.sheet import happened
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
-NUMBER = FATIMA["national_id"]
-REASON = "طلبت صاحبة البيانات إتلاف بياناتها كلها"
 TABLES = [table for table in metadata.sorted_tables if not table.name.startswith("access_log_") and not table.info.get(OUTLASTS)]
-
-
-async def somebody(world: World, **whose: Any) -> Kept:
-    """A record whose person agreed to service delivery."""
-    kept = await store(world, **whose)
-    world.clock.forward(60)
-    await grant(world, kept.record)
-    return kept
-
-
-async def ask(desk: Desk, record: bytes, **more: Any) -> httpx.Response:
-    body = {"reason": REASON, "requested_by": "self", **more}
-    return await desk.post(f"/v1/records/{written(record)}/erasure", body, desk.officer)
-
-
-async def settle(desk: Desk, erasure: str, what: str = "approval", who: str = "second_officer", **body: Any) -> httpx.Response:
-    session = await desk.world.session(who)
-    if "code" not in body:
-        body["code"] = desk.world.one_time_code(who)
-    return await desk.post(f"/v1/erasures/{erasure}/{what}", {key: value for key, value in body.items() if value}, session)
-
-
-async def erased(desk: Desk, record: bytes, **more: Any) -> dict[str, Any]:
-    """Asked for and carried out: the certificate."""
-    locked = await ask(desk, record, **more)
-    assert (locked.status_code, locked.json()["state"]) == (202, "locked"), locked.text
-    answer = await settle(desk, locked.json()["id"])
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-async def found(desk: Desk, purpose: str = "intake", value: str = NUMBER) -> list[str]:
-    body = {"type": "beneficiary", "field": "national_id", "value": value, "purpose": purpose}
-    answer = await desk.post("/v1/records/search", body)
-    assert answer.status_code == 200, answer.text
-    return [match["id"] for match in answer.json()["matches"]]
-
-
-async def verified(world: World) -> list[str]:
-    """What the log's own verification and the examiners find."""
-    note = await world.association.checkpoint()
-    with snapshot(world.database, world.association.id) as connection:
-        tree = verify(connection, world.association.id, world.code, world.association.cabinet.signer.vkey, note, deep=True)
-        return [*tree.lines(), *findings(world)]
 
 
 async def test_nothing_opens_from_the_request_on_and_nothing_is_left_after_the_approval(desk: Desk):
@@ -396,39 +341,6 @@ async def test_a_class_that_is_emptied_is_found_by_no_more(desk: Desk):
     assert await verified(world) == []
 
 
-async def test_every_row_put_back_by_sql_opens_nothing_and_is_named(desk: Desk):
-    world = desk.world
-    kept = await somebody(world)
-    before = {table.name: rows_of(world, table) for table in TABLES if table.name != "rulebook_fact"}
-    await erased(desk, kept.record)
-    for table in TABLES:
-        if table.name in before:
-            put(world, table, before[table.name])
-    assert len(findings(world)) > 5
-    answer = await desk.read(kept.record)
-    assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
-    assert world.entries()[-1].kind == "alarm"
-    assert (
-        await desk.post("/v1/records/search", {"type": "beneficiary", "field": "national_id", "value": NUMBER, "purpose": "intake"})
-    ).status_code == 503
-
-
-async def test_the_fact_of_an_erasure_altered_settles_nothing(desk: Desk):
-    world = desk.world
-    kept = await somebody(world)
-    erasure = (await ask(desk, kept.record)).json()["id"]
-    cancelled = rows_of(world, fact_rows)
-    await settle(desk, erasure, "cancellation")
-    put(
-        world,
-        fact_rows,
-        [row for row in rows_of(world, fact_rows) if row["kind"] != "erasure"] + [r for r in cancelled if r["kind"] == "erasure"],
-    )
-    assert any("rulebook_fact erasure" in finding for finding in findings(world))
-    answer = await settle(desk, erasure)
-    assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
-
-
 async def test_reads_that_race_the_request_are_not_allowed_behind_it(desk: Desk):
     world = desk.world
     kept = await somebody(world)
@@ -446,323 +358,3 @@ async def test_reads_that_race_the_request_are_not_allowed_behind_it(desk: Desk)
     end = next(number for number, entry in enumerate(entries) if entry.kind == "erasure.requested")
     late = [entry for number, entry in enumerate(entries) if number > end and entry.about and entry.about[0].subject == kept.subject]
     assert not [entry for entry in late if entry.outcome == "allow" and entry.kind == "record.read"]
-
-
-def orphan(world: World, *closings: Closing) -> None:
-    """Lines whose deeds are not in the database."""
-    world.clock.forward(1)
-    world.association.log.journal.append(len(world.entries()), world.clock.now, closings)
-
-
-def line(kind: str, subject: bytes, erasure: str, by: str = "staff:" + "1" * 32, **more: str) -> Closing:
-    """What the journal says of an erasure that `by` asked for."""
-    words = {"erasure": erasure, "by": by, "for": "self", "record": "0" * 32, "at": "1", "settled": "", "classes": "", **more}
-    return Closing(kind, subject.hex(), "|".join(words.values()))
-
-
-def lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next deed that closes a door is lost behind its line in the journal: the process was killed, the disk was full."""
-    real = Journal.append
-
-    def append(journal: Journal, *line: Any) -> None:
-        real(journal, *line)
-        monkeypatch.setattr(Journal, "append", real)
-        raise OSError("gone")
-
-    world.clock.forward(1)
-    monkeypatch.setattr(Journal, "append", append)
-
-
-async def test_an_erasure_called_off_after_its_commit_was_lost_is_not_carried_out_at_start(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    world = desk.world
-    kept = await somebody(world)
-    erasure = (await ask(desk, kept.record)).json()["id"]
-    await world.session("second_officer")
-    lost(world, monkeypatch)
-    assert (await settle(desk, erasure)).status_code == 503
-    world.clock.forward(60)
-    assert (await settle(desk, erasure, "cancellation")).status_code == 200
-    assert reclose(world.association, world.clock) == 0
-    assert (world.entries()[-1].kind, world.entries()[-1].reason) == ("alarm", "ERASURE_CALLED_OFF")
-    assert (await desk.read(kept.record)).status_code == 200
-    assert await verified(world) == []
-
-
-@pytest.mark.parametrize("classes", [None, ["health"]])
-async def test_a_lost_approval_is_carried_out_at_start_and_its_approver_is_given_the_certificate(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, classes: list[str] | None
-):
-    world = desk.world
-    kept = await somebody(world)
-    erasure = (await ask(desk, kept.record, **({"classes": classes} if classes else {}))).json()["id"]
-    await world.session("second_officer")
-    lost(world, monkeypatch)
-    assert (await settle(desk, erasure)).status_code == 503
-    assert reclose(world.association, world.clock) == 1
-    number = len(world.entries()) - 1
-    assert reclose(world.association, world.clock) == 0
-    world.clock.forward(60)
-    told = await settle(desk, erasure)
-    assert (told.status_code, told.json()["scope"], told.json()["entry"]) == (200, "classes" if classes else "person", number)
-    assert told.json()["approved_by"] == f"staff:{(await world.person('second_officer')).id}"
-    assert (await desk.read(kept.record)).status_code == (200 if classes else 404)
-    assert await verified(world) == []
-
-
-async def test_a_lost_request_comes_back_as_it_was_and_takes_another_person(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    world = desk.world
-    kept = await somebody(world)
-    lost(world, monkeypatch)
-    assert (await ask(desk, kept.record, classes=["health"])).status_code == 503
-    assert (await desk.read(kept.record)).status_code == 200
-    assert reclose(world.association, world.clock) == 1
-    erasure = str(uuid.UUID(world.entries()[-1].facts[0].key))
-    for what in ("approval", "cancellation"):
-        alone = await settle(desk, erasure, what, who="officer")
-        assert (alone.status_code, alone.json()["code"]) == (403, "same-person")
-    told = await settle(desk, erasure)
-    assert (told.json()["scope"], told.json()["classes"], told.json()["records"]) == ("classes", ["health"], [written(kept.record)])
-    assert told.json()["asked_by"] == f"staff:{(await world.person('officer')).id}"
-    assert (await desk.read(kept.record)).status_code == 200
-
-
-async def test_a_restore_empties_exactly_the_classes_again(desk: Desk):
-    """An older database put back: nothing in it tells of the request, and another's lock stays."""
-    world = desk.world
-    kept, locked = await somebody(world), await somebody(world)
-    await ask(desk, locked.record)
-    before = {(row["subject"], row["class_id"]): row["wrapped"] for row in rows_of(world, subject_tables.data_key)}
-    orphan(world, *(line("erasure", one.subject, uuid.uuid4().hex, classes="health") for one in (kept, locked)))
-    assert reclose(world.association, world.clock) == 2
-    after = {(row["subject"], row["class_id"]): row["wrapped"] for row in rows_of(world, subject_tables.data_key)}
-    assert {place for place in after if after[place] != before[place]} == {(kept.subject, 6), (locked.subject, 6)}
-    assert [(await desk.read(one.record)).status_code for one in (kept, locked)] == [200, 403]
-    assert await verified(world) == []
-    assert reclose(world.association, world.clock) == 0
-
-
-async def test_a_class_erasure_has_its_line_in_the_journal(small_desk: Desk):
-    kept = await somebody(small_desk.world)
-    await erased(small_desk, kept.record, classes=["health", "finance"])
-    closings = [one.closing for one in small_desk.world.association.log.journal.lines()]
-    assert [one.kind for one in closings] == ["lock", "erasure"]
-    assert closings[-1].detail.endswith("|finance,health")
-
-
-async def test_a_lock_that_only_the_journal_knows_bites_and_can_be_settled(desk: Desk):
-    world = desk.world
-    kept, id_ = await somebody(world), uuid.uuid4()
-    orphan(world, line("lock", kept.subject, id_.hex), line("lock", b"\xab" * 16, id_.hex))
-    assert reclose(world.association, world.clock) == 1
-    assert (await desk.read(kept.record)).status_code == 403
-    assert (world.entries()[-2].kind, world.entries()[-2].flags) == ("erasure.requested", ("from-journal",))
-    assert reclose(world.association, world.clock) == 0
-    assert await verified(world) == []
-    assert (await settle(desk, str(id_), "cancellation")).status_code == 200
-    assert reclose(world.association, world.clock) == 0
-    assert (await desk.read(kept.record)).status_code == 200
-
-
-async def test_a_lock_the_sheet_lost_is_put_back_at_start_under_the_request_there_is(small_desk: Desk):
-    world = small_desk.world
-    kept = await somebody(world)
-    erasure = (await ask(small_desk, kept.record)).json()["id"]
-    await unlocked(world, kept)
-    assert (await small_desk.read(kept.record)).status_code == 200
-    assert reclose(world.association, world.clock) == 1
-    assert (await small_desk.read(kept.record)).status_code == 403
-    assert (await settle(small_desk, erasure)).status_code == 200
-
-
-async def test_somebody_without_a_sheet_is_nobody_to_be_erased(small: World):
-    known = await small.association.run(lambda deed: people.begin(deed)[0])
-    job = await errand(small)
-    with pytest.raises(NotFound):
-        erasing.sheet_of(known)
-    with pytest.raises(NotFound):
-        await small.association.run(lambda deed: emptying.empty(deed, job, known, {2}))
-
-
-async def test_an_erasure_that_only_the_journal_knows_is_carried_out_at_start(desk: Desk):
-    """An older database put back: the person is there, locked or not, and the journal says she was erased."""
-    world = desk.world
-    kept, locked = await somebody(world), await somebody(world)
-    asked = uuid.UUID((await ask(desk, locked.record)).json()["id"])
-    orphan(world, line("erasure", kept.subject, uuid.uuid4().hex), line("erasure", locked.subject, asked.hex))
-    assert reclose(world.association, world.clock) == 2
-    for one in (kept, locked):
-        assert (await desk.read(one.record)).status_code == 404
-    assert await found(desk) == []
-    assert await verified(world) == []
-    assert reclose(world.association, world.clock) == 0
-    late = await settle(desk, str(asked))
-    assert (late.status_code, late.json()["code"]) == (409, "erasure-settled")
-
-
-async def test_a_person_whose_rows_do_not_hold_is_erased_by_the_journal_all_the_same(desk: Desk):
-    world = desk.world
-    kept, other = await somebody(world), await somebody(world)
-    with world.database.connect() as connection, connection.begin():
-        connection.execute(update(subject_tables.sheet).values(sealed=b"x"))
-    orphan(world, line("erasure", kept.subject, uuid.uuid4().hex), line("lock", other.subject, uuid.uuid4().hex))
-    assert reclose(world.association, world.clock) == 1
-    assert world.entries()[-1].kind == "alarm"
-    assert kept.subject not in {row["subject"] for row in rows_of(world, subject_tables.data_key)}
-
-
-async def unlocked(world: World, kept: Kept) -> None:
-    """Take the lock from her sheet, as no call does."""
-    job = await errand(world)
-
-    def unlock(deed: Any) -> None:
-        known = people.of_subject(deed, kept.subject)
-        event = happened(Locked(deed.now, on=False), at=deed.now, by="test")
-        people.change(deed, known, [event], job.entry(kind="test", outcome="allow"), record=kept.record)
-
-    await world.association.run(unlock)
-
-
-async def test_the_approval_after_a_lock_the_sheet_does_not_know_is_503(desk: Desk):
-    """The request's fact says locked and the sheet does not: nothing is destroyed on that word."""
-    world = desk.world
-    kept = await somebody(world)
-    erasure = (await ask(desk, kept.record)).json()["id"]
-    await unlocked(world, kept)
-    assert (await settle(desk, erasure)).status_code == 503
-    assert (await desk.read(kept.record)).status_code == 200
-
-
-async def test_a_repeat_whose_fact_is_gone_is_503_and_a_line_that_is_none_stops_the_approval(small_desk: Desk):
-    world = small_desk.world
-    kept = await somebody(world)
-    key = {"Idempotency-Key": uuid.uuid4().hex, "Authorization": f"Bearer {small_desk.officer}"}
-    path, body = f"/v1/records/{written(kept.record)}/erasure", {"reason": REASON, "requested_by": "self"}
-    assert (await small_desk.http.post(path, json=body, headers=key)).status_code == 202
-    with world.database.connect() as connection, connection.begin():
-        connection.exec_driver_sql("DELETE FROM rulebook_fact WHERE kind = 'erasure'")
-    assert (await small_desk.http.post(path, json=body, headers=key)).status_code == 503
-
-
-async def test_a_release_that_cannot_be_read_stops_the_certificate(small_desk: Desk):
-    world = small_desk.world
-    kept = await somebody(world)
-    assert (await small_desk.read(kept.record)).status_code == 200
-    erasure = (await ask(small_desk, kept.record)).json()["id"]
-    with world.database.connect() as connection, connection.begin():
-        connection.exec_driver_sql("UPDATE access_log_entry SET body = x'00' WHERE kind = 'record.read'")
-    assert (await settle(small_desk, erasure)).status_code == 503
-
-
-async def test_a_copy_taken_before_opens_until_its_epoch_is_retired(small: World, tmp_path: Path):
-    """With root and epochs the copy opens, as the certificate says; with the epoch retired it opens nothing, root included."""
-    async with Desk.over(small) as desk:
-        kept = await somebody(small)
-        small.database.settle()
-        copy = tmp_path / "copy.sqlite3"
-        shutil.copy(str(small.database.url.database), copy)
-        told = await erased(desk, kept.record)
-        assert told["copies"] == {"epochs": [1], "minimum_epoch": 1, "opens_until": "epoch-retired"}
-        path, association = small.folder / "epochs", small.association.id
-        live = Path(str(small.database.url.database))
-    stolen = Database(f"sqlite:///{copy}")
-    try:
-        with stolen.connect() as connection:
-            place = subject_tables.data_key
-            wrapped = [(row.class_id, row.wrapped) for row in connection.execute(select(place).where(place.c.subject == kept.subject))]
-    finally:
-        stolen.dispose()
-    assert len(wrapped) == 6
-    keys = epochs.load(path, association, small.root)
-    for class_id, blob in wrapped:
-        assert keys.unwrap(kept.subject, class_id, blob).class_id == class_id
-        # Nothing of it is left in the live database's files, free pages and write-ahead file included.
-        assert not [file for file in live.parent.glob(f"{live.name}*") if blob in file.read_bytes()]
-    epochs.rotate(path, association, small.root, small.clock.now)
-    retired = epochs.retire(path, association, small.root, 2)
-    for class_id, blob in wrapped:
-        with pytest.raises(Unopenable):
-            retired.unwrap(kept.subject, class_id, blob)
-
-
-async def listed(desk: Desk, **query: Any) -> dict[str, Any]:
-    answer = await desk.get("/v1/erasures", desk.officer, **query)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-async def test_who_settles_an_erasure_sees_who_asked_when_for_whom_and_which_classes(desk: Desk):
-    world = desk.world
-    one, two, three = [await somebody(world) for _ in range(3)]
-    first = (await ask(desk, one.record)).json()["id"]
-    second = (await ask(desk, two.record, classes=["health"])).json()["id"]
-    third = (await ask(desk, three.record)).json()["id"]
-    await settle(desk, third, "cancellation")
-    officer = f"staff:{(await world.person('officer')).id}"
-    session = await world.session("second_officer")
-    answer = await desk.get(f"/v1/erasures/{second}", session)
-    told = answer.json()
-    assert (answer.status_code, told["state"], told["scope"], told["classes"]) == (200, "locked", "classes", ["health"])
-    assert (told["record"], told["requested_by"], told["asked_by"], told["settled_by"]) == (written(two.record), "self", officer, None)
-    entry = world.entries()[-1]
-    assert (entry.kind, entry.outcome, entry.about) == ("erasure.read", "allow", (About(two.subject, two.record),))
-    every = await listed(desk)
-    assert [(each["id"], each["state"]) for each in every["items"]] == [(third, "cancelled"), (second, "locked"), (first, "locked")]
-    assert every["items"][0]["settled_by"] not in {None, officer}
-    assert every["items"][0]["settled_at"]
-    assert (world.entries()[-1].kind, world.entries()[-1].count) == ("erasures.read", 3)
-    page = await listed(desk, state="locked", limit=1)
-    assert [each["id"] for each in page["items"]] == [second]
-    rest = await listed(desk, state="locked", limit=1, after=page["next"])
-    assert ([each["id"] for each in rest["items"]], rest["next"]) == ([first], None)
-    assert REASON not in str((told, every))
-    system = await desk.get("/v1/erasures")
-    assert (system.status_code, system.json()["code"]) == (403, "out-of-scope")
-    assert (await desk.get(f"/v1/erasures/{uuid.uuid4()}", session)).status_code == 404
-
-
-async def test_a_page_looks_at_so_many_requests_and_says_where_the_next_begins(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(erasures, "MOST_LOOKED_AT", 1)
-    asked = [(await ask(small_desk, (await somebody(small_desk.world)).record)).json()["id"] for _ in range(2)]
-    empty = await listed(small_desk, state="erased")
-    assert (empty["items"], empty["next"] is None) == ([], False)
-    page = await listed(small_desk, after=empty["next"])
-    assert [each["id"] for each in page["items"]] == [asked[0]]
-
-
-async def test_an_erasure_without_a_record_is_shown_too(small_desk: Desk):
-    """An older database that had the person and no record of hers."""
-    world, id_ = small_desk.world, uuid.uuid4()
-    asked = ErasureFact(id=id_.hex, subject="1" * 32, record="", requested_by="2" * 32, asked_by="staff:1", asked_at=world.clock.now)
-    job = await errand(world)
-
-    def write(deed: Any) -> None:
-        deed.append(job.entry(kind="test", outcome="allow", facts=(facts.write(deed, ERASURE, asked.id, asked),)))
-
-    await world.association.run(write)
-    told = (await small_desk.get(f"/v1/erasures/{id_}", small_desk.officer)).json()
-    assert (told["record"], told["requested_by"]) == (None, str(uuid.UUID("2" * 32)))
-    assert world.entries()[-1].about == (About(bytes.fromhex("1" * 32)),)
-
-
-async def test_one_person_asks_for_so_many_erasures_and_the_alarm_rings_once(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    world = small_desk.world
-    kept = await somebody(world)
-    nobody = uuid.uuid4().bytes
-    for _ in range(erasure_limits.BURST):
-        assert (await ask(small_desk, nobody)).status_code == 404
-    shut = [await ask(small_desk, kept.record) for _ in range(2)]
-    assert [(each.status_code, each.json()["code"]) for each in shut] == [(429, "too-many-requests")] * 2
-    alarms = [entry for entry in world.entries() if entry.reason == "ERASURES_ASKED"]
-    assert [(entry.kind, entry.actor, entry.count) for entry in alarms] == [("alarm", f"staff:{(await world.person('officer')).id}", 30)]
-    assert (await small_desk.read(kept.record)).status_code == 200
-    world.clock.forward(24 * 60)
-    assert (await ask(small_desk, kept.record)).status_code == 202
-
-
-async def test_who_is_shut_out_stays_so_where_the_alarm_cannot_be_written(small: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(erasure_limits, "BURST", 1)
-    limits, job = erasure_limits.ErasureLimits(), await errand(small)
-    await limits.admit(job)
-    monkeypatch.setattr(erasure_limits, "_tell", lambda *_: (_ for _ in ()).throw(Conflict("integrity")))
-    with pytest.raises(TooMany):
-        await limits.admit(job)

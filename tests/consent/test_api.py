@@ -89,7 +89,7 @@ async def test_a_consent_from_notice_to_withdrawal(desk: Desk):
     assert {"verified_at", "ended_at", "recorded_at"} <= item.keys()
     early = write_time(desk.world.clock.now - 365 * 24 * 3600 * SECOND)
     past = (await desk.call("GET", f"/records/{desk.record}/consents?as_of={early}")).json()
-    assert past == {"as_of": early, "items": []}
+    assert past == {"as_of": early, "items": [], "next": None}
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -122,6 +122,34 @@ async def test_a_repeat_with_its_key_is_the_same_consent(till: Desk):
     first, again = await till.grant(body, key="k" * 16), await till.grant(body, key="k" * 16)
     assert first.json() == again.json()
     assert (await till.grant(body | {"explicit": True}, key="k" * 16)).status_code == 409
+
+
+async def test_what_somebody_agreed_to_is_told_page_by_page(desk: Desk):
+    made = []
+    for _ in range(5):
+        desk.world.clock.forward(1)
+        made.append((await desk.grant()).json()["id"])
+        desk.world.clock.forward(1)
+        await desk.call("POST", f"/consents/{made[-1]}/withdrawal", {"given_by": "self"})
+    path, seen, after = f"/records/{desk.record}/consents", [], ""
+    now = write_time(desk.world.clock.now)
+    while True:
+        page = (await desk.call("GET", f"{path}?limit=2{after}")).json()
+        assert (page["as_of"], len(page["items"]) <= 2) == (now, True)
+        seen += [one["id"] for one in page["items"]]
+        if page["next"] is None:
+            break
+        assert page["next"] == seen[-1]
+        after = f"&after={page['next']}"
+    assert seen == made
+    whole = (await desk.call("GET", path)).json()
+    assert ([one["id"] for one in whole["items"]], whole["next"]) == (made, None)
+    assert (await desk.call("GET", f"{path}?after={made[-1]}")).json()["items"] == []
+    early = write_time(desk.world.clock.now - 2_500_000)
+    known = (await desk.call("GET", f"{path}?as_of={early}&after={made[2]}")).json()
+    assert [one["id"] for one in known["items"]] == [made[3]]
+    for query, status in (("limit=0", 422), ("limit=501", 422), (f"as_of={early}&after={made[4]}", 404), (f"after={desk.record}", 404)):
+        assert (await desk.call("GET", f"{path}?{query}")).status_code == status, query
 
 
 async def test_the_same_person_is_403_with_an_entry(till: Desk):

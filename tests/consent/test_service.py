@@ -52,7 +52,7 @@ async def happen(world: World, record: bytes, *events: Any) -> None:
 async def told(world: World, record: bytes, as_of: int | None = None, caller: Any = None) -> list[tuple[str, str]]:
     """Purpose and state of every consent, as `GET /records/{id}/consents` tells them."""
     job = await errand(world, caller)
-    _, items = await world.association.run(lambda deed: history.consents(deed, job, record, as_of))
+    items = (await world.association.run(lambda deed: history.consents(deed, job, record, as_of))).items
     return [(one.purpose, one.state) for one in items]
 
 

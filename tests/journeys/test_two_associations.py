@@ -149,6 +149,7 @@ BODIES: dict[str, Body] = {
     "visitor_consents.withdraw": lambda _, __: {"visitor": "v" * 22, "purpose": "visitor_analytics"},
     "consents.withdraw": lambda _, __: {"given_by": "self"},
     "erasures.ask": lambda _, __: {"reason": "r", "requested_by": "self"},
+    "erasures.ask_visitor": lambda _, __: {"visitor": "v" * 22, "reason": "r", "requested_by": "self"},
     "erasures.approve": lambda _, __: {},
     "erasures.cancel": lambda _, __: {},
     "decisions.ask": lambda _, id_: _question(id_),

@@ -17,7 +17,7 @@ from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
 from vault.access.disclosures import DECIDED
-from vault.access.erasure_words import ERASE, LOCK, closing
+from vault.access.erasure_words import ASSOCIATION, ERASE, LOCK, closing
 from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
@@ -35,12 +35,10 @@ from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.storage.idempotency import Once, made_before, remember
-from vault.subjects import people
+from vault.subjects import people, visitors
 from vault.subjects.people import Known
-from vault.subjects.sheet import Sheet, SheetEvent, happened
+from vault.subjects.sheet import Happened, Sheet, SheetEvent, happened
 
-ASSOCIATION: Final = "association"
-"""Who asks where the law orders it and nobody else does: the purpose has ended, or the retention of the pack (law 18)."""
 EVIDENCE: Final = "evidence"
 """The class of scans, as the certificate names it."""
 ACCEPTED: Final = 202
@@ -85,8 +83,11 @@ class Matter:
     at: int
 
 
-def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | None) -> Asked:
-    """Lock the record's person: from this answer on nothing of hers opens. A repeat of the same request gives the one it made.
+def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Once | None) -> Asked:
+    """Lock a person: from this answer on nothing of hers opens. A repeat of the same request gives the one it made.
+
+    `whom` is a record of hers, or of a website's visitor the random id her browser keeps. Where the journal locked her and nobody knows who
+    asked, this is the request from now on.
 
     Raises NotFound, Conflict `erasure-pending` and `classes-in-use`, Invalid, a refusal for a former guardian, Gone for a repeat after it
     was carried out, Unavailable `integrity`.
@@ -94,16 +95,15 @@ def ask(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | 
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return _made(deed, made)
-    known = people.of_record(deed, record)
-    people.unlocked(known)
+    known, record = _meant(deed, whom)
+    id_ = _lost_request(deed, known) or os.urandom(16)
     book, sheet = errand.book(deed), sheet_of(known)
     _check_speaker(deed, errand, known, record, wanted.requested_by)
     fields = _check_classes(book, sheet, wanted.classes)
-    id_ = os.urandom(16)
     asked = ErasureFact(
         id=id_.hex(),
         subject=known.subject.hex(),
-        record=record.hex(),
+        record=record.hex() if record else "",
         requested_by=wanted.requested_by,
         asked_by=errand.asker.ref,
         asked_at=deed.now,
@@ -146,7 +146,7 @@ def cancel(deed: Deed, errand: Errand, officer: Officer, erasure: bytes) -> None
     officer = replace(officer, caller=still(deed, officer.caller))
     matter = _settled_by_two(deed, errand, officer, _stored(deed, erasure), "erasure.cancelled")
     told = _told(matter, "erasure.cancelled", "cancelled")
-    people.change(deed, matter.known, [unlock(matter)], told, record=bytes.fromhex(matter.asked.record))
+    people.change(deed, matter.known, [unlock(matter)], told, record=bytes.fromhex(matter.asked.record) or None)
 
 
 def _stored(deed: Deed, erasure: bytes) -> ErasureFact:
@@ -163,6 +163,32 @@ def _made(deed: Deed, erasure: bytes) -> Asked:
     return Asked(erasure, found.state)
 
 
+def _meant(deed: Deed, whom: bytes | str) -> tuple[Known, bytes | None]:
+    """The person, and the record she is named by, if any. Raises NotFound for who is not known, Invalid for what is no visitor's id."""
+    if isinstance(whom, bytes):
+        return people.of_record(deed, whom), whom
+    if visitors.HANDLE.fullmatch(whom) is None:
+        raise Invalid([FieldError("visitor", "wrong-type")])
+    known = visitors.known(deed, whom)
+    if not isinstance(known, Known):
+        raise NotFound
+    return known, None
+
+
+def _lost_request(deed: Deed, known: Known) -> bytes | None:
+    """The id of the request a person is locked by, where only a bare line of the journal knew of it; None for who is not locked.
+
+    Raises Conflict `erasure-pending` where her lock has its request.
+    """
+    if not sheet_of(known).person.locked:
+        return None
+    locks = [one for events in people.history(deed, known) for one in events if isinstance(one, Happened) and one.name == Locked.__name__]
+    erasure = str(locks[-1].detail.get("erasure", "")) if locks else ""
+    if not erasure or facts.read(deed, ERASURE, erasure) is not None:
+        raise Conflict("erasure-pending")
+    return bytes.fromhex(erasure)
+
+
 def sheet_of(known: Known) -> Sheet:
     """What is known about her. Raises NotFound for somebody without a sheet."""
     if known.sheet is None:
@@ -170,7 +196,7 @@ def sheet_of(known: Known) -> Sheet:
     return known.sheet
 
 
-def _check_speaker(deed: Deed, errand: Errand, known: Known, record: bytes, by: str) -> None:
+def _check_speaker(deed: Deed, errand: Errand, known: Known, record: bytes | None, by: str) -> None:
     """Raise Invalid for a guardian she never had, and a refusal with its entry for one who may no longer speak for her."""
     if by in {SELF, ASSOCIATION}:
         return
@@ -232,7 +258,7 @@ def _settled_by_two(deed: Deed, errand: Errand, officer: Officer, asked: Erasure
 
 def unlock(matter: Matter) -> SheetEvent:
     """What happened to her as the lock was taken away."""
-    record, deed = bytes.fromhex(matter.asked.record), matter.deed
+    record, deed = bytes.fromhex(matter.asked.record) or None, matter.deed
     return happened(Locked(deed.now, on=False), at=deed.now, by=matter.errand.asker.ref, record=record)
 
 
@@ -275,7 +301,7 @@ def certify_person(matter: Matter) -> Certificate:
 
 def _erase_classes(matter: Matter) -> Certificate:
     certificate, events = empty_classes(matter)
-    told, record = _told(matter, "erasure.approved", "erased", certificate), bytes.fromhex(matter.asked.record)
+    told, record = _told(matter, "erasure.approved", "erased", certificate), bytes.fromhex(matter.asked.record) or None
     closes = closing(ERASE, matter.asked, matter.by)
     people.change(matter.deed, matter.known, [unlock(matter), *events], told, record=record, closes=closes)
     return certificate

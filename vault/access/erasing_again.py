@@ -35,7 +35,7 @@ def lock_again(deed: Deed, _association: Association, line: Line, told: Entry) -
 
     Raises NotFound for who is not here, Unavailable `integrity`.
     """
-    words, subject = Words.read(line.closing.detail), bytes.fromhex(line.closing.reference)
+    words, subject = Words.read(line.closing.detail, line.time), bytes.fromhex(line.closing.reference)
     asked = facts.read(deed, ERASURE, words.erasure)
     if asked is not None and asked.state != "locked":
         return 0
@@ -43,7 +43,8 @@ def lock_again(deed: Deed, _association: Association, line: Line, told: Entry) -
     if erasing.sheet_of(known).person.locked:
         return 0
     record = _record(known, words)
-    if asked is None:
+    # Who asked by a bare line is not known, and whoever settled it could be the same: somebody asks anew, and then it takes another.
+    if asked is None and not words.is_bare:
         told = replace(told, facts=(facts.write(deed, ERASURE, words.erasure, words.request(subject, record)),))
     place = bytes.fromhex(record) or None
     event = happened(Locked(deed.now), at=deed.now, by=told.actor, record=place, detail={"erasure": words.erasure})
@@ -56,7 +57,7 @@ def erase_again(deed: Deed, association: Association, line: Line, told: Entry) -
 
     A whole person goes whether her rows hold or not. Raises NotFound and Unavailable `integrity` for classes alone.
     """
-    words, subject = Words.read(line.closing.detail), bytes.fromhex(line.closing.reference)
+    words, subject = Words.read(line.closing.detail, line.time), bytes.fromhex(line.closing.reference)
     asked = facts.read(deed, ERASURE, words.erasure)
     if asked is not None and asked.state == "cancelled" and (asked.settled_at or 0) >= line.time:
         deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, reason=CALLED_OFF, flags=told.flags))
@@ -80,7 +81,7 @@ def _empty_again(deed: Deed, association: Association, line: Line, told: Entry, 
     certificate, events = erasing.empty_classes(matter)
     # Without a request of its own in the database the lock on her, if there is one, is another's.
     events = [erasing.unlock(matter), *events] if asked is not None else events
-    gone = _settled(matter.asked, Words.read(line.closing.detail), line, certificate)
+    gone = _settled(matter.asked, Words.read(line.closing.detail, line.time), line, certificate)
     told = replace(told, facts=(facts.write(deed, ERASURE, gone.id, gone),))
     people.change(deed, matter.known, events, told, record=bytes.fromhex(gone.record) or None, closes=line.closing)
     return 1
@@ -98,7 +99,7 @@ def _certified(deed: Deed, association: Association, line: Line, told: Entry, as
 
 def _matter(deed: Deed, association: Association, line: Line, told: Entry, asked: ErasureFact | None) -> erasing.Matter:
     """The erasure of the line as it was settled then, by whom and when the line says."""
-    words, subject = Words.read(line.closing.detail), bytes.fromhex(line.closing.reference)
+    words, subject = Words.read(line.closing.detail, line.time), bytes.fromhex(line.closing.reference)
     known = people.of_subject(deed, subject)
     errand = Errand(Caller(association=association, ref=told.actor, kind="client", id="", key=""), "")
     request = asked or words.request(subject, _record(known, words))

@@ -6,8 +6,10 @@ import msgspec
 
 from vault.access import erasing, erasures
 from vault.access.certificate import Certificate, ErasureFact, note
-from vault.access.erasing import ASSOCIATION, Officer, Wanted
+from vault.access.erasing import Officer, Wanted
 from vault.access.erasure_limits import ErasureLimits
+from vault.access.erasure_words import ASSOCIATION
+from vault.consent.visitors import by_visitor
 from vault.errors import FieldError, Invalid, NotFound
 from vault.identity.bodies import Approve
 from vault.identity.second_factor import SecondFactor
@@ -15,7 +17,7 @@ from vault.policy.facts import SELF
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.association import Association
-from vault.subjects.meant import by_record
+from vault.subjects.meant import Meant, by_record
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Person, Query, Route
@@ -31,6 +33,14 @@ class ErasureBody(Body):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
     requested_by: str
     classes: list[str] | None = None
+
+
+class VisitorErasureBody(Body):
+    """Why, by whose word (`self` or `association`), and the random id her browser keeps, which is no part of any address."""
+
+    visitor: str
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
+    requested_by: str
 
 
 class ErasureAnswer(msgspec.Struct, frozen=True):
@@ -99,6 +109,12 @@ class ErasureShown(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: str | None
 
 
+class ErasureTold(ErasureShown, frozen=True, kw_only=True):
+    """One erasure; `reason` for who may settle it as the second person, while it waits."""
+
+    reason: str | None
+
+
 class ErasuresAnswer(msgspec.Struct, frozen=True):
     """A page of erasures, newest first, and where the next begins."""
 
@@ -115,18 +131,26 @@ class Erasures:
         self._limits = ErasureLimits()
 
     async def ask(self, call: Call) -> Answer:
-        """Lock a person whose erasure is asked for."""
-        asker: Asker = call.caller
+        """Lock a person whose erasure is asked for through a record."""
         record, body = call.path_id("record"), call.body
         wanted = Wanted(_reason(body.reason), _requested_by(body.requested_by), _classes(body.classes))
-        request = once_for(asker, route=f"{call.route.name} {record.hex()}", key=call.idempotency_key, body=body)
-        errand = Errand(asker, call.request_id)
+        return await self._locked(call, f"{call.route.name} {record.hex()}", record, wanted, by_record(record))
+
+    async def ask_visitor(self, call: Call) -> Answer:
+        """Lock a website's visitor whose erasure is asked for, whether anything was stored of her or not."""
+        body: VisitorErasureBody = call.body
+        wanted = Wanted(_reason(body.reason), _requested_by(body.requested_by))
+        return await self._locked(call, call.route.name, body.visitor, wanted, by_visitor(body.visitor))
+
+    async def _locked(self, call: Call, route: str, whom: bytes | str, wanted: Wanted, meant: Meant) -> Answer:
+        asker: Asker = call.caller
+        request, errand = once_for(asker, route=route, key=call.idempotency_key, body=call.body), Errand(asker, call.request_id)
         await self._limits.admit(errand)
 
         async def locked() -> erasing.Asked:
-            return await asker.association.run(lambda deed: erasing.ask(deed, errand, record, wanted, request), weight=2)
+            return await asker.association.run(lambda deed: erasing.ask(deed, errand, whom, wanted, request), weight=2)
 
-        asked = await heard(errand, locked, by_record(record))
+        asked = await heard(errand, locked, meant)
         return Answer(ErasureAnswer(write_id(asked.id), asked.state))
 
     async def read(self, call: Call) -> Answer:
@@ -134,7 +158,7 @@ class Erasures:
         asker: Asker = call.caller
         erasure, errand = call.path_id("erasure"), Errand(asker, call.request_id)
         found = await heard(errand, lambda: asker.association.run(lambda deed: erasures.shown(deed, errand, erasure)))
-        return Answer(_asked(found))
+        return Answer(ErasureTold(**msgspec.structs.asdict(_asked(found.fact)), reason=found.reason))
 
     async def page(self, call: Call) -> Answer:
         """Show a page of them."""
@@ -255,6 +279,18 @@ def routes(factor: SecondFactor) -> list[Route]:
             summary="Ask for the erasure of a record's person; from the answer on nothing of hers opens.",
         ),
         Route(
+            method="POST",
+            path="/v1/visitors/erasure",
+            name="erasures.ask_visitor",
+            handler=calls.ask_visitor,
+            access=Person("erasures"),
+            body=VisitorErasureBody,
+            answer=ErasureAnswer,
+            status=202,
+            headers=frozenset({"Idempotency-Key"}),
+            summary="Ask for the erasure of a website's visitor, by the id her browser keeps.",
+        ),
+        Route(
             method="GET",
             path="/v1/erasures",
             name="erasures.page",
@@ -274,8 +310,8 @@ def routes(factor: SecondFactor) -> list[Route]:
             name="erasures.read",
             handler=calls.read,
             access=Person("approve"),
-            answer=ErasureShown,
-            summary="Show an erasure to who settles it: who asked, when, for whom, of which classes.",
+            answer=ErasureTold,
+            summary="Show an erasure to who settles it: who asked, when, for whom, of which classes, and why.",
         ),
         Route(
             method="POST",

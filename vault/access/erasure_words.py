@@ -1,6 +1,7 @@
 """What the journal says of an erasure, so that a database that lost it is given the same request and no other.
 
-Format: docs/spec/journal.md. Random references, times and names of classes; never a reason and never a value.
+Format: docs/spec/journal.md. Random references, times and names of classes; never a reason and never a value. A line of the older form has
+the erasure's id alone: it was the whole person's, and who asked and who settled it is not told.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from vault.storage.journal import Closing
 
 LOCK: Final = "lock"
 ERASE: Final = "erasure"
+ASSOCIATION: Final = "association"
+"""Who asks where the law orders it and nobody else does: the purpose has ended, or the retention of the pack (law 18)."""
+SYSTEM: Final = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,13 @@ class Words:
     asked_at: int
     settled_by: str
     classes: tuple[str, ...]
+    is_bare: bool = False
 
     @classmethod
-    def read(cls, detail: str) -> Self:
-        """The words of a line's detail."""
+    def read(cls, detail: str, time: int = 0) -> Self:
+        """The words of a line's detail; of one in the older form the id, the line's time, and nobody by name (`is_bare`)."""
+        if "|" not in detail:
+            return cls(detail, SYSTEM, ASSOCIATION, "", time, SYSTEM, (), is_bare=True)
         erasure, asked_by, requested_by, record, asked_at, settled_by, classes = detail.split("|")
         return cls(erasure, asked_by, requested_by, record, int(asked_at), settled_by, tuple(filter(None, classes.split(","))))
 

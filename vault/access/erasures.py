@@ -1,7 +1,7 @@
 """Shows the erasures that were asked for to who settles them: who asked, when, for whom, of which classes, and how each stands.
 
-Invariants: the look is an entry; nothing is shown but what the fact of the request says, so no value and no reason; pages go by the
-number of the entry that asked, newest first.
+Invariants: the look is an entry; nothing is shown but what the fact of the request says, and the reason to who may settle it as the second
+person, while it waits and after an entry that names it; pages go by the number of the entry that asked, newest first.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ from vault.access_log.entry import About
 from vault.errors import NotFound
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
+from vault.rulebook.two_people import same_person
+from vault.subjects import people
+from vault.subjects.sheet import Happened
 
+REASON: Final = "reason"
 MOST_LOOKED_AT: Final = 500
 """Requests that one page opens: where few of them stand as asked, the page is short and `next` goes on."""
 
@@ -30,15 +34,41 @@ class Wanted:
     limit: int
 
 
-def shown(deed: Deed, errand: Errand, erasure: bytes) -> ErasureFact:
-    """One erasure as it stands. Raises NotFound, Unavailable `integrity`."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One erasure as it stands; `reason` as it was written, None where it is not for who asks or there is none (any more)."""
+
+    fact: ErasureFact
+    reason: str | None
+
+
+def shown(deed: Deed, errand: Errand, erasure: bytes) -> Shown:
+    """One erasure as it stands: what is returned may be shown once the deed is committed. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     found = facts.read(deed, ERASURE, erasure.hex())
     if found is None:
         raise NotFound
     about = About(bytes.fromhex(found.subject), bytes.fromhex(found.record) or None)
-    deed.append(errand.entry(kind="erasure.read", outcome="allow", about=(about,), basis="law"))
-    return found
+    reason = _reason(deed, found) if _is_second(deed, errand, found) else None
+    fields = () if reason is None else (REASON,)
+    deed.append(errand.entry(kind="erasure.read", outcome="allow", about=(about,), fields=fields, basis="law"))
+    return Shown(found, reason)
+
+
+def _is_second(deed: Deed, errand: Errand, asked: ErasureFact) -> bool:
+    """Whether it waits for a second person, and she who looks would be one."""
+    return asked.state == "locked" and not same_person(errand.book(deed), asked.asked_by, errand.asker.ref)
+
+
+def _reason(deed: Deed, asked: ErasureFact) -> str | None:
+    """Why it is asked for, out of the person's own history; None where the request came back from the journal, which has no reasons."""
+    try:
+        known = people.of_subject(deed, bytes.fromhex(asked.subject))
+    except NotFound:
+        return None
+    told = [one.detail for events in people.history(deed, known) for one in events if isinstance(one, Happened)]
+    reasons = [str(one["reason"]) for one in told if one.get("erasure") == asked.id and "reason" in one]
+    return reasons[-1] if reasons else None
 
 
 def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[ErasureFact], int | None]:

@@ -21,7 +21,7 @@ from vault.policy import pack as packs
 from vault.policy.pack import Text
 from vault.rulebook.alarm import INTEGRITY, Seldom, integrity, nobody, ring
 from vault.rulebook.asker import Errand, once_for
-from vault.rulebook.association import Association
+from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.storage.idempotency import Once
 
@@ -69,10 +69,7 @@ class Reports:
 
     def association(self, code: str) -> Association:
         """The association of this code. Raises NotFound."""
-        found = self.associations.get(code)
-        if found is None:
-            raise NotFound
-        return found
+        return open_here(self.associations, code)
 
     def channels_of(self, code: str) -> Channels:
         """How the association is reached besides."""

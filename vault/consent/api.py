@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from vault.access_log.deed import Deed
 from vault.consent import history, service
 from vault.consent.evidence import moment
 from vault.consent.log_words import not_lost
@@ -88,10 +89,11 @@ class ToldConsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ConsentsAnswer(msgspec.Struct, frozen=True):
-    """Every consent of a person as known at a moment; it permits nothing."""
+    """Consents of a person as known at a moment, newest last, and where the next page begins; it permits nothing."""
 
     as_of: str
     items: list[ToldConsent]
+    next: str | None
 
 
 class PurposeAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,11 +181,14 @@ async def withdraw(call: Call) -> Answer:
 async def told(call: Call) -> Answer:
     """Every consent of the record's person."""
     asker: Asker = call.caller
-    record, as_of = call.path_id("record"), call.query["as_of"]
-    errand = Errand(asker, call.request_id)
-    association, meant = asker.association, by_record(record)
-    at, items = await heard(errand, lambda: association.run(lambda deed: history.consents(deed, errand, record, as_of)), meant)
-    return Answer(ConsentsAnswer(write_time(at), [_told(one) for one in items]))
+    record, query, errand = call.path_id("record"), call.query, Errand(asker, call.request_id)
+
+    def of_record(deed: Deed) -> history.Page:
+        return history.consents(deed, errand, record, query["as_of"], after=query["after"], limit=query["limit"])
+
+    page = await heard(errand, lambda: asker.association.run(of_record), by_record(record))
+    items = [_told(one) for one in page.items]
+    return Answer(ConsentsAnswer(write_time(page.at), items, None if page.more is None else write_id(page.more)))
 
 
 async def purposes(call: Call) -> Answer:
@@ -295,7 +300,11 @@ ROUTES = (
         handler=told,
         access=Needs("consents:read"),
         answer=ConsentsAnswer,
-        query={"as_of": Query(kind="time")},
+        query={
+            "as_of": Query(kind="time"),
+            "after": Query(kind="id"),
+            "limit": Query(kind="integer", low=1, high=500, default=50),
+        },
         summary="What somebody agreed to, now or as known at an earlier moment.",
     ),
     Route(

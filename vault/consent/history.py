@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About
+from vault.errors import NotFound
 from vault.policy.events import Given, Stopped, Verified
 from vault.policy.facts import Grant, Person, Standing, key
 from vault.policy.standing import apply, replaced
@@ -33,10 +34,20 @@ class Told:
     scan: str = ""
 
 
-def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None) -> tuple[int, list[Told]]:
-    """Every consent of the record's person known at `as_of`, newest last, and the moment it is told for. Leaves an entry.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a person's consents, the one the next page begins behind (None: these were the last), and the moment they are told for."""
+
+    at: int
+    items: list[Told]
+    more: bytes | None
+
+
+def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None, *, after: bytes | None = None, limit: int = 50) -> Page:
+    """The consents of the record's person known at `as_of`, newest last, at most `limit` behind the one named. Leaves an entry.
 
     That the association invalidated a consent says more than the person's own word: named to who may hear reasons, else `ended`.
+    Raises NotFound for who is not here, and for an `after` that is no consent of hers known then.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
@@ -44,9 +55,19 @@ def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None) -> tu
     happened = [event for events in people.history(deed, known) for event in events if isinstance(event, Happened) and event.at <= at]
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=(About(known.subject, record),), basis="law"))
     told = _tell(happened, at)
-    if errand.asker.asker.sees_reasons:
-        return at, told
-    return at, [replace(one, state="ended") if one.state == "invalidated" else one for one in told]
+    if not errand.asker.asker.sees_reasons:
+        told = [replace(one, state="ended") if one.state == "invalidated" else one for one in told]
+    behind = told[_place(told, after) :]
+    return Page(at, behind[:limit], bytes.fromhex(behind[limit - 1].grant.id) if len(behind) > limit else None)
+
+
+def _place(told: list[Told], after: bytes | None) -> int:
+    if after is None:
+        return 0
+    for place, one in enumerate(told, 1):
+        if one.grant.id == after.hex():
+            return place
+    raise NotFound
 
 
 def _tell(happened: list[Happened], at: int) -> list[Told]:

@@ -9,10 +9,9 @@ from vault.consent import visitors
 from vault.consent.api import NoticeShown, StateAnswer, named
 from vault.consent.visitor_limits import VisitorLimits, VisitorsFull
 from vault.consent.visitors import Visitor, Word, by_visitor
-from vault.errors import NotFound
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
-from vault.rulebook.association import Association
+from vault.rulebook.association import Association, open_here
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
 from vault.web.limits import Limits
@@ -100,10 +99,7 @@ class Visitors:
         return Answer(WithdrawnAnswer())
 
     def _association(self, call: Call) -> Association:
-        association = self._associations.get(call.path["association"])
-        if association is None:
-            raise NotFound
-        return association
+        return open_here(self._associations, call.path["association"])
 
 
 def routes(associations: Mapping[str, Association], limits: Limits, visitor_limits: VisitorLimits | None = None) -> list[Route]:

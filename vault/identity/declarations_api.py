@@ -14,7 +14,7 @@ from vault.identity.declared import WantedField, WantedPurpose
 from vault.policy.facts import Action, Form
 from vault.rulebook.shapes import FieldFact, PurposeFact
 from vault.web import Answer, Body, Call, Person, Route, parse_id, write_id
-from vault.web.route import MEBIBYTE
+from vault.web.route import MEBIBYTE, Handler
 from vault.web.times import write_time
 
 MOST_FIELDS = 200
@@ -187,66 +187,61 @@ def _proposal(body: ApprovalBody) -> bytes:
 
 def routes(declarations: Declarations) -> list[Route]:
     """The calls about purposes and record types being laid down."""
-    api, approve = _Api(declarations), Person("approve")
+    api = _Api(declarations)
+    return [
+        *_laid_down(
+            "purpose",
+            "/v1/purposes/{code}",
+            (api.put_purpose, api.waiting_purpose, api.approve_purpose),
+            (Person("purposes:write"), PurposeBody),
+            words="a purpose",
+        ),
+        *_laid_down(
+            "record-type",
+            "/v1/record-types/{name}",
+            (api.put_type, api.waiting_type, api.approve_type),
+            (Person("types:write"), TypeBody),
+            words="a record type",
+        ),
+    ]
+
+
+def _laid_down(
+    name: str, path: str, handlers: tuple[Handler, Handler, Handler], proposing: tuple[Person, type[Body]], *, words: str
+) -> list[Route]:
+    """The three calls by which one thing is laid down: propose, show what waits, approve; `words` say what it is."""
+    propose, waiting, approve = handlers
+    access, body = proposing
+    second = Person("approve")
     return [
         Route(
             method="PUT",
-            path="/v1/purposes/{code}",
-            name="purpose.propose",
-            handler=api.put_purpose,
-            access=Person("purposes:write"),
-            body=PurposeBody,
+            path=path,
+            name=f"{name}.propose",
+            handler=propose,
+            access=access,
+            body=body,
             max_body=MEBIBYTE,
             answer=DeclaredAnswer,
-            summary="Propose a purpose within the pack; in force after another person's approval.",
+            summary=f"Propose {words} within the pack; in force after another person's approval.",
         ),
         Route(
             method="GET",
-            path="/v1/purposes/{code}/proposal",
-            name="purpose.waiting",
-            handler=api.waiting_purpose,
-            access=approve,
+            path=f"{path}/proposal",
+            name=f"{name}.waiting",
+            handler=waiting,
+            access=second,
             answer=WaitingAnswer,
-            summary="The wording of a purpose that waits for approval.",
+            summary=f"The wording of {words} that waits for approval.",
         ),
         Route(
             method="POST",
-            path="/v1/purposes/{code}/approval",
-            name="purpose.approve",
-            handler=api.approve_purpose,
-            access=approve,
+            path=f"{path}/approval",
+            name=f"{name}.approve",
+            handler=approve,
+            access=second,
             body=ApprovalBody,
             answer=DeclaredAnswer,
-            summary="Approve the wording of a purpose that another person proposed.",
-        ),
-        Route(
-            method="PUT",
-            path="/v1/record-types/{name}",
-            name="record-type.propose",
-            handler=api.put_type,
-            access=Person("types:write"),
-            body=TypeBody,
-            max_body=MEBIBYTE,
-            answer=DeclaredAnswer,
-            summary="Propose a record type within the pack; in force after another person's approval.",
-        ),
-        Route(
-            method="GET",
-            path="/v1/record-types/{name}/proposal",
-            name="record-type.waiting",
-            handler=api.waiting_type,
-            access=approve,
-            answer=WaitingAnswer,
-            summary="The wording of a record type that waits for approval.",
-        ),
-        Route(
-            method="POST",
-            path="/v1/record-types/{name}/approval",
-            name="record-type.approve",
-            handler=api.approve_type,
-            access=approve,
-            body=ApprovalBody,
-            answer=DeclaredAnswer,
-            summary="Approve the wording of a record type that another person proposed.",
+            summary=f"Approve the wording of {words} that another person proposed.",
         ),
     ]

@@ -17,7 +17,7 @@ from vault.publication.summary import Processing, processing
 from vault.publication.versions import PolicyFact, Published
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
-from vault.rulebook.association import Association
+from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.web import Answer, Body, Call, Person, Public, Query, Rate, Route
 from vault.web.answer import HTML, TEXT
@@ -190,10 +190,7 @@ class _Api:
         return await asyncio.shield(laying)
 
     def _association(self, call: Call) -> Association:
-        found = self.associations.get(call.path["association"])
-        if found is None:
-            raise NotFound
-        return found
+        return open_here(self.associations, call.path["association"])
 
 
 def _version(policy: PolicyFact) -> PolicyVersion:

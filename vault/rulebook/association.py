@@ -1,7 +1,7 @@
 """One open association: its id, code, keys, log and rulebook; what every room from here up is handed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -10,7 +10,7 @@ from keys.cabinet import Cabinet
 from vault.access_log.checkpoint import PAUSE, Checkpointer, Outside, opened
 from vault.access_log.deed import Deed
 from vault.access_log.log import AccessLog
-from vault.errors import Unavailable
+from vault.errors import NotFound, Unavailable
 from vault.rulebook.book import Book, Books
 from vault.rulebook.refusals import Refusals
 from vault.storage.engine import Database, enter
@@ -91,3 +91,11 @@ class Association:
     def _signed(self, deed: Deed) -> tuple[str, bool]:
         note = self.checkpointer.sign(deed.transaction)
         return note, opened(note, self.cabinet.signer.vkey, self.code).size >= deed.base
+
+
+def open_here(associations: Mapping[str, Association], code: str) -> Association:
+    """The association of this code among those that are open. Raises NotFound."""
+    found = associations.get(code)
+    if found is None:
+        raise NotFound
+    return found
