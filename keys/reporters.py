@@ -27,6 +27,7 @@ _LOOKALIKES = str.maketrans("ILOU", "110V")
 _BETWEEN = re.compile(r"[\s\-\u2010-\u2015\u2212\u0640_.]+|[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _RECEIPT = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
 _ALONE_IPV4, _ALONE_IPV6 = 24, 64
+_SITE = 48
 
 Entropy = Callable[[int], bytes]
 
@@ -61,10 +62,18 @@ class Passers(Unspoken):
 
     def mark(self, network: str, now: int) -> str:
         """Return the mark of an address's network (its /24 or /64) on the day of `now` (microseconds UTC); one for all that are none."""
+        return self._mark(_network(network), now)
+
+    def mark_of_site(self, network: str, now: int) -> str:
+        """Return the mark of the site (/48) that an address of IPv6 is in, in the same way; "" for any other."""
+        near = _network(network)
+        return self._mark(str(ip_network((near.split("/")[0], _SITE), strict=False)), now) if ":" in near else ""
+
+    def _mark(self, network: str, now: int) -> str:
         day = now // DAY
         if day != self._day:
             self._day, self._key = day, self._entropy(32)
-        return digest(self._key, _network(network).encode(), sha256).hex()[:32]
+        return digest(self._key, network.encode(), sha256).hex()[:32]
 
 
 def _network(text: str) -> str:
@@ -72,4 +81,6 @@ def _network(text: str) -> str:
         address = ip_address(text)
     except ValueError:
         return ""
+    # What a dual-stack socket or a proxy writes as ::ffff:a.b.c.d is a.b.c.d (RFC 4291, 2.5.5.2), and not one network with all the others.
+    address = getattr(address, "ipv4_mapped", None) or address
     return str(ip_network((address, _ALONE_IPV4 if address.version == 4 else _ALONE_IPV6), strict=False))  # noqa: PLR2004  # the version

@@ -71,6 +71,65 @@ async def test_no_flood_of_others_turns_away_the_first_reports_of_a_network_on_a
         desk.world.clock.forward(86_400)
 
 
+async def test_a_site_of_ipv6_has_the_first_reports_of_a_few_networks_and_not_of_all_it_numbers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "ASSOCIATION", ("report-association", 0, 1))
+    monkeypatch.setattr(limits, "QUARANTINE", ("report-quarantine", 0, 1))
+    monkeypatch.setattr(limits, "FIRST", ("report-first", 1, 0))
+    taken = 0
+    for number in range(12):
+        try:
+            await bring(desk, f"2001:db8:1:{number:x}::1")
+            taken += 1
+        except IntakeFull:
+            continue
+    assert taken == 8
+    assert await bring(desk, "2001:db8:2::1")
+    assert await bring(desk, "198.51.100.1")
+
+
+async def test_what_nobody_has_looked_at_has_an_end_and_looking_makes_room(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "MOST_LYING", 2)
+    made = [await bring(desk, f"203.0.{number}.1") for number in range(4)]
+    assert list((await states(desk)).values()).count("association") == 2, "beyond the first two they lie in quarantine"
+    answer = await desk.public("", {"category": "other", "narrative": NARRATIVE, "language": "ar"}, accept_language="en")
+    assert (answer.status_code, answer.json()["code"]) == (429, "intake-full")
+    assert "documented e-mail" in answer.json()["say"]
+    page = await desk.http.post("/probe/report?lang=en", data={"category": "other", "narrative": NARRATIVE})
+    assert (page.status_code, NARRATIVE in page.text) == (429, True), "what was typed is not lost"
+    assert len(await states(desk)) == 4, "what was taken is kept"
+    await desk.as_("officer", "POST", f"/{await desk.id_of(made[0])}/acknowledgement")
+    assert (await desk.report())["receipt"]
+    assert desk.findings() == []
+
+
+async def test_officers_are_told_how_many_lie_in_quarantine_and_once_an_hour_that_honest_reports_may_be_among_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "ASSOCIATION", ("report-association", 2, 0))
+    monkeypatch.setattr(limits, "MOST_LYING", 5)
+
+    def alarms() -> list[tuple[str | None, str]]:
+        return [(one.reason, one.actor) for one in desk.world.entries() if one.kind == "alarm"]
+
+    for number in range(2):
+        await bring(desk, f"203.0.{number}.1")
+    assert alarms() == []
+    for number in range(3):
+        await bring(desk, f"203.0.10{number}.1")
+    assert alarms() == [("REPORTS_ASIDE", "reporter")]
+    listed = (await desk.as_("officer", "GET", "?limit=1")).json()
+    assert (len(listed["items"]), listed["quarantined"]) == (1, 3)
+    desk.world.clock.forward(3600)
+    for number in range(2):
+        await bring(desk, f"203.0.20{number}.1")
+    for _ in range(2):
+        with pytest.raises(IntakeFull):
+            await bring(desk, "203.0.250.1")
+    assert alarms() == [("REPORTS_ASIDE", "reporter")] * 2 + [("INTAKE_FULL", "reporter")]
+
+
 async def test_the_sentence_of_a_full_intake_blames_nobodys_network(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(limits, "NETWORK_REFUSED", ("report-network-refused", 0, 60))
     body = {"category": "other", "narrative": NARRATIVE, "language": "ar"}
@@ -116,7 +175,7 @@ async def test_the_real_disk_is_asked(desk: Desk):
 
 HOSTILE = [
     (b"[" * 1000 + b"]" * 1000, "application/json", 400),
-    (b"[" * 50_000, "application/json", 400),
+    (b"[" * 4_000, "application/json", 400),
     (b'{"category":"other","category":"other"}', "application/json", 400),
     (b'{"narrative":"a\\u0000"}', "application/json", 400),
     (b'{"narrative":"\\ud800"}', "application/json", 400),

@@ -1,15 +1,20 @@
 # ruff: noqa: S608  # tampering is SQL put together, with our own names
 """By SQL: no row of a report, altered, deleted, inserted or put back, opens what it should not, and the doctor names it."""
 
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import Connection
 
 from keys.case_file import case_key, seal_part
+from keys.errors import Unopenable
 from tests.breach_reports.desk import NARRATIVE, Desk
-from vault.breach_reports import tables
+from vault.breach_reports import index, reports, tables
+from vault.errors import Unavailable
+from vault.rulebook import facts
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -184,3 +189,76 @@ async def test_a_report_put_back_as_it_was_before_is_named_and_its_older_state_c
     )
     assert await case.seen() == (503, 503, 503)
     assert any("not what the log's newest entry about it says" in each for each in case.desk.findings())
+
+
+async def test_strangers_ring_the_alarm_about_an_altered_index_once(case: Case):
+    case.sql("UPDATE breach_report SET state = 'dismissed' WHERE report = {id}")
+    case.desk.world.clock.forward(60)
+
+    def alarms() -> int:
+        return sum(one.kind == "alarm" for one in case.desk.world.entries())
+
+    for _ in range(5):
+        answer = await case.desk.public("/status", {"receipt": "wrong"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
+    assert alarms() == 1
+    case.desk.world.clock.forward(600)
+    for _ in range(2):
+        await case.desk.public("/status", {"receipt": "wrong"})
+    assert alarms() == 2
+    await case.desk.as_("officer", "GET", "")
+    assert alarms() == 3, "an officer who meets it rings each time"
+
+
+async def test_comparing_the_index_holds_up_no_deed_and_opens_no_fact_twice(case: Case, monkeypatch: pytest.MonkeyPatch):
+    opened: list[str] = []
+    real = facts._opened
+
+    def counting(*given: Any) -> Any:
+        opened.append(given[3][0])
+        assert not threading.current_thread().name.startswith("writer"), "beside the queue of deeds"
+        return real(*given)
+
+    monkeypatch.setattr(facts, "_opened", counting)
+    case.desk.world.clock.forward(60)
+    assert (await case.desk.public("/status", {"receipt": "wrong"})).status_code == 404
+    assert opened == [], "they were opened for the list before"
+    third = await case.desk.report()
+    assert third["reference"] in [each["reference"] for each in (await case.desk.as_("officer", "GET", "")).json()["items"]]
+    assert len(opened) == 1, "only the new one"
+
+
+async def test_an_alarm_that_cannot_be_written_is_rung_by_the_next_one(case: Case, monkeypatch: pytest.MonkeyPatch):
+    case.sql("UPDATE breach_report SET state = 'dismissed' WHERE report = {id}")
+    case.desk.world.clock.forward(60)
+
+    def failing(*_given: object) -> None:
+        raise Unavailable("busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reports, "integrity", failing)
+        assert (await case.desk.public("/status", {"receipt": "wrong"})).status_code == 503
+    assert (await case.desk.public("/status", {"receipt": "wrong"})).status_code == 503
+    assert [one.reason for one in case.desk.world.entries() if one.kind == "alarm"] == ["INTEGRITY"]
+
+
+async def test_a_fact_that_does_not_open_and_a_database_that_is_away_give_no_list(case: Case, monkeypatch: pytest.MonkeyPatch):
+    def unopenable(*_given: object) -> bytes:
+        raise Unopenable
+
+    third = await case.desk.report()
+    with monkeypatch.context() as patched:
+        patched.setattr(facts, "open_blob", unopenable)
+        with pytest.raises(Unavailable, match="integrity"):
+            await case.desk.reports.index.known(case.desk.world.association)
+    with monkeypatch.context() as patched:
+        patched.setattr(index, "differences", unreadable)
+        for asked in (case.desk.reports.index.known, case.desk.reports.index.require):
+            case.desk.world.clock.forward(60)
+            with pytest.raises(Unavailable, match="log-unavailable"):
+                await asked(case.desk.world.association)
+    assert (await case.desk.public("/status", {"receipt": third["receipt"]})).status_code == 200
+
+
+def unreadable(*_given: object) -> None:
+    raise OSError

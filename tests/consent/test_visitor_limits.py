@@ -75,6 +75,18 @@ async def test_new_visitors_have_an_end_in_a_day_and_officers_learn_of_it_once(s
     assert (await site.say("2" * 22)).status_code == 201
 
 
+async def test_withdrawals_for_nobody_shut_out_no_real_one(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(visitor_limits, "WITHDRAWALS_OF_ALL", ("visitor-withdrawals-of-all", 2, 0.001))
+    for visitor in (VISITOR, OTHER, "x" * 22):
+        assert (await site.say(visitor)).status_code == 201
+    site.world.clock.forward(1)
+    for number in range(10):
+        assert (await site.take_back(f"{number:022d}")).status_code == 201, "random ids end nothing, and count for nothing"
+    assert [(await site.take_back(visitor)).status_code for visitor in (VISITOR, VISITOR, OTHER)] == [201] * 3
+    assert code(await site.take_back("x" * 22)) == (429, "too-many-requests"), "what becomes an entry is bounded"
+    assert [one.kind for one in site.world.entries()].count("consent.withdrawn") == 2
+
+
 async def test_where_even_the_alarm_cannot_be_written_the_visitor_is_turned_away_all_the_same(site: Site, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(visitor_limits, "MOST_NEW", 0)
 

@@ -243,18 +243,13 @@ async def test_only_visitors_are_known_by_what_a_browser_keeps(small_site: Site)
         assert code(await small_site.system("POST", "/records", body)) == (422, "invalid")
 
 
-async def test_networks_and_all_visitors_together_are_bounded(small_site: Site):
+async def test_networks_and_all_visitors_together_are_bounded(small_site: Site, monkeypatch: pytest.MonkeyPatch):
     answers = [await small_site.take_back(f"{number:022d}") for number in range(visitors_api.WITHDRAWALS_PER_NETWORK.burst + 1)]
     assert [one.status_code for one in answers].count(429) == 1
     assert code(answers[-1]) == (429, "too-many-requests")
     assert (await small_site.say()).status_code == 201, "a bucket of its own"
-    room = visitors_api.Visitors(small_site.world.associations, Limits(small_site.world.clock), VisitorLimits())
-    call = small_site.world.call(path={"association": "probe"})
-    for _ in range(visitors_api.OF_ALL[1]):
-        room._association(call, visitors_api.OF_ALL)
-    with pytest.raises(Exception, match="too-many-requests"):
-        room._association(call, visitors_api.OF_ALL)
-    assert room._association(call, visitors_api.WITHDRAWALS_OF_ALL) is small_site.world.association
+    monkeypatch.setattr(visitors_api, "OF_ALL", ("consents-of-all", 1, 0.01))
+    assert [(await small_site.say(f"{number:022d}")).status_code for number in range(2)] == [201, 429]
 
 
 async def test_who_changes_her_mind_without_end_is_slowed_but_no_no_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch):

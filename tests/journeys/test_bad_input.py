@@ -33,6 +33,7 @@ MALFORMED: Mapping[str, bytes] = {
 WRONG: tuple[Any, ...] = (None, [], {}, "", True, -1, 2**53, 1e308, ECHO, [ECHO], {ECHO: ECHO}, "A" * 70_000, "2026-13-45T99:99:99Z")
 SPOILT = {"NUL": "a\0", "a lone surrogate": "a\ud800"}
 BIG = 10 * 1024 * 1024
+SMALLEST_BODY = 4 * 1024
 
 
 @pytest.fixture
@@ -151,8 +152,10 @@ def test_malformed_bodies_are_refused_on_every_route(served: Served, sound: dict
     for route, (_, token) in sound.items():
         for what, raw in MALFORMED.items():
             answer = send(served, route, raw, token)
-            assert (answer.status, answer.code) in ((400, "malformed"), (415, "content-type")), (route, what)
-            assert answer.status == 400 or not raw
+            told = (answer.status, answer.code)
+            assert told in ((400, "malformed"), (415, "content-type"), (413, "too-large")), (route, what)
+            assert answer.status != 415 or not raw
+            assert answer.status != 413 or len(raw) > SMALLEST_BODY
 
 
 def test_an_unknown_member_is_refused_at_every_place(served: Served, sound: dict[tuple[str, str], tuple[dict[str, Any], str]]):

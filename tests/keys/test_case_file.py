@@ -118,3 +118,17 @@ def test_a_network_has_one_mark_a_day_and_none_that_tells_it():
     assert passers.mark("203.0.113.9", 2 * DAY) != mark, "the key of a day is forgotten with it"
     assert Passers(entropy=stream("others")).mark("203.0.113.9", DAY) != mark
     assert "203" not in mark
+
+
+def test_an_address_of_ipv4_written_as_one_of_ipv6_is_marked_as_what_it_is():
+    passers = Passers(entropy=stream("networks"))
+    marks = [passers.mark(address, DAY) for address in ("203.0.113.9", "::ffff:203.0.113.9", "::ffff:203.0.114.9")]
+    assert marks[0] == marks[1] != marks[2], "all people behind such a proxy are not one network"
+
+
+def test_a_site_of_ipv6_has_one_mark_and_other_addresses_have_none_of_a_site():
+    passers = Passers(entropy=stream("networks"))
+    site = passers.mark_of_site("2001:db8:1:2::3", DAY)
+    assert passers.mark_of_site("2001:db8:1:ffff::9", DAY) == site != passers.mark_of_site("2001:db8:2::1", DAY)
+    assert site != passers.mark("2001:db8:1::", DAY), "a site is no network"
+    assert [passers.mark_of_site(each, DAY) for each in ("203.0.113.9", "::ffff:203.0.113.9", "")] == ["", "", ""]

@@ -1,10 +1,12 @@
 """The journal reads back exactly what was written, and nothing that was altered, moved or taken out."""
 
+import contextlib
 import fcntl
 import hmac
 import json
 import os
 import random
+import resource
 import stat
 import subprocess
 import sys
@@ -254,3 +256,73 @@ def test_a_writer_killed_at_any_moment_leaves_every_acknowledged_line(path: Path
         assert [line.base for line in lines[: told * 3]] == [number for number in range(told) for _ in range(3)]
         # A group that was written in part is taken back, so that the count of the next writer is plain.
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[: told * 3]))
+
+
+def test_a_process_without_a_descriptor_left_still_closes_doors(path: Path):
+    journal = filled(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(each.name) for each in Path("/proc/self/fd").iterdir()) + 4, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        with pytest.raises(OSError, match="Too many open files"):
+            path.read_bytes()
+        journal.append(20, 2000, DOORS[:1])
+    finally:
+        for handle in taken:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [line.base for line in Journal(path, mac).lines()] == [10, 11, 12, 13, 20]
+
+
+def test_a_file_put_in_its_place_is_the_one_that_is_written(path: Path):
+    journal = filled(path)
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+    journal.append(20, 2000, DOORS[:1])
+    assert [line.base for line in Journal(path, mac).lines()][-1] == 20
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        journal.append(21, 2001, DOORS[:1])
+    Journal.create(path)
+    with pytest.raises(JournalRefused):
+        journal.append(21, 2001, DOORS[:1])
+
+
+def test_it_tells_whether_a_line_could_be_written_and_asks_anew(path: Path, monkeypatch: pytest.MonkeyPatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    journal, away = filled(path), path.with_name("away")
+    assert journal.takes_lines()
+    path.rename(away)
+    assert journal.takes_lines(), "nothing was lost yet"
+    with pytest.raises(FileNotFoundError):
+        journal.append(20, 2000, DOORS[:1])
+    assert not journal.takes_lines()
+    away.rename(path)
+    assert not journal.takes_lines(), "asked once a second"
+    now[0] += 1
+    before = path.read_bytes()
+    assert journal.takes_lines()
+    assert path.read_bytes() == before, "asking leaves no trace"
+    journal.append(20, 2000, DOORS[:1])
+    assert journal.takes_lines()
+
+
+def test_a_tool_that_may_only_read_reads(path: Path, monkeypatch: pytest.MonkeyPatch):
+    filled(path)
+    real = os.open
+
+    def forbidden(*_given: object, **_named: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", forbidden)
+    journal = Journal(path, mac)
+    with pytest.raises(PermissionError):
+        journal.append(20, 2000, DOORS[:1])
+    monkeypatch.setattr(os, "open", real)
+    journal.append(20, 2000, DOORS[:1])
+    assert len(list(journal.lines())) == 5

@@ -316,7 +316,9 @@ def served(app: Front, connection: type[Connection] = Connection) -> Iterator[in
     silence_server()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http=connection, log_config=None, access_log=False, ws="none", server_header=False)
+        config = uvicorn.Config(
+            app, http=connection, log_config=None, access_log=False, ws="none", server_header=False, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

@@ -1,5 +1,7 @@
 """The head of a request has a size and a time, on a real server on loopback."""
 
+import logging
+import resource
 import socket
 import time
 import tracemalloc
@@ -18,6 +20,15 @@ ASK = b"GET /health/live HTTP/1.1\r\nHost: vault\r\n"
 
 class Hasty(Connection):
     head_seconds = 0.4
+
+
+class Listening(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record)
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +180,56 @@ def test_loopback_and_trusted_proxies_are_not_counted() -> None:
     trusted = parse_networks(("10.0.0.0/8",))
     assert [vault.web.connection._counted_as(host, trusted) for host in ("127.0.0.9", "::1", "10.1.2.3", "")] == [""] * 4
     assert vault.web.connection._counted_as("192.0.2.7", trusted) == "192.0.2.0/24"
+
+
+def test_connections_of_all_networks_leave_descriptors_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault.web.connection, "_counted_as", lambda host, _trusted: neighbourhood(host))
+    monkeypatch.setattr(vault.web.connection, "most_in_all", lambda *, is_stranger: 2 if is_stranger else 3)
+    with served(front(World())) as port:
+        held = [reach(port) for _ in range(2)]
+        for line in held:
+            line.sendall(ASK + b"\r\n")
+            assert b"200 OK" in answer(line)
+        with reach(port) as line:
+            assert rest(line) == b"", "closed at once"
+        monkeypatch.setattr(vault.web.connection, "_counted_as", lambda _host, _trusted: "")
+        with reach(port) as line:
+            line.sendall(ASK + b"\r\n")
+            assert b"200 OK" in answer(line), "a proxy's finds room that strangers' do not"
+        for line in held:
+            line.close()
+
+
+def test_how_many_connections_there_may_be_follows_from_the_limit_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def most(soft: int) -> tuple[int, int]:
+        monkeypatch.setattr(resource, "getrlimit", lambda _which: (soft, resource.RLIM_INFINITY))
+        return vault.web.connection.most_in_all(is_stranger=True), vault.web.connection.most_in_all(is_stranger=False)
+
+    assert most(1024) == (768, 896)
+    assert most(128) == (64, 96)
+    assert most(10**6) == most(resource.RLIM_INFINITY) == (16_384, 16_384)
+
+
+def test_what_is_no_http_is_counted_and_nothing_is_written_of_it(capfd: pytest.CaptureFixture[str]) -> None:
+    world, listening = World(), Listening()
+    logging.getLogger().addHandler(listening)
+    try:
+        with served(front(world)) as port:
+            with reach(port) as line:
+                line.sendall(b"GARBAGE\x00\xff\r\n\r\n")
+                assert b"400 Bad Request" in rest(line)
+            with reach(port) as line:
+                line.sendall(ASK + b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n")
+                assert b"200 OK" in answer(line)
+            with reach(port) as line:
+                line.sendall(ASK + b"X: " + b"a" * LARGEST_HEAD + b"\r\n\r\n")
+                assert b"431 " in rest(line)
+    finally:
+        logging.getLogger().removeHandler(listening)
+    told = [
+        record.getMessage()
+        for record in listening.heard
+        if record.name.startswith(("uvicorn", "vault")) and record.levelno >= logging.WARNING
+    ]
+    assert (told, capfd.readouterr().err) == ([], "")
+    assert world.registry.get_sample_value("amanah_http_unreadable_total") == 2

@@ -4,13 +4,16 @@ import asyncio
 import html
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.web.fake_roof import World, client, front
 from vault.errors import Malformed
-from vault.web import Answer, Body, Call, Form, Public, Route
+from vault.web import Answer, Body, Call, Form, Public, Route, filling
 from vault.web.filling import fill
 
 aio = pytest.mark.asyncio(loop_scope="function")
@@ -266,3 +269,8 @@ async def test_also_a_form_that_keeps_what_comes_is_given_up_when_it_trickles():
     slow = Form(fields={"note": 1}, keeps=True, seconds=0.01)
     with pytest.raises(Malformed, match="too-slow"):
         await fill(slow, [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"9")], receive, 10)
+
+
+@given(st.binary(max_size=60).map(lambda raw: raw.replace(b"%", b"%25")) | st.text(max_size=60).map(lambda text: quote(text).encode()))
+def test_escapes_are_read_as_the_library_reads_them(raw: bytes):
+    assert filling._unquoted(raw) == unquote_to_bytes(raw.replace(b"+", b" "))

@@ -16,7 +16,7 @@ from vault.subjects.meant import by_record
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.problems import problem_of
-from vault.web.route import Body, Needs, Query, Route
+from vault.web.route import MEBIBYTE, Body, Needs, Query, Route
 from vault.web.times import write_time
 
 T = TypeVar("T")
@@ -245,6 +245,7 @@ def routes() -> list[Route]:
             handler=rooms.read_many,
             access=Needs("records:read"),
             body=ReadManyBody,
+            max_body=MEBIBYTE,
             answer=Results,
             headers=frozenset({"Amanah-On-Behalf-Of"}),
             summary="Read the same fields of many records.",
@@ -267,6 +268,7 @@ def routes() -> list[Route]:
             handler=rooms.decide_many,
             access=Needs("decisions:ask"),
             body=QuestionsBody,
+            max_body=MEBIBYTE,
             answer=Results,
             headers=frozenset({"Amanah-On-Behalf-Of"}),
             summary="Ask the articles up to 500 questions.",

@@ -23,6 +23,7 @@ from vault.storage.transaction import Transaction
 
 CLOCK_TOLERANCE = 5_000_000
 DRAWN_AT_ONCE = 4096
+_GIVING = (RELEASES - {"breach_report.read"}) | SHOWINGS
 
 
 class Log(Protocol):
@@ -118,6 +119,9 @@ class Deed:
         `revision` is the record's where the entry opens cells of it. Raises ValueError where such an entry does not allow that in full.
         """
         number = self.size
+        if entry.outcome == "allow" and entry.kind in _GIVING and not self.log.journal.takes_lines():
+            # A withdrawal could not be recorded now, so nothing is given out on what it might withdraw.
+            raise Unavailable("log-unavailable")
         opens = [] if revision is None else [_opening(entry, revision)]
         if entry.kind in SHOWINGS and entry.outcome == "allow":
             opens = [_showing(entry)]

@@ -9,7 +9,7 @@ import msgspec
 from vault.access_log.deed import Deed
 from vault.breach_reports import bodies, service, telling
 from vault.breach_reports.intake import Told, plain
-from vault.breach_reports.page import page_routes
+from vault.breach_reports.page import RECEIPTS, REPORTING, page_routes
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Knock, Reports, opened
 from vault.breach_reports.service import STATES, Wanted
@@ -18,11 +18,15 @@ from vault.errors import FieldError, Invalid
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
 from vault.web import Access, Answer, Call, Person, Public, Query, Route, write_id
+from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time
 
 PUBLIC: Final = "/v1/public/{association}/breach-reports"
 ONE: Final = "/v1/breach-reports/{report}"
-SMALL: Final = 128 * 1024
+MOST_REPORT: Final = 72 * KIBIBYTE
+"""10,000 characters, each written as an escape of six."""
+MOST_MESSAGE_BODY: Final = 36 * KIBIBYTE
+MOST_RECEIPT_BODY: Final = 4 * KIBIBYTE
 
 
 def routes(reports: Reports) -> list[Route]:
@@ -42,7 +46,8 @@ def _public(api: "_Api") -> list[Route]:
             body=bodies.NewReport,
             answer=bodies.ReportTaken,
             status=201,
-            max_body=SMALL,
+            max_body=MOST_REPORT,
+            limit=REPORTING,
             headers=frozenset({"Idempotency-Key"}),
             summary="Report a violation of the policy, without a name; the receipt is told once.",
         ),
@@ -54,7 +59,8 @@ def _public(api: "_Api") -> list[Route]:
             access=Public(),
             body=bodies.WithReceipt,
             answer=bodies.Status,
-            max_body=SMALL,
+            max_body=MOST_RECEIPT_BODY,
+            limit=RECEIPTS,
             summary="How a report stands, and its messages, for who holds the receipt.",
         ),
         Route(
@@ -66,7 +72,8 @@ def _public(api: "_Api") -> list[Route]:
             body=bodies.NewMessage,
             answer=bodies.Status,
             status=201,
-            max_body=SMALL,
+            max_body=MOST_MESSAGE_BODY,
+            limit=RECEIPTS,
             summary="Add a message to a report, with its receipt.",
         ),
     ]
@@ -152,7 +159,6 @@ def _deed(
         access=access,
         body=body,
         answer=bodies.ReportStands,
-        max_body=SMALL,
         summary=summary,
     )
 
@@ -182,12 +188,12 @@ class _Api:
         return Answer(telling.status(await self.reports.write(association, body.receipt, plain(body.text), _knock(call))))
 
     async def listed(self, call: Call) -> Answer:
-        asker, errand = _errand(call)
+        _, errand = _errand(call)
         unanswered = {"true": True, "false": False}.get(call.query["unanswered"])
         wanted = Wanted(call.query["state"], unanswered, call.query["after"], call.query["limit"])
-        found, more = await heard(errand, lambda: asker.association.run(lambda deed: service.listed(deed, errand, wanted)))
+        found, page = await heard(errand, lambda: self.reports.listed(errand, wanted))
         items = [telling.item(each.case.fact, each.clock, call.now) for each in found]
-        return Answer(bodies.ReportList(items, None if more is None else write_id(more)))
+        return Answer(bodies.ReportList(items, None if page.more is None else write_id(page.more), page.quarantined))
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), report = _errand(call), call.path_id("report")

@@ -93,10 +93,11 @@ class ReportItem(msgspec.Struct, kw_only=True):
 
 
 class ReportList(msgspec.Struct):
-    """A page of reports, newest first."""
+    """A page of reports, newest first; `quarantined` counts those that lie in quarantine, whatever the page shows."""
 
     items: list[ReportItem]
     next: str | None
+    quarantined: int
 
 
 class Written(msgspec.Struct):

@@ -20,12 +20,12 @@ from keys.errors import Unopenable
 from keys.reporters import fold_reporter_receipt, new_reporter_receipt
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
-from vault.breach_reports import case, door, tables
+from vault.breach_reports import case, door, limits, tables
 from vault.breach_reports.case import Case, Text
-from vault.breach_reports.index import Lately
 from vault.breach_reports.lifecycle import in_riyadh
+from vault.breach_reports.limits import IntakeFull
 from vault.breach_reports.shapes import CONTACT, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
-from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable
+from vault.errors import FieldError, Invalid, TooMany, Unavailable
 from vault.policy.articles import NARRATIVE, article_8_report
 from vault.rulebook.asker import Errand
 from vault.storage.idempotency import Once, made_before, remember
@@ -38,7 +38,9 @@ MOST_MESSAGE: Final = 5000
 MOST_MESSAGES: Final = 100
 """Messages of one reporter: she cannot fill her case so that officers have no room left in it."""
 _DAY: Final = 86_400
+_HOUR: Final = 3600
 _YEAR_MONTH_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LONGEST_DAY: Final = len("2026-01-01")
 _NOT_SEEN: Final = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0]")
 """What is drawn as nothing though Unicode counts it among letters, marks and symbols."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -63,10 +65,11 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A report that was taken: its public reference, and its receipt, None where it was shown before."""
+    """A report that was taken: its public reference, and its receipt, None where it was shown before; `doubt` is for nobody outside."""
 
     reference: str
     receipt: str | None
+    doubt: Doubt = ""
 
 
 class _Report(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,11 +98,12 @@ def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldEr
 def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None) -> Received:
     """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
 
-    Raises Unavailable.
+    Raises IntakeFull, Unavailable.
     """
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return Received(case.load(deed, made).fact.reference, None)
     receipt, report = new_reporter_receipt(), os.urandom(16)
+    doubt = room(deed, doubt)
     key, wrapped = new_case_key(deed.cabinet.keys, report)
     fact = ReportFact(
         id=report.hex(),
@@ -120,13 +124,22 @@ def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | N
     deed.append(_entry(errand, "breach_report.received", about=Case(report, fact, 1).about, facts=(written,)))
     if once is not None:
         remember(deed.transaction, deed.association, once, report, 201)
-    return Received(fact.reference, receipt)
+    return Received(fact.reference, receipt, doubt)
 
 
-def of_receipt(deed: Deed, typed: str, lately: Lately) -> Case:
-    """The report a receipt is for. Raises one NotFound for whatever else was typed, Unavailable `integrity`.
+def room(deed: Deed, doubt: Doubt) -> Doubt:
+    """Why the report goes into quarantine, "" where it does not, by what lies there that nobody has looked at. Raises IntakeFull."""
+    if not doubt and tables.lying(deed, "received", limits.MOST_LYING) >= limits.MOST_LYING:
+        doubt = "association"
+    if doubt and tables.lying(deed, "quarantined", limits.MOST_LYING) >= limits.MOST_LYING:
+        raise IntakeFull(_HOUR, is_of_all=True)
+    return doubt
 
-    "There is none" is only said where the index was lately found to name every report under its receipt.
+
+def of_receipt(deed: Deed, typed: str) -> Case | None:
+    """The report a receipt is for, None for whatever else was typed. Raises Unavailable `integrity`.
+
+    "There is none" is only said where the index was lately found to name every report under its receipt (`Index.require`).
     """
     try:
         folded = fold_reporter_receipt(typed)
@@ -135,8 +148,7 @@ def of_receipt(deed: Deed, typed: str, lately: Lately) -> Case:
     hashed = _hash(deed, folded)
     report = tables.of_receipt(deed, hashed)
     if report is None or not folded:
-        lately.require(deed)
-        raise NotFound
+        return None
     found = case.load(deed, report)
     if found.fact.receipt != hashed.hex():
         raise Unavailable("integrity")  # another's row under this receipt
@@ -159,7 +171,7 @@ def write(deed: Deed, errand: Errand, report: bytes, text: str) -> None:
 
 def require_message(text: str) -> None:
     """Raise Invalid unless the text is one a message can be."""
-    if not text.strip() or len(text) > MOST_MESSAGE:
+    if len(text) > MOST_MESSAGE or not text.strip():
         raise Invalid([FieldError("text", "out-of-range")])
 
 
@@ -181,12 +193,20 @@ def _reference(deed: Deed) -> str:
 
 
 def _says_enough(narrative: str) -> bool:
-    """Say whether as many characters of it can be seen, blanks between them counted once, as a narrative needs."""
+    """Say whether as many characters of it can be seen, blanks between them counted once, as a narrative needs.
+
+    What is longer than a narrative may be is not looked at character by character.
+    """
+    narrative = narrative.strip()
+    if len(narrative) > NARRATIVE[1]:
+        return True
     seen = "".join(" " if each.isspace() else each for each in narrative if each.isspace() or unicodedata.category(each)[0] not in "CZ")
     return len(" ".join(_NOT_SEEN.sub("", seen).split())) >= NARRATIVE[0]
 
 
 def _wrong_day(typed: str, now: int) -> str:
+    if len(typed) > _LONGEST_DAY:
+        return "wrong-type"
     plainly = fold_digits(typed)
     if _YEAR_MONTH_DAY.fullmatch(plainly) is None:
         return "wrong-type"  # other ways to write a day would be stored as they came

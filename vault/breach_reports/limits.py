@@ -12,7 +12,7 @@ from typing import Final
 from keys.reporters import Passers
 from vault.breach_reports.shapes import Doubt
 from vault.errors import TooMany, Unavailable
-from vault.web.limits import Limits
+from vault.web.limits import SITES_WORTH, Limits
 
 # Bucket, how many at once, how many an hour after that. Beyond the first two a report is put into quarantine, beyond the next two refused;
 # but the first few of a network in a day are never refused for what others brought (a network's mark is another one each day).
@@ -21,6 +21,8 @@ ASSOCIATION: Final = ("report-association", 100, 100)
 NETWORK_REFUSED: Final = ("report-network-refused", 60, 60)
 QUARANTINE: Final = ("report-quarantine", 1000, 500)
 FIRST: Final = ("report-first", 3, 0)
+MOST_LYING: Final = 10_000
+"""Reports that lie in quarantine, and as many outside it, that nobody has looked at: some 330 MB each where all are as long as can be."""
 LOOKUPS: Final = ("report-lookups", 20, 300)
 FOLLOWING: Final = ("report-following", 30, 60)
 MESSAGES: Final = ("report-messages", 10, 10)
@@ -35,6 +37,11 @@ class IntakeFull(TooMany):
     """One network, or the whole quarantine, has brought so much that more would fill the disk."""
 
     code = "intake-full"
+
+    def __init__(self, retry_after: int, *, is_of_all: bool = False) -> None:
+        """`is_of_all` where it is not this network that brought too much."""
+        super().__init__(retry_after)
+        self.is_of_all = is_of_all
 
 
 class IntakePaused(Unavailable):
@@ -68,8 +75,8 @@ class Intake:
             found = "network"
         if not found and not self._may(ASSOCIATION, code):
             found = "association"
-        if found and not self._may(QUARANTINE, code) and not self._may(FIRST, f"{code} {mark}"):
-            raise IntakeFull(_HOUR // QUARANTINE[2] + 1)
+        if found and not self._may(QUARANTINE, code) and not self._is_among_first(code, network, mark):
+            raise IntakeFull(_HOUR // QUARANTINE[2] + 1, is_of_all=True)
         return found
 
     def looks_up(self, network: str) -> None:
@@ -83,6 +90,13 @@ class Intake:
     def writes(self, report: bytes) -> None:
         """Count a message of the holder of a receipt. Raises TooMany."""
         self._take(MESSAGES, report.hex())
+
+    def _is_among_first(self, code: str, network: str, mark: str) -> bool:
+        """Whether this is one of the first of its network in a day, and of its site: who has a /48 has 65,536 networks."""
+        name, most, hourly = FIRST
+        site = self._passers.mark_of_site(network, self._clock())
+        wider = (f"{name}-site", most * SITES_WORTH, hourly)
+        return self._may(FIRST, f"{code} {mark}") and (not site or self._may(wider, f"{code} {site}"))
 
     def _mark(self, network: str) -> str:
         return self._passers.mark(network, self._clock())

@@ -11,19 +11,24 @@ from vault.breach_reports.reports import Follow, Knock, Reports
 from vault.breach_reports.shapes import Doubt, Language
 from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable, VaultError
 from vault.rulebook.association import Association
-from vault.web import Answer, Call, Form, Public, Query, Route
+from vault.web import Answer, Call, Form, Public, Query, Rate, Route
 from vault.web.answer import HTML
 from vault.web.paper import Pages
 from vault.web.problems import problem_headers, problem_of, status_of
+from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time
 
 PAGES: Final = Pages("vault.breach_reports")
 TRAP: Final = "website"
 """A field that people do not see: whoever fills it in is a program, or has one fill forms for her."""
-MOST_BODY: Final = 1024 * 1024
+MOST_BODY: Final = 192 * KIBIBYTE
+"""Three times what the longest report in Arabic takes, each letter written as six characters: who wrote too much gets it back."""
 REPORT_FORM: Final = Form(fields=dict.fromkeys(("category", "narrative", "noticed_on", "contact", TRAP), MOST_BODY), keeps=True)
 STATUS_FORM: Final = Form(fields=dict.fromkeys(("receipt", "text"), MOST_BODY), keeps=True)
 """What is too long comes back on the page as far as it came; nothing is lost without a word."""
+REPORTING: Final = Rate(bucket="report-posts", burst=120, per_second=0.5)
+RECEIPTS: Final = Rate(bucket="receipt-posts", burst=120, per_second=0.5)
+"""Of one network, by page and by call together, whatever came of it; taken before anything is read. The room's own limits are narrower."""
 _CUT: Final = "too-large"
 _LANG: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
 # From the wrong to the name of the sentence in words.toml.
@@ -52,6 +57,7 @@ def page_routes(reports: Reports) -> list[Route]:
             pages.submit,
             summary="Report a violation from the page.",
             form=REPORT_FORM,
+            limit=REPORTING,
         ),
         _page("GET", "/{association}/report/status", "breach_reports.ask", pages.ask, summary="The page on which a report is followed up."),
         _page(
@@ -61,11 +67,12 @@ def page_routes(reports: Reports) -> list[Route]:
             pages.follow,
             summary="Follow up from the page.",
             form=STATUS_FORM,
+            limit=RECEIPTS,
         ),
     ]
 
 
-def _page(method: str, path: str, name: str, handler: Any, *, summary: str, form: Form | None = None) -> Route:  # noqa: ANN401  # a bound coroutine method
+def _page(method: str, path: str, name: str, handler: Any, *, summary: str, form: Form | None = None, limit: Rate | None = None) -> Route:  # noqa: ANN401  # a bound coroutine method
     return Route(
         method=method,
         path=path,
@@ -76,6 +83,7 @@ def _page(method: str, path: str, name: str, handler: Any, *, summary: str, form
         max_body=MOST_BODY,
         media_type=HTML,
         query=_LANG,
+        limit=limit,
         summary=summary,
     )
 

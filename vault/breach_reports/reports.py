@@ -1,29 +1,35 @@
 """The room as one object: the associations it serves, its limits, and the second factor that the roof lends it from identity."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from vault.access_log.deed import Deed
-from vault.breach_reports import door, intake
-from vault.breach_reports.index import Lately
+from vault.breach_reports import case, door, intake
+from vault.breach_reports.index import Index
 from vault.breach_reports.intake import Received, Told
-from vault.breach_reports.limits import Intake
+from vault.breach_reports.lifecycle import HOUR
+from vault.breach_reports.limits import Intake, IntakeFull
 from vault.breach_reports.reporter import Reporter, about
-from vault.breach_reports.service import SecondFactor, SecondPerson
+from vault.breach_reports.service import Listed, Page, SecondFactor, SecondPerson, Wanted, listed, page
 from vault.breach_reports.shapes import Doubt
-from vault.errors import Invalid, Unavailable
+from vault.errors import Invalid, NotFound, Unavailable
 from vault.policy import pack as packs
 from vault.policy.pack import Text
-from vault.rulebook.alarm import nobody, ring
+from vault.rulebook.alarm import INTEGRITY, Seldom, integrity, nobody, ring
 from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.storage.idempotency import Once
 
 T = TypeVar("T")
+SILENCE: Final = 600_000_000
+"""Microseconds between two alarms that the public rings about one thing."""
+ASIDE: Final = "REPORTS_ASIDE"
+FULL: Final = "INTAKE_FULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Reports:
     channels: Mapping[str, Channels]
     limits: Intake
     factor: SecondFactor
-    lately: Lately = field(default_factory=Lately)
+    index: Index = field(default_factory=Index)
+    seldom: Seldom = field(default_factory=Seldom)
 
     @property
     def second(self) -> SecondPerson:
@@ -80,17 +87,39 @@ class Reports:
         wrong = intake.errors_in(told, await self.categories(association), knock.now)
         if wrong:
             raise Invalid(wrong)
-        doubt = self.limits.doubt(association.code, association.folder, knock.network, knock.seen)
         errand = _errand(association, knock)
+        try:
+            return await self._receive(errand, told, knock)
+        except IntakeFull as full:
+            if full.is_of_all:
+                await self._tell(errand, FULL)
+            raise
+
+    async def _receive(self, errand: Errand, told: Told, knock: Knock) -> Received:
+        association = errand.asker.association
+        doubt = self.limits.doubt(association.code, association.folder, knock.network, knock.seen)
         once = _once(errand, knock.key, told)
-        return await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once))
+        taken = await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once))
+        if taken.doubt == "association":
+            await self._tell(errand, ASIDE)
+        return taken
+
+    async def listed(self, errand: Errand, wanted: Wanted) -> tuple[list[Listed], Page]:
+        """A page of reports for an officer, newest first. Raises NotFound for an `after` that is none, Unavailable `integrity`.
+
+        Where index and log disagree about any report there is no list, so that none can be taken out of it unseen.
+        """
+        association = errand.asker.association
+        known = await self.index.known(association)
+        found = await asyncio.to_thread(page, known, wanted)
+        return await association.run(lambda deed: listed(deed, errand, found)), found
 
     async def follow(self, association: Association, receipt: str, knock: Knock) -> Follow:
         """The report a receipt is for, with its messages. Raises one NotFound for every wrong receipt, TooMany, Unavailable."""
         report = await self._report(association, receipt, knock)
         self.limits.follows(report)
         errand = _errand(association, knock)
-        return await _shown(errand, report, lambda deed: intake.follow(deed, errand, report))
+        return await self._shown(errand, report, lambda deed: intake.follow(deed, errand, report))
 
     async def write(self, association: Association, receipt: str, text: str, knock: Knock) -> Follow:
         """Add a message of the reporter's and show it with the others, in one transaction. Raises Invalid, and as `follow`."""
@@ -103,11 +132,45 @@ class Reports:
             intake.write(deed, errand, report, text)
             return intake.follow(deed, errand, report)
 
-        return await _shown(errand, report, unit)
+        return await self._shown(errand, report, unit)
 
     async def _report(self, association: Association, receipt: str, knock: Knock) -> bytes:
         self.limits.looks_up(knock.network)
-        return (await _alarmed(_errand(association, knock), None, lambda deed: intake.of_receipt(deed, receipt, self.lately))).id
+        errand = _errand(association, knock)
+
+        async def found() -> case.Case | None:
+            found = await association.run(lambda deed: intake.of_receipt(deed, receipt))
+            if found is None:
+                await self.index.require(association)
+            return found
+
+        report = await self._alarmed(errand, None, found)
+        if report is None:
+            raise NotFound
+        return report.id
+
+    async def _shown(self, errand: Errand, report: bytes, unit: Callable[[Deed], door.Taken]) -> Follow:
+        async def shown() -> Follow:
+            taken = await errand.asker.association.run(unit)
+            return Follow(taken, door.give_out(taken))
+
+        return await self._alarmed(errand, report, shown)
+
+    async def _alarmed(self, errand: Errand, report: bytes | None, work: Callable[[], Awaitable[T]]) -> T:
+        """What work for the public gives; where it meets what does not hold, the alarm rings before the answer, once in `SILENCE`."""
+        try:
+            return await work()
+        except Unavailable as error:
+            if error.code == INTEGRITY:
+                meant, name = (nobody, "index") if report is None else (about(report), "report")
+                await self.seldom.ring(errand.asker.association, name, SILENCE, lambda deed: integrity(errand, deed, meant))
+            raise
+
+    async def _tell(self, errand: Errand, reason: str) -> None:
+        """Tell the officers that so much is brought that honest reports may lie in quarantine, or be turned away: once an hour."""
+        article = f"{errand.asker.association.pack}:8"
+        entry = errand.entry(kind="alarm", outcome="error", reason=reason, article=article)
+        await self.seldom.ring(errand.asker.association, reason, HOUR, lambda _deed: entry)
 
 
 async def opened(errand: Errand, taken: door.Taken) -> list[door.Opened]:
@@ -116,20 +179,6 @@ async def opened(errand: Errand, taken: door.Taken) -> list[door.Opened]:
         return door.give_out(taken)
     except Unavailable as error:
         await ring(errand, error, about(taken.case.id))
-        raise
-
-
-async def _shown(errand: Errand, report: bytes, unit: Callable[[Deed], door.Taken]) -> Follow:
-    taken = await _alarmed(errand, report, unit)
-    return Follow(taken, await opened(errand, taken))
-
-
-async def _alarmed(errand: Errand, report: bytes | None, unit: Callable[[Deed], T]) -> T:
-    """What a unit of work for the public gives; where it meets what does not hold, the alarm rings before anybody is answered."""
-    try:
-        return await errand.asker.association.run(unit)
-    except Unavailable as error:
-        await ring(errand, error, nobody if report is None else about(report))
         raise
 
 

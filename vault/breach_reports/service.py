@@ -3,6 +3,7 @@
 Invariants: a look at what somebody wrote is an entry first; every deed is one version of the report's fact and one entry that names it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -10,11 +11,11 @@ import msgspec
 
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import case, door, index, lifecycle
+from vault.breach_reports import case, door, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.shapes import ALL_KINDS, NOTE, REPLY, Finding, Reason, ReportFact, State
-from vault.errors import FieldError, Invalid
+from vault.errors import FieldError, Invalid, NotFound
 from vault.policy import pack as packs
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
@@ -69,22 +70,33 @@ class Wanted:
         return fact.state in states and self.unanswered in {None, bool(lifecycle.unanswered(fact))}
 
 
-def listed(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[Listed], bytes | None]:
-    """A page of reports, newest first, and the id the next page begins after.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of reports, newest first; the id the next page begins after, None for none; how many lie in quarantine."""
 
-    Raises NotFound for an `after` that is none, Unavailable `integrity` where index and log disagree about any report, so that none can
-    be taken out of the list unseen.
-    """
-    errand = errand.still(deed)
-    known = index.held(deed)
+    cases: list[Case]
+    more: bytes | None
+    quarantined: int
+
+
+def page(known: Mapping[bytes, ReportFact], wanted: Wanted) -> Page:
+    """The page that is wanted out of all reports. Raises NotFound for an `after` that is none."""
     places = sorted(((fact.received_at, id_) for id_, fact in known.items() if wanted.matches(fact)), reverse=True)
     if wanted.after is not None:
-        behind = (case.load(deed, wanted.after).fact.received_at, wanted.after)
+        if wanted.after not in known:
+            raise NotFound
+        behind = (known[wanted.after].received_at, wanted.after)
         places = [place for place in places if place < behind]
-    within = hours(errand.book(deed))
     here = [id_ for _, id_ in places[: wanted.limit]]
-    found = [Listed(Case(id_, known[id_], 0), lifecycle.clock(known[id_], within)) for id_ in here]
-    return found, here[-1] if len(places) > wanted.limit else None
+    quarantined = sum(fact.state == "quarantined" for fact in known.values())
+    return Page([Case(id_, known[id_], 0) for id_ in here], here[-1] if len(places) > wanted.limit else None, quarantined)
+
+
+def listed(deed: Deed, errand: Errand, found: Page) -> list[Listed]:
+    """The reports of a page with their clocks, for an officer who still is one. Raises Unauthenticated, Unavailable `integrity`."""
+    errand = errand.still(deed)
+    within = hours(errand.book(deed))
+    return [Listed(case, lifecycle.clock(case.fact, within)) for case in found.cases]
 
 
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:

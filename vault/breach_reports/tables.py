@@ -5,7 +5,7 @@ Invariant: none of these rows is believed: what they say is held against the cas
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, insert, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, func, insert, select, update
 
 from vault.access_log.deed import Deed
 from vault.storage.metadata import association_column, identifier, instant, metadata
@@ -24,6 +24,7 @@ report = Table(
 )
 Index("ix_breach_report_reference", report.c.association_id, report.c.reference, unique=True)
 Index("ix_breach_report_receipt_hash", report.c.association_id, report.c.receipt_hash, unique=True)
+Index("ix_breach_report_state", report.c.association_id, report.c.state)
 Index("ix_breach_report_received_at", report.c.association_id, report.c.received_at, report.c.report)
 
 report_key = Table(
@@ -71,6 +72,12 @@ def move(deed: Deed, report_: bytes, state: str) -> None:
     """Note the state in the index."""
     place = (report.c.association_id == deed.association, report.c.report == report_)
     deed.transaction.connection.execute(update(report).where(*place).values(state=state))
+
+
+def lying(deed: Deed, state: str, most: int) -> int:
+    """How many reports are in this state, counted no further than `most`."""
+    here = select(report.c.state).where(report.c.association_id == deed.association, report.c.state == state).limit(most).subquery()
+    return int(deed.transaction.connection.execute(select(func.count()).select_from(here)).scalar_one())
 
 
 def has_reference(deed: Deed, reference: str) -> bool:

@@ -20,6 +20,8 @@ LEAST_FREE: Final = 400 * 1024 * 1024
 """Bytes that must be free where the association's files lie: twice what reports need, so that consents leave room for them."""
 MOST_NEW: Final = 20_000
 PER_SECOND: Final = MOST_NEW / (24 * 3600)
+WITHDRAWALS_OF_ALL: Final = ("visitor-withdrawals-of-all", 2000, 50.0)
+"""Of their own, so that nobody shuts withdrawals out by consents; only what somebody gave can be withdrawn, and each is an entry."""
 _SECOND: Final = 1_000_000
 
 
@@ -46,6 +48,11 @@ class Room:
         """Let a word in that may wait. Raises ConsentsPaused."""
         if self.is_short:
             raise ConsentsPaused
+
+    def for_a_withdrawal(self, deed: Deed) -> None:
+        """Count a withdrawal that is going to be an entry, and none that ends nothing. Raises TooMany."""
+        bucket, burst, per_second = WITHDRAWALS_OF_ALL
+        self.limits.take(bucket, deed.association.hex(), burst, per_second)
 
     def for_somebody_new(self, deed: Deed) -> None:
         """Count a visitor who is not known yet. Raises ConsentsPaused, VisitorsFull.

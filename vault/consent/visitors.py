@@ -115,8 +115,11 @@ def consent(deed: Deed, errand: Errand, word: Word, room: Room) -> tuple[bytes, 
     return id_, state
 
 
-def withdraw(deed: Deed, errand: Errand, visitor: str, purpose: str) -> None:
-    """End what this visitor agreed to for the purpose; nothing where she is not known or agreed to nothing. Raises Invalid, Unavailable."""
+def withdraw(deed: Deed, errand: Errand, visitor: str, purpose: str, room: Room) -> None:
+    """End what this visitor agreed to for the purpose; nothing where she is not known or agreed to nothing.
+
+    Raises Invalid, Unavailable, TooMany.
+    """
     book = errand.book(deed)
     what = _purpose(book, purpose)
     found = visitors.known(deed, _handle(visitor))
@@ -126,6 +129,7 @@ def withdraw(deed: Deed, errand: Errand, visitor: str, purpose: str) -> None:
     standing = found.sheet.person.standings.get(name, Standing())
     if not any(one.grants for one in (standing, *standing.twins)):
         return
+    room.for_a_withdrawal(deed)
     stopped = Stopped(what.code, INTERNAL, Stop("withdraw", deed.now, deed.now))
     told = replace(_entry(errand, book, what, kind="consent.withdrawn"), law=f"{book.association.law_pack}:5")
     closing = Closing("withdrawal", found.subject.hex(), name)

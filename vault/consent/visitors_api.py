@@ -15,16 +15,14 @@ from vault.rulebook.association import Association, open_here
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
 from vault.web.limits import Limits
-from vault.web.route import Body, Public, Rate, Route
+from vault.web.route import KIBIBYTE, Body, Public, Rate, Route
 
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 4 * KIBIBYTE
 PER_NETWORK = Rate(bucket="visitor-consents", burst=600, per_second=10.0)
 """Wide enough for a mobile carrier whose customers share an address."""
 OF_ALL = ("visitor-consents-of-all", 2000, 50.0)
 """What all visitors of one association together may say: each word is an entry of its log."""
 WITHDRAWALS_PER_NETWORK = Rate(bucket="visitor-withdrawals", burst=600, per_second=10.0)
-WITHDRAWALS_OF_ALL = ("visitor-withdrawals-of-all", 2000, 50.0)
-"""Of their own, so that nobody shuts withdrawals out by consents."""
 
 
 class VisitorConsentBody(Body):
@@ -61,7 +59,9 @@ class Visitors:
 
     async def consent(self, call: Call) -> Answer:
         """Record a visitor's consent."""
-        association, body = self._association(call, OF_ALL), call.body
+        association, body = self._association(call), call.body
+        bucket, burst, per_second = OF_ALL
+        self._limits.take(bucket, association.code, burst, per_second)
         word = Word(
             visitor=body.visitor,
             purpose=body.purpose,
@@ -88,20 +88,18 @@ class Visitors:
 
     async def withdraw(self, call: Call) -> Answer:
         """End a visitor's consent."""
-        association, body = self._association(call, WITHDRAWALS_OF_ALL), call.body
+        association, body = self._association(call), call.body
         errand = Errand(Visitor(association), call.request_id)
 
         async def said() -> None:
-            await association.run(lambda deed: visitors.withdraw(deed, errand, body.visitor, body.purpose), weight=2)
+            room = self._visitor_limits.room(association)
+            await association.run(lambda deed: visitors.withdraw(deed, errand, body.visitor, body.purpose, room), weight=2)
 
         await heard(errand, said, by_visitor(body.visitor))
         return Answer(WithdrawnAnswer())
 
-    def _association(self, call: Call, bound: tuple[str, int, float]) -> Association:
-        association = open_here(self._associations, call.path["association"])
-        bucket, burst, per_second = bound
-        self._limits.take(bucket, association.code, burst, per_second)
-        return association
+    def _association(self, call: Call) -> Association:
+        return open_here(self._associations, call.path["association"])
 
 
 def routes(associations: Mapping[str, Association], limits: Limits, visitor_limits: VisitorLimits | None = None) -> list[Route]:

@@ -17,9 +17,9 @@ from keys.keyring import AssociationKeys, epoch_of, head_of
 from vault.breach_reports.tables import report_key
 from vault.consent.tables import evidence
 from vault.rulebook.tables import association_key
+from vault.storage.octets import octets
 from vault.storage.transaction import Hot, Transaction, hot
 from vault.subjects import tables as subjects
-from vault.subjects.examine import octets
 
 AT_ONCE: Final = 500
 _HEAD: Final = 6

@@ -13,7 +13,8 @@ from vault.identity.scopes import OWN
 from vault.identity.service import Identity
 from vault.rulebook.asker import once_for
 from vault.storage.idempotency import Once
-from vault.web import Answer, Call, Person, Public, Query, Route, write_id
+from vault.web import Answer, Call, Person, Public, Query, Rate, Route, write_id
+from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time, write_time
 
 COOKIE: Final = "__Host-amanah"
@@ -21,6 +22,9 @@ PAGE: Final = {"after": Query(kind="id"), "limit": Query(kind="integer", low=1, 
 CREATES: Final = frozenset({"Idempotency-Key"})
 
 T = TypeVar("T")
+
+SIGNING_IN: Final = Rate(bucket="sign-in-posts", burst=200, per_second=4.0)
+"""Taken before the body is read; what is a sign-in is counted besides, by account and by network."""
 
 
 def routes(identity: Identity) -> list[Route]:
@@ -45,6 +49,8 @@ def _session_routes(api: "_Api") -> list[Route]:
             handler=api.sign_in,
             access=Public(),
             body=bodies.SignIn,
+            max_body=8 * KIBIBYTE,
+            limit=SIGNING_IN,
             answer=bodies.Session,
             status=201,
             summary="Sign in with user name, password and one-time code.",

@@ -14,7 +14,7 @@ from vault.identity.declared import WantedField, WantedPurpose
 from vault.policy.facts import Action, Form
 from vault.rulebook.shapes import FieldFact, PurposeFact
 from vault.web import Answer, Body, Call, Person, Route, parse_id, write_id
-from vault.web.route import Handler
+from vault.web.route import MEBIBYTE, Handler
 from vault.web.times import write_time
 
 MOST_FIELDS = 200
@@ -221,6 +221,7 @@ def _laid_down(
             handler=propose,
             access=access,
             body=body,
+            max_body=MEBIBYTE,
             answer=DeclaredAnswer,
             summary=f"Propose {words} within the pack; in force after another person's approval.",
         ),

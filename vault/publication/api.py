@@ -21,6 +21,7 @@ from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.web import Answer, Body, Call, Person, Public, Query, Rate, Route
 from vault.web.answer import HTML, TEXT
+from vault.web.route import LARGE_BODY
 from vault.web.times import write_time
 
 VERSION: Final = {"version": Query(kind="integer", low=1, high=1_000_000)}
@@ -95,6 +96,7 @@ def routes(associations: Mapping[str, Association], factor: Factor, channels: Ma
             handler=api.publish,
             access=Person("notices:write"),
             body=PolicyBody,
+            max_body=LARGE_BODY,
             answer=PolicyMade,
             status=201,
             headers=frozenset({"Idempotency-Key"}),

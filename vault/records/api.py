@@ -18,7 +18,7 @@ from vault.subjects.meant import by_record, by_subject
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.problems import problem_of
-from vault.web.route import Body, Needs, Query, Route
+from vault.web.route import LARGE_BODY, Body, Needs, Query, Route
 from vault.web.times import parse_time
 
 MOST_ITEMS = 500
@@ -290,6 +290,7 @@ ROUTES = (
         handler=store,
         access=Needs("records:write"),
         body=StoreBody,
+        max_body=LARGE_BODY,
         answer=KeptAnswer,
         status=201,
         headers=frozenset({"Idempotency-Key", "Amanah-On-Behalf-Of"}),
@@ -312,6 +313,7 @@ ROUTES = (
         handler=update,
         access=Needs("records:write"),
         body=UpdateBody,
+        max_body=LARGE_BODY,
         answer=UpdatedAnswer,
         headers=frozenset({"If-Match", "Amanah-On-Behalf-Of"}),
         summary="Change fields of a record.",
@@ -323,6 +325,7 @@ ROUTES = (
         handler=store_batch,
         access=Needs("records:write"),
         body=BatchBody,
+        max_body=LARGE_BODY,
         answer=BatchAnswer,
         headers=frozenset({"Idempotency-Key", "Amanah-On-Behalf-Of"}),
         summary="Store up to 500 records; each row stands alone.",

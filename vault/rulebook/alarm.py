@@ -11,6 +11,7 @@ from vault.access_log.deed import Appended, Deed
 from vault.access_log.entry import About, Entry
 from vault.errors import Unavailable, VaultError
 from vault.rulebook.asker import Errand
+from vault.rulebook.association import Association
 
 T = TypeVar("T")
 Meant = Callable[[Deed], tuple[About, ...]]
@@ -44,6 +45,32 @@ async def ring(errand: Errand, error: VaultError, meant: Meant = nobody) -> None
         return
 
 
+class Seldom:
+    """Alarms that strangers could make ring again and again: each once within its silence, per association and name, in this process."""
+
+    def __init__(self) -> None:
+        """Nothing has rung yet."""
+        self._until: dict[tuple[bytes, str], int] = {}
+
+    async def ring(self, association: Association, name: str, silence: int, entry: Callable[[Deed], Entry]) -> None:
+        """Append the entry unless this alarm rang within `silence` (microseconds); where it cannot be written, the next one tries again."""
+        place, now = (association.id, name), association.log.clock()
+        if now < self._until.get(place, 0):
+            return
+        self._until[place] = now + silence
+        try:
+            await association.run(lambda deed: deed.append(entry(deed)))
+        except VaultError:
+            del self._until[place]
+
+
+def integrity(errand: Errand, deed: Deed, meant: Meant = nobody) -> Entry:
+    """The entry of an alarm about what is stored and does not hold."""
+    # The pack is that of the newest book this process read: that of the database may be what does not hold.
+    article = f"{errand.asker.association.pack}:7"
+    return errand.entry(kind="alarm", outcome="error", reason="INTEGRITY", article=article, about=_whom(deed, meant))
+
+
 def too_many(errand: Errand) -> Entry:
     """The entry that tells how many refusals of this caller were counted and not told one by one."""
     article = f"{errand.asker.association.pack}:1"
@@ -51,9 +78,7 @@ def too_many(errand: Errand) -> Entry:
 
 
 def _tell(deed: Deed, errand: Errand, meant: Meant) -> Appended:
-    # The pack is that of the newest book this process read: that of the database may be what does not hold.
-    article = f"{errand.asker.association.pack}:7"
-    return deed.append(errand.entry(kind="alarm", outcome="error", reason="INTEGRITY", article=article, about=_whom(deed, meant)))
+    return deed.append(integrity(errand, deed, meant))
 
 
 def _whom(deed: Deed, meant: Meant) -> tuple[About, ...]:

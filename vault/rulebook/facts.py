@@ -5,7 +5,7 @@ log names it. All three raise Unavailable `integrity`: never an older truth, nev
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -80,6 +80,49 @@ def read_known(connection: Connection, cabinet: Cabinet, association: bytes, kin
     """Every fact of this kind, by key. Raises Unavailable `integrity` if one of them does not hold."""
     found = _checked(connection, cabinet, association, _Which((kind.name,)))
     return {key: msgspec.json.decode(stored, type=kind.shape) for key, stored in found.get(kind.name, {}).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[T]):
+    """A fact that was opened, and the SHA-256 of the sealed bytes it was opened from."""
+
+    digest: bytes
+    value: T
+
+
+def read_again(
+    connection: Connection, cabinet: Cabinet, association: bytes, kind: Kind[T], seen: Mapping[str, Seen[T]]
+) -> dict[str, Seen[T]]:
+    """Every fact of this kind, by key; what was seen before and lies there unchanged is held against the log again, but not opened again.
+
+    Raises Unavailable `integrity` if one of them does not hold.
+    """
+    which = _Which((kind.name,))
+    expected = _expected(connection, association, which)
+    stored = select(rows.c.key, rows.c.version, rows.c.sealed).where(
+        rows.c.association_id == association, *which.of(rows.c.kind, rows.c.key)
+    )
+    found: dict[str, Seen[T]] = {}
+    for key, version_, sealed in connection.execute(stored):
+        digest = hashlib.sha256(sealed).digest() if isinstance(sealed, bytes) else b""
+        if expected.pop((kind.name, key), None) != (version_, digest):
+            raise Unavailable("integrity")
+        before = seen.get(key)
+        found[key] = (
+            before if before is not None and before.digest == digest else _opened(cabinet, association, kind, (key, version_, sealed))
+        )
+    if expected:
+        raise Unavailable("integrity")
+    return found
+
+
+def _opened(cabinet: Cabinet, association: bytes, kind: Kind[T], row: tuple[str, int, bytes]) -> Seen[T]:
+    key, version_, sealed = row
+    try:
+        value = open_blob(cabinet.facts, _context(association, kind.name, key, version_), sealed)
+    except Unopenable:
+        raise Unavailable("integrity") from None
+    return Seen(hashlib.sha256(sealed).digest(), msgspec.json.decode(value, type=kind.shape))
 
 
 def holding(connection: Connection, cabinet: Cabinet, association: bytes, kind: Kind[T]) -> dict[str, T]:

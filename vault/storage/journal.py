@@ -3,7 +3,8 @@
 Invariants: a line is on disk before the transaction that closes the door commits, so a line too many only refuses; lines hold random
 references and never a value; every line carries a MAC over itself and the line before it, so that none can be altered, moved or taken out
 of the middle; a torn last line (the process died while writing) counts for nothing and the next append writes over it; anything else that
-does not hold is a refusal. Format: docs/spec/journal.md.
+does not hold is a refusal; the file stays open, so that a process without a descriptor left still closes doors. Format:
+docs/spec/journal.md.
 """
 
 import fcntl
@@ -11,6 +12,7 @@ import hmac
 import os
 import re
 import time as clocks
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ _MAC_DIGITS = 64
 _SPACES = 4
 _MODE = 0o600
 _RETRY_SECONDS = 0.005
+PROBE_SECONDS = 1.0
+_TORN = b" " * 128
 _WORD = re.compile(r"[!-~]+")
 RESTORED = "restored"
 """The kind of line that says: the database was put back from a copy, which holds every line before; sizes begin anew."""
@@ -89,6 +93,9 @@ class Journal:
         except FileNotFoundError:
             raise JournalRefused("journal-missing") from None
         self._place = self._end_of(_Place(), content)
+        self._file = _Open(path)
+        self._failed = False
+        self._probe_again = 0.0
 
     @property
     def newest(self) -> int:
@@ -119,18 +126,37 @@ class Journal:
 
         Raises OSError when they are not, or when another process holds the file too long; JournalRefused where it was cut or altered.
         """
-        # Unbuffered: what a failed write leaves in a buffer would be written after all when the file is closed.
-        with self._path.open("r+b", buffering=0) as file, _locked(file.fileno()):
+        self._failed = True
+        with self._file.locked() as handle:
             # Several processes of this node share the file: who holds the lock reads on from what the others wrote.
-            place = self._caught_up(file.fileno())
+            place = self._caught_up(handle)
             text = b"".join(self._written(place.mac, base, time, closings))
             try:
-                _write_at(file.fileno(), text, place.end)
+                _write_at(handle, text, place.end)
             except OSError:
                 # What was written in part is taken back where the disk allows; else the next append writes over the torn line.
-                os.ftruncate(file.fileno(), place.end)
+                os.ftruncate(handle, place.end)
                 raise
             self._place = self._end_of(place, text)
+        self._failed = False
+
+    def takes_lines(self) -> bool:
+        """Whether a line could be written now: asked of the file, at most once a second, after one could not; else that is known."""
+        if self._failed and clocks.monotonic() >= self._probe_again:
+            self._probe_again = clocks.monotonic() + PROBE_SECONDS
+            try:
+                self._probe()
+            except (OSError, JournalRefused):
+                return False
+        return not self._failed
+
+    def _probe(self) -> None:
+        with self._file.locked() as handle:
+            place = self._caught_up(handle)
+            # A torn line counts for nothing, should the process die here.
+            _write_at(handle, _TORN, place.end)
+            os.ftruncate(handle, place.end)
+        self._failed = False
 
     def lines(self) -> Iterator[Line]:
         """Every line in the order written; raises JournalRefused at the first that does not hold."""
@@ -174,9 +200,37 @@ class Journal:
             yield place, Line(int(base), int(time), Closing(kind, reference, "" if detail == "-" else detail))
 
 
+class _Open:
+    """The file, kept open; opened anew where another one lies at its path (a restore put it there)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._handle = self._opened()
+        except OSError:
+            self._handle = -1  # a tool that only reads may not write there
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the file alone. Raises OSError where none is there, BlockingIOError after LOCK_SECONDS."""
+        if self._handle < 0:
+            self._handle = self._opened()
+        elif not os.path.samestat(self._path.stat(), os.fstat(self._handle)):
+            self._close()
+            self._handle = -1
+            self._handle = self._opened()
+        with _locked(self._handle):
+            yield self._handle
+
+    def _opened(self) -> int:
+        handle = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        self._close = weakref.finalize(self, os.close, handle)
+        return handle
+
+
 @contextmanager
 def _locked(handle: int) -> Iterator[None]:
-    """Hold the file alone until it is closed. BlockingIOError after LOCK_SECONDS: the head of the log is locked meanwhile."""
+    """Hold the file alone. BlockingIOError after LOCK_SECONDS: the head of the log is locked meanwhile."""
     until = clocks.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -187,7 +241,10 @@ def _locked(handle: int) -> Iterator[None]:
             clocks.sleep(_RETRY_SECONDS)
         else:
             break
-    yield
+    try:
+        yield
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def _write_at(handle: int, text: bytes, place: int) -> None:

@@ -1,20 +1,22 @@
 """What happens once a route is found, in one order: credential, access, limit, query, body, controller.
 
-Invariants: who asks is settled before anything of the request is judged; a body is not read for somebody who may not come in.
+Invariants: who asks is settled before anything of the request is judged; a body is not read for somebody who may not come in, nor before
+its network's limit is asked; what is held of bodies has an end, strangers' apart from callers'.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vault.errors import Malformed, Refused, Unauthenticated
 from vault.web.answer import Answer
 from vault.web.body import BodyReader, require_json
 from vault.web.call import Call
 from vault.web.filling import fill
-from vault.web.limits import Limits
+from vault.web.holding import OF_CALLERS, OF_STRANGERS, Held
+from vault.web.limits import Limits, circles
 from vault.web.query import parse_query
 from vault.web.receiving import Receive, bearer_token, has_body, read_body, weigh_body
-from vault.web.route import Access, Route
+from vault.web.route import LARGE_BODY, Access, Route
 
 Authenticate = Callable[[str | None, Call], Awaitable[object | None]]
 OutOfScope = Callable[[Call], Awaitable[Refused]]
@@ -22,6 +24,8 @@ May = Callable[[object, Access], bool]
 
 BODY_SECONDS = 30.0
 STRAY_BODY_SECONDS = 5.0
+MOST_STRAY_BODY = LARGE_BODY
+"""Of what is counted as it comes and thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Door:
     out_of_scope: OutOfScope
     may: May
     limits: Limits
+    strangers: Held = field(default_factory=lambda: Held(*OF_STRANGERS))
+    callers: Held = field(default_factory=lambda: Held(*OF_CALLERS))
 
     async def serve(self, bound: Bound, call: Call, query: bytes, receive: Receive) -> Answer:
         """Return the controller's answer to a call, whose caller, query and body are set here. Raises VaultError and Disconnected."""
@@ -54,13 +60,20 @@ class Door:
             if not self.may(caller, route.access):
                 raise await self.out_of_scope(call)
         if route.limit is not None:
-            self.limits.take(route.limit.bucket, call.neighbourhood, route.limit.burst, route.limit.per_second)
+            for key, times in circles(call.network):
+                self.limits.take(route.limit.bucket, key, times * route.limit.burst, times * route.limit.per_second)
         call.query = parse_query(query, route.query, linked=route.is_linked)
-        if route.method != "GET":
-            await _take_body(bound, call, receive)
-        elif has_body(call.headers):
-            await weigh_body(receive, call.headers, route.max_body, STRAY_BODY_SECONDS)
-        return await route.handler(call)
+        if route.method == "GET":
+            if has_body(call.headers):
+                await weigh_body(receive, call.headers, MOST_STRAY_BODY, STRAY_BODY_SECONDS)
+            return await route.handler(call)
+        if route.form is not None and route.form.file:
+            await _take_body(bound, call, receive)  # it goes to the controller piece by piece
+            return await route.handler(call)
+        held = self.strangers if bound.is_public else self.callers
+        with held.counted(call.neighbourhood if bound.is_public else "", receive, route.max_body) as counting:
+            await _take_body(bound, call, counting)
+            return await route.handler(call)
 
 
 async def _take_body(bound: Bound, call: Call, receive: Receive) -> None:

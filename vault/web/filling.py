@@ -5,8 +5,8 @@ refused, and no error repeats anything of the body.
 """
 
 import re
+from binascii import a2b_qp
 from collections.abc import AsyncIterator
-from urllib.parse import unquote_to_bytes
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
@@ -91,7 +91,8 @@ def _pairs(raw: bytes, form: Form, filled: Filled) -> dict[str, str]:
 def _unquoted(raw: bytes) -> bytes:
     if _BAD_ESCAPE.search(raw):
         raise Malformed
-    return unquote_to_bytes(raw.replace(b"+", b" "))
+    # Quoted-printable with another sign, decoded in C: the library's unquoting takes half a microsecond a letter of what anybody sends.
+    return a2b_qp(raw.replace(b"=", b"=3D").replace(b"%", b"=").replace(b"+", b" "))
 
 
 def _new(name: str, form: Form, found: dict[str, str]) -> str:

@@ -14,18 +14,16 @@ from litestar import Litestar
 
 from vault.errors import Malformed, NotFound, VaultError
 from vault.web.call import Call, preferred_language
-from vault.web.door import STRAY_BODY_SECONDS, Bound, Door
+from vault.web.door import MOST_STRAY_BODY, STRAY_BODY_SECONDS, Bound, Door
 from vault.web.logs import Journalist
 from vault.web.metrics import Counters
 from vault.web.paper import page_of_problem
 from vault.web.problems import Problem, internal_problem, problem_headers, problem_of
 from vault.web.receiving import Disconnected, Message, Networks, Receive, Scope, client_network, has_body, weigh_body
-from vault.web.route import MEBIBYTE
 from vault.web.routing import MethodNotAllowed, in_our_words, is_slashed, parameters, spelled
 from vault.web.sending import Outcome, Send, outcome_of, outcome_of_other_spelling, outcome_of_page, outcome_of_problem
 
 MAX_HEADERS = 100
-MAX_STRAY_BODY = 4 * MEBIBYTE
 IDS_AT_ONCE = 256
 CALLER_KINDS = frozenset({"person", "client", "interactive", "batch"})
 _VISIT = "amanah.visit"
@@ -86,6 +84,10 @@ class Front:
         else:
             await self._route(scope, receive, _hushed(send))
 
+    def unreadable(self) -> None:
+        """Count what the server could not read as a request: it was answered before it came here."""
+        self.counters.unreadable()
+
     async def handle(self, scope: Scope, receive: Receive, bound: Bound) -> Outcome:
         """Return what goes out for a request whose route Litestar found. Raises Disconnected where there is nobody to answer."""
         visit: Visit = scope[_VISIT]
@@ -137,7 +139,7 @@ class Front:
     async def _problem(self, error: Exception, visit: Visit, scope: Scope, receive: Receive) -> Outcome:
         if visit.bound is None and has_body(scope["headers"]):
             try:
-                await weigh_body(receive, scope["headers"], MAX_STRAY_BODY, STRAY_BODY_SECONDS)
+                await weigh_body(receive, scope["headers"], MOST_STRAY_BODY, STRAY_BODY_SECONDS)
             except VaultError as heavier:
                 error = heavier
         language = visit.call.language if visit.call else preferred_language(scope["headers"])

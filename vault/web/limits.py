@@ -13,6 +13,9 @@ from vault.errors import TooMany
 MAX_KEYS = 20_000
 MICROSECONDS = 1_000_000
 _ALONE = {4: 24, 6: 64}
+_SITE = 48
+SITES_WORTH = 8
+"""How many networks' worth a site of IPv6 has, that may number 65,536 of them (RFC 6177)."""
 
 
 def neighbourhood(address: str) -> str:
@@ -23,6 +26,18 @@ def neighbourhood(address: str) -> str:
         return ""
     found = getattr(found, "ipv4_mapped", None) or found
     return str(ip_network((found, _ALONE[found.version]), strict=False))
+
+
+def circles(address: str) -> tuple[tuple[str, int], ...]:
+    """Return what an address is counted with where it costs the sender next to nothing: its network, and of IPv6 the site (/48) besides.
+
+    With each how many times a network's share it has.
+    """
+    near = neighbourhood(address)
+    if ":" not in near:
+        return ((near, 1),)
+    site = str(ip_network((ip_network(near).network_address, _SITE), strict=False))
+    return ((near, 1), (site, SITES_WORTH))
 
 
 class Limits:

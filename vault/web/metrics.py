@@ -20,6 +20,9 @@ class Counters(Protocol):
     def seen(self, template: str, method: str, status: int, seconds: float) -> None:
         """Count one answer: the route's template ("" where no route was), and how long it took."""
 
+    def unreadable(self) -> None:
+        """Count one request that could not be read as HTTP, or whose head was too large."""
+
 
 class Metrics:
     """The counters of one process, in a registry of their own."""
@@ -29,6 +32,7 @@ class Metrics:
         self.registry = registry
         self._answers = Counter("amanah_http_answers", "Answers given.", ("route", "method", "status"), registry=registry)
         self._seconds = Histogram("amanah_http_seconds", "Time to answer.", ("route", "method"), registry=registry, buckets=BUCKETS)
+        self._unreadable = Counter("amanah_http_unreadable", "Requests that were no HTTP, or had too large a head.", registry=registry)
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def seen(self, template: str, method: str, status: int, seconds: float) -> None:
@@ -40,6 +44,10 @@ class Metrics:
             self._known[key] = pair
         pair[0].inc()
         pair[1].observe(seconds)
+
+    def unreadable(self) -> None:
+        """Count one request that could not be read."""
+        self._unreadable.inc()
 
 
 class MetricsServer:

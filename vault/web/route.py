@@ -21,7 +21,10 @@ __all__ = ["Access", "Body", "Handler", "Needs", "Person", "Public", "Query", "R
 Handler = Callable[[Call], Awaitable[Answer]]
 Kind = Literal["text", "integer", "id", "time", "choice", "fields"]
 
-MEBIBYTE = 1024 * 1024
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+USUAL_BODY = 64 * KIBIBYTE
+LARGE_BODY = 4 * MEBIBYTE
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _PATH = re.compile(r"(/([a-z0-9.-]+|\{[a-z_]+\}))*(/\{[a-z_]+:path\})?|/")
 _PARAMETER = re.compile(r"\{([a-z_]+)(:path)?\}")
@@ -80,7 +83,7 @@ class Route:
     raw_body: bool = False
     form: Form | None = None
     accepts: Sequence[str] = ()
-    max_body: int = 4 * MEBIBYTE
+    max_body: int = USUAL_BODY
     answer: Any = None
     status: int = 200
     media_type: str = JSON
