@@ -48,7 +48,7 @@ async def ordered(counter: Counter, record: bytes, **changes: Any) -> str:
     return await counter.ordered(record, **{"fields": HEALTH, **changes})
 
 
-async def test_39_of_a_destroyed_class_nothing_opens_again_and_the_others_read_as_before(counter: Counter):
+async def test_attack_39_of_a_destroyed_class_nothing_opens_again_and_the_others_read_as_before(counter: Counter):
     world = counter.world
     kept = await store(world)
     both = await asked(world, fields=frozenset({"full_name", "mobile"}))

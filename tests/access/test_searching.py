@@ -458,7 +458,7 @@ async def test_records_of_every_generation_are_found_without_an_index_made_again
         assert (await small.association.run(partial(search, errand=job, sought=sought))).matches == (one.record,)
 
 
-async def test_49_a_search_reads_and_unwraps_as_much_for_a_value_that_nobody_has(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+async def test_attack_49_a_search_reads_and_unwraps_as_much_for_a_value_that_nobody_has(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     world = desk.world
     for number in ("1000000016", "1000000024", "1000000032"):
         await store(world, {**FATIMA, "national_id": number})

@@ -19,7 +19,8 @@ import pytest
 
 import keys
 from keys import epochs, process
-from keys.attachments import Attached, Sealer
+from keys.attachments import Attached, Opener, Sealer
+from keys.backups import DATA, BackupSealer
 from keys.blind_index import Index
 from keys.cabinet import OWN, Cabinet, furnish
 from keys.facts import FactMac
@@ -45,7 +46,7 @@ OWNER = b"o" * 16
 OPEN = {
     "keys.attachments": {"Attached", "SealedAttachment"},
     "keys.case_file": {"Part", "CaseFile"},
-    "keys.container": {"Place", "Sealed", "Header"},
+    "keys.container": {"Place", "Sealed", "Header", "Checked"},
     "keys.epochs": {"Told"},
     "keys.epochs_file": {"Epoch", "File"},
     "keys.packages": {"Manifest", "Package"},
@@ -88,6 +89,8 @@ def held(folder: Path) -> list[Unspoken]:
         Signer("log", SECRET)._order.pairs[0],
         PackageKey(SECRET),
         Sealer(data_key, Attached(OWNER, OWNER, OWNER, 64)),
+        Opener(CANARY, b"", 0),
+        BackupSealer([PackageKey(SECRET).public], OWNER, DATA, entropy=lambda size: CANARY[:size]),
         Passers(entropy=lambda _: CANARY),
         new_api_key("first", entropy=lambda size: CANARY[:size]),
         new_session_token("first", entropy=lambda size: CANARY[:size]),
