@@ -1,5 +1,8 @@
 """Two sheets of one person, merged: every word said after the merge reaches what the absorbed sheet brought (promise 4)."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from tests.policy.test_standing import OFFICER, RULES, WIDE, ask, given, grant
@@ -58,7 +61,7 @@ def test_a_stop_after_a_merge_ends_the_wider_fields_of_the_absorbed_sheet_too():
     stopped = apply(two, Stopped("share", "R1", Stop("withdraw", 40, 41)))
     anew = apply(stopped, Given("share", "R1", grant(id="e", fields=frozenset({"phone"}), indicated_at=50, recorded_at=51, usable_from=51)))
     verdict = decide(Question("disclose", "share", "R1", WIDE, 100), anew, NAME_AND_PHONE, OFFICER)
-    assert (verdict.reason, verdict.fields) == ("FIELDS_NOT_COVERED", {"phone"})
+    assert (verdict.reason, verdict.fields) == ("FIELDS_NOT_COVERED", frozenset({"phone"}))
 
 
 def test_the_sheets_absorbed_earlier_lie_side_by_side_and_none_twice():
@@ -77,23 +80,31 @@ def test_a_birth_date_told_after_a_merge_takes_the_absorbed_sheets_word_for_good
     assert ask(told_capacity(minor, 5)).reason == "NO_CAPACITY"
 
 
+def known(name, day):
+    """A person of whom nothing but this day is known."""
+    told: dict[str, Any] = {name: day}
+    return Person(**told)
+
+
 @pytest.mark.parametrize("name", ["full_capacity_from", "deceased_at", "stored_at", "opted_out_at"])
 def test_what_one_sheet_alone_knew_is_known_after_the_merge_whichever_was_kept(name):
-    told = Person(**{name: 500})
+    told = known(name, 500)
     assert getattr(apply(told, SubjectsMerged(Person(), 30)), name) == 500
     assert getattr(apply(Person(), SubjectsMerged(told, 30)), name) == 500
 
 
 @pytest.mark.parametrize(("name", "kept"), [("full_capacity_from", 700), ("deceased_at", 500), ("stored_at", 500), ("opted_out_at", 700)])
 def test_of_two_days_the_merge_keeps_the_stricter_whichever_was_kept(name, kept):
-    early, late = Person(**{name: 500}), Person(**{name: 700})
+    early, late = known(name, 500), known(name, 700)
     assert getattr(apply(early, SubjectsMerged(late, 30)), name) == kept
     assert getattr(apply(late, SubjectsMerged(early, 30)), name) == kept
 
 
 @pytest.mark.parametrize("name", ["valid_to", "removed_for_cause_at"])
 def test_a_guardians_end_known_to_one_sheet_alone_holds_whichever_was_kept(name):
-    ended, going_on = Guardian("G", "wali", **{name: 90}), Guardian("G", "wali")
+    going_on = Guardian("G", "wali")
+    change: dict[str, Any] = {name: 90}
+    ended = replace(going_on, **change)
     for kept, absorbed in ((ended, going_on), (going_on, ended)):
         person = apply(Person(guardians=(kept,)), SubjectsMerged(Person(guardians=(absorbed,)), 95))
         assert [getattr(each, name) for each in person.guardians] == [90]
