@@ -168,6 +168,7 @@ OFFERS, RESEARCH, INTAKE = COOPERATIVE.purposes["sms_offers"], COOPERATIVE.purpo
         (OFFERS, replace(OFFERS, double_opt_in=True), False),
         (OFFERS, replace(OFFERS, honours_gpc=True), False),
         (replace(OFFERS, despite=frozenset({"restricted"})), OFFERS, False),
+        (INTAKE, INTAKE, True),
         (replace(INTAKE, within_hours=12), INTAKE, True),
         (replace(INTAKE, within_hours=None), INTAKE, False),
         (replace(INTAKE, within_hours=25), INTAKE, False),
@@ -269,3 +270,75 @@ def test_a_pack_that_says_nothing_of_sharing_shares_by_order_alone():
     told = parse(text, load)
     assert told.switches.sharing == "order_only"
     assert {code for code, each in told.purposes.items() if each.action == "disclose"} == {"legal_order"}
+
+
+def test_the_packs_that_ship_are_these():
+    assert names() == ("cooperative", "sa-pdpl")
+    assert all(load.__wrapped__(name) == load(name) for name in names())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "code"),
+    [
+        ("sheet = 1", "sheet = 0", "classes.sheet", "out-of-range"),
+        ("sheet = 1", "sheet = 65280", "classes.sheet", "out-of-range"),
+        ('classes = ["health", "sensitive"]', 'classes = ["health", "secret"]', "explicit.classes", "unknown-word"),
+        ("within_hours = 24", "within_hours = 0", "purposes.intake.within_hours", "out-of-range"),
+        ("within_hours = 24", "within_hours = 721", "purposes.intake.within_hours", "out-of-range"),
+        ("[title]", "[titles]", "title", "missing"),
+    ],
+)
+def test_a_law_pack_that_does_not_hold_is_refused_with_its_path(old, new, path, code):
+    assert TEXTS["sa-pdpl"].count(old) == 1
+    with pytest.raises(PackRefused) as refused:
+        parse(TEXTS["sa-pdpl"].replace(old, new), load)
+    assert (refused.value.path, refused.value.code) == (path, code)
+
+
+@pytest.mark.parametrize("hours", [1, 720])
+def test_a_duty_may_last_from_one_hour_to_thirty_days(hours):
+    told = parse(TEXTS["sa-pdpl"].replace("within_hours = 24", f"within_hours = {hours}"), load)
+    assert told.purposes["intake"].within_hours == hours
+
+
+def test_the_highest_class_is_the_last_below_the_vaults_own():
+    assert parse(TEXTS["sa-pdpl"].replace("sheet = 1", "sheet = 65279"), load).classes["sheet"] == 0xFEFF
+
+
+def altered(old, new):
+    """The cooperative pack with one place altered that holds all the same."""
+    assert old in TEXTS["cooperative"]
+    return parse(TEXTS["cooperative"].replace(old, new, 1), load)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0), (10**12, 10**12)])
+def test_bounds_reach_from_nothing_to_a_million_millions(low, high):
+    field = altered("low = 0, high = 999999", f"low = {low}, high = {high}").record_types["beneficiary"].fields["monthly_income"]
+    assert (field.low, field.high) == (low, high)
+
+
+def test_numbers_of_fields_and_types_fill_two_bytes():
+    told = altered("monthly_income = { id = 13,", "monthly_income = { id = 65535,").record_types["beneficiary"]
+    assert told.fields["monthly_income"].id == 2**16 - 1
+    assert altered("[record_types.donor]\nid = 5", "[record_types.donor]\nid = 65535").record_types["donor"].id == 2**16 - 1
+
+
+@pytest.mark.parametrize("months", [0, 100_000])
+def test_a_number_of_days_or_months_may_be_none_at_all(months):
+    assert altered("beneficiary = 60", f"beneficiary = {months}").retention_months["beneficiary"] == months
+
+
+def test_consent_may_be_named_as_the_basis_and_double_opt_in_asked_for():
+    told = altered("[purposes.sms_offers]\n", '[purposes.sms_offers]\nbasis = "consent"\ndouble_opt_in = true\n')
+    assert told.purposes["sms_offers"] == replace(OFFERS, double_opt_in=True)
+    assert told.purposes["email_offers"] == COOPERATIVE.purposes["email_offers"]
+
+
+def test_a_reader_tells_the_whole_path_of_what_is_missing_within():
+    outer = Reader({"inner": {}}).table("inner")
+    assert outer.path == "inner"
+    assert outer.table("none", optional=True).path == "inner.none"
+    with pytest.raises(PackRefused, match=r"^inner\.none: missing$"):
+        outer.table("none")
+    with pytest.raises(PackRefused, match=r"^inner\.none\.word: missing$"):
+        outer.table("none", optional=True).text("word")
