@@ -120,6 +120,7 @@ class Life(RuleBasedStateMachine):
         for which in range(2):
             self.store(which)
             self.grant(which)
+        self.copy()
 
     @rule(which=WHICH)
     def store(self, which: int) -> None:
@@ -181,17 +182,27 @@ class Life(RuleBasedStateMachine):
                 self.run(deed)
 
     @any_of(locked)
-    @rule(which=WHICH, carry_out=st.booleans())
-    def settle_erasure(self, which: int, carry_out: bool) -> None:
+    @rule(which=WHICH)
+    def call_off(self, which: int) -> None:
         one = self.one(which, locked)
         id_ = one.erasure or b""
-        if not carry_out:
-            self.run(self.by("second_officer", lambda deed, job, officer: erasing.cancel(deed, job, officer, id_)))
-            one.erasure = None
-            return
+        self.run(self.by("second_officer", lambda deed, job, officer: erasing.cancel(deed, job, officer, id_)))
+        one.erasure = None
+
+    @any_of(locked)
+    @rule(which=WHICH)
+    def erase(self, which: int) -> None:
+        one = self.one(which, locked)
+        id_ = one.erasure or b""
         self.run(self.by("second_officer", lambda deed, job, officer: erasing.approve(deed, job, officer, id_)))
         del self.model.people[one.subject]
         self.close(one, "erased")
+
+    @any_of(free)
+    @rule(which=WHICH)
+    def lock_and_erase(self, which: int) -> None:
+        self.lock(which)
+        self.erase(which)
 
     @rule()
     def rotate(self) -> None:
