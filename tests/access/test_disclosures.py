@@ -222,12 +222,12 @@ async def test_an_order_that_ended_after_the_approval_releases_nothing(small_cou
     assert told(await small_counter.package(id_)) == (409, "decision-stale")
 
 
-async def test_a_record_that_is_gone_releases_nothing(small_counter: Counter):
+async def test_a_record_that_was_taken_away_releases_nothing(small_counter: Counter):
     kept = await small_counter.agreed()
     id_ = await small_counter.approved(kept.record)
     put(small_counter.world, subject_tables.record, [])
-    assert told(await small_counter.package(id_)) == (409, "decision-stale")
-    assert [entry.reason for entry in entries(small_counter, "disclose")] == ["DECISION_STALE"]
+    assert told(await small_counter.package(id_)) == (503, "integrity")
+    assert entries(small_counter, "disclose") == []
 
 
 async def test_every_package_is_decided_and_told_anew(counter: Counter):

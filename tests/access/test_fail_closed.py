@@ -275,7 +275,7 @@ async def _update(world: World, record: bytes, changes: Row) -> None:
     [
         (subject_tables.data_key, 503),
         (subject_tables.sheet, 503),
-        (subject_tables.record, 404),
+        (subject_tables.record, 503),
         (record_tables.container, 503),
     ],
     ids=lambda value: getattr(value, "name", value),

@@ -165,21 +165,25 @@ def counted(start: int = 0) -> Callable[[int], bytes]:
     return lambda length: next(numbers).to_bytes(length, "big")
 
 
+def cabinet() -> Cabinet:
+    """As much of an association's keys as a log takes."""
+    return cast("Cabinet", SimpleNamespace(keys=SimpleNamespace(association=ASSOCIATION), journal=FactMac(Secret(bytes(32)))))
+
+
 @contextmanager
 def world(url: str, folder: Path) -> Iterator[World]:
     """An empty log with its first checkpoint, over the entropy of `counted` and a writer of a fixed name."""
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(url)
     metadata.create_all(database.engine, tables=[t for t in metadata.sorted_tables if t.name.startswith("access_log_")])
-    cabinet = cast("Cabinet", SimpleNamespace(keys=SimpleNamespace(association=ASSOCIATION), journal=FactMac(Secret(bytes(32)))))
-    mac = head.seal(cabinet, size=0, frontier=b"", law=0, newest=0)
+    mac = head.seal(cabinet(), size=0, frontier=b"", law=0, newest=0)
     with database.connect() as connection, connection.begin():
         connection.execute(insert(tables.head).values(association_id=ASSOCIATION, size=0, frontier=b"", law=0, newest=0, mac=mac))
     journal = folder / "journal"
     Journal.create(journal)
     with ThreadPoolExecutor(1) as executor:
         log = AccessLog(
-            cabinet,
+            cabinet(),
             Journal(journal, lambda content: hashlib.sha256(content).digest()),
             database,
             executor,

@@ -14,12 +14,13 @@ import psycopg
 import pytest
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select, text, update
 
-from tests.access_log.logs import ASSOCIATION, CODE, SECOND, World, counted, person, signer, some_entry, world
+from tests.access_log.logs import ASSOCIATION, CODE, SECOND, World, cabinet, counted, person, signer, some_entry, world
 from vault.access_log import findings as kept
 from vault.access_log import tables
 from vault.access_log.checkpoint import Checkpoint, origin
 from vault.access_log.entry import About, Entry, WrittenFact
 from vault.access_log.findings import Findings
+from vault.access_log.head import seal
 from vault.access_log.merkle import Frontier, leaf_hash
 from vault.access_log.tiles import Tower
 from vault.access_log.verify import snapshot, verify
@@ -101,6 +102,15 @@ def forged(body: bytes) -> bytes:
     return json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
 
 
+def sealed_again(connection: Connection, **columns: int) -> None:
+    """The head with these columns, and the MAC that whoever holds the journal's key can make."""
+    if columns:
+        connection.execute(update(head).values(**columns))
+    row = connection.execute(select(head)).one()
+    mac = seal(cabinet(), size=row.size, frontier=row.frontier, law=row.law, newest=row.newest)
+    connection.execute(update(head).values(mac=mac))
+
+
 def rewritten(connection: Connection, bodies: dict[int, bytes], *, also_tiles: bool = False) -> None:
     """Other bytes under some numbers, with all hashes after them made to fit: entries, head and, if asked, tiles."""
     for number, body in bodies.items():
@@ -110,6 +120,7 @@ def rewritten(connection: Connection, bodies: dict[int, bytes], *, also_tiles: b
         frontier.append(leaf)
         leaves.append(leaf)
     connection.execute(update(head).values(size=frontier.size, frontier=frontier.pack()))
+    sealed_again(connection)
     if also_tiles:
         for first in range(0, len(leaves) - len(leaves) % 256, 256):
             for level, number, hashes in tower.push(leaves[first : first + 256]):
@@ -554,7 +565,7 @@ def appended(log: World, body: bytes, number: int = SIZE) -> None:
     def add(c: Connection) -> None:
         c.execute(insert(entry).values(association_id=ASSOCIATION, number=number, leaf=leaf_hash(body), body=body, **columns))
         rewritten(c, {})
-        c.execute(update(head).values(newest=from_body["t"]))
+        sealed_again(c, newest=from_body["t"])
 
     attacked(log, add)
 
@@ -626,7 +637,7 @@ def test_only_an_entry_that_says_so_moves_the_law(sqlite_log: World):
     fact = WrittenFact("session", "s1", 1, bytes(32))
     sqlite_log.append(1, lambda _number: Entry(kind="session.opened", outcome="allow", actor="staff-1", facts=(fact,)), at_once=1)
     assert list(sqlite_log.verify()) == []
-    attacked(sqlite_log, lambda c: c.execute(update(head).values(law=0)))
+    attacked(sqlite_log, lambda c: sealed_again(c, law=0))
     assert len(sqlite_log.verify()) == 1
 
 

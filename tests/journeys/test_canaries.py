@@ -253,7 +253,7 @@ def third_parties(life: Life, record: dict[str, Any]) -> None:
     seen = {"result": "verified", "sighted": "original"}
     life.call("POST", f"/v1/consents/{consent}/verification", seen, token=second, expected=201)
     ways = (
-        {"basis": "order", "order": made, "recipient": "court", "fields": [*names, canaries.ascii()], "purpose": "legal_order"},
+        {"basis": "order", "order": made, "recipient": "court", "fields": names, "purpose": "legal_order"},
         {"basis": "consent", "recipient": "partner", "fields": ["full_name"], "purpose": "partner_sharing"},
     )
     for way in ways:
@@ -263,6 +263,8 @@ def third_parties(life: Life, record: dict[str, Any]) -> None:
         package = life.call("GET", f"{path}/package", token=officer, expected=200)
         assert found_in(package.body, canaries.traces()) == []
         assert found_in(secret.opened(read_package(package.body)), canaries.traces())
+    undeclared = {**ways[1], "fields": ["full_name", canaries.ascii()], "records": [record["id"]]}
+    life.call("POST", "/v1/disclosures", undeclared, token=officer, expected=422)
     for part in ("recipient", "purpose"):
         life.call("POST", "/v1/disclosures", {**ways[1], part: canaries.ascii(), "records": [record["id"]]}, token=officer, expected=201)
     bad = (("authority", canaries.text() + "\u202e"), ("issued_on", canaries.text()), ("recipient", canaries.ascii()))

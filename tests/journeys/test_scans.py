@@ -153,11 +153,13 @@ def lines(vault: Served) -> int:
 def test_who_hangs_up_ends_the_stream(served: Served):
     content = paper(24 * MIB, "hung up")
     _, scan = cited(served, content)
-    before = lines(served)
-    for _ in range(20):  # more than may leave at once: none of them is still on its way
-        with begun(served, scan) as answer:
-            assert (answer.status, len(answer.read(1000))) == (200, 1000)
-    assert until(lambda: see(served, scan, Range="bytes=0-0").status == 206)
+    before = 0
+    for _ in range(2):  # the first time the vault opens what it keeps open, as connections to its database
+        before = lines(served)
+        for _ in range(20):  # more than may leave at once: none of them is still on its way
+            with begun(served, scan) as answer:
+                assert (answer.status, len(answer.read(1000))) == (200, 1000)
+        assert until(lambda: see(served, scan, Range="bytes=0-0").status == 206)
     assert until(lambda: lines(served) <= before)
 
 

@@ -159,6 +159,9 @@ BODIES: dict[str, Body] = {
     "recipients.confirm": lambda _, __: {},
     "orders.register": lambda _, id_: _order(id_),
     "orders.approve": lambda _, __: {},
+    "keys.propose": lambda _, __: {"act": "retire", "below": 2},
+    "keys.approve": lambda _, __: {},
+    "restoration.confirm": lambda _, __: {},
     "disclosures.request": lambda _, id_: _disclosure(id_),
     "disclosures.approve": lambda _, __: {},
     "records.search": lambda house, _: {

@@ -9,13 +9,15 @@ import pytest_asyncio
 
 from tests.household import FATIMA, findings
 from tests.simulator import World
+from vault.access_log.entry import Entry
 from vault.errors import Unavailable
 from vault.records import service
 from vault.records.api import MOST_IN_A_DEED, ROUTES
 from vault.records.values import ValueRefused, national_id
 from vault.rulebook.alarm import ring
 from vault.rulebook.asker import Errand
-from vault.subjects import tables
+from vault.storage.journal import Closing
+from vault.subjects import people, tables
 from vault.subjects.meant import NOBODY, by_subject
 from vault.web.call import parse_id
 
@@ -144,8 +146,9 @@ async def test_a_repeat_with_the_same_key_gives_the_same_record(desk: Desk):
 
 async def test_a_repeat_after_its_record_is_erased_is_gone(till: Desk):
     first = await till.store(headers={"Idempotency_Key": KEY})
-    with till.world.database.connect() as connection, connection.begin():
-        connection.execute(tables.record.delete())
+    subject, record = parse_id(first.json()["subject"]), parse_id(first.json()["id"])
+    told, closes = Entry(kind="erasure.approved", outcome="allow", actor="system"), Closing("erasure", subject.hex())
+    await till.world.association.run(lambda deed: people.erase(deed, subject, [record], told, closes=closes))
     again = await till.store(headers={"Idempotency_Key": KEY})
     assert (first.status_code, again.status_code, again.json()["code"]) == (201, 410, "gone")
 

@@ -188,8 +188,12 @@ def _keep_up(cabinet: Cabinet, renew: Renewing, deed: Deed) -> None:
     for _ in range(2):
         if keys.epoch >= known.newest and keys.minimum_epoch >= known.minimum:
             return
+        try:
+            newer = _once_more(renew)
+        except Unopenable:
+            raise Unavailable("sealed") from None
         with suppress(Unopenable):
-            keys.take(renew())
+            keys.take(newer)
     if keys.epoch < known.newest or keys.minimum_epoch < known.minimum:
         raise Unavailable("epochs-older")
 
