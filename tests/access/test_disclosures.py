@@ -25,6 +25,8 @@ from vault.identity.second_factor import GUESSES
 from vault.records.tables import container
 from vault.rulebook.shapes import STAFF
 from vault.storage.idempotency import table as idempotency
+from vault.storage.journal import Closing
+from vault.subjects import people
 from vault.subjects import tables as subject_tables
 from vault.web.times import write_time
 
@@ -228,6 +230,15 @@ async def test_a_record_that_was_taken_away_releases_nothing(small_counter: Coun
     put(small_counter.world, subject_tables.record, [])
     assert told(await small_counter.package(id_)) == (503, "integrity")
     assert entries(small_counter, "disclose") == []
+
+
+async def test_a_person_who_was_erased_since_releases_nothing(small_counter: Counter):
+    kept = await small_counter.agreed()
+    id_ = await small_counter.approved(kept.record)
+    told_, closes = Entry(kind="erasure.approved", outcome="allow", actor="system"), Closing("erasure", kept.subject.hex())
+    await small_counter.world.association.run(lambda deed: people.erase(deed, kept.subject, [kept.record], told_, closes=closes))
+    assert told(await small_counter.package(id_)) == (409, "decision-stale")
+    assert [entry.reason for entry in entries(small_counter, "disclose")] == ["DECISION_STALE"]
 
 
 async def test_every_package_is_decided_and_told_anew(counter: Counter):

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from tests.access_log.logs import CODE, signer
 from vault.access_log import tables
-from vault.access_log.checkpoint import Checkpoint, NotACheckpoint, epoch_of, opened_of_any_epoch, origin, origin_of
+from vault.access_log.checkpoint import Checkpoint, NotACheckpoint, epoch_of, opened, opened_of_any_epoch, origin, origin_of
 from vault.access_log.restored import Beginning, beginnings, lost_after, quoted
 from vault.access_log.verify import snapshot
 from vault.storage.engine import Database
@@ -28,6 +28,12 @@ def test_a_checkpoint_of_this_epoch_or_an_earlier_one_is_taken_and_none_of_a_lat
     for wrong in (note(4), note(2, key=bytes(32)), note(2).replace("birr/2\n", "other/2\n", 1), "", "amanah/birr/2\n"):
         with pytest.raises(NotACheckpoint):
             opened_of_any_epoch(wrong, vkey, CODE)
+
+
+def test_a_checkpoint_signed_under_another_name_than_its_own_is_none() -> None:
+    made = signer().named(origin(CODE, 1)).sign(Checkpoint(origin(CODE, 2), 5, ROOT).text())
+    with pytest.raises(NotACheckpoint):
+        opened(made, signer().named(origin(CODE, 1)).vkey, CODE)
 
 
 @pytest.mark.parametrize(

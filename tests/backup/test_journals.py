@@ -152,7 +152,9 @@ async def test_a_journal_from_elsewhere_is_carried_out_and_kept(small_rescue: Re
         await read(after, kept.record)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"amanah/probe/1/journal\n", b"amanah/other/1/journal\n", b"amanah/probe/2/journal\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"amanah/probe/1/journal\n", b"amanah/other/1/journal\n", b"amanah/probe/2/journal\n5\n"]
+)
 async def test_what_is_no_note_of_the_journal_says_nothing(small: World, content: bytes):
     path = small.folder / NAME
     path.write_bytes(content)

@@ -113,10 +113,7 @@ def opened_of_any_epoch(note: str, key: Key, code: str) -> Checkpoint:
     name, vkey = note.partition("\n")[0], key_at(key, _claimed(note).size)
     if epoch_of(name, code) > epoch_of(origin_of(vkey), code):
         raise NotACheckpoint
-    try:
-        return opened(note, renamed(vkey, name), code)
-    except Unopenable as error:
-        raise NotACheckpoint from error
+    return opened(note, renamed(vkey, name), code)
 
 
 class Outside:
