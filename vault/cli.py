@@ -74,6 +74,19 @@ def init(code: str, pack: str, *, as_json: bool, **given: str | int | None) -> N
     _tell(_found(settings, database, code, pack), as_json=as_json)
 
 
+@main.command("upgrade")
+@click.option("--data-dir", metavar="D")
+@click.option("--database-url-file", metavar="F")
+@_guarded
+def upgrade(**given: str | int | None) -> None:
+    """Bring a vault that an older version made to this version's schema; the service stands still meanwhile."""
+    database = Database(_settings(given).address)
+    if schema.is_empty(database):
+        raise Failed("this database holds no vault; amanah init makes one")
+    schema.upgrade(database)
+    click.echo(f"the schema is that of this version ({schema.newest()}); amanah doctor looks over what is stored")
+
+
 @main.group()
 def association() -> None:
     """Associations of this vault."""

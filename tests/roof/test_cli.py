@@ -46,6 +46,32 @@ def test_a_log_that_holds_says_how_much_was_looked_at(home: Path):
     assert said.stdout.endswith(" entries, the tree, every checkpoint, and the checkpoint you gave is of this log\n")
 
 
+def test_a_vault_of_an_older_version_is_brought_to_this_ones_schema(home: Path):
+    database = Database(f"sqlite:///{home / 'data' / 'amanah.sqlite3'}")
+    with database.connect() as connection, connection.begin():
+        for back in (
+            "DROP INDEX ix_breach_report_state",
+            "ALTER TABLE access_log_head DROP COLUMN mac",
+            "UPDATE alembic_version SET version_num = '0007'",
+        ):
+            connection.execute(text(back))
+    database.dispose()
+    refused = run(home, "log", "verify")
+    assert (refused.exit_code, refused.stderr.startswith("amanah: schema-outdated")) == (1, True)
+    said = run(home, "upgrade")
+    assert (said.exit_code, said.stdout.startswith("the schema is that of this version")) == (0, True)
+    assert run(home, "log", "verify").exit_code == 0
+    assert run(home, "upgrade").exit_code == 0
+
+
+def test_a_database_without_a_vault_is_not_upgraded(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    Database(f"sqlite:///{tmp_path / 'data' / 'amanah.sqlite3'}").dispose()
+    (tmp_path / "data" / "amanah.sqlite3").touch()
+    said = run(tmp_path, "upgrade")
+    assert (said.exit_code, said.stderr) == (1, "amanah: this database holds no vault; amanah init makes one\n")
+
+
 def test_a_log_that_does_not_names_the_first_bad_entry_each_thing_once_and_ends_with_1(home: Path):
     tampered(home)
     said = run(home, "log", "verify")

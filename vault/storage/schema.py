@@ -31,6 +31,12 @@ def newest() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def is_empty(database: Database) -> bool:
+    """Whether no version of the vault ever made its tables there."""
+    with database.connect() as connection:
+        return not _versions(connection.execution_options(reading=True))
+
+
 def check(database: Database) -> None:
     """Raise SchemaRefused unless the schema is the one this version was written for."""
     with database.connect() as connection:
