@@ -253,6 +253,35 @@ def carry_out(  # noqa: PLR0917 - each is an option of its own
             click.echo(f"Not gone yet: {', '.join(left_)}. When they are replaced or destroyed: amanah keys confirm {ceremony} NAME")
 
 
+@keys.command("recover")
+@click.argument("name")
+@click.option("--share-file", "share_files", type=_FILE, multiple=True, required=True, help="a share as it was printed; once for each")
+@click.option("--root-file", "new_file", type=_FILE, help="where the new root key is made; default where the settings look for it")
+@_at_the_machine
+@guarded
+def recover(name: str, share_files: tuple[Path, ...], new_file: Path | None, only: str | None, **given: Given) -> None:
+    """Put a lost root key's place right again: shares of a recovery slot open the keys, and a new key file gets the slot NAME."""
+    try:
+        root = shamir.combined([shamir.Share.parse(path.read_text(encoding="utf-8")) for path in share_files])
+    except UnicodeDecodeError as error:
+        raise Failed("a file of --share-file is no text") from error
+    except shamir.ShareRefused as error:
+        raise Failed(f"{error.code}: share {error.share}, group {error.group} (0: not known, or the whole)") from error
+    with _opened(given, only, root) as (association, _):
+        path = new_file or settings_of(given).root_path(association.code)
+        if path.exists():
+            raise Failed(f"{path} is there already: a root that is not lost is not replaced; name another file with --root-file")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = key_file.create(path)
+        try:
+            carrying_out.recover(association, root, clock, name, new)
+        except VaultError:
+            path.unlink()  # it opens nothing
+            raise
+        click.echo(f"{association.code}: the key file {path} opens the keys by the slot {name}")
+    click.echo("Agree on the removal of the lost root's slot now (amanah keys slot remove), then rotate, rewrap and retire.")
+
+
 def _copies_of(association: Association, done: CeremonyFact) -> list[str]:
     known = association.log.run_now(association.database, [keys_fact], clock)[0]
     return [copy.name for each in known.retirements if each.ceremony == done.id for copy in each.copies if copy.gone_at is None]
@@ -282,15 +311,15 @@ def _new_root(agreed: CeremonyFact, file: Path | None, passphrase: Path | None, 
 
 
 @contextmanager
-def _opened(given: dict[str, Any], only: str | None) -> Iterator[tuple[Association, Root]]:
-    """One association, open beside the running service, with its root. Raises Failed where it is not said which."""
+def _opened(given: dict[str, Any], only: str | None, by: Root | None = None) -> Iterator[tuple[Association, Root]]:
+    """One association, open beside the running service, by its root or another. Raises Failed where it is not said which."""
     settings = settings_of(given)
     with _database(settings) as database, ThreadPoolExecutor(1) as executor:
         known = codes(database)
         if only is None and len(known) != 1:
             raise Failed(f"which association? --association {' or '.join(known)}")
         code = only or known[0]
-        root, folder = root_of(settings, code), settings.association_folder(code)
+        root, folder = by or root_of(settings, code), settings.association_folder(code)
         association = open_association(database, code=code, root=root, folder=folder, executor=executor, clock=clock)
         try:
             retiring.settle(association, lambda: root, clock)

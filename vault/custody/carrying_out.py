@@ -76,6 +76,22 @@ def _slots(deed: Deed, association: Association, root: Root, agreed: CeremonyFac
     _settle(deed, association, agreed)
 
 
+def recover(association: Association, root: Root, clock: Callable[[], int], name: str, new: Root) -> None:
+    """Give the keys to a new root in the place of one that was lost, on the word of those who put the shares of `root` together.
+
+    Raises Conflict `slot-refused` for a name that is taken or none.
+    """
+
+    def unit(deed: Deed) -> None:
+        try:
+            epochs.add_slot(association.folder / EPOCHS, association.id, root, name, new)
+        except (Unsealable, Unopenable):
+            raise Conflict("slot-refused") from None
+        deed.append(told(deed, association, "keys.recovered"))
+
+    association.log.run_now(association.database, [unit], clock)
+
+
 def _settle(deed: Deed, association: Association, agreed: CeremonyFact, *written: WrittenFact) -> None:
     settled = msgspec.structs.replace(agreed, state="carried-out", settled_by=SYSTEM, settled_at=deed.now)
     deed.append(told(deed, association, f"keys.{agreed.act}", *written, facts.write(deed, CEREMONY, agreed.id, settled)))
