@@ -5,9 +5,19 @@ import pytest
 from tests.access.desk import Desk, written
 from tests.household import FATIMA, grant, store
 from vault.errors import TooMany, Unavailable
+from vault.rulebook import refusals
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
-from vault.rulebook.refusals import BURST, PER_SECOND
+from vault.rulebook.refusals import PER_SECOND
+
+BURST = 400
+
+
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A smaller burst than the vault's own, so that it is reached in a moment."""
+    monkeypatch.setattr(refusals, "BURST", BURST)
+
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 

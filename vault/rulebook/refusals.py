@@ -15,7 +15,7 @@ from vault.errors import Refused, TooMany, VaultError
 from vault.web.limits import Limits
 
 T = TypeVar("T")
-BURST: Final = 400
+BURST: Final = 2_000
 PER_SECOND: Final = 20.0
 _SECOND: Final = 1_000_000
 
