@@ -7,7 +7,7 @@ its network's limit is asked; what is held of bodies has an end, strangers' apar
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from vault.errors import Malformed, Refused, Unauthenticated
+from vault.errors import Malformed, Refused, TooMany, Unauthenticated
 from vault.web.answer import Answer
 from vault.web.body import BodyReader, require_json
 from vault.web.call import Call
@@ -60,8 +60,12 @@ class Door:
             if not self.may(caller, route.access):
                 raise await self.out_of_scope(call)
         if route.limit is not None:
-            for key, times in circles(call.network):
-                self.limits.take(route.limit.bucket, key, times * route.limit.burst, times * route.limit.per_second)
+            try:
+                for key, times in circles(call.network):
+                    self.limits.take(route.limit.bucket, key, times * route.limit.burst, times * route.limit.per_second)
+            except TooMany:
+                await weigh_body(receive, call.headers, route.max_body, STRAY_BODY_SECONDS)  # too large is said first, and nothing is kept
+                raise
         call.query = parse_query(query, route.query, linked=route.is_linked)
         if route.method == "GET":
             if has_body(call.headers):
