@@ -7,29 +7,22 @@ the one Unopenable. Format 0x22: docs/spec/attachment.md.
 """
 
 import os
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from keys.chunks import ChunkOpener, ChunkSealer
 from keys.derive import hkdf
-from keys.errors import Unopenable, Unsealable, quietly
+from keys.errors import Unopenable, quietly
 from keys.keyring import AssociationKeys, DataKey
 from keys.receipt import Receipt
 from keys.secret import Unspoken
 
-CHUNK = 65_536
-SEALED_CHUNK = CHUNK + 16
 HEADER = 50
-MOST_CHUNKS = 1 << 32
 _FORMAT_AND_SUITE = b"\x22\x01"
 _LABEL = b"vault/att/v1"
 _SALT_END = 18
-_NONCE = struct.Struct(">7xIB").pack
 _ID = 16
-_END = b"\x80"
 
 Entropy = Callable[[int], bytes]
 
@@ -64,60 +57,32 @@ class SealedAttachment:
         return f"SealedAttachment({self.place.attachment.hex()}, {self.chunks} chunks)"
 
 
-class Sealer(Unspoken):
+class Sealer(ChunkSealer):
     """Seals one file piece by piece; it holds less than one chunk of it."""
 
-    __slots__ = ("_binding", "_cipher", "_held", "_number", "header")
+    __slots__ = ("header",)
 
     def __init__(self, key: DataKey, place: Attached, *, entropy: Entropy = os.urandom) -> None:
         """Begin a file under a data key of its own; `header` (50 bytes) is to be kept beside the chunks."""
         salt = entropy(_ID)
         okm = _keys(key, place, salt)
         self.header = _FORMAT_AND_SUITE + salt + okm[32:]
-        self._cipher = AESGCM(okm[:32])
-        self._binding = _binding(place, self.header)
-        self._held = bytearray()
-        self._number = 0
-
-    def take(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes of the file and return the chunks that are full now, sealed."""
-        self._held += piece
-        full = len(self._held) // CHUNK * CHUNK
-        content = bytes(self._held[:full])
-        del self._held[:full]
-        return [self._seal(content[at : at + CHUNK], last=False) for at in range(0, full, CHUNK)]
-
-    def end(self) -> bytes:
-        """Return the last chunk, sealed; nothing can be taken after it (Unsealable)."""
-        sealed = self._seal((bytes(self._held) + _END).ljust(CHUNK, b"\x00"), last=True)
-        self._number = MOST_CHUNKS
-        return sealed
-
-    def _seal(self, chunk: bytes, *, last: bool) -> bytes:
-        if self._number >= MOST_CHUNKS:
-            raise Unsealable
-        nonce = _NONCE(self._number, last)
-        self._number += 1
-        return self._cipher.encrypt(nonce, chunk, self._binding)
+        super().__init__(okm[:32], _binding(place, self.header))
 
 
 class Opener(Unspoken):
     """Opens the chunks of one file, by number; made by `open_attachment` alone, against a receipt, and good for one answer."""
 
-    __slots__ = ("_binding", "_cipher", "_last")
+    __slots__ = ("_chunks", "_last")
 
-    def __init__(self, key: bytes, binding: bytes, last: int) -> None:
-        """Take the file's own key (32 bytes), what its chunks are bound to, and the number of its last chunk."""
-        self._cipher = AESGCM(key)
-        self._binding = binding
+    def __init__(self, chunks: ChunkOpener, last: int) -> None:
+        """Take what opens the file's chunks, and the number of its last one."""
+        self._chunks = chunks
         self._last = last
 
     def open(self, number: int, chunk: bytes) -> bytes:
         """Return what this chunk holds of the file, without padding. Unopenable where it is not the chunk of that number."""
-        with quietly:
-            opened = self._cipher.decrypt(_NONCE(number, number == self._last), chunk, self._binding)
-            return _unpadded(opened) if number == self._last else opened
-        raise Unopenable
+        return self._chunks.open(number, chunk, last=number == self._last)
 
 
 def open_attachment(receipt: Receipt, keys: AssociationKeys, sealed: SealedAttachment) -> Opener:
@@ -134,7 +99,7 @@ def open_attachment(receipt: Receipt, keys: AssociationKeys, sealed: SealedAttac
         okm = _keys(key, place, sealed.header[2:_SALT_END])
         if not compare_digest(_FORMAT_AND_SUITE + sealed.header[2:_SALT_END] + okm[32:], sealed.header):
             raise Unopenable
-        return Opener(okm[:32], _binding(place, sealed.header), sealed.chunks - 1)
+        return Opener(ChunkOpener(okm[:32], _binding(place, sealed.header)), sealed.chunks - 1)
     raise Unopenable
 
 
@@ -144,10 +109,3 @@ def _keys(key: DataKey, place: Attached, salt: bytes) -> bytes:
 
 def _binding(place: Attached, header: bytes) -> bytes:
     return _LABEL + place.association + place.attachment + header
-
-
-def _unpadded(chunk: bytes) -> bytes:
-    body = chunk.rstrip(b"\x00")
-    if len(chunk) != CHUNK or body[-1:] != _END:
-        raise Unopenable
-    return body[:-1]

@@ -12,31 +12,26 @@ from collections.abc import Callable, Iterator, Sequence
 from hmac import compare_digest
 from typing import BinaryIO
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from keys.chunks import SEALED_CHUNK, ChunkOpener, ChunkSealer
 from keys.derive import hkdf
 from keys.errors import Unopenable, Unsealable, quietly
 from keys.packages import HPKE, PackageKey, fingerprint, secret_to
-from keys.secret import Secret, Unspoken
+from keys.secret import Secret
 
-CHUNK = 65_536
 MOST_RECIPIENTS = 16
 DATA, KEYS = 1, 2
 _START = b"amanah-bak\x41\x01"  # what it is, format, suite
 _FIXED = struct.Struct(">16sBB")
 _LABEL = b"amanah/backup/v1\x00"
-_NONCE = struct.Struct(">7xIB").pack
-_FINGERPRINT, _WRAPPED, _SALT, _COMMITMENT, _TAG = 16, 80, 16, 32, 16
-_MOST_CHUNKS = 1 << 32
-_END = b"\x80"
+_FINGERPRINT, _WRAPPED, _SALT, _COMMITMENT = 16, 80, 16, 32
 
 Entropy = Callable[[int], bytes]
 
 
-class BackupSealer(Unspoken):
+class BackupSealer(ChunkSealer):
     """Seals one file of a backup piece by piece; `head` is written before the first chunk."""
 
-    __slots__ = ("_binding", "_cipher", "_held", "_number", "head")
+    __slots__ = ("head",)
 
     def __init__(self, recipients: Sequence[str], backup: bytes, part: int, *, entropy: Entropy = os.urandom) -> None:
         """Begin the file of this part (DATA or KEYS) of a backup (16-byte id) for these public keys; Unsealable for what is none."""
@@ -46,49 +41,22 @@ class BackupSealer(Unspoken):
         slots = b"".join([bytes.fromhex(fingerprint(HPKE, public)) + secret_to(public, key, info) for public in recipients])
         okm = hkdf(key.reveal(), salt, info, 64)
         self.head = _START + _FIXED.pack(backup, part, len(recipients)) + slots + salt + okm[32:]
-        self._cipher = AESGCM(okm[:32])
-        self._binding = _binding(self.head)
-        self._held = bytearray()
-        self._number = 0
-
-    def take(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes of the file and return the chunks that are full now, sealed."""
-        self._held += piece
-        full = len(self._held) // CHUNK * CHUNK
-        content = bytes(self._held[:full])
-        del self._held[:full]
-        return [self._seal(content[at : at + CHUNK], last=False) for at in range(0, full, CHUNK)]
-
-    def end(self) -> bytes:
-        """Return the last chunk, sealed; nothing can be taken after it (Unsealable)."""
-        sealed = self._seal((bytes(self._held) + _END).ljust(CHUNK, b"\x00"), last=True)
-        self._number = _MOST_CHUNKS
-        return sealed
-
-    def _seal(self, chunk: bytes, *, last: bool) -> bytes:
-        if self._number >= _MOST_CHUNKS:
-            raise Unsealable
-        nonce = _NONCE(self._number, last)
-        self._number += 1
-        return self._cipher.encrypt(nonce, chunk, self._binding)
+        super().__init__(okm[:32], _binding(self.head))
 
 
 def opened(file: BinaryIO, key: PackageKey, backup: bytes, part: int) -> Iterator[bytes]:
     """Return the pieces of that part of that backup, one by one; Unopenable at the first that does not hold."""
-    head, cipher = _begun(file, key, backup, part)
-    binding, number, chunk = _binding(head), 0, file.read(CHUNK + _TAG)
+    chunks, number, chunk = _begun(file, key, backup, part), 0, file.read(SEALED_CHUNK)
     while True:
-        following = file.read(CHUNK + _TAG)
-        content = _chunk(cipher, _NONCE(number, not following), chunk, binding)
+        following = file.read(SEALED_CHUNK)
+        yield chunks.open(number, chunk, last=not following)
         if not following:
-            yield _unpadded(content)
             return
-        yield content
         number, chunk = number + 1, following
 
 
-def _begun(file: BinaryIO, key: PackageKey, backup: bytes, part: int) -> tuple[bytes, AESGCM]:
-    """The head, and the cipher of the chunks, once this key opened its slot and the commitment holds."""
+def _begun(file: BinaryIO, key: PackageKey, backup: bytes, part: int) -> ChunkOpener:
+    """What opens the chunks, once this key opened its slot and the commitment holds."""
     with quietly:
         fixed = file.read(len(_START) + _FIXED.size)
         found, kind, count = _FIXED.unpack_from(fixed, len(_START))
@@ -99,7 +67,7 @@ def _begun(file: BinaryIO, key: PackageKey, backup: bytes, part: int) -> tuple[b
         info = _info(backup, part)
         okm = hkdf(_slot(slots, key, info).reveal(), salt, info, 64)
         if compare_digest(okm[32:], commitment):
-            return fixed + slots + salt + commitment, AESGCM(okm[:32])
+            return ChunkOpener(okm[:32], _binding(fixed + slots + salt + commitment))
     raise Unopenable
 
 
@@ -109,19 +77,6 @@ def _slot(slots: bytes, key: PackageKey, info: bytes) -> Secret:
         if slots[at : at + _FINGERPRINT] == mine:
             return key.secret(slots[at + _FINGERPRINT : at + _FINGERPRINT + _WRAPPED], info)
     raise Unopenable
-
-
-def _chunk(cipher: AESGCM, nonce: bytes, chunk: bytes, binding: bytes) -> bytes:
-    with quietly:
-        return cipher.decrypt(nonce, chunk, binding)
-    raise Unopenable
-
-
-def _unpadded(chunk: bytes) -> bytes:
-    body = chunk.rstrip(b"\x00")
-    if len(chunk) != CHUNK or body[-1:] != _END:
-        raise Unopenable
-    return body[:-1]
 
 
 def _info(backup: bytes, part: int) -> bytes:

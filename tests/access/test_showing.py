@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keys.attachments import CHUNK
+from keys.chunks import CHUNK
 from tests.access.test_scans import content, officer
 from tests.consent.test_scans import Desk, altering, code, desk, erased, till
 from tests.household import asked, errand, grant, store, written

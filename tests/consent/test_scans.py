@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import func, insert, select
 
-from keys.attachments import CHUNK
+from keys.chunks import CHUNK
 from tests.household import BASIC, FATIMA, errand, findings, read, store, written
 from tests.simulator import SECOND, World
 from vault.access.erasure_api import routes as erasure_routes

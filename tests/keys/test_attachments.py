@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.attachments import CHUNK, HEADER, MOST_CHUNKS, SEALED_CHUNK, Attached, SealedAttachment, Sealer, open_attachment
+from keys.attachments import HEADER, Attached, SealedAttachment, Sealer, open_attachment
 from keys.cabinet import EVIDENCE_CLASS
+from keys.chunks import CHUNK, MOST_CHUNKS, SEALED_CHUNK
 from keys.container import open_cells
 from keys.errors import Unopenable, Unsealable
 from keys.keyring import AssociationKeys, DataKey

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from keys import backups
-from keys.backups import CHUNK, DATA, KEYS, BackupSealer, opened
+from keys.backups import DATA, KEYS, BackupSealer, opened
+from keys.chunks import CHUNK
 from keys.errors import Unopenable, Unsealable
 from keys.packages import PackageKey, secret_to
 from keys.secret import Secret

@@ -23,6 +23,7 @@ from keys.attachments import Attached, Opener, Sealer
 from keys.backups import DATA, BackupSealer
 from keys.blind_index import Index
 from keys.cabinet import OWN, Cabinet, furnish
+from keys.chunks import ChunkOpener
 from keys.facts import FactMac
 from keys.keyring import AssociationKeys, DataKey
 from keys.notes import Signer
@@ -89,7 +90,8 @@ def held(folder: Path) -> list[Unspoken]:
         Signer("log", SECRET)._order.pairs[0],
         PackageKey(SECRET),
         Sealer(data_key, Attached(OWNER, OWNER, OWNER, 64)),
-        Opener(CANARY, b"", 0),
+        ChunkOpener(CANARY, b""),
+        Opener(ChunkOpener(CANARY, b""), 0),
         BackupSealer([PackageKey(SECRET).public], OWNER, DATA, entropy=lambda size: CANARY[:size]),
         Passers(entropy=lambda _: CANARY),
         new_api_key("first", entropy=lambda size: CANARY[:size]),

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from keys.attachments import CHUNK, Opener
+from keys.attachments import Opener
+from keys.chunks import CHUNK
 from keys.errors import Unopenable
 from vault.access_log.deed import Appended
 from vault.consent import scans
