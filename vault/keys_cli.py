@@ -269,14 +269,14 @@ def recover(name: str, share_files: tuple[Path, ...], new_file: Path | None, onl
         raise Failed(f"{error.code}: share {error.share}, group {error.group} (0: not known, or the whole)") from error
     with _opened(given, only, root) as (association, _):
         path = new_file or settings_of(given).root_path(association.code)
-        if path.exists():
-            raise Failed(f"{path} is there already: a root that is not lost is not replaced; name another file with --root-file")
+        there = path.exists()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = key_file.create(path)
+        new = KeyFile(path) if there else key_file.create(path)
         try:
             carrying_out.recover(association, root, clock, name, new)
         except VaultError:
-            path.unlink()  # it opens nothing
+            if not there:
+                path.unlink()  # it opens nothing
             raise
         click.echo(f"{association.code}: the key file {path} opens the keys by the slot {name}")
     click.echo("Agree on the removal of the lost root's slot now (amanah keys slot remove), then rotate, rewrap and retire.")

@@ -55,7 +55,7 @@ async def test_too_few_shares_and_a_root_that_is_not_lost_change_nothing(laid: t
     few = run("recover", "daily", *options(sheets[:2]))
     assert (few.exit_code, "shares-too-few: share 2" in few.output) == (1, True)
     there = run("recover", "daily", *options(sheets[:3]))
-    assert (there.exit_code, "is there already" in there.output) == (1, True)
+    assert (there.exit_code, "slot-refused" in there.output, settings.root_path("probe").exists()) == (1, True, True)
     _, foreign = shamir.create()
     strange = [written(tmp_path / f"strange-{share.index}", share) for share in foreign[:3]]
     settings.root_path("probe").unlink()
@@ -64,6 +64,19 @@ async def test_too_few_shares_and_a_root_that_is_not_lost_change_nothing(laid: t
     strange[0].write_bytes(b"\xff\xfe")
     assert "is no text" in run("recover", "daily", *options(strange)).output
     assert ((made.folder / "epochs").read_bytes(), len(made.entries())) == before
+
+
+@pytest.mark.parametrize("died", ["before its slot was there", "before it was told"])
+async def test_what_was_broken_off_is_completed_by_the_same_command(laid: tuple[World, Settings], tmp_path: Path, died: str):
+    made, settings = laid
+    sheets, path = handed_out(made, tmp_path), settings.root_path("probe")
+    path.unlink()
+    new = key_file.create(path)
+    if died == "before it was told":
+        epochs.add_slot(made.folder / "epochs", made.association.id, made.root, "daily", new)
+    done = run("recover", "daily", *options(sheets[:3]))
+    assert (done.exit_code, made.entries()[-1].kind) == (0, "keys.recovered"), done.output
+    assert [name for name, _ in epochs.told(made.folder / "epochs", made.association.id, new).slots] == ["main", "recovery", "daily"]
 
 
 async def test_a_name_that_is_taken_leaves_no_new_root(laid: tuple[World, Settings], tmp_path: Path):

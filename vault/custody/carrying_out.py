@@ -59,32 +59,51 @@ def approved(association: Association, clock: Callable[[], int], id_: bytes) -> 
 
 def _slots(deed: Deed, association: Association, root: Root, agreed: CeremonyFact, new: Root | None) -> None:
     """Give a root its slot or take it; what a process that died had done to the file already is not done twice."""
-    path, own = association.folder / EPOCHS, association.id
-    there = agreed.name in {name for name, _ in epochs.told(path, own, root).slots}
     try:
-        if agreed.act == "slot-remove" and there:
-            epochs.remove_slot(path, own, root, agreed.name)
+        if agreed.act == "slot-remove" and agreed.name in _slot_names(association, root):
+            epochs.remove_slot(association.folder / EPOCHS, association.id, root, agreed.name)
         elif agreed.act == "slot-add":
             if new is None or new.kind != agreed.root:
                 raise Conflict("slot-refused")
-            if there:
-                epochs.load(path, own, new)
-            else:
-                epochs.add_slot(path, own, root, agreed.name, new)
+            _give_slot(association, root, agreed.name, new)
     except (Unsealable, Unopenable):
         raise Conflict("slot-refused") from None
     _settle(deed, association, agreed)
 
 
+def _give_slot(association: Association, root: Root, name: str, new: Root) -> None:
+    """Give a root its slot, where it does not have it yet. Raises Unsealable, Unopenable."""
+    path, own = association.folder / EPOCHS, association.id
+    if name in _slot_names(association, root):
+        epochs.load(path, own, new)
+    else:
+        epochs.add_slot(path, own, root, name, new)
+
+
+def _slot_names(association: Association, root: Root) -> set[str]:
+    return {name for name, _ in epochs.told(association.folder / EPOCHS, association.id, root).slots}
+
+
+def _opens(association: Association, root: Root) -> bool:
+    try:
+        epochs.load(association.folder / EPOCHS, association.id, root)
+    except Unopenable:
+        return False
+    return True
+
+
 def recover(association: Association, root: Root, clock: Callable[[], int], name: str, new: Root) -> None:
     """Give the keys to a new root in the place of one that was lost, on the word of those who put the shares of `root` together.
 
-    Raises Conflict `slot-refused` for a name that is taken or none.
+    What a process that died had done to the file already is not done twice, and told now. Raises Conflict `slot-refused` for a name that is
+    another root's or none, and for a root that opens the keys by another slot: it is not lost.
     """
 
     def unit(deed: Deed) -> None:
+        if _opens(association, new) and name not in _slot_names(association, root):
+            raise Conflict("slot-refused")
         try:
-            epochs.add_slot(association.folder / EPOCHS, association.id, root, name, new)
+            _give_slot(association, root, name, new)
         except (Unsealable, Unopenable):
             raise Conflict("slot-refused") from None
         deed.append(told(deed, association, "keys.recovered"))
