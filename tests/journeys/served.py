@@ -130,6 +130,14 @@ class Served:
         """What the server said, on both streams."""
         return self.folder / "server.log"
 
+    def said(self, awaited: bytes) -> bytes:
+        """The service's output, once it holds what is awaited: the line of a request is written after its answer."""
+        until = time.monotonic() + 10
+        while awaited not in (said := self.log.read_bytes()):
+            assert time.monotonic() < until, f"{awaited!r} was never written"
+            time.sleep(0.05)
+        return said
+
     def run(self, *arguments: str) -> bytes:
         """What a command printed; it must end with 0."""
         made = subprocess.run([sys.executable, "-m", "vault", *arguments], env=self._environment(), capture_output=True, check=False)

@@ -96,19 +96,35 @@ async def test_bodies_that_never_end_shut_out_their_own_network_and_nobody_else(
 
 
 @aio
-async def test_a_limit_is_asked_before_the_body_comes():
-    app, asked = front(World()), []
+async def test_beyond_its_limit_a_network_is_told_what_is_too_large_and_nothing_it_sends_is_kept():
+    world = World()
+    app, asked, limit = front(world), [], 72 * KIBIBYTE
 
-    async def never() -> Any:
-        asked.append(1)
-        yield b"{"
+    async def pieces(count: int) -> Any:
+        for number in range(count):
+            asked.append(number)
+            yield b"{" * KIBIBYTE
 
     path, kind = "/v1/public/limited", {"Content-Type": "application/json"}
     async with client(app) as calls:
         codes = [(await calls.post(path, content=b"{", headers=kind)).status_code for _ in range(6)]
         assert codes == [400] * 5 + [429], "what cannot be read counts as well"
-        assert (await calls.post(path, content=never(), headers=kind)).status_code == 429
-    assert asked == [1]
+
+        async def refused(count: int, length: int | None) -> tuple[int, int]:
+            asked.clear()
+            headers = kind if length is None else kind | {"Content-Length": str(length)}
+            answer = await calls.post(path, content=pieces(count), headers=headers)
+            return answer.status_code, len(asked)
+
+        # A length that is told is judged by itself, and nothing is read.
+        assert await refused(1, KIBIBYTE) == (429, 0)
+        assert await refused(12 * 1024, 12 * 1024 * KIBIBYTE) == (413, 0)
+        # Without one the pieces are weighed, no further than the limit.
+        assert await refused(1, None) == (429, 1)
+        status, read = await refused(12 * 1024, None)
+        assert status == 413
+        assert read <= limit // KIBIBYTE + 1
+    assert app.door.strangers.bytes == 0
 
 
 def test_a_site_of_ipv6_has_the_worth_of_a_few_networks_and_not_of_all_it_numbers():
