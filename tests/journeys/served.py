@@ -213,9 +213,12 @@ class Served:
             line.close()
 
     def code(self, who: str, association: str = FIRST) -> str:
-        """A one-time code of this person that was not used yet; waits for the next where those of now are used up."""
+        """A one-time code of this person that was not used yet; waits for the next where those of now are used up.
+
+        The step before this one is still taken, so it comes first as long as it has five seconds left.
+        """
         place, secret = (association, who), self.secrets[association]["staff"][who]["totp_secret"]
-        while (step := max(self._steps.get(place, 0) + 1, int(time.time()) // 30)) > int(time.time()) // 30 + 1:
+        while (step := max(self._steps.get(place, 0) + 1, int(time.time() - 25) // 30)) > int(time.time()) // 30 + 1:
             time.sleep(0.2)
         self._steps[place] = step
         return pyotp.HOTP(secret).at(step)
