@@ -16,6 +16,9 @@ LINKED := .venv/.linked-$(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
+# Programs are started hundreds of times by the tests: what one of them compiled is kept for the next, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Runs each file of a list, all of them even when one falls short; an empty list is a failure, not a silent success.
 define run-each
 	@test -n "$(strip $(1))" || { echo "$@: there is nothing of this kind in the tree"; exit 1; }

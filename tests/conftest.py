@@ -22,6 +22,7 @@ import pytest
 from psycopg import sql
 
 from tests.house import skips
+from tests.journeys.served import Served
 
 WITHOUT_POSTGRESQL = "AMANAH_TESTS_WITHOUT_POSTGRESQL"
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost")
@@ -93,6 +94,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'vault.sqlite3'}"
     make: FreshPostgres = request.getfixturevalue("fresh_postgres")
     return make()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def unserved(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    """A vault of the test's own, once on each engine, neither founded nor served yet; whatever it serves at the end is stopped."""
+    make: FreshPostgres | None = request.getfixturevalue("fresh_postgres") if request.param == "postgresql" else None
+    vault = Served(tmp_path / "vault", make() if make else None)
+    vault.folder.mkdir()
+    yield vault
+    vault.stop()
 
 
 @pytest.fixture

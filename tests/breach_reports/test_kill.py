@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.access.mortal import MOMENTS
-from tests.conftest import FreshPostgres
 from tests.journeys.served import FIRST, READY_SECONDS, Served, free_ports
 from tests.journeys.traces import left_in_files, left_in_postgres
 
@@ -19,13 +18,6 @@ pytestmark = pytest.mark.slow
 TREE = Path(__file__).resolve().parents[2]
 NARRATIVE = "رأيت ملفات المستفيدين في مكان لا ينبغي أن تكون فيه"
 STRANGER = "203.0.113.9"
-
-
-class Behind(Served):
-    """A vault behind a proxy it trusts, so that it learns the reporters' addresses."""
-
-    def _environment(self) -> dict[str, str]:
-        return super()._environment() | {"AMANAH_TRUSTED_PROXIES": "127.0.0.0/8"}
 
 
 def start(vault: Served, moment: str, count: int) -> subprocess.Popen[bytes]:
@@ -69,32 +61,22 @@ def bring_until_it_dies(vault: Served, process: subprocess.Popen[bytes]) -> list
     return receipts
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_a_receipt_that_was_given_opens_its_report_whenever_the_vault_was_killed(
-    engine: str, tmp_path: Path, request: pytest.FixtureRequest
-):
-    address = None
-    if engine == "postgresql":
-        make: FreshPostgres = request.getfixturevalue("fresh_postgres")
-        address = make()
-    vault, rng, kept = Behind(tmp_path / "vault", address), random.Random(), 0
-    vault.folder.mkdir()
-    try:
-        vault.found()
-        for moment in MOMENTS:
-            # Start and readiness are such moments too, so the least leaves room for them.
-            receipts = bring_until_it_dies(vault, start(vault, moment, rng.randrange(8, 18)))
-            vault.start()
-            for receipt in receipts:
-                answer = vault.call("POST", f"/v1/public/{FIRST}/breach-reports/status", {"receipt": receipt})
-                assert answer.status == 200, (moment, answer.text)
-            kept += len(receipts)
-            assert vault.call("GET", "/metrics", port=vault.metrics_port).body.count(STRANGER.encode()) == 0
-            vault.stop()
-        assert kept > 10
-        vault.run("log", "verify")
-        left = [*left_in_files(vault.folder), *(left_in_postgres(address) if address else ())]
-        assert [place for place, content in left if STRANGER.encode() in content or STRANGER.encode().hex().encode() in content] == []
-    finally:
+def test_a_receipt_that_was_given_opens_its_report_whenever_the_vault_was_killed(unserved: Served):
+    vault, rng, kept = unserved, random.Random(), 0
+    vault.settings["AMANAH_TRUSTED_PROXIES"] = "127.0.0.0/8"  # so that it learns the reporters' addresses
+    vault.found()
+    for moment in MOMENTS:
+        # Start and readiness are such moments too, so the least leaves room for them.
+        receipts = bring_until_it_dies(vault, start(vault, moment, rng.randrange(8, 18)))
+        vault.start()
+        for receipt in receipts:
+            answer = vault.call("POST", f"/v1/public/{FIRST}/breach-reports/status", {"receipt": receipt})
+            assert answer.status == 200, (moment, answer.text)
+        kept += len(receipts)
+        assert vault.call("GET", "/metrics", port=vault.metrics_port).body.count(STRANGER.encode()) == 0
         vault.stop()
-    print(f"{engine}: {len(MOMENTS)} kills, {kept} receipts given and all of them open")  # noqa: T201 - the counts are asked for
+    assert kept > 10
+    vault.run("log", "verify")
+    left = [*left_in_files(vault.folder), *(left_in_postgres(vault.address) if vault.address else ())]
+    assert [place for place, content in left if STRANGER.encode() in content or STRANGER.encode().hex().encode() in content] == []
+    print(f"{len(MOMENTS)} kills, {kept} receipts given and all of them open")  # noqa: T201 - the counts are asked for

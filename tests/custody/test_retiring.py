@@ -177,6 +177,16 @@ async def test_what_was_begun_is_completed_by_the_same_command(told: tuple[World
         assert carry_out(small, id_).state == "carried-out"
 
 
+def require_refused_start(world: World) -> None:
+    """A process that starts now meets an older file or database, and does not serve."""
+    other = world.reopen()
+    try:
+        with pytest.raises(Unavailable, match="epochs-older"):
+            settle(other, lambda: world.root, world.clock)
+    finally:
+        other.log.close()
+
+
 async def test_an_older_file_put_back_is_refused_at_start(told: tuple[World, Settings]):
     world, settings = told
     path = world.folder / "epochs"
@@ -186,12 +196,7 @@ async def test_an_older_file_put_back_is_refused_at_start(told: tuple[World, Set
     async with Keeper.over(world) as keeper:
         await keeper.carried_out("retire", below=2)
     put_file(path, old)
-    other = world.reopen()
-    try:
-        with pytest.raises(Unavailable, match="epochs-older"):
-            settle(other, lambda: world.root, world.clock)
-    finally:
-        other.log.close()
+    require_refused_start(world)
     assert any("epochs: the file is older" in line for line in examine(settings, world.clock.now))
 
 
@@ -200,12 +205,7 @@ async def test_a_file_from_before_a_rotation_is_refused_at_start(small: World):
     old = path.read_bytes()
     rotate(small)
     put_file(path, old)
-    other = small.reopen()
-    try:
-        with pytest.raises(Unavailable, match="epochs-older"):
-            settle(other, lambda: small.root, small.clock)
-    finally:
-        other.log.close()
+    require_refused_start(small)
 
 
 async def test_where_the_journal_says_retired_and_keys_still_name_the_epoch_the_start_is_refused(small: World):
@@ -214,12 +214,7 @@ async def test_where_the_journal_says_retired_and_keys_still_name_the_epoch_the_
     rotate(small)
     for below in (2, 3):
         small.association.log.journal.append(len(small.entries()), small.clock.now, [Closing(EPOCH, str(below), "ab" * 16)])
-        other = small.reopen()
-        try:
-            with pytest.raises(Unavailable, match="epochs-older"):
-                settle(other, lambda: small.root, small.clock)
-        finally:
-            other.log.close()
+        require_refused_start(small)
         rewrap(small)
 
 

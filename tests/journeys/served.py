@@ -103,11 +103,15 @@ class Answer:
 
 @dataclass(slots=True)
 class Served:
-    """One vault; `address` is its database's, None for SQLite in its folder; `secrets` what founding printed, by association."""
+    """One vault; `address` is its database's, None for SQLite in its folder; `settings` are more of AMANAH_*.
+
+    `secrets` holds what founding printed, by association.
+    """
 
     folder: Path
     address: str | None
     secrets: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     port: int = 0
     metrics_port: int = 0
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -358,4 +362,4 @@ class Served:
             file.write_text(self.address, encoding="utf-8")
             ours["AMANAH_DATABASE_URL_FILE"] = str(file)
         # What the caller's shell says about a real vault must not reach this one.
-        return {name: value for name, value in os.environ.items() if not name.startswith("AMANAH_")} | ours
+        return {name: value for name, value in os.environ.items() if not name.startswith("AMANAH_")} | ours | self.settings
