@@ -20,7 +20,6 @@ from vault.identity.policy_version import policy_sha256
 from vault.identity.scopes import OWN, PEOPLE, ROLES, SCOPES, SYSTEM, SYSTEM_SCOPES, require_roles
 from vault.rulebook import facts
 from vault.rulebook.asker import Asker
-from vault.rulebook.refusals import BURST
 from vault.rulebook.shapes import CLIENT, RECIPIENT, STAFF, ClientFact, RecipientFact, StaffFact
 from vault.web import Needs, Person, Public, write_id
 
@@ -299,11 +298,11 @@ async def test_a_call_beyond_ones_scopes_is_an_entry(vault: World):
     assert refused.leaf_hash
 
 
-async def test_beyond_the_limit_refusals_are_counted_and_one_entry_tells_how_many(small: World):
+async def test_beyond_the_limit_refusals_are_counted_and_one_entry_tells_how_many(small: World, fewer_refusals: int):
     call = small.call(Person("log:read"))
     call.caller = await small.system()
     before = len(small.entries())
-    for _ in range(BURST + 1):
+    for _ in range(fewer_refusals + 1):
         await small.identity.entrance.out_of_scope(call)
     for _ in range(7):
         with pytest.raises(TooMany):
@@ -311,7 +310,7 @@ async def test_beyond_the_limit_refusals_are_counted_and_one_entry_tells_how_man
     small.clock.forward(1)
     await small.identity.entrance.out_of_scope(call)
     entries = small.entries()[before:]
-    assert len(entries) == BURST + 3
+    assert len(entries) == fewer_refusals + 3
     assert [(entry.reason, entry.count) for entry in entries[-3:]] == [("OUT_OF_SCOPE", None), ("TOO_MANY", 7), ("OUT_OF_SCOPE", None)]
 
 
@@ -355,9 +354,9 @@ async def test_who_lays_down_does_not_approve_and_systems_hold_no_scope_of_peopl
     assert all(sentence.endswith(".") for sentence in SCOPES.values())
 
 
-async def test_the_person_at_the_screen_is_refused_within_the_same_limit(small: World):
+async def test_the_person_at_the_screen_is_refused_within_the_same_limit(small: World, fewer_refusals: int):
     token, _ = await add_client(small, kind="interactive")
-    for _ in range(BURST + 1):
+    for _ in range(fewer_refusals + 1):
         with pytest.raises(Refused):
             await small.knock(token)
     with pytest.raises(TooMany):
