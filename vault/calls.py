@@ -18,6 +18,7 @@ from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence
+from vault.consent.receipts_api import receipt_routes
 from vault.consent.visitors_api import routes as visitors
 from vault.custody.api import routes as custody
 from vault.identity.api import routes as identity
@@ -46,6 +47,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
     return [
         *RECORDS,
         *CONSENT,
+        *receipt_routes(rooms.channels),
         *evidence(rooms.largest_scan),
         *visitors(associations, rooms.limits),
         *reading(),

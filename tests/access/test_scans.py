@@ -85,7 +85,7 @@ async def test_the_entry_of_one_scan_opens_no_other(small: World):
         deed.close()
     deed.commit_seen()
     assert two.sealed is not None
-    with pytest.raises(Unavailable, match="^integrity$"):
+    with pytest.raises(Unavailable, match=r"^integrity$"):
         give_out_scan(one.standing.appended, two.sealed)
 
 

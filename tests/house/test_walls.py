@@ -10,7 +10,18 @@ from tests.house import tree
 
 ROOF = {
     *("backup_cli.py", "calls.py", "commands.py", "keys_cli.py", "unsealing.py"),
-    *("app.py", "calling.py", "cli.py", "package_cli.py", "settings.py", "serving.py", "examining.py", "reclosing.py", "__main__.py"),
+    *(
+        "app.py",
+        "calling.py",
+        "cli.py",
+        "package_cli.py",
+        "receipt_cli.py",
+        "settings.py",
+        "serving.py",
+        "examining.py",
+        "reclosing.py",
+        "__main__.py",
+    ),
 }
 DOOR = Path("vault/access/door.py")
 LETTERS = Path("vault/breach_reports/door.py")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About
-from vault.errors import NotFound
+from vault.errors import NotFound, Unavailable
 from vault.policy.events import Given, Stopped, Verified
 from vault.policy.facts import Grant, Person, Standing, key
 from vault.policy.standing import apply, replaced
@@ -20,7 +20,8 @@ from vault.subjects.sheet import Happened, policy_event
 class Told:
     """One consent as it stands at the moment asked for: who gave it when, and what became of it.
 
-    `seen` is what a second person found, `scan` the id (hex) of the scan it rests on; both empty where there is none.
+    `seen` is what a second person found, `scan` the id (hex) of the scan it rests on; both empty where there is none. `language` is that of
+    the notice that was shown.
     """
 
     grant: Grant
@@ -32,6 +33,7 @@ class Told:
     state: str
     seen: str = ""
     scan: str = ""
+    language: str = "ar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,7 @@ def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None, *, af
     at = deed.now if as_of is None else min(as_of, deed.now)
     happened = [event for events in people.history(deed, known) for event in events if isinstance(event, Happened) and event.at <= at]
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=(About(known.subject, record),), basis="law"))
-    told = _tell(happened, at)
-    if not errand.asker.asker.sees_reasons:
-        told = [replace(one, state="ended") if one.state == "invalidated" else one for one in told]
+    told = [_heard(one, errand) for one in tell(happened, at)]
     behind = told[_place(told, after) :]
     return Page(at, behind[:limit], bytes.fromhex(behind[limit - 1].grant.id) if len(behind) > limit else None)
 
@@ -70,7 +70,23 @@ def _place(told: list[Told], after: bytes | None) -> int:
     raise NotFound
 
 
-def _tell(happened: list[Happened], at: int) -> list[Told]:
+def one(deed: Deed, errand: Errand, known: people.Known, consent: bytes) -> tuple[Told, list[Happened]]:
+    """One consent as it stands now, and all that happened to her before and since. Raises Unavailable `integrity` where it is not there."""
+    happened = [event for events in people.history(deed, known) for event in events if isinstance(event, Happened)]
+    for told in tell(happened, deed.now):
+        if told.grant.id == consent.hex():
+            return _heard(told, errand), happened
+    raise Unavailable("integrity")
+
+
+def _heard(told: Told, errand: Errand) -> Told:
+    """A consent as this asker may hear of it: that the association invalidated it says more than the person's own word."""
+    hidden = told.state == "invalidated" and not errand.asker.asker.sees_reasons
+    return replace(told, state="ended") if hidden else told
+
+
+def tell(happened: list[Happened], at: int) -> list[Told]:
+    """Every consent that was given in these events, oldest first, as it stands at a moment."""
     person = Person()
     told: dict[str, Told] = {}
     for one in happened:
@@ -79,8 +95,9 @@ def _tell(happened: list[Happened], at: int) -> list[Told]:
             told[seen.grant.id] = replace(seen, seen=str(one.detail["result"]))
         person = apply(person, event)
         if isinstance(event, Given):
-            scan = str(one.detail.get("scan", {}).get("id", ""))
-            told[event.grant.id] = Told(_folded(person, event), event.purpose, event.recipient, event.kind, None, None, "", scan=scan)
+            scan, language = str(one.detail.get("scan", {}).get("id", "")), str(one.detail.get("language", "ar"))
+            grant = _folded(person, event)
+            told[grant.id] = Told(grant, event.purpose, event.recipient, event.kind, None, None, "", scan=scan, language=language)
         elif isinstance(event, Verified) and event.grant in told:
             told[event.grant] = replace(told[event.grant], verified_at=event.at)
         elif isinstance(event, Stopped):
