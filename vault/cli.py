@@ -32,7 +32,7 @@ from vault.package_cli import package
 from vault.publication import document
 from vault.publication.approval_day import approval_day
 from vault.publication.words import WORDS
-from vault.receipt_cli import receipt
+from vault.receipt_cli import proof, receipt
 from vault.settings import Settings, read
 from vault.storage import schema
 from vault.storage.engine import Database
@@ -54,6 +54,7 @@ def main() -> None:
 main.add_command(backup)
 main.add_command(keys)
 main.add_command(package)
+main.add_command(proof)
 main.add_command(receipt)
 main.add_command(restore)
 

@@ -54,7 +54,7 @@ def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None, *, af
     errand = errand.still(deed)
     known = people.of_record(deed, record)
     at = deed.now if as_of is None else min(as_of, deed.now)
-    happened = [event for events in people.history(deed, known) for event in events if isinstance(event, Happened) and event.at <= at]
+    happened = [event for event in happened_to(deed, known) if event.at <= at]
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=(About(known.subject, record),), basis="law"))
     told = [_heard(one, errand) for one in tell(happened, at)]
     behind = told[_place(told, after) :]
@@ -70,12 +70,16 @@ def _place(told: list[Told], after: bytes | None) -> int:
     raise NotFound
 
 
-def one(deed: Deed, errand: Errand, known: people.Known, consent: bytes) -> tuple[Told, list[Happened]]:
-    """One consent as it stands now, and all that happened to her before and since. Raises Unavailable `integrity` where it is not there."""
-    happened = [event for events in people.history(deed, known) for event in events if isinstance(event, Happened)]
-    for told in tell(happened, deed.now):
+def happened_to(deed: Deed, known: people.Known) -> list[Happened]:
+    """All that happened to somebody, oldest first. Raises Unavailable `integrity`."""
+    return [event for events in people.history(deed, known) for event in events if isinstance(event, Happened)]
+
+
+def one(errand: Errand, happened: list[Happened], consent: bytes, at: int) -> Told:
+    """One consent as it stands at a moment, as this asker may hear of it. Raises Unavailable `integrity` where it is not there."""
+    for told in tell(happened, at):
         if told.grant.id == consent.hex():
-            return _heard(told, errand), happened
+            return _heard(told, errand)
     raise Unavailable("integrity")
 
 

@@ -18,6 +18,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import FieldFact
 from vault.subjects import people
+from vault.subjects.people import Known
 from vault.subjects.sheet import Happened, policy_event
 
 
@@ -25,28 +26,36 @@ def document(deed: Deed, errand: Errand, consent: bytes, names: Mapping[str, str
     """The receipt of a consent as it stands now; `names` are the association's by language. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     known, record = people.of_consent(deed, consent)
-    told, happened = history.one(deed, errand, known, consent)
+    happened = history.happened_to(deed, known)
+    told = history.one(errand, happened, consent, deed.now)
+    made = of(deed, errand, known, record, told=told, happened=happened, names=names)
+    about, named = (About(known.subject, record),), (told.grant.id,)
+    deed.append(errand.entry(kind="consent.receipt", outcome="allow", about=about, purpose=told.purpose, basis="law", consents=named))
+    return made
+
+
+def of(deed: Deed, errand: Errand, known: Known, record: bytes, *, told: Told, happened: list[Happened], names: Mapping[str, str]) -> Json:
+    """The receipt of a consent that was told, through a record of this person; it leaves no entry. Raises Unavailable `integrity`."""
     book, sheet = errand.book(deed), known.sheet
     notice, state = book.notices.get(told.grant.notice), sheet.records.get(record.hex()) if sheet else None
     if sheet is None or state is None or notice is None:
         raise Unavailable("integrity")
-    matter = Matter(
-        association=errand.asker.association.code,
-        names=names,
-        told=told,
-        subject=known.subject,
-        record_type=state.type,
-        is_minor=_was_minor(sheet.person, told.grant.indicated_at),
-        happened=list(_events(told, happened, deed.now)),
-        purpose=book.purposes[told.purpose],
-        notice=notice,
-        language=told.language,
-        fields=_fields(book, state.type),
-        pack=load(book.association.pack),
+    return receipt.document(
+        Matter(
+            association=errand.asker.association.code,
+            names=names,
+            told=told,
+            subject=known.subject,
+            record_type=state.type,
+            is_minor=_was_minor(sheet.person, told.grant.indicated_at),
+            happened=list(_events(told, happened, deed.now)),
+            purpose=book.purposes[told.purpose],
+            notice=notice,
+            language=told.language,
+            fields=_fields(book, state.type),
+            pack=load(book.association.pack),
+        )
     )
-    about, named = (About(known.subject, record),), (told.grant.id,)
-    deed.append(errand.entry(kind="consent.receipt", outcome="allow", about=about, purpose=told.purpose, basis="law", consents=named))
-    return receipt.document(matter)
 
 
 def _events(told: Told, happened: list[Happened], now: int) -> Iterator[Happening]:

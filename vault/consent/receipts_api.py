@@ -30,8 +30,7 @@ def receipt_routes(channels: Mapping[str, Channels]) -> list[Route]:
     async def document(call: Call) -> Json:
         asker: Asker = call.caller
         consent, errand = call.path_id("consent"), Errand(asker, call.request_id)
-        known = channels.get(asker.association.code, Channels()).name
-        names = {"ar": known.ar, "en": known.en} if known is not None else {}
+        names = channels.get(asker.association.code, Channels()).names
 
         async def made() -> Json:
             return await asker.association.run(lambda deed: receipts.document(deed, errand, consent, names))

@@ -38,6 +38,11 @@ class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: str = ""
     demonstration: bool = False
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The association's name by language, nothing where nobody wrote one down."""
+        return {} if self.name is None else {"ar": self.name.ar, "en": self.name.en}
+
     def named(self, code: str, language: str) -> str:
         """The association's name in a language, its code where nobody wrote one down."""
         if self.name is None:

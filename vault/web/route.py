@@ -67,8 +67,8 @@ class Route:
 
     `path`: a template such as "/v1/records/{record}"; a last segment "{tile:path}" takes the rest. `body`: the type of the request's JSON,
     None where there is none; `optional_body` takes an empty one for `{}`. `raw_body`: the controller gets `call.raw` (up to `max_body`
-    bytes) and judges the content type itself, among `accepts`. `form`: the controller gets `call.form`. `media_type` HTML makes it a page:
-    its problems are pages too. `answer`: the type of the JSON given back, for the OpenAPI file.
+    bytes) and judges the content type itself, among `accepts`. `form`: the controller gets `call.form`. `media_type` HTML makes it a
+    page, whose problems are pages too, unless it lies under /v1. `answer`: the type of the JSON given back, for the OpenAPI file.
     `headers`: which of the contract's request headers the controller reads, for the OpenAPI file.
     Raises ValueError or TypeError where the declaration cannot hold.
     """
@@ -105,8 +105,8 @@ class Route:
 
     @property
     def is_page(self) -> bool:
-        """Tell whether people look at it: then whatever goes wrong is told them on a page."""
-        return self.media_type == HTML
+        """Tell whether people look at it: then whatever goes wrong is told them on a page; a program that fetches one is told as ever."""
+        return self.media_type == HTML and not self.path.startswith("/v1/")
 
     @property
     def is_linked(self) -> bool:
