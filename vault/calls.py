@@ -17,6 +17,7 @@ from vault.breach_reports.api import routes as breach_reports
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
+from vault.consent.challenges_api import ROUTES as CHALLENGES
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence
 from vault.consent.receipts_api import receipt_routes
@@ -48,6 +49,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
     return [
         *RECORDS,
         *CONSENT,
+        *CHALLENGES,
         *receipt_routes(rooms.channels),
         *evidence(rooms.largest_scan),
         *visitors(associations, rooms.limits),

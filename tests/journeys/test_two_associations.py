@@ -143,6 +143,8 @@ BODIES: dict[str, Body] = {
     },
     "client.rotate": lambda _, __: {},
     "consents.grant": lambda house, id_: house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER, given_by=id_),
+    "consents.challenge": lambda house, _: _asked(house),
+    "consents.challenge.answer": lambda _, __: {"code": "000000", "act": "button"},
     "consents.verify": lambda _, __: {"result": "verified", "sighted": "original"},
     "evidence.store": lambda _, __: multipart(PDF),
     "visitor_consents.give": lambda house, _: house.vault.word("v" * 22, OTHER),
@@ -200,6 +202,12 @@ QUERIES = {
 }
 
 
+def _asked(house: House) -> dict[str, Any]:
+    """What somebody is asked to agree to by a code."""
+    consent = house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER)
+    return {name: consent[name] for name in ("purpose", "fields", "explicit", "notice")}
+
+
 def _question(record: str) -> dict[str, Any]:
     return {"record": record, "action": "use", "purpose": "service_delivery", "recipient": "INTERNAL", "fields": ["full_name"]}
 
@@ -247,6 +255,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
     assert reached >= {
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
+        *("consents.challenge", "consents.challenge.answer"),
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
         *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),

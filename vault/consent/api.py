@@ -166,7 +166,7 @@ async def withdraw(call: Call) -> Answer:
     """Withdraw: for this purpose and recipient nothing is allowed from this answer on."""
     asker: Asker = call.caller
     consent, body = call.path_id("consent"), call.body
-    given_by = _given_by(body.given_by)
+    given_by = speaker(body.given_by)
     if body.reason is not None and len(body.reason) > LONGEST_REASON:
         raise Invalid([FieldError("reason", "too-long")])
     errand = Errand(asker, call.request_id)
@@ -235,19 +235,20 @@ def _consent(body: ConsentBody, now: int) -> Consent:
         notice_version=body.notice.version,
         language=body.notice.language,
         sha256=body.notice.sha256,
-        given_by=_given_by(body.given_by),
+        given_by=speaker(body.given_by),
         indicated_at=moment(body.indicated_at, "indicated_at", now),
-        expires_at=_end(body.expires_at),
+        expires_at=ended_at(body.expires_at),
         evidence=body.evidence,
     )
 
 
-def _end(text: str | None) -> int | None:
-    # An end may lie in the future, so only its form is checked here.
+def ended_at(text: str | None) -> int | None:
+    """When a consent ends by its own words; an end may lie in the future, so only its form is checked."""
     return None if text is None else moment(text, "expires_at", 2**62)
 
 
-def _given_by(text: str) -> str:
+def speaker(text: str) -> str:
+    """Who speaks: the person herself, or the guardian with this id."""
     return SELF if text == SELF else named(text, "given_by", "unknown-guardian")
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from vault.errors import FieldError, Invalid, NotFound
 from vault.web.call import parse_id
-from vault.web.times import parse_time
+from vault.web.times import parse_time, write_time
 
 T = TypeVar("T")
 FUTURE_TOLERANCE = 5 * 60 * 1_000_000
@@ -81,6 +81,20 @@ def weigh(form: str, given: Mapping[str, Any], *, notice_sha256: str, now: int) 
     if form == "electronic":
         return _electronic(_read(given, Electronic), notice_sha256, now)
     return Weighed((), None, (), _read(given, dict[str, str]))
+
+
+def answered(act: str, *, text_sha256: str, served_at: int, answered_at: int) -> Weighed:
+    """The evidence of an answer to the vault's own challenge: nothing of it is by somebody's word but which act it was."""
+    at = write_time(answered_at)
+    detail = {
+        "act": act,
+        "text_sha256": text_sha256,
+        "served_at": write_time(served_at),
+        "answered_at": at,
+        "proof": {"method": "one_time_code", "verified_at": at},
+        "asserted_by": "vault",
+    }
+    return Weighed((), None, (answered_at,), detail, confirmed=True)
 
 
 def moment(text: str, place: str, now: int) -> int:

@@ -21,7 +21,7 @@ class Told:
     """One consent as it stands at the moment asked for: who gave it when, and what became of it.
 
     `seen` is what a second person found, `scan` the id (hex) of the scan it rests on; both empty where there is none. `language` is that of
-    the notice that was shown.
+    the notice that was shown; `asserted_by` by whose word an electronic one was answered: `client`, or `vault` for its own challenge.
     """
 
     grant: Grant
@@ -34,6 +34,7 @@ class Told:
     seen: str = ""
     scan: str = ""
     language: str = "ar"
+    asserted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,9 @@ def tell(happened: list[Happened], at: int) -> list[Told]:
         person = apply(person, event)
         if isinstance(event, Given):
             scan, language = str(one.detail.get("scan", {}).get("id", "")), str(one.detail.get("language", "ar"))
-            grant = _folded(person, event)
-            told[grant.id] = Told(grant, event.purpose, event.recipient, event.kind, None, None, "", scan=scan, language=language)
+            grant, by = _folded(person, event), str(one.detail.get("evidence", {}).get("asserted_by", ""))
+            read = Told(grant, event.purpose, event.recipient, event.kind, None, None, "", scan=scan, language=language, asserted_by=by)
+            told[grant.id] = read
         elif isinstance(event, Verified) and event.grant in told:
             told[event.grant] = replace(told[event.grant], verified_at=event.at)
         elif isinstance(event, Stopped):

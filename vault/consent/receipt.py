@@ -161,6 +161,7 @@ def _record(matter: Matter) -> Json:
         "dpv:hasConsentStatus": list(_events(matter)),
         "amanah:form": told.grant.form,
         "amanah:explicit": told.grant.explicit,
+        **({"amanah:assertedBy": told.asserted_by} if told.asserted_by else {}),
         **({"amanah:verified": write_time(told.verified_at)} if told.verified_at is not None else {}),
     }
 

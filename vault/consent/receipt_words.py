@@ -36,6 +36,8 @@ def lines(document: Json, language: str) -> Iterator[tuple[str, str]]:
 
     comma = word("comma", language)
     form = [word(f"form_{record['amanah:form']}", language), *([word("explicit", language)] if record["amanah:explicit"] else [])]
+    if asserted := record.get("amanah:assertedBy"):
+        form.append(word(f"asserted_by_{asserted}", language))
     recipient = process["dpv:hasRecipient"]
     shown = word("notice", language).format(version=notice["dct:hasVersion"], sha256=notice["amanah:sha256"])
     yield label("number"), document["dct:identifier"]

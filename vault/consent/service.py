@@ -13,10 +13,10 @@ from typing import Any, Literal
 from sqlalchemy import insert
 
 from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry
+from vault.access_log.entry import Entry, WrittenFact
 from vault.consent.evidence import Weighed, weigh
 from vault.consent.scans import Scan, cite
-from vault.consent.within import Consent, Matter, check_fields, check_giver, check_scope, notice_of, purpose_of
+from vault.consent.within import Consent, Matter, check_giver, checked
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.policy.events import Event, Given, Requested, Stopped, Verified
 from vault.policy.facts import Grant, Person, Standing, Stop, StopKind, key
@@ -68,30 +68,50 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
     the asker's key is not for, TooMany, NotFound, Gone, Conflict `erasure-pending`, `too-many-consents`.
     """
     errand = errand.still(deed)
-    if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
-        return _made(deed, made)
+    if (made := made_by(deed, once)) is not None:
+        return made
     known = people.of_record(deed, record)
     people.unlocked(known)
     matter = Matter(errand, errand.book(deed), known, record)
-    purpose, notice = purpose_of(matter.book, consent), notice_of(matter.book, consent)
-    check_scope(matter, purpose)
-    check_fields(matter, consent, purpose, notice)
-    check_giver(deed, matter, consent.given_by, purpose)
+    _, notice = checked(deed, matter, consent)
     weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
+    return take(deed, matter, consent, weighed, once)
+
+
+def take(
+    deed: Deed, matter: Matter, consent: Consent, weighed: Weighed, once: Once | None, *, told: tuple[WrittenFact, ...] = ()
+) -> Recorded:
+    """Record a consent that was checked and whose evidence is weighed; `told` are facts the same deed wrote. Raises as `grant`."""
+    known, purpose = matter.known, matter.book.purposes[consent.purpose]
     given = Given(consent.purpose, consent.recipient, _grant(deed, consent, weighed, purpose))
     _bounded(known, given)
     scan, cited = cite(deed, known, weighed.scan) if weighed.scan is not None else (None, ())
     detail = _detail(matter, consent, weighed, scan)
     fields = tuple(sorted(consent.fields))
     proof = scan.id.hex() if scan else None
-    told = _entry(matter, purpose, given, kind="consent.granted", fields=fields, evidence=proof, facts=cited)
-    _happen(deed, matter, given, told, detail)
+    entry = _entry(matter, purpose, given, kind="consent.granted", fields=fields, evidence=proof, facts=(*cited, *told))
+    _happen(deed, matter, given, entry, detail)
     id_ = bytes.fromhex(given.grant.id)
-    place = insert(subject_tables.consent)
-    deed.transaction.connection.execute(place.values(association_id=deed.association, consent=id_, subject=known.subject, record=record))
+    row = {"association_id": deed.association, "consent": id_, "subject": known.subject, "record": matter.record}
+    deed.transaction.connection.execute(insert(subject_tables.consent).values(row))
     if once is not None:
         remember(deed.transaction, deed.association, once, id_, CREATED)
     return Recorded(id_, _state_word(given.grant))
+
+
+def made_by(deed: Deed, once: Once | None) -> Recorded | None:
+    """The consent the same request made before, None where it is new. Raises Gone where its person was erased, Conflict, Unavailable."""
+    consent = None if once is None else made_before(deed.transaction, deed.association, once)
+    if consent is None:
+        return None
+    try:
+        known, _ = people.of_consent(deed, consent)
+    except NotFound as error:
+        raise Gone from error
+    taken = taken_all(deed, known).get(consent.hex())
+    if taken is None:
+        raise Unavailable("integrity")
+    return Recorded(consent, _state_word(taken.given.grant))
 
 
 def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: str, *, scan_sha256: str | None = None) -> str:
@@ -274,17 +294,6 @@ def _bounded(known: Known, given: Given) -> None:
         len(now.grants) > max(MOST_GRANTS, len(was.grants)) for was, now in zip((before, *before.twins), (after, *after.twins), strict=True)
     ):
         raise Conflict("too-many-consents")
-
-
-def _made(deed: Deed, consent: bytes) -> Recorded:
-    try:
-        known, _ = people.of_consent(deed, consent)
-    except NotFound as error:
-        raise Gone from error
-    taken = taken_all(deed, known).get(consent.hex())
-    if taken is None:
-        raise Unavailable("integrity")
-    return Recorded(consent, _state_word(taken.given.grant))
 
 
 def _state_word(given: Grant) -> str:

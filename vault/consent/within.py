@@ -61,6 +61,15 @@ class Matter:
         return EntryRefusal(replace(told, outcome="refuse", reason=reason, about=(About(self.known.subject, self.record or None),)))
 
 
+def checked(deed: Deed, matter: Matter, consent: Consent) -> tuple[PurposeFact, NoticeFact]:
+    """Purpose and notice of a consent that may be asked for and taken down here. Raises as the checks below do."""
+    purpose, notice = purpose_of(matter.book, consent), notice_of(matter.book, consent)
+    check_scope(matter, purpose)
+    check_fields(matter, consent, purpose, notice)
+    check_giver(deed, matter, consent.given_by, purpose)
+    return purpose, notice
+
+
 def purpose_of(book: Book, consent: Consent) -> PurposeFact:
     """The purpose of a consent. Raises Invalid where it asks for none, or goes to nobody it can go to."""
     purpose = book.purposes.get(consent.purpose)
