@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 
 import psycopg
-from kill import postgresql
 
 from keys.packages import PackageKey
 from tests.backup.killing import Vault, kill_backups, kill_restores
 from tests.backup.test_kill import lost, made
+from tests.servers import server
 
 KILLS = 50
 # Each restore leaves a database: so many at a time, then the folder goes.
@@ -63,7 +63,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="amanah-backup-") as folder:
         backups(made(Path(folder) / "backups"), kills, rng)
         restores(made(Path(folder) / "sqlite"), None, kills, rng)
-        with postgresql() as maintenance:
+        with server() as maintenance:
             restores(made(Path(folder) / "postgresql"), maintenance, kills, rng)
     print(f"{3 * kills} kills, each the old state or the new")
 

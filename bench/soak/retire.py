@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from tests.custody.killing import deaths
-from tests.custody.servers import postgresql
 from tests.journeys.served import Served
+from tests.servers import postgresql
 
 KILLS = 25
 

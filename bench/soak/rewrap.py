@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.custody.servers import postgresql
 from tests.custody.wearing import wear
 from tests.journeys.served import Served
+from tests.servers import postgresql
 
 PEOPLE, KILLS = 100_000, 20
 
