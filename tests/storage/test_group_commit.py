@@ -224,6 +224,46 @@ async def test_what_waited_too_long_is_busy_and_did_nothing(queued: Queue, monke
     assert queued.words() == ["word 0", "word 3"]
 
 
+async def test_while_the_disk_hangs_all_are_answered_and_afterwards_all_goes_on(queued: Queue, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(group_commit, "LOOK_SECONDS", 0.05)
+    stuck, free, close = threading.Event(), threading.Event(), Ledger.close
+
+    def hangs(ledger: Ledger) -> None:
+        stuck.set()
+        free.wait(10)
+        close(ledger)
+
+    monkeypatch.setattr(Ledger, "close", hangs)
+    first = asyncio.create_task(queued.commit.run(writes(1)))
+    await asyncio.to_thread(stuck.wait, 10)
+    behind = asyncio.create_task(queued.commit.run(writes(2)))
+    for task, code in ((first, "log-unavailable"), (behind, "busy")):
+        with pytest.raises(Unavailable) as refused:
+            await asyncio.wait_for(task, 5)
+        assert refused.value.code == code
+    assert not free.is_set()
+    free.set()
+    monkeypatch.setattr(Ledger, "close", close)
+    for _ in range(500):
+        try:
+            assert await queued.commit.run(writes(3)) == 3
+            break
+        except Unavailable:  # what waited behind is not yet taken out of the queue
+            await asyncio.sleep(0.01)
+    # What was under way came to be, what waited behind it did not.
+    assert queued.words() == ["word 1", "word 3"]
+
+
+async def test_a_unit_that_takes_its_time_is_not_taken_for_a_disk_that_hangs(queued: Queue, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(group_commit, "LOOK_SECONDS", 0.02)
+    go, first = await under_way(queued)
+    await asyncio.sleep(0.3)
+    go.set()
+    assert await first == 0
+
+
 async def test_a_connection_is_readied_once_and_never_used_half_ready(queued: Queue):
     calls: list[int] = []
 

@@ -1,9 +1,9 @@
 """Group commit: while one transaction commits, arrivals queue; then all of them go in the next one.
 
-Invariants: an answer leaves only after the commit of its transaction; no timer; a unit that fails alone is rolled back alone and what its
-refusal must leave in the log is appended to the same transaction; when the transaction fails, every unit in it is answered 503; every job
-that was taken in is answered, whatever fails. One queue for each association; on SQLite all queues take turns in one writer thread, on
-PostgreSQL each has its own.
+Invariants: an answer leaves only after the commit of its transaction, and waits for no timer; a unit that fails alone is rolled back alone
+and what its refusal must leave in the log is appended to the same transaction; when the transaction fails, each unit in it is answered
+503; every job that was taken in is answered: where server or disk hang, 503 after two seconds and without a value. One queue for each
+association; on SQLite all queues take turns in one writer thread, on PostgreSQL each has its own.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import psycopg
@@ -28,6 +29,8 @@ T = TypeVar("T")
 MOST_WAITING = 4096
 MOST_IN_A_BATCH = 512
 PATIENCE_SECONDS = 2.0
+LOOK_SECONDS = 0.5
+"""How often it is looked whether somebody waits for a disk that hangs."""
 # Hot statements run on the driver, so its own errors come through beside SQLAlchemy's.
 DATABASE_ERRORS = (SQLAlchemyError, OSError, sqlite3.Error, psycopg.Error)
 # A row that is in the way is the affair of the one unit that meets it; anything else the database says concerns the whole transaction.
@@ -78,6 +81,11 @@ class _Job:
     outcome: Any = None
     failed: BaseException | None = None
 
+    def give_up(self, code: str) -> None:
+        """Answer who waits 503, on the loop he waits in; what comes of his unit later reaches nobody."""
+        if not self.future.done():
+            self.future.set_exception(Unavailable(code))
+
     def settle(self) -> None:
         """Answer who waits; on the loop he waits in."""
         if self.future.done():
@@ -114,6 +122,10 @@ class GroupCommit:
         # Loops come and go (a tool's, a test's) while the thread stays: who queues and who starts the next batch agree under this lock.
         self._turn = threading.Lock()
         self._connection: Connection | None = None
+        self._under_way: Sequence[_Job] = ()
+        # Since when the batch under way waits for what is outside this process: the server, the lock, the disk.
+        self._outside_since: float | None = None
+        self._watching: asyncio.AbstractEventLoop | None = None
         self.batches = 0
         self.units = 0
 
@@ -141,7 +153,29 @@ class GroupCommit:
             self._waiting.append(job)
             if not self._running:
                 self._start()
+            if self._watching is None or self._watching.is_closed():
+                self._watch()
         return await job.future
+
+    def _watch(self) -> None:
+        """Look again in a while; the lock is held, on the loop that looks."""
+        self._watching = asyncio.get_running_loop()
+        self._watching.call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Answer whom a server or a disk that hangs has kept too long; a unit under way may still come to be, as after any lost answer."""
+        late = time.monotonic() - PATIENCE_SECONDS
+        with self._turn:
+            since = self._outside_since
+            hung = list(self._under_way) if since is not None and since < late else []
+            queued = [job for job in list(self._waiting) if job.arrived < late]
+            if self._running:
+                self._watch()
+            else:
+                self._watching = None
+        for jobs, code in ((hung, "log-unavailable"), (queued, "busy")):
+            for job in jobs:
+                _tell([job], partial(job.give_up, code))
 
     def _start(self) -> None:
         """Begin the next batch; the lock is held. Where the thread has ended, nobody waits any longer."""
@@ -195,6 +229,7 @@ class GroupCommit:
             return
         self.batches += 1
         self.units += len(jobs)
+        self._under_way = jobs
         try:
             for units, chosen, decided in self._transact(jobs):
                 self._release(units, chosen, decided)
@@ -210,19 +245,24 @@ class GroupCommit:
             self._drop()
             for job in jobs:
                 job.failed = error
+        finally:
+            self._outside_since, self._under_way = None, ()
 
     def _transact(self, jobs: list[_Job]) -> list[tuple[UnitSet, list[_Job], list[Any]]]:
+        self._outside_since = time.monotonic()
         connection = self._connect()
         sets: dict[int, tuple[UnitSet, list[_Job]]] = {}
         with connection.begin():
             transaction = Transaction(connection, self._clock())
             session = self._begin(transaction)
+            self._outside_since = None
             for job in jobs:
                 if job.together:
                     sets.setdefault(id(job.unit), (job.unit, []))[1].append(job)
                 else:
                     self._alone(connection, session, job)
             releases = [(units, chosen, list(units.decide(session, [job.argument for job in chosen]))) for units, chosen in sets.values()]
+            self._outside_since = time.monotonic()
             session.close()
             # The engines take back a whole transaction of their own accord (disk full, aborted) and answer COMMIT as if nothing were amiss.
             if not transaction.stands:
@@ -294,7 +334,7 @@ def _awaited(batch: Iterable[_Job]) -> Iterator[_Job]:
     for job in batch:
         if job.arrived < late:
             job.failed = Unavailable("busy")
-        elif not job.future.cancelled():
+        elif not job.future.done():
             yield job
 
 
