@@ -24,6 +24,7 @@ from keys.roots.passphrase_file import PassphraseFile
 from keys.roots.systemd_credential import SystemdCredential
 from vault import __version__
 from vault.calls import Rooms, all_calls
+from vault.checkpoint_mail import Post
 from vault.consent.scans import clear_away, purge
 from vault.custody import retiring
 from vault.errors import Unavailable, VaultError
@@ -82,6 +83,7 @@ class House:
     database: Database
     associations: dict[str, Association] = field(default_factory=dict)
     channels: dict[str, Channels] = field(default_factory=dict)
+    posts: dict[str, Post] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     sealed: set[str] = field(default_factory=set)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -106,6 +108,8 @@ class House:
             folder = settings.association_folder(code)
             require_epochs(folder)
             house.channels[code] = read_channels(folder)
+            if (post := Post.of(code, folder)) is not None:
+                house.posts[code] = post
             # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
             house.writers[code] = shared if database.is_sqlite else house._executor()
             house.keepers[code] = keeper_of(database, code, folder, asking(settings, code))
@@ -226,6 +230,16 @@ class House:
                 # The age of the newest checkpoint outside tells of it on metrics and `doctor`.
                 continue
 
+    async def mail(self) -> None:
+        """Mail the newest checkpoints that are due; one that cannot be sent is said, and tried again."""
+        await asyncio.gather(*(self._mail(self.associations[code], post) for code, post in self.posts.items() if code in self.associations))
+
+    async def _mail(self, association: Association, post: Post) -> None:
+        try:
+            await asyncio.to_thread(post.send_if_due, association.outside.read(), self.clock() / 1e6)
+        except (VaultError, OSError) as error:
+            self.say(f"{association.code}: the checkpoint could not be mailed ({type(error).__name__})")
+
 
 def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> Front:
     """The service over an open house; `output` takes the request log, `registry` the metrics."""
@@ -277,5 +291,6 @@ async def _keep_asking(house: House) -> None:
 
 async def _keep_checkpoints(house: House) -> None:
     while True:
+        await house.mail()
         await asyncio.sleep(CHECKPOINT_SECONDS)
         await house.checkpoints()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from vault.access.api import routes as reading
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.checkpoint_page import checkpoint_page_routes
 from vault.access.consent_proof_api import consent_proof_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
@@ -62,6 +63,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *disclosure_routes(factor),
         *restoration_routes(factor),
         *AUDIT,
+        *checkpoint_page_routes(rooms.channels),
         *consent_proof_routes(rooms.channels),
         *identity(rooms.identity),
         *custody(factor),

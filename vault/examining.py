@@ -16,6 +16,7 @@ from vault.access_log.entry import EntryRefused, parse
 from vault.access_log.verify import snapshot, verify
 from vault.app import root_of
 from vault.breach_reports.examine import examine as examine_reports
+from vault.checkpoint_mail import Post
 from vault.consent.examine import examine as examine_scans
 from vault.custody.examine import examine as examine_keys
 from vault.errors import VaultError
@@ -125,6 +126,9 @@ def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, no
         opened(note, cabinet.signer.vkey_at, code)
         if outside.age(now) > OLDEST_CHECKPOINT:
             yield f"checkpoint: the newest one outside is {outside.age(now) // 3_600_000_000} hours old"
+        post = Post.of(code, folder)
+        if post is not None and post.behind(note, now / 1e6):
+            yield "checkpoint: the newest one has not been mailed for two hours"
     except VaultError as error:
         yield f"checkpoint: the file outside the database does not hold ({error.code})"
     try:

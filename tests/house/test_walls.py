@@ -9,7 +9,7 @@ import pytest
 from tests.house import tree
 
 ROOF = {
-    *("backup_cli.py", "calls.py", "commands.py", "keys_cli.py", "unsealing.py"),
+    *("backup_cli.py", "calls.py", "checkpoint_mail.py", "commands.py", "keys_cli.py", "unsealing.py"),
     *(
         "app.py",
         "calling.py",

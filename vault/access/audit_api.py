@@ -88,28 +88,28 @@ async def report(call: Call) -> Answer:
 
 async def checkpoint(call: Call) -> Answer:
     """The newest signed checkpoint."""
-    return Answer(await (await _standing(call)).checkpoint())
+    return Answer(await (await standing(call)).checkpoint())
 
 
 async def inclusion(call: Call) -> Answer:
     """The proof that an entry is in the log of a size."""
-    association, query = await _standing(call), call.query
+    association, query = await standing(call), call.query
     return _hashes(await association.look(lambda transaction: inclusion_proof(transaction, association.id, query["index"], query["size"])))
 
 
 async def consistency(call: Call) -> Answer:
     """The proof that one size of the log is the beginning of another."""
-    association, query = await _standing(call), call.query
+    association, query = await standing(call), call.query
     return _hashes(await association.look(lambda transaction: consistency_proof(transaction, association.id, query["from"], query["to"])))
 
 
 async def tile(call: Call) -> Answer:
     """A tile of the tree or a bundle of entries."""
-    association, path = await _standing(call), tile_path(call.path["tile"])
+    association, path = await standing(call), tile_path(call.path["tile"])
     return Answer(await association.look(lambda transaction: serve(transaction, association.id, path)), media_type=OCTETS)
 
 
-async def _standing(call: Call) -> Association:
+async def standing(call: Call) -> Association:
     """The caller's association, once the caller stands under the present law: another process may have revoked her key."""
     asker: Asker = call.caller
     await asker.association.run(asker.still)

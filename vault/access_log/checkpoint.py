@@ -98,7 +98,7 @@ def key_at(key: Key, size: int) -> str:
 def opened(note: str, key: Key, code: str) -> Checkpoint:
     """The checkpoint in a note that the key in force at its size signed, of the log that is its name. Raises NotACheckpoint."""
     try:
-        vkey = key_at(key, _claimed(note).size)
+        vkey = key_at(key, claimed(note).size)
         found = Checkpoint.parse(verify(note, vkey))
     except Unopenable as error:
         raise NotACheckpoint from error
@@ -110,7 +110,7 @@ def opened(note: str, key: Key, code: str) -> Checkpoint:
 
 def opened_of_any_epoch(note: str, key: Key, code: str) -> Checkpoint:
     """The same for a checkpoint of this epoch or an earlier one: the key is the same, its name was another."""
-    name, vkey = note.partition("\n")[0], key_at(key, _claimed(note).size)
+    name, vkey = note.partition("\n")[0], key_at(key, claimed(note).size)
     if epoch_of(name, code) > epoch_of(origin_of(vkey), code):
         raise NotACheckpoint
     return opened(note, renamed(vkey, name), code)
@@ -149,7 +149,7 @@ class Outside:
 
         Raises Unavailable `integrity` for a note that covers fewer entries than the one it replaces, or as many with another root.
         """
-        was, will = _claimed(expected), _claimed(note)
+        was, will = claimed(expected), claimed(note)
         if (was.origin, was.size) != (will.origin, min(was.size, will.size)) or (was.size == will.size and was.root != will.root):
             raise Unavailable("integrity")
         with self._locked():
@@ -281,6 +281,6 @@ def _opened_outside(note: str, key: Key, code: str) -> Checkpoint:
         raise Unavailable("checkpoint-unreadable") from error
 
 
-def _claimed(note: str) -> Checkpoint:
+def claimed(note: str) -> Checkpoint:
     """What a note says of itself, whoever signed it."""
     return Checkpoint.parse("\n".join([*note.split("\n")[:_LINES], ""]))

@@ -6,19 +6,18 @@ that moment earlier than the report's arrival and never later; a clock counts ca
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from vault.breach_reports.shapes import MESSAGE, REPLY, Dismissal, Finding, Move, PartFact, Reason, ReportFact
 from vault.errors import Conflict, FieldError, Invalid
+from vault.web.times import RIYADH
 
 EARLIEST: Final = 1_577_836_800_000_000
 """The first moment of 2020, UTC: no association was aware earlier of what this vault is told, whatever was typed."""
 HOUR: Final = 3_600_000_000
-RIYADH: Final = timezone(timedelta(hours=3))
-"""Saudi Arabia has one zone and no daylight saving."""
 PUBLIC_STATE: Final = {
     "received": "received",
     "quarantined": "received",

@@ -8,13 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from babel.dates import format_datetime
-
 from vault.consent.receipt import Json
 from vault.web.paper import read_words
+from vault.web.times import in_words
 
 _WORDS: Final = read_words("vault.consent")
-_RIYADH: Final = dt.timezone(dt.timedelta(hours=3))
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -60,9 +58,7 @@ def lines(document: Json, language: str) -> Iterator[tuple[str, str]]:
 
 def _moment(text: str, language: str) -> str:
     """A time in words, as the clock in Riyadh shows it."""
-    locale, pattern = ("en_GB", "d MMMM y, HH:mm") if language == "en" else ("ar_SA", "d MMMM y، HH:mm")
-    shown = format_datetime(dt.datetime.fromisoformat(text).astimezone(_RIYADH), pattern, locale=locale)
-    return word("riyadh", language).format(time=shown)
+    return word("riyadh", language).format(time=in_words(dt.datetime.fromisoformat(text), language))
 
 
 def _named(name: str | list[dict[str, str]], language: str) -> str:

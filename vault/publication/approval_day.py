@@ -11,14 +11,13 @@ import msgspec
 from hijridate import Hijri
 
 from vault.errors import FieldError, Invalid
-from vault.web.times import fold_digits
+from vault.web.times import RIYADH, fold_digits
 
 Calendar = Literal["hijri", "gregorian"]
 
 _DAY = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})")
 # The years of the printed table; every other year is Gregorian.
 _HIJRI_YEARS: Final = range(1343, 1501)
-_RIYADH: Final = dt.timezone(dt.timedelta(hours=3))
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -45,6 +44,6 @@ def approval_day(text: str, now: int) -> ApprovalDay:
         gregorian = dt.date(*Hijri(year, month, day).to_gregorian().datetuple()) if calendar == "hijri" else dt.date(year, month, day)
     except (ValueError, OverflowError):
         raise Invalid([FieldError("approved_on", "out-of-range")]) from None
-    if gregorian > dt.datetime.fromtimestamp(now // _MICROSECONDS, _RIYADH).date():
+    if gregorian > dt.datetime.fromtimestamp(now // _MICROSECONDS, RIYADH).date():
         raise Invalid([FieldError("approved_on", "out-of-range")])
     return ApprovalDay(written, calendar, gregorian.isoformat())

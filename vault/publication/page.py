@@ -21,9 +21,9 @@ from vault.publication.words import WORDS
 from vault.rulebook.channels import Channels
 from vault.web.answer import Answer
 from vault.web.paper import Pages
+from vault.web.times import RIYADH
 
 PAGES: Final = Pages("vault.publication")
-_RIYADH: Final = dt.timezone(dt.timedelta(hours=3))
 _MICROSECONDS: Final = 1_000_000
 _LOCALES: Final = {"ar": "ar_SA", "en": "en_GB"}
 _KEPT: Final = 16
@@ -77,7 +77,7 @@ class _Speaker:
 
     def version(self, policy: PolicyFact, newest: int) -> VersionView:
         """A version in words, its times as in Riyadh."""
-        published = dt.datetime.fromtimestamp(policy.published_at // _MICROSECONDS, _RIYADH).date()
+        published = dt.datetime.fromtimestamp(policy.published_at // _MICROSECONDS, RIYADH).date()
         return VersionView(
             number=policy.version,
             is_in_force=policy.version == newest,

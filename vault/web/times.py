@@ -4,8 +4,13 @@ Invariant: what `write_time` writes `parse_time` reads back to the same microsec
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
+from babel.dates import format_datetime
+
+RIYADH: Final = timezone(timedelta(hours=3))
+"""The Kingdom's clock: three hours before UTC all the year."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,6}))?(?:[Zz]|\+00:00)")
@@ -39,3 +44,9 @@ def write_time(microseconds: int) -> str:
 def moment(microseconds: int) -> datetime:
     """Return the moment; msgspec writes it as `write_time` does."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def in_words(at: datetime, language: str) -> str:
+    """The day and hour of a moment as the clock in Riyadh shows them and a reader says them, without saying whose clock it is."""
+    locale, pattern = ("en_GB", "d MMMM y, HH:mm") if language == "en" else ("ar_SA", "d MMMM y، HH:mm")
+    return format_datetime(at.astimezone(RIYADH), pattern, locale=locale)

@@ -1,0 +1,267 @@
+"""Checkpoints leave by mail over a real SMTP server: signed, once each, at most hourly, and never in the clear over a network."""
+
+import email
+import email.policy
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from keys.notes import Signer
+from keys.secret import Secret
+from tests.journeys.served import FIRST, Served
+from vault.access_log.checkpoint import Checkpoint, opened, origin
+from vault.checkpoint_mail import AGAIN, EVERY, FILE, SENT, MailRefused, Post, read_mail
+
+NOW = 1_790_000_000.0
+USER, WORD = "vault", "a made-up word"
+SIGNER = Signer(origin("first"), Secret(bytes(32)))
+
+
+def note(size: int) -> str:
+    return SIGNER.sign(Checkpoint(origin("first"), size, bytes([size % 256]) * 32).text())
+
+
+class Box:
+    """A mailbox behind a server: what came, over what kind of line."""
+
+    def __init__(self) -> None:
+        self.letters: list[EmailMessage] = []
+        self.sealed: list[bool] = []
+        self.refuses = False
+
+    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.refuses:
+            return "451 come again"
+        self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        self.sealed.append(session.ssl is not None)
+        return "250 taken"
+
+
+def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for this machine's loopback, and a server's context with it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, none))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return folder / "cert.pem", context
+
+
+def known(_server: object, _session: object, _envelope: object, _mechanism: str, shown: object) -> AuthResult:
+    right = isinstance(shown, LoginPassword) and (shown.login, shown.password) == (USER.encode(), WORD.encode())
+    return AuthResult(success=right, handled=False)
+
+
+@contextmanager
+def server(box: Box, port: int, context: ssl.SSLContext | None = None, **how: Any) -> Iterator[None]:
+    """A mail server on the loopback interface while the block runs."""
+    running = Controller(box, hostname="127.0.0.1", port=port, tls_context=context, **how)
+    running.start()
+    try:
+        yield
+    finally:
+        running.stop()
+
+
+def set_up(folder: Path, **over: Any) -> Post:
+    """The settings as an operator writes them, and who mails by them."""
+    told = {"to": ["auditor@example.org"], "sender": "vault@example.org", "host": "localhost", "security": "none", **over}
+    lines = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in told.items())
+    (folder / FILE).write_text(lines, encoding="utf-8")
+    post = Post.of("first", folder)
+    assert post is not None
+    return post
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Served]:
+    """A vault on SQLite, founded and not yet served: mail knows no engine."""
+    vault = Served(tmp_path / "vault", None)
+    vault.folder.mkdir()
+    vault.found()
+    yield vault
+    vault.stop()
+
+
+def held(letter: EmailMessage) -> str:
+    """The note in a letter's one attachment."""
+    (attached,) = letter.iter_attachments()
+    content = attached.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content.decode()
+
+
+def test_whoever_gets_the_mail_holds_a_checkpoint_that_verifies(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    with server(box, free_port):
+        assert post.send_if_due(note(7), NOW)
+    (letter,) = box.letters
+    assert opened(held(letter), SIGNER.vkey, "first").size == 7
+    assert (letter["To"], letter["From"], letter["Auto-Submitted"]) == ("auditor@example.org", "vault@example.org", "auto-generated")
+    body = letter.get_body(("plain",))
+    assert body is not None
+    assert "نقطة تحقق" in body.get_content()
+    assert "amanah log verify --checkpoint" in body.get_content()
+
+
+def test_each_checkpoint_once_and_at_most_one_an_hour(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    with server(box, free_port):
+        assert post.send_if_due(note(7), NOW)
+        os.utime(tmp_path / SENT, (NOW, NOW))
+        assert not post.send_if_due(note(7), NOW + 10 * EVERY)
+        assert not post.send_if_due(note(8), NOW + EVERY - 1)
+        again = Post("first", tmp_path, post.mail)  # another process, or the same after a start
+        assert not again.send_if_due(note(8), NOW + EVERY - 1)
+        assert again.send_if_due(note(8), NOW + EVERY)
+    assert [opened(held(one), SIGNER.vkey, "first").size for one in box.letters] == [7, 8]
+
+
+def test_while_another_process_sends_this_one_does_not(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    other = Post("first", tmp_path, post.mail)
+    with server(box, free_port), other._turn() as ours:
+        assert ours
+        assert not post.send_if_due(note(7), NOW)
+    assert box.letters == []
+
+
+def test_what_was_not_taken_is_tried_again_after_ten_minutes(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    box.refuses = True
+    with server(box, free_port), pytest.raises(OSError, match="451"):
+        post.send_if_due(note(7), NOW)
+    assert not (tmp_path / SENT).exists()
+    assert post.behind(note(7), NOW)
+    box.refuses = False
+    with server(box, free_port):
+        assert not post.send_if_due(note(7), NOW + AGAIN - 1)
+        assert post.send_if_due(note(7), NOW + AGAIN)
+    assert not post.behind(note(7), NOW + 10 * EVERY)
+
+
+def test_a_newer_one_is_behind_only_after_two_hours(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    with server(box, free_port):
+        post.send_if_due(note(7), NOW)
+    os.utime(tmp_path / SENT, (NOW, NOW))
+    assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [False, True]
+
+
+def test_over_a_network_the_line_is_sealed_and_both_ends_known(tmp_path: Path, free_port: int):
+    trusted, context = certificate(tmp_path)
+    password = tmp_path / "password"
+    password.touch(0o600)
+    password.write_text(WORD, encoding="utf-8")
+    box, how = Box(), {"port": free_port, "security": "starttls", "user": USER, "password_file": str(password)}
+    with server(box, free_port, context, require_starttls=True, authenticator=known, auth_required=True):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            set_up(tmp_path, **how).send_if_due(note(7), NOW)
+        assert set_up(tmp_path, ca_file=str(trusted), **how).send_if_due(note(7), NOW)
+        password.write_text("another", encoding="utf-8")
+        with pytest.raises(OSError, match="535"):
+            set_up(tmp_path, ca_file=str(trusted), **how).send_if_due(note(8), NOW + 10**9)
+    assert box.sealed == [True]
+
+
+def test_a_server_that_speaks_tls_from_the_first_byte(tmp_path: Path, free_port: int):
+    trusted, context = certificate(tmp_path)
+    box, how = Box(), {"port": free_port, "security": "tls"}
+    with server(box, free_port, ssl_context=context):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            set_up(tmp_path, **how).send_if_due(note(7), NOW)
+        assert set_up(tmp_path, ca_file=str(trusted), **how).send_if_due(note(7), NOW)
+    assert len(box.letters) == 1
+
+
+def test_a_server_that_offers_no_sealed_line_gets_nothing(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port, security="starttls")
+    with server(box, free_port), pytest.raises(OSError, match="STARTTLS"):
+        post.send_if_due(note(7), NOW)
+    assert box.letters == []
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"host": "mail.example.org"},
+        {"host": "127.0.0.2"},
+        {"to": []},
+        {"to": ["nobody"]},
+        {"sender": "a@b\nBcc: c@d"},
+        {"security": "plain"},
+        {"password": "x"},
+        {"port": "twenty-five"},
+    ],
+)
+def test_settings_that_would_send_in_the_clear_or_nowhere_are_refused(tmp_path: Path, over: dict[str, Any]):
+    with pytest.raises(MailRefused):
+        set_up(tmp_path, **over)
+
+
+def test_without_the_file_nothing_is_mailed(tmp_path: Path):
+    assert read_mail(tmp_path) is None
+    assert Post.of("first", tmp_path) is None
+    (tmp_path / FILE).write_text("to = [", encoding="utf-8")
+    with pytest.raises(MailRefused):
+        Post.of("first", tmp_path)
+
+
+def test_a_served_vault_mails_its_checkpoint_and_doctor_says_when_none_leaves(alone: Served, free_port: int):
+    set_up(alone.data / "associations" / FIRST, port=free_port)
+    assert b"has not been mailed for two hours" in doctor(alone)
+    box = Box()
+    with server(box, free_port):
+        alone.start()
+        until = time.monotonic() + 60
+        while not box.letters:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        alone.stop()
+    assert held(box.letters[0]).startswith(f"amanah/{FIRST}/")
+    assert b"mailed" not in doctor(alone)
+    assert b"mailed" not in alone.log.read_bytes()
+
+
+def test_a_mail_that_cannot_leave_is_said_and_stops_nothing(alone: Served, free_port: int):
+    set_up(alone.data / "associations" / FIRST, port=free_port)
+    alone.start()
+    alone.said(b"first: the checkpoint could not be mailed (ConnectionRefusedError)")
+    assert alone.call("GET", "/health/ready").status == 200
+
+
+def doctor(vault: Served) -> bytes:
+    """What `amanah doctor` says, whether it ends well or not."""
+    return subprocess.run([sys.executable, "-m", "vault", "doctor"], env=vault._environment(), capture_output=True, check=False).stdout
