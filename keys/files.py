@@ -28,18 +28,27 @@ def read_private(path: Path, limit: int, *, roots_group: bool = False) -> bytes:
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that does not exist yet; FileExistsError if it does."""
-    _write(path, content, mode)
+    """Write a file that does not exist yet, whole or not at all; FileExistsError if it does."""
+    beside = _beside(path, content, mode)
+    try:
+        os.link(beside, path)  # unlike a rename it replaces nothing
+    finally:
+        beside.unlink()
     _sync_folder(path.parent)
 
 
 def replace(path: Path, content: bytes, mode: int) -> None:
     """Put the content in place of the file in one step: a reader sees the old bytes or the new ones."""
+    _beside(path, content, mode).replace(path)
+    _sync_folder(path.parent)
+
+
+def _beside(path: Path, content: bytes, mode: int) -> Path:
+    """The content in a file beside the one it is for, on the disk."""
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)  # what a crash left: it was never in force
     _write(beside, content, mode)
-    beside.replace(path)
-    _sync_folder(path.parent)
+    return beside
 
 
 @contextmanager

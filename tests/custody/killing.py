@@ -58,7 +58,7 @@ class Killing:
         for command in ("rotate", "rewrap"):
             self.keys(command)
         before = self.minimum()
-        id_ = self.agreed(before + 1)
+        id_ = self.agreed("retire", below=before + 1)
         count = self.rng.randrange(1, self.steps + 1) if self.steps else 0
         died, said = self.carry_out(id_, count)
         if not died:
@@ -111,9 +111,9 @@ class Killing:
             return keys.minimum_epoch
         raise AssertionError
 
-    def agreed(self, below: int) -> str:
+    def agreed(self, act: str, **what: object) -> str:
         """Proposed by the administrator and approved by the officer, over HTTP."""
-        made = self.vault.call("POST", "/v1/keys/ceremonies", {"act": "retire", "below": below}, token=self.vault.session("admin"))
+        made = self.vault.call("POST", "/v1/keys/ceremonies", {"act": act, **what}, token=self.vault.session("admin"))
         assert made.status == 201, made.text
         path = f"/v1/keys/ceremonies/{made.json['id']}/approval"
         done = self.vault.call("POST", path, token=self.vault.approver("officer"))
@@ -126,9 +126,13 @@ class Killing:
         assert made.exit_code == 0, made.output
         return made.stdout
 
-    def carry_out(self, id_: str, count: int) -> tuple[bool, str]:
+    def carry_out(self, id_: str, count: int, *more: str) -> tuple[bool, str]:
         """Whether it was killed, and what it said."""
-        command = [sys.executable, "-m", "tests.custody.mortal", str(count), "keys", "carry-out", id_]
+        return self.struck(count, "carry-out", id_, *more)
+
+    def struck(self, count: int, *arguments: str) -> tuple[bool, str]:
+        """Whether a command of `amanah keys` was killed at this step (0: at none), and what it said."""
+        command = [sys.executable, "-m", "tests.custody.mortal", str(count), "keys", *arguments]
         made = subprocess.run(command, env=self.vault._environment(), cwd=TREE, capture_output=True, text=True, check=False, timeout=120)
         return made.returncode < 0, made.stdout + made.stderr
 

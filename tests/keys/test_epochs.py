@@ -192,7 +192,7 @@ def test_file_and_folder_are_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "fsync", watch)
     epochs.create(tmp_path / "epochs", ASSOCIATION, ROOT, NOW)
     epochs.rotate(tmp_path / "epochs", ASSOCIATION, ROOT, NOW)
-    assert flushed == [str(tmp_path / "epochs"), str(tmp_path), str(tmp_path / "epochs.new"), str(tmp_path)]
+    assert flushed == [str(tmp_path / "epochs.new"), str(tmp_path)] * 2
 
 
 def test_keys_loaded_are_an_associations_keys(path: Path) -> None:
