@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PORT ?= 8080
 # One PostgreSQL and one share of the tests for each.
-WORKERS ?= 2
+WORKERS ?= 3
 
 BIN := .venv/bin
 CODE := $(wildcard vault keys tests bench)
@@ -58,7 +58,7 @@ run: setup ## serve a demonstration with invented people on PORT (8080)
 
 test: setup ## every test in random order, coverage and its gates, the skips counted last
 	@rm -rf build/coverage.json build/skips.json
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report term-missing:skip-covered \
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report term-missing:skip-covered \
 		--cov-report json:build/coverage.json
 	@$(BIN)/python -m tests.house.verdict
 

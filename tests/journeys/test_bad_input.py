@@ -11,6 +11,8 @@ import pytest
 
 from tests.journeys.served import NOBODY, Answer, Served, iban, moment, national_id, word
 
+pytestmark = pytest.mark.slow
+
 RNG = random.Random("bad input")
 ECHO = "ECHO482913CANARY"
 JSON = {"Content-Type": "application/json"}

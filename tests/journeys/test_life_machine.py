@@ -283,5 +283,5 @@ BOUNDED = settings(
     max_examples=12, stateful_step_count=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 """The same few lives each time: a failure is no flake. No step is bounded in time, for the machine may be busy."""
-TestLife = Life.TestCase
+TestLife = pytest.mark.slow(Life.TestCase)
 TestLife.settings = BOUNDED

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from tests.journeys.served import FIRST, Served
 from vault.storage.engine import Database
 
+pytestmark = pytest.mark.slow
+
 BACK_TO_0007 = (
     "DROP INDEX ix_breach_report_state",
     "ALTER TABLE access_log_head DROP COLUMN mac",

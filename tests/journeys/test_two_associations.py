@@ -10,6 +10,8 @@ import pytest
 
 from tests.journeys.served import NOBODY, PDF, Answer, Served, moment, multipart
 
+pytestmark = pytest.mark.slow
+
 OTHER = "second"
 RNG = random.Random("two associations")
 ENDED = ("DELETE", "/v1/sessions/current")  # takes no id and would end the session the other calls need
