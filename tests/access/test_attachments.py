@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 from sqlalchemy import delete, func, insert, select, update
@@ -16,7 +17,7 @@ from tests.access.desk import rows_of
 from tests.access.test_scans import content
 from tests.access.test_showing import lock
 from tests.consent.test_scans import altering, code
-from tests.household import asked, errand, findings, grant, store
+from tests.household import asked, errand, findings, grant, lay_down, partner, store, verify, written
 from tests.simulator import World, world
 from vault.access import attachments, renewing
 from vault.access.api import routes as reading_routes
@@ -32,9 +33,11 @@ from vault.attachments import scans
 from vault.attachments.tables import chunk, evidence
 from vault.consent.evidence_api import routes as evidence_routes
 from vault.errors import Unavailable
+from vault.records import filing
 from vault.records.api import ROUTES as RECORDS
 from vault.records.attachments_api import attachment_routes as incoming
 from vault.rulebook.asker import Errand
+from vault.rulebook.shapes import CLIENT
 from vault.web.call import parse_id, write_id
 from vault.web.ranges import WHOLE, Wish
 from vault.web.streaming import CutShort
@@ -222,6 +225,30 @@ async def test_every_word_of_a_read_counts_as_for_a_field(till: Desk):
     assert code(await till.see(write_id(bytes(16)))) == (404, "not-found")
     assert {one.outcome for one in till.kinds(attachments.KIND)} == {"refuse"}
     assert code(await till.hand_in(path="/attachments?x=y")) == (400, "unknown-parameter")
+
+
+async def test_a_party_outside_gets_the_document_it_was_disclosed_and_is_named_when_it_goes(desk: Desk):
+    world_ = desk.world
+    report, deed = await desk.file(), await desk.file(DEED)
+    record = (await desk.store(medical_report={"id": report}, family_document={"id": deed})).json()["id"]
+    await partner(world_)
+    await desk.consent(record, "medical_report", "family_document")
+    paper = written("second_officer@probe", world_.clock.now)
+    shared = await asked(
+        world_, "partner_sharing", recipient="partner", form="written", evidence=paper, fields=frozenset({"family_document"})
+    )
+    consent = (await grant(world_, parse_id(record), shared)).id
+    key, own = next(iter((await world_.association.refresh()).clients.items()))
+    await lay_down(world_, CLIENT, key, msgspec.structs.replace(own, party="partner"))
+    assert code(await desk.see(record, "family_document")) == (403, "action-mismatch")
+    assert code(await desk.see(record, "family_document", "partner_sharing")) == (403, "evidence-unverified")
+    await verify(world_, consent, await world_.person("officer"))
+    assert (await desk.see(record, "family_document", "partner_sharing")).content == DEED
+    assert (await desk.see(record, "medical_report", "partner_sharing")).status_code == 403
+    told = desk.kinds(attachments.KIND)
+    assert [(one.outcome, one.recipient) for one in told] == [(what, "partner") for what in ("refuse", "refuse", "allow", "refuse")]
+    assert [each["recipient"] for each in (await desk.erase(record))["recipients"]] == ["partner"]
+    assert desk.sound()
 
 
 async def test_a_field_that_names_no_file_says_so_after_the_verdict(till: Desk):
@@ -483,6 +510,13 @@ async def test_what_the_keeper_of_the_database_moves_does_not_open_and_rings(des
     assert findings(desk.world)
     if case != "chunks exchanged":
         assert code(await desk.change(record, 1, medical_report={"id": file})) == (503, "integrity")
+
+
+async def test_what_the_sheet_names_and_is_not_there_or_another_persons_is_no_answer(till: Desk):
+    _, others = await till.stored()
+    for scan in (parse_id(others), bytes(16)):
+        with pytest.raises(Unavailable, match="integrity"):
+            await till.world.association.run(lambda deed, scan=scan: filing.hers(deed, bytes(16), scan))  # type: ignore[misc]
 
 
 async def test_a_retired_file_that_is_put_back_is_named_and_the_new_one_stays(desk: Desk):
