@@ -7,8 +7,8 @@ from tests.simulator import START, World
 from vault.access import reading
 from vault.access.verdicts import Asked
 from vault.access_log.verify import snapshot
+from vault.attachments.examine import examine as examine_scans
 from vault.consent import service as consents
-from vault.consent.examine import examine as examine_scans
 from vault.consent.within import Consent
 from vault.identity.callers import Caller
 from vault.policy.facts import INTERNAL, SELF

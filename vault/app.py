@@ -23,9 +23,9 @@ from keys.roots.key_file import KeyFile
 from keys.roots.passphrase_file import PassphraseFile
 from keys.roots.systemd_credential import SystemdCredential
 from vault import __version__
+from vault.attachments.scans import clear_away, purge
 from vault.calls import Rooms, all_calls
 from vault.checkpoint_mail import Post
-from vault.consent.scans import clear_away, purge
 from vault.custody import retiring
 from vault.errors import Unavailable, VaultError
 from vault.identity.callers import Caller, may

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from vault.access.api import routes as reading
+from vault.access.attachments_api import attachment_routes as attachments
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.checkpoint_page import checkpoint_page_routes
 from vault.access.consent_proof_api import consent_proof_routes
@@ -28,6 +29,7 @@ from vault.identity.api import routes as identity
 from vault.identity.service import Identity
 from vault.publication.api import routes as publication
 from vault.records.api import ROUTES as RECORDS
+from vault.records.attachments_api import attachment_routes as incoming
 from vault.rulebook.channels import Channels
 from vault.web.limits import Limits
 from vault.web.route import Route
@@ -49,12 +51,14 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
     reports = Reports(associations, rooms.channels, Intake(rooms.limits, clock), factor)
     return [
         *RECORDS,
+        *incoming(rooms.largest_scan),
         *CONSENT,
         *CHALLENGES,
         *receipt_routes(rooms.channels),
         *evidence(rooms.largest_scan),
         *visitors(associations, rooms.limits),
         *reading(),
+        *attachments(),
         *scans(),
         *search(),
         *erasure(factor),

@@ -15,9 +15,9 @@ from vault.access_log.checkpoint import Outside, opened
 from vault.access_log.entry import EntryRefused, parse
 from vault.access_log.verify import snapshot, verify
 from vault.app import root_of
+from vault.attachments.examine import examine as examine_scans
 from vault.breach_reports.examine import examine as examine_reports
 from vault.checkpoint_mail import Post
-from vault.consent.examine import examine as examine_scans
 from vault.custody.examine import examine as examine_keys
 from vault.errors import VaultError
 from vault.identity.opening import JOURNAL, codes, journal_mac, unseal

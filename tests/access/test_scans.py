@@ -13,9 +13,9 @@ from tests.simulator import World
 from vault.access import scans
 from vault.access.door import give_out_scan
 from vault.access_log.entry import About, Entry
-from vault.consent import scans as scans_room
-from vault.consent.receiving import receive
-from vault.consent.tables import chunk, evidence
+from vault.attachments import scans as scans_room
+from vault.attachments.receiving import receive
+from vault.attachments.tables import chunk, evidence
 from vault.errors import NotFound, Refused, Unavailable
 from vault.policy.events import Locked
 from vault.rulebook.asker import Errand

@@ -16,8 +16,8 @@ from vault.access import scans, scans_api
 from vault.access.door import give_out_scan
 from vault.access.scans_api import Turns, etag
 from vault.access.showing import CHUNKS_AT_ONCE, Showing
-from vault.consent.receiving import receive
-from vault.consent.tables import chunk, evidence
+from vault.attachments.receiving import receive
+from vault.attachments.tables import chunk, evidence
 from vault.errors import RangeNotSatisfiable, Stale, Unavailable
 from vault.policy.events import Locked
 from vault.subjects import people

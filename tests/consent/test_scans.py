@@ -21,10 +21,11 @@ from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
 from vault.app import House
-from vault.consent import receiving, scans, service
+from vault.attachments import receiving, scans
+from vault.attachments.tables import chunk, evidence
+from vault.consent import service
 from vault.consent.api import ROUTES
 from vault.consent.evidence_api import routes as evidence_routes
-from vault.consent.tables import chunk, evidence
 from vault.errors import Malformed, NotFound, Refused, Unavailable
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS

@@ -15,8 +15,8 @@ from tests.conftest import FreshPostgres
 from tests.custody.keeper import rewrap, rotate
 from tests.household import FATIMA, errand, findings, grant, read, store
 from tests.simulator import World, world
+from vault.attachments.receiving import Arrival, keep
 from vault.breach_reports.tables import report_key
-from vault.consent.receiving import Arrival, keep
 from vault.custody import rewrapping, tables
 from vault.custody.tables import PLACES
 from vault.errors import Unavailable

@@ -12,9 +12,9 @@ from keys.keyring import epoch_of
 from tests.custody.keeper import known, rewrap, rotate
 from tests.household import BASIC, FATIMA, errand, grant, read, store
 from tests.simulator import World
-from vault.consent import receiving
-from vault.consent.receiving import Arrival
-from vault.consent.tables import evidence
+from vault.attachments import receiving
+from vault.attachments.receiving import Arrival
+from vault.attachments.tables import evidence
 from vault.custody import rewrapping
 from vault.custody.retiring import settle
 from vault.custody.tables import PLACES

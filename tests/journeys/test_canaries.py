@@ -48,7 +48,15 @@ class Life:
 
     def fields(self, told: dict[str, Any]) -> dict[str, Any]:
         """A canary for every field of a type."""
-        return {each["name"]: self.canaries.value(each) for each in told["fields"]}
+        return {each["name"]: self.file() if each["type"] == "attachment" else self.canaries.value(each) for each in told["fields"]}
+
+    def file(self) -> dict[str, str]:
+        """A file full of canaries and called by one, as a field names it; its digest is planted too."""
+        content = PDF + f"{self.canaries.text()} {self.canaries.ascii()} ".encode() * 3000
+        raw, headers = multipart(content, filename=self.canaries.ascii() + ".pdf")
+        told = self.call("POST", "/v1/attachments", raw=raw, headers=headers, expected=201).json
+        self.canaries.number(told["sha256"])
+        return {"id": told["id"]}
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +93,9 @@ def store_every_type(life: Life) -> dict[str, dict[str, Any]]:
         read = life.call("GET", f"/v1/records/{record}?purpose=intake&fields={','.join(again)}", expected=200)
         assert read.json["fields"].keys() == again.keys()
         life.read_back += len(found_in(read.body, life.canaries.traces()))
+        for each in (each for each in told["fields"] if each["type"] == "attachment"):
+            shown = life.call("GET", f"/v1/records/{record}/attachments/{each['name']}?purpose=intake", expected=200)
+            life.read_back += len(found_in(shown.body, life.canaries.traces()))
         life.call("POST", "/v1/records/read", {"ids": [record], "purpose": "intake", "fields": list(again)}, expected=200)
         for each in (each for each in told["fields"] if each["searchable"]):
             sought = {"type": name, "field": each["name"], "value": again[each["name"]], "purpose": "intake"}

@@ -149,6 +149,7 @@ BODIES: dict[str, Body] = {
     "consents.challenge.answer": lambda _, __: {"code": "000000", "act": "button"},
     "consents.verify": lambda _, __: {"result": "verified", "sighted": "original"},
     "evidence.store": lambda _, __: multipart(PDF),
+    "attachments.store": lambda _, __: multipart(PDF),
     "visitor_consents.give": lambda house, _: house.vault.word("v" * 22, OTHER),
     "visitor_consents.withdraw": lambda _, __: {"visitor": "v" * 22, "purpose": "visitor_analytics"},
     "consents.withdraw": lambda _, __: {"given_by": "self"},
@@ -198,6 +199,7 @@ BODIES: dict[str, Body] = {
 }
 QUERIES = {
     "records.read": "?purpose=service_delivery&fields=full_name",
+    "attachments.read": "?purpose=service_delivery",
     "notices.current": "?purpose=service_delivery",
     "access_log.inclusion": "?index=0&size=1",
     "access_log.consistency": "?from=1&to=1",
@@ -257,7 +259,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
     assert reached >= {
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
         *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
-        *("consents.challenge", "consents.challenge.answer"),
+        *("consents.challenge", "consents.challenge.answer", "attachments.read"),
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
         *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),

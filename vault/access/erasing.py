@@ -24,7 +24,7 @@ from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, parse
-from vault.consent import scans
+from vault.attachments import scans
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.identity.callers import Caller, still
 from vault.identity.second_factor import Approval, SecondFactor
@@ -330,7 +330,11 @@ def empty_classes(matter: Matter) -> tuple[Certificate, list[SheetEvent]]:
     deed, asked, known = matter.deed, matter.asked, matter.known
     classes = emptying.class_ids(matter.errand.book(deed), sheet_of(known), asked.classes)
     keys = [wrapped for class_id, _, wrapped in people.keys_of(deed, known.subject) if class_id in classes]
-    return _certificate(matter, asked.classes, keys), [*emptying.empty(deed, matter.errand, known, classes)]
+    files = emptying.files(matter.errand.book(deed), sheet_of(known), classes)
+    keys += scans.keys_of(deed, known.subject, files)
+    # Before the certificate, which names the next entry: files that go have one of their own.
+    events: list[SheetEvent] = [*emptying.empty(deed, matter.errand, known, classes)]
+    return _certificate(matter, asked.classes, keys), events
 
 
 def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) -> Certificate:

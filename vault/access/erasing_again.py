@@ -14,7 +14,7 @@ from vault.access.certificate import ERASURE, Certificate, ErasureFact
 from vault.access.erasure_words import Words
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
-from vault.consent import scans
+from vault.attachments import scans
 from vault.errors import NotFound, Unavailable
 from vault.identity.callers import Caller
 from vault.identity.second_factor import Approval

@@ -12,7 +12,8 @@ from vault.access.door import give_out_scan
 from vault.access.showing import Showing, Standing
 from vault.access_log.deed import Appended, Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
-from vault.consent import scans, service
+from vault.attachments import scans
+from vault.consent import service
 from vault.consent.service import Taken
 from vault.errors import NotFound, Unavailable
 from vault.policy.decide import CONFIDED

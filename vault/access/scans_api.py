@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Final
 
 from vault.access import scans
+from vault.access.scans import Shown
 from vault.errors import Unavailable
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
@@ -16,13 +17,13 @@ from vault.web.route import Person, Route
 
 AT_ONCE: Final = 16
 """Scans on their way out at once in this process; who comes then is told at once to come again."""
-# What somebody handed in is shown as a file and never as a page of ours; its name tells its kind and nothing else.
+# What somebody handed in is shown as a file and never as a page of ours.
 _SANDBOX: Final = {"Content-Security-Policy": "sandbox; default-src 'none'"}
-_NAMES: Final[Mapping[str, str]] = {
-    "application/pdf": "scan.pdf",
-    "image/png": "scan.png",
-    "image/jpeg": "scan.jpg",
-    "image/tiff": "scan.tif",
+_ENDINGS: Final[Mapping[str, str]] = {
+    "application/pdf": "pdf",
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/tiff": "tif",
 }
 
 
@@ -52,6 +53,17 @@ def etag(association: bytes, scan: bytes) -> str:
     return f'"{sha256(b"evidence/etag/v1" + association + scan).hexdigest()[:32]}"'
 
 
+def leaving(shown: Shown, name: str, tag: str) -> Answer:
+    """The answer that gives a file away piece by piece, under a name that tells its kind and nothing else."""
+    named = {"Content-Disposition": f'attachment; filename="{name}.{_ENDINGS[shown.type]}"'}
+    return Answer(
+        Stream(shown.part.length, shown.pieces),
+        status=PARTIAL if shown.part.asked else None,
+        media_type=shown.type,
+        headers={**_SANDBOX, **named, **shown.part.headers(tag)},
+    )
+
+
 def routes() -> list[Route]:
     """The call, with the turns it takes."""
     turns = Turns()
@@ -66,13 +78,7 @@ def routes() -> list[Route]:
         except BaseException:
             done()
             raise
-        named = {"Content-Disposition": f'attachment; filename="{_NAMES[shown.type]}"'}
-        return Answer(
-            Stream(shown.part.length, shown.pieces),
-            status=PARTIAL if shown.part.asked else None,
-            media_type=shown.type,
-            headers={**_SANDBOX, **named, **shown.part.headers(tag)},
-        )
+        return leaving(shown, "scan", tag)
 
     return [
         Route(

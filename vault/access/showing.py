@@ -14,7 +14,7 @@ from keys.attachments import Opener
 from keys.chunks import CHUNK
 from keys.errors import Unopenable
 from vault.access_log.deed import Appended
-from vault.consent import scans
+from vault.attachments import scans
 from vault.errors import Stale, Unavailable, VaultError
 from vault.rulebook.alarm import ring
 from vault.rulebook.asker import Errand

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vault.access_log.deed import Appended, Deed, EntryRefusal
-from vault.access_log.entry import RELEASES, About, Entry
+from vault.access_log.entry import FILE_OF_RECORD, RELEASES, About, Entry
 from vault.policy.decide import decide, masked
 from vault.policy.facts import INTERNAL, Order, Question, Verdict
 from vault.rulebook.asker import Errand
@@ -85,12 +85,14 @@ def weigh(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
     return Weighed(asked, verdict, masked(verdict, caller), known.subject, known.sheet, state)
 
 
-def enter(deed: Deed, errand: Errand, weighed: Weighed) -> Judged:
-    """Append the entry of a verdict made in this very deed."""
+def enter(deed: Deed, errand: Errand, weighed: Weighed, file: str | None = None) -> Judged:
+    """Append the entry of a verdict made in this very deed; `file` names the one in the field asked for, in hexadecimal."""
     asked, verdict, state = weighed.asked, weighed.verdict, weighed.state
     book = errand.book(deed)
     rules = book.rules[state.type]
     recipient = asked.recipient or errand.asker.asker.party
+    # Where there is no file, the entry that says so opens nothing.
+    opens = asked.kind in RELEASES and (asked.kind != FILE_OF_RECORD or file is not None)
     appended = deed.append(
         errand.entry(
             kind=asked.kind,
@@ -105,7 +107,8 @@ def enter(deed: Deed, errand: Errand, weighed: Weighed) -> Judged:
             reason=None if verdict.allowed else verdict.reason,
             consents=verdict.grants,
             order=verdict.order,
+            evidence=file,
         ),
-        revision=state.revision if verdict.allowed and asked.kind in RELEASES else None,
+        revision=state.revision if verdict.allowed and opens else None,
     )
     return Judged(asked, verdict, weighed.heard, appended, weighed.subject, weighed.sheet, state)

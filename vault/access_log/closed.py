@@ -16,7 +16,7 @@ STOPS: Final = frozenset({"withdrawal", "refusal", "invalidation"})
 """The journal's words for the end of what a person agreed to."""
 OF_PERSONS: Final = frozenset(
     {
-        *("record.read", "record.search", "record.stored", "record.updated", "evidence.read"),
+        *("record.read", "record.search", "record.stored", "record.updated", "evidence.read", "attachment.read"),
         *("decision", "disclosure.decided", "disclose", "consent.granted"),
     }
 )

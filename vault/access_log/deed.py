@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from keys.cabinet import Cabinet
 from keys.receipt import Receipt
 from vault.access_log import head, tables
-from vault.access_log.entry import RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
+from vault.access_log.entry import FILE_OF_RECORD, RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
 from vault.access_log.merkle import Frontier, leaf_hash
 from vault.access_log.tiles import complete_tiles
 from vault.errors import Refused, Unavailable
@@ -249,12 +249,19 @@ class Deed:
 
 
 def _opening(entry: Entry, revision: int) -> Opening:
-    """What this entry opens, by its own words; ValueError where it is no release that names one record, fields, purpose and basis."""
+    """What this entry opens, by its own words: fields of a record, or the file in the one field that an `attachment.read` names beside it.
+
+    ValueError where it is no release that names one record, fields, purpose and basis.
+    """
     records = [about.record for about in entry.about if about.record is not None]
     named = len(entry.about) == len(records) == 1 and entry.fields and entry.purpose
     if entry.kind not in RELEASES or entry.outcome != "allow" or not named or entry.basis in {None, "", "none"}:
         raise ValueError(entry.kind)
-    return Opening(records[0], frozenset(entry.fields), revision)
+    if entry.kind != FILE_OF_RECORD:
+        return Opening(records[0], frozenset(entry.fields), revision)
+    if not entry.evidence or len(entry.fields) != 1:
+        raise ValueError(entry.kind)
+    return Opening(records[0], frozenset(), revision, bytes.fromhex(entry.evidence))
 
 
 def _showing(entry: Entry) -> Opening:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from vault.consent.receiving import receive
+from vault.attachments.receiving import receive
 from vault.errors import FieldError, Invalid
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand

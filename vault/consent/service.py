@@ -14,8 +14,8 @@ from sqlalchemy import insert
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
+from vault.attachments.scans import Scan, cite
 from vault.consent.evidence import Weighed, weigh
-from vault.consent.scans import Scan, cite
 from vault.consent.within import Consent, Matter, check_giver, checked
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.policy.events import Event, Given, Requested, Stopped, Verified

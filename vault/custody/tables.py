@@ -14,8 +14,8 @@ from keys.cabinet import EVIDENCE_CLASS, FACTS, FACTS_CLASS, SHEET_CLASS
 from keys.case_file import CASE_CLASS
 from keys.errors import Unopenable
 from keys.keyring import AssociationKeys, epoch_of, head_of
+from vault.attachments.tables import evidence
 from vault.breach_reports.tables import report_key
-from vault.consent.tables import evidence
 from vault.rulebook.tables import association_key
 from vault.storage.octets import octets
 from vault.storage.transaction import Hot, Transaction, hot

@@ -6,8 +6,11 @@ from typing import Final
 
 from vault.policy.facts import Purpose
 
-FEW_VALUES: Final = frozenset({"choice", "integer", "date", "postal_code"})
-"""Kinds of which the possible values are so few, or so unevenly spread, that counting equal tokens tells them: never searchable."""
+FEW_VALUES: Final = frozenset({"choice", "integer", "date", "postal_code", "attachment"})
+"""Kinds of which the possible values are so few, or so unevenly spread, that counting equal tokens tells them: never searchable.
+
+Nor is a file, which nobody types in order to find it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

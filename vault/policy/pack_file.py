@@ -19,7 +19,7 @@ PARTS: Final = (
 
 KINDS: Final = (
     *("national_id", "mobile", "email", "iban", "short_address", "national_address", "postal_code", "unified_number"),
-    *("text", "long_text", "integer", "choice", "date", "name"),
+    *("text", "long_text", "integer", "choice", "date", "name", "attachment"),
 )
 FORMS: Final = ("written", "electronic", "verbal", "implied")
 ACTIONS: Final = ("use", "contact", "publish", "disclose")

@@ -12,7 +12,7 @@ from keys.cabinet import SHEET_CLASS
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed
 from vault.errors import NotFound
-from vault.records import index, shelf, tables
+from vault.records import filing, index, shelf, tables
 from vault.records.service import move_containers
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
@@ -48,7 +48,14 @@ def empty(deed: Deed, errand: Errand, known: people.Known, classes: Collection[i
         whole = shelf.Whole(deed.association, known.subject, bytes.fromhex(record), state.revision + 1)
         kept.append(_resealed(deed, types[state.type], whole, state, classes))
     keys = new_keys(deed, known.subject, classes)
+    filing.retire(deed, errand, files(errand.book(deed), known.sheet, classes))
     return [_emptied(deed, errand, old, keys) for old in kept]
+
+
+def files(book: Book, sheet: Sheet, classes: Collection[int]) -> set[bytes]:
+    """The files that lie in fields of these classes of her records."""
+    states = [(book.types[state.type], state.scans) for state in sheet.records.values()]
+    return {bytes.fromhex(scan) for shape, held in states for scan in set(held.values()) - set(filing.left(shape, held, classes).values())}
 
 
 def _resealed(deed: Deed, shape: RecordTypeFact, whole: shelf.Whole, state: RecordState, classes: Collection[int]) -> _Old:
@@ -94,4 +101,5 @@ def _emptied(deed: Deed, errand: Errand, old: _Old, keys: Mapping[int, DataKey])
         by=errand.hand,
         review_month=old.state.review_month,
         tokens=index.digest([*index.without(old.found_by, numbers), *rows]),
+        scans=filing.left(shape, old.state.scans, keys) if old.state.scans else None,
     )

@@ -19,7 +19,7 @@ from vault.access_log.deed import Deed
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refused, Unavailable, VaultError
 from vault.policy.events import GuardianAppointed
 from vault.policy.facts import NEVER, Guardian, GuardianKind, Person
-from vault.records import index, shelf, tables
+from vault.records import filing, index, shelf, tables
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
@@ -67,6 +67,11 @@ class Intake:
     whose: Whose = Whose()
     once: Once | None = None
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it changes rows that were there before: of somebody known, or of a file that is handed over."""
+        return not self.whose.is_new or bool(self.cleaned.files)
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -108,14 +113,15 @@ def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = Non
     known, wrapped = _person(deed, intake.whose)
     arrival = _arrival(deed, errand, known, intake)
     place = shelf.Whole(deed.association, known.subject, os.urandom(16), FIRST)
-    keys, values = _keys(deed, known, shape), intake.cleaned.values
+    filed = filing.file(deed, known.subject, shape, intake.cleaned, {})
+    keys, values = _keys(deed, known, shape), filed.values
     sealed = shelf.seal_record(shape, values, keys, place)
     tokens = index.entries(deed, shape, values, keys, place, among=among)
     person = known.sheet.person if known.sheet else Person()
     capacity = _capacity(intake.cleaned.full_capacity_from, person, intake.whose.guardian)
     found_by = index.digest(tokens)
-    stored = _stored(deed, errand, place, shape, salts=shelf.salts(sealed), capacity=capacity, tokens=found_by)
-    told = errand.entry(kind="record.stored", outcome="allow")
+    stored = _stored(deed, errand, place, shape, salts=shelf.salts(sealed), capacity=capacity, tokens=found_by, scans=filed.scans)
+    told = errand.entry(kind="record.stored", outcome="allow", facts=filed.facts)
     people.change(deed, known, [*arrival, stored], told, record=place.record, wrapped=wrapped)
     _add_containers(deed, place, sealed)
     _add_place(deed, place, stored)
@@ -128,13 +134,13 @@ def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = Non
 def store_each(deed: Deed, errand: Errand, intakes: Sequence[Intake | VaultError]) -> list[Kept | VaultError]:
     """Store many records, each alone: what fails is undone and answered with its error, and the others stand.
 
-    The rows of somebody new lie nowhere before, so they are held back and written together; for somebody known each record is written
-    before the next is looked at, in a savepoint of its own.
+    The rows of somebody new lie nowhere before, so they are held back and written together; for somebody known, or with a file, each record
+    is written before the next is looked at, in a savepoint of its own.
     """
     errand = errand.still(deed)
     kept: list[Kept | VaultError] = []
-    for of_known, some in groupby(intakes, lambda one: isinstance(one, Intake) and not one.whose.is_new):
-        if of_known:
+    for alone, some in groupby(intakes, lambda one: isinstance(one, Intake) and one.stands_alone):
+        if alone:
             kept += [one if isinstance(one, VaultError) else _alone(deed, errand, one) for one in some]
         else:
             kept += _gathered(deed, errand, some)
@@ -193,17 +199,29 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
     shape = type_of(errand.book(deed), state.type)
     cleaned = shelf.clean(shape, fields, partial=True)
     place = shelf.Whole(deed.association, known.subject, record, state.revision + 1)
-    moved = shelf.reseal_record(shape, cleaned.values, tables.sealed(deed.transaction, place, state), deed.cabinet.keys, place.revision)
+    filed = filing.file(deed, known.subject, shape, cleaned, state.scans)
+    moved = shelf.reseal_record(shape, filed.values, tables.sealed(deed.transaction, place, state), deed.cabinet.keys, place.revision)
     # A class declared since the record was stored gets its container with this revision.
     added = {}
     if shelf.classes(shape).keys() - moved.keys():
-        added = shelf.seal_record(shape, cleaned.values, _keys(deed, known, shape), place, beside=moved.keys())
+        added = shelf.seal_record(shape, filed.values, _keys(deed, known, shape), place, beside=moved.keys())
     capacity = _capacity(cleaned.full_capacity_from, known.sheet.person, None)
     # What was due for review stays due: a change is no review.
     found_by = _find_anew(deed, known, shape, cleaned.values, place)
     salts = shelf.salts({**moved, **added})
-    event = _stored(deed, errand, place, shape, salts=salts, capacity=capacity, tokens=found_by, review_month=state.review_month)
-    told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)))
+    event = _stored(
+        deed,
+        errand,
+        place,
+        shape,
+        salts=salts,
+        capacity=capacity,
+        tokens=found_by,
+        review_month=state.review_month,
+        scans=filed.scans,
+    )
+    told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)), facts=filed.facts)
+    filing.retire(deed, errand, filed.gone)
     people.change(deed, known, [event], told, record=record)
     move_containers(deed, place, moved)
     _add_containers(deed, place, added)
@@ -327,6 +345,7 @@ def _stored(
     capacity: int | None,
     tokens: str,
     review_month: str | None = None,
+    scans: dict[str, str] | None = None,
 ) -> Stored:
     return Stored(
         record=place.record.hex(),
@@ -339,6 +358,7 @@ def _stored(
         review_month=review_month or _review_month(deed.now),
         full_capacity_from=capacity,
         tokens=tokens,
+        scans=scans,
     )
 
 

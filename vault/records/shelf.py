@@ -5,7 +5,7 @@ a person lacks cannot be seen; all classes are sealed anew at every revision; th
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keys.container import Place, Sealed, header, reseal, seal
@@ -14,10 +14,12 @@ from keys.keyring import AssociationKeys, DataKey
 from vault.errors import FieldError, Invalid, Unavailable
 from vault.records.values import Options, PartialDate, ValueRefused, full_capacity, normalise
 from vault.rulebook.shapes import FieldFact, RecordTypeFact
+from vault.web.call import parse_id
 
 # Bytes a cell of this kind takes at least: the bucket that holds what is usual there.
-_FLOORS = {"name": 96, "text": 96, "long_text": 448, "national_address": 256, "email": 64, "date": 160}
+_FLOORS = {"name": 96, "text": 96, "long_text": 448, "national_address": 256, "email": 64, "date": 160, "attachment": 256}
 _BIRTH_DATE = "birth_date"
+ATTACHMENT = "attachment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,14 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Fields as they are stored, by name, and the day of full capacity where a birth date tells it (microseconds UTC)."""
+    """Fields as they are stored, by name, and the day of full capacity where a birth date tells it (microseconds UTC).
+
+    `files`: of fields that name a file the ids, 16 bytes; what lies there is not looked up yet.
+    """
 
     values: Mapping[str, Any]
     full_capacity_from: int | None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def clean(shape: RecordTypeFact, given: Mapping[str, Any], *, partial: bool = False) -> Cleaned:
@@ -66,7 +72,8 @@ def clean(shape: RecordTypeFact, given: Mapping[str, Any], *, partial: bool = Fa
     errors.extend(_emptied(shape, values, wrong) if partial else _missing(shape, values, wrong))
     if errors:
         raise Invalid(errors)
-    return Cleaned(values, capacity)
+    files = {name: parse_id(values[name]["id"]) for name in values if declared[name].kind == ATTACHMENT and values[name] is not None}
+    return Cleaned(values, capacity, files)
 
 
 def _options(one: FieldFact) -> Options | None:

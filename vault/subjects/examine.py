@@ -26,7 +26,7 @@ from vault.subjects.sheet import Happened, RecordState, Sheet, SheetEvent, decod
 class _House:
     """What is examined, and what was found to hold so far.
 
-    Sheets by person; which consent lies with whom, through which record; whose consents rest on which scan.
+    Sheets by person; which consent lies with whom, through which record; whose consents or records name which scan.
     """
 
     connection: Connection
@@ -46,7 +46,7 @@ def examine(
 ) -> Iterator[str]:
     """What does not hold, each with its table and row; fills `states` with every record's state as the sheets say.
 
-    `scans` is filled with whose consents rest on which scan, as her events say.
+    `scans` is filled with whose consents or records name which scan, as her events say.
     """
     house = _House(connection, cabinet, association, scans=scans if scans is not None else {})
     yield from _sheets(house)
@@ -125,6 +125,7 @@ def _sheet(house: _House, row: Row[bytes, int, bytes, bytes]) -> Generator[str, 
         return None
     house.consents |= _given(subject, versions)
     house.scans.update(_scans(subject, versions))
+    house.scans.update({bytes.fromhex(scan): subject for state in sheet.records.values() for scan in state.scans.values()})
     return sheet
 
 

@@ -17,7 +17,10 @@ from vault.policy.standing import apply, told_capacity
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    """What is true of one record: type, schema, revision with the salt (hex) of each class id, digest (hex) of what it is found by."""
+    """What is true of one record: type, schema, revision with the salt (hex) of each class id, digest (hex) of what it is found by.
+
+    `files`: the ids (hex) of the files its fields name, by the field's number; left out of the bytes where there never was one.
+    """
 
     type: str
     schema: int
@@ -27,6 +30,12 @@ class RecordState:
     stored_by: str
     review_month: str
     tokens: str = ""
+    files: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def scans(self) -> dict[str, str]:
+        """The files, none where there never was one."""
+        return {} if isinstance(self.files, msgspec.UnsetType) else self.files
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,10 @@ class Created(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="stored", tag_field="e"):
-    """A record of hers was stored or updated: revision, salts, digest of tokens; `full_capacity_from` where a birth date told it."""
+    """A record of hers was stored or updated: revision, salts, digest of tokens; `full_capacity_from` where a birth date told it.
+
+    `scans`: the ids (hex) of all files its fields name from now on, by the field's number; None where these are as they were.
+    """
 
     record: str
     type: str
@@ -62,6 +74,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     review_month: str
     full_capacity_from: int | None = None
     tokens: str = ""
+    scans: dict[str, str] | None = None
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="happened", tag_field="e"):
@@ -163,6 +176,7 @@ def _stored(sheet: Sheet, event: Stored) -> Sheet:
         known.stored_by if known else event.by,
         event.review_month,
         event.tokens,
+        event.scans if event.scans is not None else known.files if known else msgspec.UNSET,
     )
     person = sheet.person
     if person.stored_at is None:

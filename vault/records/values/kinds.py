@@ -11,11 +11,12 @@ from vault.records.values.addresses import national_address
 from vault.records.values.cleaning import ValueRefused, clean_line, text_of
 from vault.records.values.contact import email, mobile
 from vault.records.values.dates import TABLE, date
+from vault.records.values.files import attachment
 from vault.records.values.identifiers import iban, national_id, postal_code, short_address, unified_number
 from vault.records.values.names import name
 from vault.records.values.plain import choice, integer, text
 
-Stored = str | int | dict[str, str]
+Stored = str | int | dict[str, str] | dict[str, str | int]
 
 SHORT_TEXT, LONG_TEXT = 254, 10_000
 LOWEST_INTEGER, HIGHEST_INTEGER = 0, 10**12
@@ -62,6 +63,7 @@ _STORED: dict[str, Callable[[object, Options], Stored]] = {
     "long_text": lambda value, options: text(text_of(value), options.limit or LONG_TEXT, lines=True),
     "integer": lambda value, options: integer(value, options.low, options.high),
     "choice": lambda value, options: choice(text_of(value), options.choices),
+    "attachment": lambda value, _: attachment(value),
 }
 
 KINDS = frozenset(_STORED)
@@ -94,7 +96,7 @@ def stored_key(kind: str, stored: Stored) -> str:
     if kind == "date" and isinstance(stored, dict):
         return f"{stored['from']}/{stored['to']}"
     if isinstance(stored, dict):
-        return "\n".join(f"{member}={_one_case(typed)}" for member, typed in stored.items())
+        return "\n".join(f"{member}={_one_case(str(typed))}" for member, typed in stored.items())
     if kind in {"text", "long_text", "national_address"}:
         return _one_case(str(stored))
     return str(stored)

@@ -1,4 +1,4 @@
-"""Takes a scan in while it arrives: judged by its first bytes, sealed chunk by chunk, stored a mebibyte at a time, never held whole.
+"""Takes a file in while it arrives: judged by its first bytes, sealed chunk by chunk, stored a mebibyte at a time, never held whole.
 
 Invariants: no byte of it lies anywhere unsealed; its name and its declared type are not looked at; what did not arrive whole is dropped,
 and what a crash leaves goes with the next purge.
@@ -15,8 +15,8 @@ from keys.attachments import Attached, Sealer
 from keys.cabinet import EVIDENCE_CLASS
 from vault.access_log.deed import Deed
 from vault.access_log.entry import WrittenFact
-from vault.consent import scans
-from vault.consent.scans import About
+from vault.attachments import scans
+from vault.attachments.scans import About, Use
 from vault.errors import FieldError, Gone, Invalid, Malformed, NotFound, VaultError
 from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.association import Association
@@ -36,6 +36,20 @@ TYPES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Purpose:
+    """What files are handed in for: the log's word for it, the route, the kind of entry, the code where a file is none of those taken."""
+
+    use: Use
+    route: str
+    kind: str
+    refusal: str
+
+
+EVIDENCE: Final = Purpose("evidence", "evidence.store", "evidence.stored", "evidence-malformed")
+RECORD: Final = Purpose("record", "attachments.store", "attachment.stored", "invalid")
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A stored scan: its id and the SHA-256 of the file in hexadecimal."""
 
@@ -43,20 +57,21 @@ class Received:
     sha256: str
 
 
-def type_of(beginning: bytes) -> str:
-    """The media type of a file by its first bytes. Raises Invalid `evidence-malformed` for one that is none of those taken."""
+def type_of(beginning: bytes, refusal: str = EVIDENCE.refusal) -> str:
+    """The media type of a file by its first bytes. Raises Invalid with the code `refusal` for one that is none of those taken."""
     found = next((kind for mark, kind in TYPES if beginning.startswith(mark)), None)
     if found is None:
-        raise Invalid([FieldError("file", "unknown-file-type")], "evidence-malformed")
+        raise Invalid([FieldError("file", "unknown-file-type")], refusal)
     return found
 
 
 class Arrival:
     """One scan on its way in: what is sealed and not stored yet, and what is known of the whole so far."""
 
-    def __init__(self, association: Association, most: int) -> None:
+    def __init__(self, association: Association, most: int, purpose: Purpose = EVIDENCE) -> None:
         """Begin a scan of at most so many bytes, under a key of its own."""
         self.id = os.urandom(16)
+        self.purpose = purpose
         self._most = most
         self.key, _ = association.cabinet.keys.new_key(self.id, EVIDENCE_CLASS)
         self._sealer = Sealer(self.key, Attached(association.id, self.id, self.id, EVIDENCE_CLASS))
@@ -85,13 +100,13 @@ class Arrival:
         if len(self._beginning) < SNIFFED:
             self._beginning += piece[: SNIFFED - len(self._beginning)]
             if len(self._beginning) == SNIFFED:
-                type_of(self._beginning)
+                type_of(self._beginning, self.purpose.refusal)
         self._plain.update(piece)
         self._wait(self._sealer.take(piece))
 
     def end(self) -> str:
         """Seal the end and return the SHA-256 of the whole. Raises Invalid where the file is none of those taken."""
-        type_of(self._beginning)
+        type_of(self._beginning, self.purpose.refusal)
         self._wait([self._sealer.end()])
         return self._plain.hexdigest()
 
@@ -120,7 +135,8 @@ class Arrival:
             stored_at=deed.now,
             by=by,
         )
-        return scans.finish(deed, self.id, self._sealer.header, scans.seal_about(self.key, deed.association, self.id, about))
+        sealed = scans.seal_about(self.key, deed.association, self.id, about)
+        return scans.finish(deed, self.id, self._sealer.header, sealed, self.purpose.use)
 
     def _wait(self, chunks: list[bytes]) -> None:
         for each in chunks:
@@ -128,20 +144,20 @@ class Arrival:
         self._waiting += chunks
 
 
-async def receive(errand: Errand, pieces: AsyncIterator[bytes], *, most: int, key: str | None) -> Received:
+async def receive(errand: Errand, pieces: AsyncIterator[bytes], *, most: int, key: str | None, purpose: Purpose = EVIDENCE) -> Received:
     """Store a scan of at most `most` bytes as it arrives; a repeat under the same idempotency key gives the one it made.
 
     Raises Malformed `too-large`, Invalid, Conflict `idempotency-mismatch`, Gone, Unavailable, and whatever ends the pieces.
     """
     association = errand.asker.association
-    arrival = Arrival(association, most)
+    arrival = Arrival(association, most, purpose)
     try:
         async for piece in pieces:
             arrival.take(piece)
             if arrival.is_heavy:
                 await association.run(lambda deed: _put(deed, errand, arrival), weight=arrival.weight)
                 arrival.put_done()
-        once = once_for(errand.asker, route="evidence.store", key=key, body={"sha256": arrival.end()})
+        once = once_for(errand.asker, route=purpose.route, key=key, body={"sha256": arrival.end()})
         return await association.run(lambda deed: keep(deed, errand, arrival, once), weight=arrival.weight)
     except BaseException:
         if arrival.begun:
@@ -154,13 +170,13 @@ def keep(deed: Deed, errand: Errand, arrival: Arrival, once: Once | None) -> Rec
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         scans.drop(deed, [arrival.id])
-        return _made(deed, made)
+        return _made(deed, made, arrival.purpose.use)
     scans.purge(deed)
     fact = arrival.finish(deed, errand.hand)
-    deed.append(errand.entry(kind="evidence.stored", outcome="allow", evidence=arrival.id.hex(), facts=(fact,)))
+    deed.append(errand.entry(kind=arrival.purpose.kind, outcome="allow", evidence=arrival.id.hex(), facts=(fact,)))
     if once is not None:
         remember(deed.transaction, deed.association, once, arrival.id, CREATED)
-    return Received(arrival.id, scans.stored(deed, arrival.id).about.sha256)
+    return Received(arrival.id, scans.stored(deed, arrival.id, arrival.purpose.use).about.sha256)
 
 
 def _put(deed: Deed, errand: Errand, arrival: Arrival) -> None:
@@ -169,9 +185,9 @@ def _put(deed: Deed, errand: Errand, arrival: Arrival) -> None:
     arrival.put(deed)
 
 
-def _made(deed: Deed, scan: bytes) -> Received:
+def _made(deed: Deed, scan: bytes, use: Use) -> Received:
     try:
-        return Received(scan, scans.stored(deed, scan).about.sha256)
+        return Received(scan, scans.stored(deed, scan, use).about.sha256)
     except NotFound as error:
         raise Gone from error
 

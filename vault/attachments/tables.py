@@ -1,10 +1,10 @@
-"""The rows of scans of signed forms: one for each scan, one for each of its chunks."""
+"""The rows of scans, of signed forms and of documents: one for each scan, one for each of its chunks."""
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, Table
 
 from vault.storage.metadata import association_column, identifier, instant, metadata
 
-# `subject` is empty until a consent cites the scan; `wrapped` is its key, which is its own until then and the person's afterwards.
+# `subject` is empty until a consent or a record cites the scan; `wrapped` is its key, its own until then and the person's afterwards.
 # `header` and `about` are empty while the scan is on its way in; `about` is sealed under the key (docs/spec/attachment.md).
 evidence = Table(
     "consent_evidence",

@@ -1,4 +1,4 @@
-"""Examines scans of signed forms: rows and chunks against what was sealed with them, the people's events and the log; it opens none."""
+"""Examines scans, of forms and of documents: rows and chunks against what was sealed beside them, events and the log; it opens none."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -9,15 +9,15 @@ from sqlalchemy import Connection, Row, select
 
 from keys.cabinet import EVIDENCE_CLASS, Cabinet
 from keys.errors import Unopenable
-from vault.consent.scans import SCAN, ScanFact, agrees, open_about
-from vault.consent.tables import chunk, evidence
+from vault.attachments.scans import SCAN, ScanFact, agrees, open_about
+from vault.attachments.tables import chunk, evidence
 from vault.rulebook import facts
 from vault.storage.octets import octets
 
 
 @dataclass(slots=True)
 class _Shelf:
-    """What is examined; `cited` tells whose consents rest on which scan, `told` what the log does, `seen` which scans have a row."""
+    """What is examined; `cited` tells whose consents or records name which scan, `told` what the log does, `seen` which have a row."""
 
     connection: Connection
     cabinet: Cabinet
@@ -28,7 +28,7 @@ class _Shelf:
 
 
 def examine(connection: Connection, cabinet: Cabinet, association: bytes, cited: Mapping[bytes, bytes]) -> Iterator[str]:
-    """What does not hold, each with its table and row; `cited` is whose consents rest on which scan, from the people's events."""
+    """What does not hold, each with its table and row; `cited` is whose consents or records name which scan, by the people's events."""
     told = {bytes.fromhex(scan): fact for scan, fact in facts.holding(connection, cabinet, association, SCAN).items()}
     shelf = _Shelf(connection, cabinet, association, cited, told)
     row = evidence.c

@@ -1,11 +1,11 @@
-"""Scans of signed forms: kept sealed, cited by a consent, forgotten with the person.
+"""Scans, which are files kept sealed: of signed forms, cited by a consent, and of documents, cited by a field of a record.
 
-Invariants: a scan belongs to nobody until a consent cites it, and to that one person from then on: her erasure takes key and chunks;
-what no consent cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it, and whose
-it is only as the log's newest entry about it says: a row put back as it was before is an integrity failure.
+Invariants: a scan belongs to nobody until it is cited, and to that one person from then on: her erasure takes key and chunks; what nobody
+cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it, and whose it is and what
+it may be cited by only as the log's newest entry about it says: a row put back as it was before is an integrity failure.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, Literal
@@ -20,14 +20,14 @@ from keys.errors import Unopenable
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
-from vault.consent.tables import chunk, evidence
+from vault.attachments.tables import chunk, evidence
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.facts import Kind
 from vault.subjects import people
 from vault.subjects.people import Known
-from vault.subjects.sheet import Happened, SheetEvent
+from vault.subjects.sheet import Happened, SheetEvent, Stored
 
 DAY: Final = 24 * 3600 * 1_000_000
 MOST_PURGED: Final = 8
@@ -38,11 +38,16 @@ SYSTEM: Final = "system"
 PURGED: Final = "evidence.purged"
 
 
+Use = Literal["evidence", "record"]
+"""What a scan was handed in for: to prove a consent, or to lie in a field of a record."""
+
+
 class ScanFact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What became of a scan, by its id: handed in and nobody's, the person's (hexadecimal) whose consent cites it, or gone."""
+    """What became of a scan, by its id: handed in and nobody's, the person's (hexadecimal) who is cited with it, or gone."""
 
     state: Literal["stored", "cited", "dropped"]
     subject: str = ""
+    use: Use = "evidence"
 
 
 SCAN: Kind[ScanFact] = Kind("scan", ScanFact, in_book=False)
@@ -62,7 +67,7 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A stored scan as its row has it; `subject` None while no consent cites it."""
+    """A stored scan as its row has it; `subject` None while nobody cites it."""
 
     id: bytes
     subject: bytes | None
@@ -87,12 +92,16 @@ def open_about(cabinet: Cabinet, scan: bytes, holder: bytes, wrapped: bytes, sea
     return msgspec.json.decode(open_blob(key, context(cabinet.keys.association, scan), sealed), type=About)
 
 
-def stored(deed: Deed, scan: bytes) -> Scan:
-    """The scan of this id. Raises NotFound where there is none that is whole, Unavailable `integrity` where row and log disagree."""
+def stored(deed: Deed, scan: bytes, use: Use = "evidence") -> Scan:
+    """The scan of this id. Raises NotFound where none that is whole was handed in for this, Unavailable `integrity` where row and log
+    disagree.
+    """  # noqa: D205  # one sentence
     row = deed.transaction.connection.execute(
         select(evidence).where(evidence.c.association_id == deed.association, evidence.c.evidence == scan)
     ).first()
     told = facts.read(deed, SCAN, scan.hex())
+    if told is not None and told.state != "dropped" and told.use != use:
+        raise NotFound
     if row is None or row.about is None:
         raise NotFound if agrees(told, whole=False, subject=None) else Unavailable("integrity")
     if not agrees(told, whole=True, subject=row.subject):
@@ -108,7 +117,8 @@ def agrees(told: ScanFact | None, *, whole: bool, subject: bytes | None) -> bool
     """Whether the log tells of a scan what its row does: that it is not here (not whole), is nobody's, or is this person's."""
     if not whole:
         return told is None or told.state == "dropped"
-    return told == (ScanFact("cited", subject.hex()) if subject else ScanFact("stored"))
+    expected = ("cited", subject.hex()) if subject else ("stored", "")
+    return told is not None and (told.state, told.subject) == expected
 
 
 def whose(deed: Deed, scan: bytes) -> bytes | None:
@@ -125,21 +135,32 @@ def cite(deed: Deed, known: Known, scan: bytes) -> tuple[Scan, tuple[WrittenFact
     """
     try:
         found = stored(deed, scan)
+        return (found, ()) if found.subject == known.subject else (found, (hand_over(deed, known.subject, found, "evidence"),))
     except NotFound as error:
         raise _unknown() from error
-    if found.subject == known.subject:
-        return found, ()
+
+
+def hand_over(deed: Deed, subject: bytes, found: Scan, use: Use) -> WrittenFact:
+    """Make a scan this person's, as the entry of the same deed has to tell by this fact.
+
+    Raises NotFound where it is somebody's already or was handed in more than a day ago, Unavailable `integrity`.
+    """
     if found.subject is not None or found.about.stored_at + DAY <= deed.now:
-        raise _unknown()
-    hers = deed.cabinet.keys.hand_over(scan, known.subject, EVIDENCE_CLASS, found.wrapped)
-    _change(deed, scan, subject=known.subject, wrapped=hers)
-    return found, (facts.write(deed, SCAN, scan.hex(), ScanFact("cited", known.subject.hex())),)
+        raise NotFound
+    hers = deed.cabinet.keys.hand_over(found.id, subject, EVIDENCE_CLASS, found.wrapped)
+    _change(deed, found.id, subject=subject, wrapped=hers)
+    return facts.write(deed, SCAN, found.id.hex(), ScanFact("cited", subject.hex(), use))
 
 
 def cited(events: Iterable[Iterable[SheetEvent]]) -> frozenset[bytes]:
-    """The scans that a person's consents rest on, by her own events."""
-    told = (one.detail.get("scan") for version in events for one in version if isinstance(one, Happened))
-    return frozenset(bytes.fromhex(str(scan["id"])) for scan in told if scan)
+    """The scans that a person's consents rest on, and those her records' fields ever named, by her own events."""
+    found: set[str] = set()
+    for one in (one for version in events for one in version):
+        if isinstance(one, Happened) and (scan := one.detail.get("scan")):
+            found.add(str(scan["id"]))
+        elif isinstance(one, Stored):
+            found |= set((one.scans or {}).values())
+    return frozenset(map(bytes.fromhex, found))
 
 
 def sealed_scan(association: bytes, scan: Scan) -> SealedAttachment:
@@ -167,10 +188,12 @@ def forget_subject(deed: Deed, subject: bytes, told: Entry) -> int:
     return retire(deed, named(deed, subject) | cited(people.history(deed, people.of_subject(deed, subject))), told)
 
 
-def keys_of(deed: Deed, subject: bytes) -> list[bytes]:
-    """The wrapped keys of the scans whose rows name this person."""
-    rows = select(evidence.c.wrapped).where(evidence.c.association_id == deed.association, evidence.c.subject == subject)
-    return list(deed.transaction.connection.execute(rows).scalars())
+def keys_of(deed: Deed, subject: bytes, scans: Collection[bytes] | None = None) -> list[bytes]:
+    """The wrapped keys of the scans whose rows name this person, of these alone where some are named."""
+    rows = select(evidence.c.evidence, evidence.c.wrapped).where(
+        evidence.c.association_id == deed.association, evidence.c.subject == subject
+    )
+    return [row.wrapped for row in deed.transaction.connection.execute(rows) if scans is None or row.evidence in scans]
 
 
 def named(deed: Deed, subject: bytes) -> set[bytes]:
@@ -180,7 +203,7 @@ def named(deed: Deed, subject: bytes) -> set[bytes]:
 
 
 def purge(deed: Deed) -> int:
-    """Delete scans that no consent has cited for a day, and uploads that never ended, a few at a time; how many. It leaves an entry."""
+    """Delete scans that nobody has cited for a day, and uploads that never ended, a few at a time; how many. It leaves an entry."""
     old = select(evidence.c.evidence, evidence.c.wrapped, evidence.c.about.is_not(None).label("whole")).where(
         evidence.c.association_id == deed.association, evidence.c.subject.is_(None), evidence.c.stored_at <= deed.now - DAY
     )
@@ -238,10 +261,10 @@ def add_chunks(deed: Deed, scan: bytes, first: int, sealed: Iterable[bytes]) -> 
         deed.transaction.connection.execute(insert(chunk), rows)
 
 
-def finish(deed: Deed, scan: bytes, header: bytes, about: bytes) -> WrittenFact:
+def finish(deed: Deed, scan: bytes, header: bytes, about: bytes, use: Use = "evidence") -> WrittenFact:
     """Complete the row of a scan, which counts from the entry that names this fact. Raises Unavailable `integrity` where it is gone."""
     _change(deed, scan, header=header, about=about, stored_at=deed.now)
-    return facts.write(deed, SCAN, scan.hex(), ScanFact("stored"))
+    return facts.write(deed, SCAN, scan.hex(), ScanFact("stored", use=use))
 
 
 def _change(deed: Deed, scan: bytes, **values: bytes | int) -> None:
@@ -251,13 +274,13 @@ def _change(deed: Deed, scan: bytes, **values: bytes | int) -> None:
 
 
 def _nobodys(deed: Deed, scan: bytes, wrapped: bytes, *, whole: bool) -> bool:
-    """Whether no consent cites it: its key says so and the log does, whatever its row says."""
+    """Whether nobody cites it: its key says so and the log does, whatever its row says."""
     try:
         deed.cabinet.keys.unwrap(scan, EVIDENCE_CLASS, wrapped)
         told = facts.read(deed, SCAN, scan.hex())
     except (Unopenable, Unavailable):
         return False
-    return told == ScanFact("stored") if whole else told is None
+    return told is not None and told.state == "stored" if whole else told is None
 
 
 def _unknown() -> Invalid:
