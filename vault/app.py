@@ -23,6 +23,7 @@ from keys.roots.key_file import KeyFile
 from keys.roots.passphrase_file import PassphraseFile
 from keys.roots.systemd_credential import SystemdCredential
 from vault import __version__
+from vault.access.watching import Watcher
 from vault.attachments.scans import clear_away, purge
 from vault.calls import Rooms, all_calls
 from vault.checkpoint_mail import Post
@@ -84,6 +85,7 @@ class House:
     associations: dict[str, Association] = field(default_factory=dict)
     channels: dict[str, Channels] = field(default_factory=dict)
     posts: dict[str, Post] = field(default_factory=dict)
+    watchers: dict[str, Watcher] = field(default_factory=dict)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     sealed: set[str] = field(default_factory=set)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -138,6 +140,7 @@ class House:
         # In the writer's thread: on SQLite the others' queues take turns there.
         self.writers[code].submit(self._settle, association).result()
         self.associations[code] = association
+        self.watchers[code] = Watcher(association)
         self.sealed.discard(code)
 
     def _settle(self, association: Association) -> None:
@@ -173,6 +176,7 @@ class House:
         """Shut the door of an association; what is under way in it ends by itself."""
         self.sealed.add(code)
         association = self.associations.pop(code)
+        self.watchers.pop(code, None)
         with suppress(VaultError):
             await association.refusals.tell_all()
             await association.checkpoint()
@@ -229,6 +233,14 @@ class House:
             except VaultError:
                 # The age of the newest checkpoint outside tells of it on metrics and `doctor`.
                 continue
+
+    async def watch(self) -> None:
+        """Look through what is new in every log by the detection rules; where that fails it is said, and looked through again."""
+        for code, watcher in list(self.watchers.items()):
+            try:
+                await watcher.look_through()
+            except VaultError as error:
+                self.say(f"{code}: the log could not be looked through ({error.code})")
 
     async def mail(self) -> None:
         """Mail the newest checkpoints that are due; one that cannot be sent is said, and tried again."""
@@ -293,4 +305,5 @@ async def _keep_checkpoints(house: House) -> None:
     while True:
         await house.mail()
         await asyncio.sleep(CHECKPOINT_SECONDS)
+        await house.watch()
         await house.checkpoints()

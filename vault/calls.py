@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from vault.access.alerts_api import alert_routes
 from vault.access.api import routes as reading
 from vault.access.attachments_api import attachment_routes as attachments
 from vault.access.audit_api import ROUTES as AUDIT
@@ -67,6 +68,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *disclosure_routes(factor),
         *restoration_routes(factor),
         *AUDIT,
+        *alert_routes(factor),
         *checkpoint_page_routes(rooms.channels),
         *consent_proof_routes(rooms.channels),
         *identity(rooms.identity),

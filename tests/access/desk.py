@@ -10,6 +10,7 @@ import httpx
 from sqlalchemy import Table, delete, insert, select
 
 from tests.simulator import World
+from vault.access.alerts_api import alert_routes
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES
 from vault.access.erasure_api import routes as erasure_routes
@@ -31,7 +32,8 @@ class Desk:
     @asynccontextmanager
     async def over(cls, world: World) -> AsyncIterator["Desk"]:
         """Open the door over this world."""
-        async with world.front(*routes(), *search_routes(), *erasure_routes(world.identity.factor), *ROUTES) as http:
+        factor = world.identity.factor
+        async with world.front(*routes(), *search_routes(), *erasure_routes(factor), *alert_routes(factor), *ROUTES) as http:
             yield cls(world, http, world.ceremony.api_key, await world.session("officer"))
 
     async def get(self, path: str, token: str | None = None, **query: Any) -> httpx.Response:

@@ -123,6 +123,7 @@ def _disclosure(record: str) -> dict[str, Any]:
 # A sound body for every route that takes one, holding the id that is tried wherever a body can hold one.
 BODIES: dict[str, Body] = {
     "acknowledgement.give": lambda _, __: {"policy_sha256": "0" * 64},
+    "alerts.review": lambda _, __: {"reason": "explained"},
     "breach_reports.receive": lambda _, __: {"category": "other", "narrative": "ا" * 30, "language": "ar"},
     "breach_reports.status": lambda _, __: {"receipt": "00000-00000-00000-00000"},
     "breach_reports.write": lambda _, __: {"receipt": "00000-00000-00000-00000", "text": "x"},
@@ -167,6 +168,8 @@ BODIES: dict[str, Body] = {
     "keys.propose": lambda _, __: {"act": "retire", "below": 2},
     "keys.approve": lambda _, __: {},
     "restoration.confirm": lambda _, __: {},
+    "detection.propose": lambda _, __: {},
+    "detection.approve": lambda _, __: {"proposal": NOBODY},
     "disclosures.request": lambda _, id_: _disclosure(id_),
     "disclosures.approve": lambda _, __: {},
     "records.search": lambda house, _: {

@@ -1,0 +1,209 @@
+"""Each detection rule fires on what it is for and on nothing beside it: entries in, findings out."""
+
+from typing import Any
+
+import pytest
+
+from tests.simulator import START
+from vault.access import detection
+from vault.access.alert_words import SENTENCES, say
+from vault.access.detection import DAY, HOUR, MINUTE, DetectionFact, Finding, Watch, is_working_time
+from vault.access_log.entry import About, Entry, Stored
+from vault.web.times import moment, parse_time
+
+CLERK, SYSTEM = "staff:aa", "client:bb"
+WORK = parse_time("2026-01-04T07:00:00Z")
+"""A Sunday, ten in the morning in Riyadh."""
+
+
+def person(number: int) -> About:
+    return About(number.to_bytes(16, "big"), (1000 + number).to_bytes(16, "big"))
+
+
+class Log:
+    """Entries one after another before the rules."""
+
+    def __init__(self, **rules: Any) -> None:
+        self.watch = Watch(DetectionFact(**rules))
+        self.number = 0
+        self.found: list[Finding] = []
+
+    def add(self, kind: str = "record.read", *people: int, at: int = WORK, hand: str = CLERK, **said: Any) -> None:
+        entry = Entry(kind=kind, actor=hand, about=tuple(person(one) for one in people), **{"outcome": "allow", **said})
+        self.found += self.watch.see(self.number, Stored(entry, at, bytes(16), "w", 0))
+        self.number += 1
+
+    @property
+    def rules(self) -> list[str]:
+        return [one.rule for one in self.found]
+
+
+def test_an_ordinary_day_at_work_fires_nothing():
+    log = Log()
+    log.add("record.stored", 1)
+    log.add("consent.granted", 1)
+    for _ in range(200):
+        log.add("record.read", 1)
+    log.add("record.search", 1)
+    log.add("decision", 1, outcome="refuse", reason="NO_CONSENT")
+    log.add("session.opened", at=WORK + 12 * HOUR)
+    assert log.found == []
+
+
+def test_more_people_in_one_hour_than_the_threshold_fire_once_and_name_the_newest_entries():
+    log = Log(people_an_hour=30)
+    for one in range(30):
+        log.add("record.read", one)
+        log.add("record.read", one)
+    assert log.found == []
+    log.add("record.read", 30)
+    log.add("record.read", 31)
+    assert log.found == [Finding("bulk", CLERK, tuple(range(22, 61, 2)), 30)]
+    assert len(log.found[0].indexes) == detection.MOST_INDEXES
+
+
+def test_as_many_people_over_two_hours_or_by_two_hands_or_by_a_system_fire_nothing():
+    log = Log(people_an_hour=2)
+    for one in range(4):
+        log.add("record.read", one, at=WORK + (one // 2) * HOUR)
+    for one in range(4):
+        log.add("record.read", one, hand=f"staff:{one // 2}")
+        log.add("record.read", one, hand=SYSTEM)
+    assert log.found == []
+
+
+def test_a_system_has_a_threshold_of_its_own_and_a_person_at_the_screen_is_a_person():
+    log = Log(people_an_hour=1, people_an_hour_systems=2)
+    log.add("record.read", 1, 2, 3, hand=SYSTEM)
+    log.add("record.read", 1, 2, hand=SYSTEM, on_behalf=CLERK)
+    assert log.found == [Finding("bulk", SYSTEM, (0,), 2), Finding("bulk", CLERK, (1,), 1)]
+
+
+def test_more_searches_in_ten_minutes_that_tell_of_nobody_than_the_threshold_fire_once():
+    log = Log(misses=3)
+    for one in range(6):
+        log.add("record.search", request=f"q{one}", at=WORK + one)
+    assert log.found == [Finding("enumeration", CLERK, (0, 1, 2, 3), 3)]
+    systems = Log(misses=1, misses_systems=2)
+    for one in range(3):
+        systems.add("record.search", request=f"q{one}", hand=SYSTEM)
+    assert systems.found == [Finding("enumeration", SYSTEM, (0, 1, 2), 2)]
+
+
+def test_searches_that_tell_of_somebody_or_are_few_or_leave_two_entries_are_no_enumeration():
+    log = Log(misses=2)
+    for one in range(9):
+        log.add("record.search", 1, request=f"a{one}")
+        log.add("record.search", 2, request=f"a{one}", outcome="refuse", reason="NO_CONSENT")
+    for one in range(2):
+        log.add("record.search", 2, request=f"b{one}", outcome="refuse", reason="NO_CONSENT")
+        log.add("record.search", 3, request=f"b{one}", outcome="refuse", reason="CONSENT_EXPIRED")
+        log.add("record.search", request=f"b{one}", flags=("suggested",))
+    for one in range(2):
+        log.add("record.search", at=WORK + 10 * MINUTE + one)
+        log.add("record.read")
+    assert log.found == []
+
+
+@pytest.mark.parametrize(
+    ("time", "works"),
+    [
+        ("2026-01-04T04:00:00Z", True),  # Sunday 07:00
+        ("2026-01-04T03:59:59Z", False),
+        ("2026-01-08T14:59:59Z", True),  # Thursday 17:59
+        ("2026-01-08T15:00:00Z", False),
+        ("2026-01-09T07:00:00Z", False),  # Friday
+        ("2026-01-10T07:00:00Z", False),  # Saturday
+        ("2026-01-10T21:30:00Z", False),  # Sunday 00:30 in Riyadh
+        ("2026-01-06T07:00:00Z", False),  # a holiday
+    ],
+)
+def test_the_week_is_sunday_to_thursday_by_the_clock_of_riyadh(time: str, works: bool):
+    assert is_working_time(DetectionFact(holidays=("2026-01-06",)), moment(parse_time(time))) is works
+    log = Log(holidays=("2026-01-06",))
+    log.add("record.read", 1, at=parse_time(time))
+    assert log.rules == ([] if works else ["off_hours"])
+
+
+def test_off_hours_tell_of_a_person_once_an_hour_and_of_no_system():
+    log = Log()
+    night = WORK + 12 * HOUR
+    log.add("record.read", 1, at=night, hand=SYSTEM)
+    assert log.found == []
+    for minutes in (0, 10, 59, 60):
+        log.add("record.read", 1, at=night + minutes * MINUTE)
+    assert log.found == [Finding("off_hours", CLERK, (1,)), Finding("off_hours", CLERK, (4,))]
+
+
+def test_other_days_and_hours_can_be_declared():
+    log = Log(days=("friday",), opens=0, closes=24)
+    log.add("record.read", 1, at=parse_time("2026-01-09T20:59:59Z"))
+    assert log.found == []
+    log.add("record.read", 1, at=parse_time("2026-01-09T21:00:00Z"))
+    assert log.rules == ["off_hours"]
+
+
+def test_who_asks_about_somebody_within_a_day_of_her_withdrawal_is_told_of_once():
+    log = Log()
+    log.add("consent.withdrawn", 1, 2, hand=SYSTEM)
+    log.add("record.read", 3)
+    log.add("record.read", 1, outcome="refuse", reason="CONSENT_WITHDRAWN", at=WORK + MINUTE)
+    log.add("record.read", 1, at=WORK + MINUTE)
+    log.add("decision", 1, at=WORK + DAY - 1, hand=SYSTEM)
+    assert log.found == [Finding("after_withdrawal", CLERK, (0, 2), 24), Finding("after_withdrawal", SYSTEM, (0, 4), 24)]
+
+
+def test_before_a_withdrawal_a_day_after_it_or_where_none_was_taken_nothing_fires():
+    log = Log()
+    log.add("record.read", 1)
+    log.add("consent.withdrawn", 1, outcome="refuse")
+    log.add("record.read", 1)
+    log.add("consent.withdrawn", 1)
+    log.add("record.read", 1, at=WORK + DAY)
+    log.add("consent.withdrawn", 2, at=WORK + DAY)
+    log.add("record.read", 1, at=WORK + DAY)
+    assert log.found == []
+
+
+@pytest.mark.parametrize(
+    "said", [{"kind": "access.break_glass"}, {"kind": "record.read", "flags": ("break-glass",)}, {"reason": "BREAK_GLASS"}]
+)
+def test_every_opening_by_the_emergency_procedure_fires(said: dict[str, Any]):
+    log = Log()
+    for _ in range(2):
+        log.add(said.get("kind", "record.read"), 1, **{name: value for name, value in said.items() if name != "kind"})
+    assert log.found == [Finding("break_glass", CLERK, (0,)), Finding("break_glass", CLERK, (1,))]
+
+
+def test_an_opening_by_the_usual_way_is_no_break_glass():
+    log = Log()
+    log.add("record.read", 1, flags=("ceremony",), reason="NO_CONSENT", outcome="refuse")
+    assert log.found == []
+
+
+def test_whatever_touches_a_canary_fires_once_an_hour_and_hand():
+    pair = ((1001).to_bytes(16, "big").hex(), person(1).subject.hex())
+    log = Log(canaries=(pair,))
+    for kind in ("record.stored", "access_report.read"):
+        log.add(kind, 1)
+    log.add("record.read", 2)
+    assert log.found == []
+    for kind in ("record.search", "record.read", "decision"):
+        log.add(kind, 2, 1)
+    log.add("decision", 1, hand=SYSTEM, outcome="refuse")
+    log.add("record.read", 1, at=WORK + HOUR)
+    assert log.found == [Finding("canary", CLERK, (3,)), Finding("canary", SYSTEM, (6,)), Finding("canary", CLERK, (7,))]
+
+
+def test_every_rule_is_explained_in_both_languages_with_its_threshold():
+    assert set(SENTENCES) == {"bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary"}
+    for rule in SENTENCES:
+        told = say(rule, 17)
+        assert set(told) == {"ar", "en"}
+        assert any("\u0600" <= letter <= "\u06ff" for letter in told["ar"])
+        assert ("17" in told["ar"]) == ("17" in told["en"]) == (rule in {"bulk", "enumeration", "after_withdrawal"})
+        assert "{" not in told["ar"] + told["en"]
+
+
+def test_the_clock_of_these_tests_begins_off_hours():
+    assert not is_working_time(DetectionFact(), moment(START))

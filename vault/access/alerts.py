@@ -1,0 +1,149 @@
+"""Alerts as officers work on them: shown, reviewed, and the thresholds declared by two people.
+
+Invariants: the look is an entry; nobody reviews what is about her own deeds or those of an account she made; whatever is declared, tighter
+or looser, canaries included, is in force once another person has approved that very wording.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from sqlalchemy import select
+
+from vault.access.alert_facts import (
+    ALERT,
+    DETECTION,
+    DETECTION_PROPOSAL,
+    OWN,
+    AlertFact,
+    DeclaredFact,
+    DetectionProposal,
+    Reason,
+    in_force,
+    padded,
+)
+from vault.access.approving import Approver
+from vault.access.detection import DetectionFact
+from vault.access_log import tables as log_tables
+from vault.access_log.deed import Deed
+from vault.errors import Conflict, FieldError, Invalid, NotFound
+from vault.identity.two_people import require_two
+from vault.rulebook import facts
+from vault.rulebook.asker import Errand
+from vault.subjects import people
+
+REVIEWED: Final = "alert.reviewed"
+APPROVED: Final = "detection.approved"
+MOST_LOOKED_AT: Final = 500
+"""Alerts that one page opens: where few of them stand as asked, the page is short and `next` goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts: in this state (None: in any), raised before entry number `after`, at most `limit`."""
+
+    state: str | None
+    after: int | None
+    limit: int
+
+
+def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[tuple[str, AlertFact]], int | None]:
+    """A page of alerts by id, newest first, and the number the next page begins after. Raises Unavailable `integrity`."""
+    errand = errand.still(deed)
+    numbers = _raised(deed, wanted.after)
+    stored = facts.read_several(deed, ALERT, list(numbers))
+    meant = [key for key in numbers if wanted.state in {None, stored[key].state}]
+    here = meant[: wanted.limit]
+    deed.append(errand.entry(kind="alerts.read", outcome="allow", basis="law", count=len(here)))
+    more = None
+    if len(meant) > wanted.limit:
+        more = numbers[here[-1]]
+    elif len(numbers) == MOST_LOOKED_AT:
+        more = min(numbers.values())
+    return [(key, stored[key]) for key in here], more
+
+
+def _raised(deed: Deed, after: int | None) -> dict[str, int]:
+    """The ids of the next alerts with the number of the entry that raised each, newest first."""
+    told = log_tables.fact
+    query = select(told.c.fact_key, told.c.number).where(
+        told.c.association_id == deed.association, told.c.fact_kind == ALERT.name, told.c.version == 1
+    )
+    if after is not None:
+        query = query.where(told.c.number < after)
+    rows = deed.transaction.connection.execute(query.order_by(told.c.number.desc()).limit(MOST_LOOKED_AT)).all()
+    return {row.fact_key: row.number for row in rows}
+
+
+def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> AlertFact:
+    """Say what an alert was. Raises NotFound, Conflict where it was reviewed, and the refusal `same-person` for one about her own deeds."""
+    approver = approver.still(deed)
+    errand = approver.errand
+    found = facts.read(deed, ALERT, alert.hex())
+    if found is None:
+        raise NotFound
+    if found.state != "unreviewed":
+        raise Conflict
+    book = errand.book(deed)
+    require_two(book, found.hand, approver.caller, REVIEWED)
+    settled = msgspec.structs.replace(
+        found, state="reviewed", reason=reason, reviewed_by=approver.caller.ref, reviewed_at=deed.now, padding=""
+    )
+    written = facts.write(deed, ALERT, alert.hex(), padded(settled))
+    article = f"{book.association.pack}:7"
+    deed.append(
+        errand.entry(kind=REVIEWED, outcome="allow", reason=reason.upper(), article=article, facts=(written,), flags=approver.caller.flags)
+    )
+    return settled
+
+
+def declared(deed: Deed, errand: Errand) -> tuple[DetectionFact, DetectionProposal | None]:
+    """The thresholds in force and those that wait for approval. The look is an entry."""
+    errand = errand.still(deed)
+    waits = facts.read(deed, DETECTION_PROPOSAL, OWN)
+    deed.append(errand.entry(kind="detection.read", outcome="allow", basis="law"))
+    return in_force(deed), waits if waits is not None and waits.state == "proposed" else None
+
+
+def propose(deed: Deed, errand: Errand, wanted: DetectionFact, canaries: tuple[bytes, ...]) -> DetectionProposal:
+    """Propose thresholds and canaries (records), in the place of what waits. Raises Invalid for a record that is not here."""
+    errand = errand.still(deed)
+    known = people.of_records(deed, canaries) if canaries else {}
+    pairs: list[tuple[str, str]] = []
+    for record in sorted(set(canaries)):
+        person = known[record]
+        if isinstance(person, NotFound):
+            raise Invalid([FieldError("canaries", "unknown-record")])
+        if not isinstance(person, people.Known):
+            raise person
+        pairs.append((record.hex(), person.subject.hex()))
+    rules = msgspec.structs.replace(wanted, canaries=tuple(pairs))
+    made = DetectionProposal(id=os.urandom(16).hex(), rules=rules, proposed_by=errand.asker.ref, proposed_at=deed.now)
+    written = facts.write(deed, DETECTION_PROPOSAL, OWN, padded(made))
+    deed.append(errand.entry(kind="detection.proposed", outcome="allow", facts=(written,), flags=errand.asker.flags))
+    return made
+
+
+def approve(deed: Deed, approver: Approver, proposal: bytes) -> DetectionFact:
+    """Approve the thresholds another person proposed: they are in force from the next look at the log on.
+
+    Raises NotFound where none was ever proposed, Conflict for another wording than waits, refusals `same-person` and `step-up-required`.
+    """
+    approver = approver.still(deed)
+    waits = facts.read(deed, DETECTION_PROPOSAL, OWN)
+    if waits is None:
+        raise NotFound
+    if waits.state != "proposed" or waits.id != proposal.hex():
+        raise Conflict
+    approval = approver.approve(deed, waits.proposed_by, APPROVED)
+    settled = msgspec.structs.replace(waits, state="approved", settled_by=approver.caller.ref, padding="")
+    written = (
+        facts.write(deed, DETECTION, OWN, padded(DeclaredFact(rules=waits.rules, approved_by=approver.caller.ref))),
+        facts.write(deed, DETECTION_PROPOSAL, OWN, padded(settled)),
+    )
+    article = f"{approver.errand.book(deed).association.pack}:7"
+    deed.append(
+        approver.errand.entry(kind=APPROVED, outcome="allow", article=article, facts=(*approval.facts, *written), flags=approval.flags)
+    )
+    return waits.rules
