@@ -1,0 +1,12 @@
+"""All pages of the officer."""
+
+from vault.breach_reports.reports import Reports
+from vault.officer.frame import Frame
+from vault.officer.log import log_routes
+from vault.officer.signing import signing_routes
+from vault.web.route import Route
+
+
+def routes(frame: Frame, reports: Reports) -> list[Route]:  # noqa: ARG001
+    """Return the pages of this room."""
+    return [*signing_routes(frame), *log_routes(frame)]
