@@ -1,6 +1,7 @@
 """All pages of the officer."""
 
 from vault.breach_reports.reports import Reports
+from vault.officer.approvals import approval_routes
 from vault.officer.frame import Frame
 from vault.officer.log import log_routes
 from vault.officer.signing import signing_routes
@@ -9,4 +10,4 @@ from vault.web.route import Route
 
 def routes(frame: Frame, reports: Reports) -> list[Route]:  # noqa: ARG001
     """Return the pages of this room."""
-    return [*signing_routes(frame), *log_routes(frame)]
+    return [*signing_routes(frame), *log_routes(frame), *approval_routes(frame)]
