@@ -29,6 +29,7 @@ class Window:
     world: World
     http: httpx.AsyncClient
     counter: Counter
+    reports: Reports
     language: str = "en"
     cookie: str = ""
     token: str = ""
@@ -41,7 +42,7 @@ class Window:
         channels = {world.code: Channels()}
         reports = Reports(world.associations, channels, Intake(world.limits, world.clock), world.identity.factor)
         async with Counter.over(world) as counter, world.front(*routes(Frame(world.identity, channels), reports)) as http:
-            yield cls(world, http, counter)
+            yield cls(world, http, counter, reports)
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
         """Look at a page."""
