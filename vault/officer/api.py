@@ -4,6 +4,7 @@ from vault.breach_reports.reports import Reports
 from vault.officer.approvals import approval_routes
 from vault.officer.frame import Frame
 from vault.officer.log import log_routes
+from vault.officer.month import month_routes
 from vault.officer.reports import report_routes
 from vault.officer.signing import signing_routes
 from vault.officer.standing import standing_routes
@@ -18,4 +19,5 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *approval_routes(frame),
         *report_routes(frame, reports),
         *standing_routes(frame),
+        *month_routes(frame, reports),
     ]
