@@ -13,6 +13,7 @@ from vault.errors import FieldError, Invalid, NotFound
 from vault.identity.callers import Caller
 from vault.officer.frame import RIYADH, Frame, Speaker, link, looks, speaker_of
 from vault.officer.words import KINDS
+from vault.policy.facts import INTERNAL
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.subjects.meant import by_record
@@ -40,6 +41,7 @@ class Row:
     outcome: str
     is_refused: bool
     hand: str
+    is_somebody: bool
     by: str
     record: str | None
     purpose: str
@@ -145,19 +147,23 @@ class _Log:
 def row(one: Shown, speaker: Speaker) -> Row:
     """An entry in the words of a language."""
     entry = one.stored.entry
-    record = next((about.record for about in entry.about if about.record is not None), None)
+    # Those about a report name the report in a record's place: it is nobody's.
+    named = () if entry.kind.startswith("breach_report.") else entry.about
+    record = next((about.record for about in named if about.record is not None), None)
+    hand = entry.on_behalf or entry.actor
     return Row(
         number=one.number,
         time=speaker.time(one.stored.time),
         kind=speaker.kind(entry.kind),
         outcome=speaker.outcome(entry.outcome),
         is_refused=entry.outcome != "allow",
-        hand=speaker.actor(entry.on_behalf or entry.actor),
+        hand=speaker.actor(hand),
+        is_somebody=hand.startswith(("staff:", "client:")),
         by=speaker.actor(entry.actor) if entry.on_behalf else "",
         record=None if record is None else write_id(record),
         purpose=speaker.purpose(entry.purpose) if entry.purpose else "",
         fields=entry.fields,
-        recipient=entry.recipient,
+        recipient=None if entry.recipient == INTERNAL else entry.recipient,
         article=entry.article,
         reason=speaker.reason(entry.reason) if entry.reason else None,
         count=entry.count,
