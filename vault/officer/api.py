@@ -2,6 +2,7 @@
 
 from vault.breach_reports.reports import Reports
 from vault.officer.approvals import approval_routes
+from vault.officer.consents import consent_routes
 from vault.officer.frame import Frame
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
@@ -17,6 +18,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *signing_routes(frame),
         *log_routes(frame),
         *approval_routes(frame),
+        *consent_routes(frame),
         *report_routes(frame, reports),
         *standing_routes(frame),
         *month_routes(frame, reports),
