@@ -288,6 +288,17 @@ def test_lists_and_the_log_of_the_other_association_begin_after_nothing_of_the_f
     assert house.record not in [each["id"] for each in listed]
 
 
+def test_the_officers_pages_of_the_other_association_know_nobody_of_the_first(house: House):
+    cookie = {"Cookie": f"__Host-amanah={house.vault.session('officer', OTHER)}"}
+    pages = {
+        path: [house.vault.call("GET", f"/officer/{path}?person={id_}", headers=cookie) for id_ in (house.record, NOBODY)]
+        for path in ("person", "consents", "log")
+    }
+    for path, (theirs, nobodys) in pages.items():
+        assert theirs.status == nobodys.status == (200 if path == "log" else 404)
+        assert theirs.body.replace(house.record.encode(), b"ID") == nobodys.body.replace(NOBODY.encode(), b"ID")
+
+
 def test_a_key_of_one_association_under_the_other_ones_name_is_nobody(house: House):
     _, _, rest = house.vault.key().split("_", 2)
     assert house.vault.call("GET", "/v1/records", token=f"amn_{OTHER}_{rest}").status == 401
