@@ -28,6 +28,8 @@ from vault.consent.visitors_api import routes as visitors
 from vault.custody.api import routes as custody
 from vault.identity.api import routes as identity
 from vault.identity.service import Identity
+from vault.officer.api import routes as officer
+from vault.officer.frame import Frame
 from vault.publication.api import routes as publication
 from vault.records.api import ROUTES as RECORDS
 from vault.records.attachments_api import attachment_routes as incoming
@@ -75,4 +77,5 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *custody(factor),
         *publication(associations, factor, rooms.channels),
         *breach_reports(reports),
+        *officer(Frame(rooms.identity, rooms.channels), reports),
     ]

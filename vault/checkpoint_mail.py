@@ -26,7 +26,7 @@ from vault.access_log.checkpoint import claimed
 from vault.errors import VaultError
 
 FILE: Final = "checkpoint-mail.toml"
-SENT: Final = "checkpoint.mailed"
+SENT: Final = "checkpoint-mailed"
 EVERY: Final = 3600
 AGAIN: Final = 600
 """Seconds between two mails, and between two attempts where one failed."""

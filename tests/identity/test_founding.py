@@ -104,7 +104,7 @@ async def test_files_are_for_their_owner_alone(vault: World):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-NO_CODES = ["v1", "health", "metrics", "schema", "static", "public", "ab", "Probe", "1abc", "a_b", "a" * 33, "abc\n", ""]
+NO_CODES = ["v1", "health", "metrics", "schema", "static", "public", "officer", "ab", "Probe", "1abc", "a_b", "a" * 33, "abc\n", ""]
 
 
 @pytest.mark.parametrize("code", NO_CODES)

@@ -24,6 +24,8 @@ PUBLIC = {
     ("GET", "/v1/public/{association}/notice"),
     ("GET", "/v1/public/{association}/notice/document"),
     ("GET", "/{association}/privacy"),
+    ("GET", "/officer/sign-in"),
+    ("POST", "/officer/sign-in"),
 }
 
 
@@ -35,9 +37,10 @@ def test_every_route_declares_who_may_call_it_and_the_public_ones_are_these(serv
     routes = served.openapi()
     assert len(routes) >= 30
     assert {route for route, told in routes.items() if told["x-access"] == "public"} == PUBLIC
-    for told in routes.values():
+    for route, told in routes.items():
         assert told["x-access"] == "public" or told["x-access"].partition(":")[0] in ("needs", "person")
-        assert told["security"] == ([] if told["x-access"] == "public" else [{"bearer": []}])
+        shown = "session" if route[1].startswith("/officer") else "bearer"
+        assert told["security"] == ([] if told["x-access"] == "public" else [{shown: []}])
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,9 @@ def test_without_a_credential_that_stands_every_route_but_the_public_ones_is_clo
     for kind, token in credentials.items():
         for method, path in served.openapi().keys() - PUBLIC:
             answer = served.call(method, filled(path), {} if method != "GET" else None, token=token)
+            if path.startswith("/officer"):
+                assert (answer.status, answer.headers["location"], answer.body) == (303, "/officer/sign-in", b""), (kind, path)
+                continue
             assert judged(answer) == (401, "unauthenticated", "Bearer"), (kind, method, path)
 
 
@@ -84,7 +90,7 @@ def test_a_scope_that_is_lacking_is_a_refusal_on_every_route(served: Served):
     _, key = served.client("narrow", scopes=["notices:read"])
     tried = 0
     for (method, path), told in served.openapi().items():
-        if told["x-access"] in ("public", "needs:notices:read"):
+        if told["x-access"] in ("public", "needs:notices:read") or told["security"] == [{"session": []}]:
             continue
         answer = served.call(
             method, filled(path), {} if method != "GET" else None, token=key, headers={"Idempotency-Key": uuid.uuid4().hex}

@@ -163,6 +163,10 @@ BODIES: dict[str, Body] = {
     "policy.publish": lambda _, __: {"text": "سياسة", "approved_by": "المجلس", "approved_on": "1445-01-09", "code": "000000"},
     "recipients.register": lambda _, __: PARTY,
     "recipients.confirm": lambda _, __: {},
+    "officer.signed-in": lambda _, __: b"username=nobody&password=p&code=1",
+    "officer.sign-out": lambda _, __: b"token=0",
+    "officer.approve": lambda _, id_: f"token=0&kind=order&id={id_}&act=approve&code=000000".encode(),
+    "officer.verify-consent": lambda _, id_: f"token=0&person={id_}&id={id_}&act=verify&code=000000".encode(),
     "orders.register": lambda _, id_: _order(id_),
     "orders.approve": lambda _, __: {},
     "keys.propose": lambda _, __: {"act": "retire", "below": 2},
@@ -289,6 +293,17 @@ def test_lists_and_the_log_of_the_other_association_begin_after_nothing_of_the_f
         assert house.vault.call("GET", f"/v1/access-log?actor={actor}", token=officer).json["items"] == []
     listed = house.vault.call("GET", "/v1/records?limit=500", token=house.vault.key(OTHER)).json["items"]
     assert house.record not in [each["id"] for each in listed]
+
+
+def test_the_officers_pages_of_the_other_association_know_nobody_of_the_first(house: House):
+    cookie = {"Cookie": f"__Host-amanah={house.vault.session('officer', OTHER)}"}
+    pages = {
+        path: [house.vault.call("GET", f"/officer/{path}?person={id_}", headers=cookie) for id_ in (house.record, NOBODY)]
+        for path in ("person", "consents", "log")
+    }
+    for path, (theirs, nobodys) in pages.items():
+        assert theirs.status == nobodys.status == (200 if path == "log" else 404)
+        assert theirs.body.replace(house.record.encode(), b"ID") == nobodys.body.replace(NOBODY.encode(), b"ID")
 
 
 def test_a_key_of_one_association_under_the_other_ones_name_is_nobody(house: House):

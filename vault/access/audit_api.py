@@ -62,7 +62,7 @@ async def entries(call: Call) -> Answer:
     query = call.query
     wanted = Wanted(
         record=query["record"],
-        actor=_actor(query["actor"]),
+        actor=actor_of(query["actor"]) if query["actor"] is not None else None,
         purpose=query["purpose"],
         outcome=query["outcome"],
         kind=query["kind"],
@@ -120,10 +120,8 @@ def _hashes(path: list[bytes]) -> Answer:
     return Answer(HashesAnswer([base64.b64encode(one).decode() for one in path]))
 
 
-def _actor(text: str | None) -> str | None:
-    """An actor as the log writes it: `client:<hex>` or `staff:<hex>`, taken with the id as UUID too."""
-    if text is None:
-        return None
+def actor_of(text: str) -> str:
+    """An actor as the log writes it: `client:<hex>` or `staff:<hex>`, taken with the id as UUID too. Raises Invalid."""
     kind, _, id_ = text.partition(":")
     if kind not in ("client", "staff") or not id_:
         raise Invalid([FieldError("actor", "wrong-type")])

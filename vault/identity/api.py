@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from vault.errors import FieldError, Invalid
 from vault.identity import bodies, clients, declarations_api, staff
 from vault.identity.callers import Caller
+from vault.identity.cookie import NO_COOKIE, cookie_of
 from vault.identity.policy_version import has_acknowledged, policy_sha256
 from vault.identity.recipients_api import recipient_routes
 from vault.identity.scopes import OWN
@@ -17,7 +18,6 @@ from vault.web import Answer, Call, Person, Public, Query, Rate, Route, write_id
 from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time, write_time
 
-COOKIE: Final = "__Host-amanah"
 PAGE: Final = {"after": Query(kind="id"), "limit": Query(kind="integer", low=1, high=500, default=50)}
 CREATES: Final = frozenset({"Idempotency-Key"})
 
@@ -225,13 +225,11 @@ class _Api:
         body: bodies.SignIn = call.body
         opened = await self.identity.sessions.sign_in(body.username, body.password, body.code, network=call.neighbourhood)
         # For pages only: under /v1 a cookie counts for nothing (DESIGN 3, doors to the world).
-        seconds = (opened.expires_at - call.now) // 1_000_000
-        cookie = f"{COOKIE}={opened.token}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict"
-        return Answer(bodies.Session(opened.token, write_time(opened.expires_at)), headers={"Set-Cookie": cookie})
+        return Answer(bodies.Session(opened.token, write_time(opened.expires_at)), headers=cookie_of(opened, call.now))
 
     async def sign_out(self, call: Call) -> Answer:
         await self.identity.sessions.sign_out(call.caller)
-        return Answer(headers={"Set-Cookie": f"{COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict"})
+        return Answer(headers=NO_COOKIE)
 
     async def step_up(self, call: Call) -> Answer:
         body: bodies.StepUp = call.body

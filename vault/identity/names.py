@@ -11,7 +11,7 @@ from keys.cabinet import Cabinet
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _CODE = re.compile(r"[a-z][a-z0-9-]{2,31}", re.ASCII)
 
-RESERVED: Final = frozenset({"v1", "health", "metrics", "schema", "static", "public"})
+RESERVED: Final = frozenset({"v1", "health", "metrics", "schema", "officer", "static", "public"})
 """Association codes that would hide a path of the service (CONTRACT 2)."""
 
 

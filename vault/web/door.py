@@ -4,18 +4,19 @@ Invariants: who asks is settled before anything of the request is judged; a body
 its network's limit is asked; what is held of bodies has an end, strangers' apart from callers'.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from vault.errors import Malformed, Refused, TooMany, Unauthenticated
-from vault.web.answer import Answer
+from vault.web.answer import HTML, Answer
 from vault.web.body import BodyReader, require_json
 from vault.web.call import Call
 from vault.web.filling import fill
 from vault.web.holding import OF_CALLERS, OF_STRANGERS, Held
 from vault.web.limits import Limits, circles
 from vault.web.query import parse_query
-from vault.web.receiving import Receive, bearer_token, has_body, read_body, weigh_body
+from vault.web.receiving import Receive, bearer_token, has_body, read_body, session_cookie, weigh_body
 from vault.web.route import LARGE_BODY, Access, Route
 
 Authenticate = Callable[[str | None, Call], Awaitable[object | None]]
@@ -52,13 +53,8 @@ class Door:
     async def serve(self, bound: Bound, call: Call, query: bytes, receive: Receive) -> Answer:
         """Return the controller's answer to a call, whose caller, query and body are set here. Raises VaultError and Disconnected."""
         route = bound.route
-        if not bound.is_public:
-            caller = await self.authenticate(bearer_token(call.headers), call)
-            if caller is None:
-                raise Unauthenticated
-            call.caller = caller
-            if not self.may(caller, route.access):
-                raise await self.out_of_scope(call)
+        if not bound.is_public and not await self._lets_in(route, call):
+            return led_to(route.sign_in)
         if route.limit is not None:
             try:
                 for key, times in circles(call.network):
@@ -78,6 +74,21 @@ class Door:
         with held.counted(call.neighbourhood if bound.is_public else "", receive, route.max_body) as counting:
             await _take_body(bound, call, counting)
             return await route.handler(call)
+
+    async def _lets_in(self, route: Route, call: Call) -> bool:
+        """Set the caller; False where a page is to lead to the one where people sign in. Raises Unauthenticated, Refused."""
+        caller = await self.authenticate(session_cookie(call.headers) if route.sign_in else bearer_token(call.headers), call)
+        if caller is None and not route.sign_in:
+            raise Unauthenticated
+        call.caller = caller
+        if caller is not None and not self.may(caller, route.access):
+            raise await self.out_of_scope(call)
+        return caller is not None
+
+
+def led_to(path: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return the answer that leads a browser to a page of ours, to be fetched with GET (RFC 9110, 15.4.4)."""
+    return Answer(status=HTTPStatus.SEE_OTHER, headers={"Location": path, **(headers or {})}, media_type=HTML)
 
 
 async def _take_body(bound: Bound, call: Call, receive: Receive) -> None:

@@ -14,6 +14,7 @@ from vault.web.form import Form
 from vault.web.problems import Problem
 from vault.web.query import MAX_FIELDS, MAX_TEXT
 from vault.web.ranges import PARTIAL
+from vault.web.receiving import COOKIE
 from vault.web.route import Public, Query, Route
 
 _REF = "#/components/schemas/{name}"
@@ -37,7 +38,10 @@ def describe(routes: Sequence[Route], *, title: str, version: str) -> bytes:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
     return msgspec.json.encode(document, order="sorted")
@@ -65,7 +69,7 @@ def _operation(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
             "default": _page_problem() if route.is_page else _problem(known),
         },
         "x-access": route.access.label,
-        "security": [] if isinstance(route.access, Public) else [{"bearer": []}],
+        "security": [] if isinstance(route.access, Public) else [{"session" if route.sign_in else "bearer": []}],
     }
     if route.summary:
         operation["summary"] = route.summary

@@ -19,6 +19,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
+COOKIE = "__Host-amanah"
+"""The cookie of a signed-in person's pages: no other host and no subdomain can set it (RFC 6265bis, 4.1.3.2)."""
+_COOKIE_VALUE = re.compile(rb"ams_[A-Za-z0-9_-]{1,200}")
 _BEARER = re.compile(rb"Bearer ([!-~]{1,512})")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
@@ -37,6 +40,18 @@ def bearer_token(headers: Headers) -> str | None:
                 raise Unauthenticated
             token = found[1].decode("ascii")
     return token
+
+
+def session_cookie(headers: Headers) -> str | None:
+    """Return the session token in the cookie, None without it; two of the name, or one that is not well-formed, are none.
+
+    It counts only for routes that say where people sign in, which are pages and never under /v1.
+    """
+    pairs = [pair.strip() for key, value in headers if key == b"cookie" for pair in value.split(b";")]
+    found = [value for name, _, value in (pair.partition(b"=") for pair in pairs) if name == COOKIE.encode()]
+    if len(found) != 1 or _COOKIE_VALUE.fullmatch(found[0]) is None:
+        return None
+    return found[0].decode("ascii")
 
 
 def has_body(headers: Headers) -> bool:

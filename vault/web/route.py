@@ -69,7 +69,8 @@ class Route:
     None where there is none; `optional_body` takes an empty one for `{}`. `raw_body`: the controller gets `call.raw` (up to `max_body`
     bytes) and judges the content type itself, among `accepts`. `form`: the controller gets `call.form`. `media_type` HTML makes it a
     page, whose problems are pages too, unless it lies under /v1. `answer`: the type of the JSON given back, for the OpenAPI file.
-    `headers`: which of the contract's request headers the controller reads, for the OpenAPI file.
+    `headers`: which of the contract's request headers the controller reads, for the OpenAPI file. `sign_in`: the path of the page where
+    people sign in; the session is then that of the cookie, and who has none is led there.
     Raises ValueError or TypeError where the declaration cannot hold.
     """
 
@@ -90,6 +91,7 @@ class Route:
     query: Mapping[str, Query] = field(default_factory=dict)
     headers: frozenset[str] = frozenset()
     limit: Rate | None = None
+    sign_in: str = ""
     summary: str = ""
 
     def __post_init__(self) -> None:
@@ -100,6 +102,8 @@ class Route:
             raise ValueError(f"{self.name}: a body is JSON, a form or raw, and only one of them")
         if not self.headers <= HEADER_NAMES:
             raise ValueError(f"{self.name}: headers other than {sorted(HEADER_NAMES)}")
+        if self.sign_in and (not self.is_page or isinstance(self.access, Public)):
+            raise ValueError(f"{self.name}: a session by cookie counts for pages only")
         if self.body is not None:
             require_closed(self.body)
 

@@ -1,0 +1,149 @@
+"""What waits for a second person, on the page: seen, approved with a fresh code, turned down, refused."""
+
+import re
+
+import pytest
+
+from tests.officer.browser import Window, text_of, uuid_of
+from vault.custody.api import routes as custody_routes
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+async def ordered(window: Window) -> tuple[bytes, str]:
+    """Somebody whom an order names that nobody approved yet, and the order's id."""
+    kept = await window.counter.agreed()
+    await window.counter.recipient("court", kind="authority")
+    made = await window.counter.ask("officer", "POST", "/orders", window.counter.order(kept.record))
+    return kept.record, str(made.json()["id"])
+
+
+async def erased(window: Window, record: bytes) -> str:
+    """The id of an erasure the officer asked for."""
+    asked = await window.counter.ask(
+        "officer", "POST", f"/records/{uuid_of(record)}/erasure", {"reason": "طلبت ذلك", "requested_by": "self"}
+    )
+    assert asked.status_code == 202, asked.text
+    return str(asked.json()["id"])
+
+
+async def proposed(window: Window) -> str:
+    """The id of an act on the keys the administrator proposed."""
+    async with window.world.front(*custody_routes(window.world.identity.factor)) as http:
+        token = await window.world.session("admin")
+        made = await http.post(
+            "/v1/keys/ceremonies", json={"act": "copy-add", "name": "safe"}, headers={"Authorization": f"Bearer {token}"}
+        )
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+async def test_all_that_waits_is_shown_and_approved_with_a_fresh_code_each(window: Window):
+    record, order = await ordered(window)
+    disclosure = await window.counter.requested(record)
+    ceremony = await proposed(window)
+    await window.sign_in("second_officer")
+    page = await window.get("/officer/approvals")
+    said = text_of(page)
+    assert all(text in page.text for text in (order, disclosure, ceremony, uuid_of(record), "المحكمة العامة بالرياض", "cd" * 32))
+    assert said.count("A fresh one-time code") == 3
+    for kind, id_ in (("order", order), ("disclosure", disclosure), ("keys", ceremony)):
+        done = await window.approve("second_officer", kind=kind, id=id_, act="approve")
+        assert (done.status_code, done.headers["location"]) == (303, "/officer/approvals?done=approved&lang=en"), done.text
+    erasure = await erased(window, record)
+    page = await window.get("/officer/approvals", done="approved")
+    assert erasure in page.text
+    assert "Approved; it is an entry" in text_of(page)
+    done = await window.approve("second_officer", kind="erasure", id=erasure, act="approve")
+    assert done.status_code == 303
+    assert "Nothing waits" in text_of(await window.get("/officer/approvals"))
+    kinds = [each.kind for each in window.world.entries() if each.outcome == "allow"]
+    assert {"order.approved", "disclosure.approved", "keys.ceremony-approved", "erasure.approved"} <= set(kinds)
+
+
+async def test_the_reason_of_an_erasure_and_every_value_stay_off_the_page(small_window: Window):
+    record, _ = await ordered(small_window)
+    await erased(small_window, record)
+    await small_window.sign_in("second_officer")
+    page = await small_window.get("/officer/approvals")
+    assert not [word for word in ("طلبت", "فاطمة", "1000000008") if word in page.text]
+
+
+async def test_an_old_code_a_wrong_one_and_none_approve_nothing(small_window: Window):
+    _, order = await ordered(small_window)
+    await small_window.sign_in("second_officer")
+    used = small_window.world.one_time_code("second_officer")
+    await small_window.world.identity.sessions.step_up(await small_window.world.knock(small_window.cookie), used)
+    for code in (used, "000000", "", "ا"):
+        page = await small_window.send("/officer/approvals", kind="order", id=order, act="approve", code=code)
+        assert page.status_code == 403
+        assert 'role="alert"' in page.text
+        assert order in page.text
+    assert [each.reason for each in small_window.world.entries() if each.kind == "order.approved"] == ["STEP_UP_REQUIRED"] * 4
+
+
+async def test_who_made_a_thing_is_not_offered_to_approve_it_and_is_refused(small_window: Window):
+    record, order = await ordered(small_window)
+    erasure = await erased(small_window, record)
+    await small_window.sign_in("officer")
+    page = await small_window.get("/officer/approvals")
+    assert text_of(page).count("You made it") == 2
+    assert 'value="approve"' not in page.text
+    for kind, id_ in (("order", order), ("erasure", erasure)):
+        refused = await small_window.approve("officer", kind=kind, id=id_, act="approve")
+        assert refused.status_code == 403
+    assert [each.reason for each in small_window.world.entries() if each.outcome == "refuse"] == ["SAME_PERSON"] * 2
+
+
+async def test_what_another_made_is_turned_down_with_a_code_too(window: Window):
+    record, order = await ordered(window)
+    erasure, ceremony = await erased(window, record), await proposed(window)
+    await window.sign_in("second_officer")
+    await window.get("/officer/approvals")
+    done = await window.approve("second_officer", kind="erasure", id=erasure, act="turn-down")
+    assert done.headers["location"] == "/officer/approvals?done=turned-down&lang=en"
+    assert "Turned down" in text_of(await window.get("/officer/approvals", done="turned-down"))
+    refused = await window.approve("second_officer", kind="keys", id=ceremony, act="turn-down")
+    assert refused.status_code == 403
+    await window.sign_in("officer")
+    await window.get("/officer/approvals")
+    wrong = await window.send("/officer/approvals", kind="order", id=order, act="turn-down", code="000000")
+    assert wrong.status_code == 403
+    assert order in (await window.get("/officer/approvals")).text
+    done = await window.approve("officer", kind="order", id=order, act="turn-down")
+    assert done.status_code == 303
+    assert order not in (await window.get("/officer/approvals")).text
+
+
+async def test_the_keys_are_withdrawn_by_who_may_propose(small_window: Window, monkeypatch: pytest.MonkeyPatch):
+    ceremony = await proposed(small_window)
+    await small_window.sign_in("second_officer")
+    await small_window.get("/officer/approvals")
+    monkeypatch.setattr("vault.officer.approvals.TURNED_DOWN_BY", {"keys": "keys:read"})
+    assert "Withdraw it" in text_of(await small_window.get("/officer/approvals"))
+    done = await small_window.approve("second_officer", kind="keys", id=ceremony, act="turn-down")
+    assert done.status_code == 303
+    assert small_window.world.entries()[-1].kind == "keys.ceremony-withdrawn"
+
+
+@pytest.mark.parametrize(
+    "over", [{"act": "more"}, {"kind": "more"}, {"kind": "more", "act": "turn-down"}, {"kind": "disclosure", "act": "turn-down"}]
+)
+async def test_a_form_nobody_is_shown_does_nothing(small_window: Window, over: dict[str, str]):
+    await small_window.sign_in("second_officer")
+    await small_window.get("/officer/approvals")
+    nobody = {"kind": "order", "id": "00000000-0000-4000-8000-000000000000", "act": "approve", **over}
+    assert (await small_window.approve("second_officer", **nobody)).status_code == 400
+
+
+async def test_what_is_not_there_is_told_as_such(small_window: Window):
+    await small_window.sign_in("second_officer")
+    await small_window.get("/officer/approvals")
+    for id_ in ("x", "00000000-0000-4000-8000-000000000000"):
+        assert (await small_window.approve("second_officer", kind="order", id=id_, act="approve")).status_code == 404
+
+
+async def test_a_page_of_approvals_holds_no_other_form(small_window: Window):
+    await small_window.sign_in("second_officer")
+    page = await small_window.get("/officer/approvals")
+    assert set(re.findall(r'<form[^>]* action="([^"?]+)', page.text)) == {"/officer/sign-out"}

@@ -1,0 +1,168 @@
+"""The officer's pages as people use them: a real browser, both languages, a telephone's width and a desk's, the keyboard alone."""
+
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.breach_reports.browser import CHROMIUM, Looked, chromium, looking
+from tests.journeys.served import Served
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium here (Debian package chromium)"),
+    pytest.mark.slow,
+]
+WINDOWS = [(width, language) for width in (360, 1280) for language in ("ar", "en")]
+PAGES = ("", "/log", "/approvals", "/consents", "/reports", "/month", "/standing")
+SHOTS = os.environ.get("AMANAH_TESTS_SCREENSHOTS")
+RNG = random.Random("officer")  # invented people
+
+
+@dataclass(slots=True)
+class Office:
+    """A served vault in which something happened: a person who was read, one whose erasure waits, a report."""
+
+    vault: Served
+    person: str
+    values: dict[str, str]
+    erasure: str
+
+    @property
+    def url(self) -> str:
+        """Where its pages are."""
+        return f"http://127.0.0.1:{self.vault.port}/officer"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    made = Served(tmp_path_factory.mktemp("vault"), None)
+    try:
+        made.found()
+        told = '[name]\nar = "جمعية البر المثالية"\nen = "Example Charity"\n'
+        (made.data / "associations" / "first" / "public.toml").write_text(told, encoding="utf-8")
+        made.start()
+        values = made.fields(RNG)
+        person = made.store(values)["id"]
+        agreed = made.consent("electronic", "service_delivery", ["full_name", "iban"])
+        assert made.call("POST", f"/v1/records/{person}/consents", agreed, token=made.key()).status == 201
+        for fields in ("full_name", "full_name,iban", "national_id"):
+            made.call("GET", f"/v1/records/{person}?purpose=service_delivery&fields={fields}", token=made.key())
+        gone = made.store(made.fields(RNG))["id"]
+        asked = made.call(
+            "POST", f"/v1/records/{gone}/erasure", {"reason": "طلبت ذلك", "requested_by": "self"}, token=made.session("officer")
+        )
+        assert asked.status == 202, asked.text
+        report = {"category": "other", "narrative": "نشرت الجمعية صورة ابنتي في حسابها دون موافقتي.", "language": "ar"}
+        assert made.call("POST", "/v1/public/first/breach-reports", report).status == 201
+        yield Office(made, person, values, asked.json["id"])
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+def judge(looked: Looked, office: Office, name: str) -> None:
+    """Fail unless the page is one anybody can use, asked nobody else for anything, broke no policy and shows no value."""
+    if SHOTS:
+        looked.page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+    assert looked.serious() == []
+    assert not looked.is_wider_than_the_window()
+    assert [address for address in looked.asked if not address.startswith(f"http://127.0.0.1:{office.vault.port}/")] == []
+    assert [said for said in looked.complaints if not said.startswith("Failed to load resource")] == []
+    assert not [value for value in office.values.values() if value in looked.page.content()]
+
+
+def tab_to(looked: Looked, wanted: str) -> None:
+    """Press Tab until what matches the selector has the focus."""
+    for _ in range(60):
+        looked.page.keyboard.press("Tab")
+        if looked.page.evaluate("wanted => document.activeElement.matches(wanted)", wanted):
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")
+
+
+def sign_in(looked: Looked, office: Office, who: str) -> None:
+    """Sign in with the keyboard alone."""
+    account, keyboard = office.vault.secrets["first"]["staff"][who], looked.page.keyboard
+    looked.page.goto(office.url)
+    tab_to(looked, "#username")
+    keyboard.insert_text(account["username"])
+    keyboard.press("Tab")
+    keyboard.insert_text(account["password"])
+    keyboard.press("Tab")
+    keyboard.insert_text(office.vault.code(who))
+    keyboard.press("Enter")
+    looked.page.wait_for_selector(".places")
+
+
+@pytest.mark.parametrize(("width", "language"), [(360, "ar"), (1280, "en")])
+def test_from_signing_in_who_saw_a_person_is_three_requests_and_one_line_typed(office: Office, browser: Browser, width: int, language: str):
+    with looking(browser, width, language) as seen:
+        page = seen.page
+        page.goto(office.url)
+        judge(seen, office, f"{language}-{width}-sign-in")
+        assert page.evaluate("document.documentElement.dir") == ("rtl" if language == "ar" else "ltr")
+        seen.asked.clear()
+        sign_in(seen, office, "officer" if language == "ar" else "second_officer")
+        [cookie] = page.context.cookies()
+        assert (cookie["name"], cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == ("__Host-amanah", True, True, "Strict")
+        if language == "en":  # the role `officer` reads the log; both of the ceremony hold it
+            assert page.locator("#person").count() == 1
+        tab_to(seen, "#person")
+        page.keyboard.insert_text(office.person)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#seers-title")
+        # Led to the page of signing in, signing in, led to the first page, the report: nothing else was asked for.
+        pages = [address.partition("?")[0].rpartition("/officer")[2] for address in seen.asked]
+        assert pages == ["", "/sign-in", "/sign-in", "", "/person"]
+        assert "2" in page.inner_text("section[aria-labelledby=seers-title] tbody")
+        judge(seen, office, f"{language}-{width}-person")
+        tab_to(seen, ".plain")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#username")
+        assert page.context.cookies() == []
+
+
+@pytest.mark.parametrize(("width", "language"), WINDOWS)
+def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, browser: Browser, width: int, language: str):
+    with looking(browser, width, language) as seen:
+        token = office.vault.session("officer")
+        cookie = {"name": "__Host-amanah", "value": token, "domain": "127.0.0.1", "path": "/", "secure": True, "sameSite": "Strict"}
+        seen.page.context.add_cookies([cookie])  # type: ignore[list-item]  # its TypedDict takes a dict
+        for path in PAGES:
+            answer = seen.page.goto(f"{office.url}{path}?lang={language}")
+            assert answer is not None
+            assert answer.status == 200, path
+            judge(seen, office, f"{language}-{width}{path.replace('/', '-') or '-home'}")
+        seen.page.emulate_media(media="print")
+        seen.page.goto(f"{office.url}/month?lang={language}")
+        judge(seen, office, f"{language}-{width}-print")
+        assert not seen.page.is_visible(".places")
+
+
+def test_a_second_officer_approves_with_the_keyboard_alone(office: Office, browser: Browser):
+    with looking(browser, 1280, "ar") as seen:
+        sign_in(seen, office, "second_officer")
+        seen.page.goto(f"{office.url}/approvals")
+        assert office.erasure not in seen.page.inner_text("main")
+        tab_to(seen, "input[name=code]")
+        seen.page.keyboard.insert_text("000000")
+        tab_to(seen, "button[value=approve]")
+        seen.page.keyboard.press("Enter")
+        seen.page.wait_for_selector(".wrong")
+        judge(seen, office, "ar-1280-approval-refused")
+        tab_to(seen, "input[name=code]")
+        seen.page.keyboard.insert_text(office.vault.code("second_officer"))
+        tab_to(seen, "button[value=approve]")
+        seen.page.keyboard.press("Enter")
+        seen.page.wait_for_selector("[role=status]")
+        judge(seen, office, "ar-1280-approved")
+        assert seen.page.locator("article").count() == 0

@@ -1,0 +1,77 @@
+"""Written consents on the page: shown while they wait, verified by another person with the paper and a fresh code."""
+
+import pytest
+
+from tests.household import asked, grant, store, written
+from tests.officer.browser import Window, text_of, uuid_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+PATH = "/officer/consents"
+
+
+async def signed(window: Window) -> tuple[str, str]:
+    """Somebody whose written consent waits, taken down by the officer; her record and the consent."""
+    world = window.world
+    kept = await store(world)
+    officer = world.ceremony.staff["officer"].username
+    paper = await asked(world, form="written", evidence=written(officer, world.clock.now))
+    given = await grant(world, kept.record, paper, await world.person("officer"))
+    return uuid_of(kept.record), uuid_of(given.id)
+
+
+async def settled(window: Window, who: str, **fields: str) -> tuple[int, str]:
+    """What came of a form of the page: status, and where it leads."""
+    answer = await window.send(PATH, code=window.world.one_time_code(who), **fields)
+    return answer.status_code, answer.headers.get("location", "")
+
+
+async def test_a_second_person_verifies_what_waits(window: Window):
+    person, consent = await signed(window)
+    await window.sign_in("second_officer")
+    page = await window.get(PATH, person=person)
+    assert consent in page.text
+    assert "national_id" in text_of(page)
+    status, leads = await settled(window, "second_officer", person=person, id=consent, act="verify")
+    assert (status, leads) == (303, f"{PATH}?person={person}&done=verified&lang=en")
+    assert window.world.entries()[-1].kind == "consent.verified"
+    page = await window.get(PATH, person=person, done="verified")
+    assert "The consent is verified" in text_of(page)
+    assert "No written consent" in text_of(page)
+
+
+async def test_what_is_rejected_waits_no_longer(window: Window):
+    person, consent = await signed(window)
+    await window.sign_in("second_officer")
+    await window.get(PATH, person=person)
+    status, _ = await settled(window, "second_officer", person=person, id=consent, act="reject")
+    assert status == 303
+    assert window.world.entries()[-1].kind == "consent.rejected"
+    assert "No written consent" in text_of(await window.get(PATH, person=person))
+    status, _ = await settled(window, "second_officer", person=person, id=consent, act="verify")
+    assert status == 409
+
+
+async def test_who_took_it_down_and_who_has_no_code_verify_nothing(small_window: Window):
+    person, consent = await signed(small_window)
+    await small_window.sign_in("officer")
+    await small_window.get(PATH, person=person)
+    assert await settled(small_window, "officer", person=person, id=consent, act="verify") == (403, "")
+    assert small_window.world.entries()[-2].reason == "SAME_PERSON"
+    await small_window.sign_in("second_officer")
+    await small_window.get(PATH, person=person)
+    wrong = await small_window.send(PATH, person=person, id=consent, act="verify", code="000000")
+    assert wrong.status_code == 403
+    assert consent in wrong.text
+    assert "consent.verified" not in [each.kind for each in small_window.world.entries() if each.outcome == "allow"]
+
+
+async def test_nobody_and_no_form_of_ours_are_told_so(small_window: Window):
+    await small_window.sign_in("second_officer")
+    assert (await small_window.get(PATH)).status_code == 200
+    nobody = "00000000-0000-4000-8000-000000000000"
+    for person in ("x", nobody):
+        page = await small_window.get(PATH, person=person)
+        assert page.status_code == 404
+        assert 'aria-invalid="true"' in page.text
+    assert (await settled(small_window, "second_officer", person=nobody, id=nobody, act="verify"))[0] == 404
+    assert (await settled(small_window, "second_officer", person=nobody, id=nobody, act="more"))[0] == 400

@@ -1,0 +1,108 @@
+"""Signing in with a browser: the cookie, what it counts for, and forms that are not ours."""
+
+import pytest
+
+from tests.officer.browser import OURS, Window, text_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+PLACES = ("/officer", "/officer/log", "/officer/person")
+
+
+async def test_who_signs_in_gets_a_cookie_no_script_and_no_other_site_can_use(small_window: Window):
+    account = small_window.world.ceremony.staff["officer"]
+    given = {"username": account.username, "password": account.password, "code": small_window.world.one_time_code("officer")}
+    answer = await small_window.send("/officer/sign-in", **given)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/officer?lang=en")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-amanah=ams_")
+    assert set(cookie.split("; ")[1:]) == {"Path=/", "Max-Age=28800", "Secure", "HttpOnly", "SameSite=Strict"}
+    page = await small_window.get("/officer")
+    assert page.status_code == 200
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "script" not in policy + page.text.lower()
+    assert 'style="' not in page.text
+    assert small_window.cookie not in page.text
+
+
+async def test_nobody_without_a_session_sees_a_page(small_window: Window):
+    for cookie in ("", "ams_probe_0011223344556677_" + "A" * 43, small_window.world.ceremony.api_key):
+        small_window.cookie = cookie
+        for path in PLACES:
+            answer = await small_window.get(path)
+            assert (answer.status_code, answer.headers["location"], answer.text) == (303, "/officer/sign-in", "")
+    small_window.cookie = ""
+    answer = await small_window.send("/officer/sign-out", token="x")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/officer/sign-in")
+
+
+async def test_the_cookie_opens_nothing_under_v1_and_a_token_no_page(small_window: Window):
+    await small_window.sign_in()
+    answer = await small_window.http.get("/v1/clients", headers={"Cookie": f"__Host-amanah={small_window.cookie}"})
+    assert answer.status_code == 401
+    answer = await small_window.http.get("/officer/log", headers={"Authorization": f"Bearer {small_window.cookie}"})
+    assert answer.status_code == 303
+    twice = f"__Host-amanah={small_window.cookie}; __Host-amanah={small_window.cookie}"
+    assert (await small_window.http.get("/officer", headers={"Cookie": twice})).status_code == 303
+
+
+async def test_what_is_wrong_is_told_on_the_page_and_no_secret_comes_back(small_window: Window):
+    answer = await small_window.sign_in(password="not-the-password-55")
+    assert answer.status_code == 401
+    assert "We do not know you by that" in text_of(answer)
+    assert "set-cookie" not in answer.headers
+    assert "not-the-password-55" not in answer.text
+    assert small_window.world.ceremony.staff["officer"].username in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Origin": "null"}, {"Origin": "https://elsewhere.example"}],
+)
+async def test_a_form_of_another_site_does_nothing(small_window: Window, headers: dict[str, str]):
+    account = small_window.world.ceremony.staff["officer"]
+    given = {"username": account.username, "password": account.password, "code": small_window.world.one_time_code("officer")}
+    assert (await small_window.send("/officer/sign-in", headers, **given)).status_code == 409
+    await small_window.sign_in()
+    answer = await small_window.send("/officer/sign-out", headers)
+    assert answer.status_code == 409
+    assert (await small_window.get("/officer")).status_code == 200
+
+
+async def test_a_form_without_this_sessions_token_does_nothing(small_window: Window):
+    await small_window.sign_in()
+    old = small_window.token
+    await small_window.sign_in()
+    assert old != small_window.token
+    for wrong in (old, "", "ا"):
+        answer = await small_window.send("/officer/sign-out", token=wrong)
+        assert answer.status_code == 409
+        assert "too old" in text_of(answer)
+    assert (await small_window.send("/officer/sign-out", {**OURS, "Origin": "http://vault"})).status_code == 303
+
+
+async def test_who_signs_out_is_out(small_window: Window):
+    await small_window.sign_in()
+    kept = small_window.cookie
+    answer = await small_window.send("/officer/sign-out")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/officer/sign-in?lang=en")
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+    small_window.cookie = kept
+    assert (await small_window.get("/officer")).status_code == 303
+
+
+async def test_who_may_little_is_shown_little(small_window: Window):
+    page = await small_window.sign_in("admin")
+    assert "/officer/log?" not in page.text
+    refused = await small_window.get("/officer/log")
+    assert refused.status_code == 403
+    assert [each.reason for each in small_window.world.entries()][-1] == "OUT_OF_SCOPE"
+
+
+@pytest.mark.parametrize(("language", "direction", "word"), [("ar", "rtl", "دخول منسوبي الجمعية"), ("en", "ltr", "Sign in")])
+async def test_pages_speak_both_languages(small_window: Window, language: str, direction: str, word: str):
+    small_window.language = language
+    page = await small_window.get("/officer/sign-in")
+    assert f'<html lang="{language}" dir="{direction}">' in page.text
+    assert word in text_of(page)
+    assert page.headers["content-language"] == language

@@ -1,0 +1,25 @@
+"""All pages of the officer."""
+
+from vault.breach_reports.reports import Reports
+from vault.officer.approvals import approval_routes
+from vault.officer.consents import consent_routes
+from vault.officer.frame import Frame
+from vault.officer.log import log_routes
+from vault.officer.month import month_routes
+from vault.officer.reports import report_routes
+from vault.officer.signing import signing_routes
+from vault.officer.standing import standing_routes
+from vault.web.route import Route
+
+
+def routes(frame: Frame, reports: Reports) -> list[Route]:
+    """Return the pages of this room."""
+    return [
+        *signing_routes(frame),
+        *log_routes(frame),
+        *approval_routes(frame),
+        *consent_routes(frame),
+        *report_routes(frame, reports),
+        *standing_routes(frame),
+        *month_routes(frame, reports),
+    ]

@@ -1,0 +1,202 @@
+"""What waits for a second person, to approve or to turn down: orders, disclosures, erasures, ceremonies of the keys.
+
+Invariants: every settling takes a fresh one-time code in its own form; who made a thing is not offered to approve it, and is refused by the
+room itself when she tries; a link back shows what was done, so that loading again does nothing twice.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from vault.access import disclosures, erasing, erasures, orders
+from vault.access.approving import Approver
+from vault.access.certificate import ErasureFact
+from vault.access.shapes import DisclosureFact, OrderFact
+from vault.access.waiting import waiting
+from vault.custody import service as custody
+from vault.errors import Conflict, Malformed, NotFound, Refused, TooMany, VaultError
+from vault.identity.callers import Caller
+from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
+from vault.rulebook.key_facts import CeremonyFact
+from vault.rulebook.two_people import same_person
+from vault.web.answer import Answer
+from vault.web.call import Call, parse_id
+from vault.web.door import led_to
+from vault.web.problems import problem_headers, problem_of, status_of
+from vault.web.route import Query, Route
+from vault.web.times import fold_digits
+
+Kind = Literal["order", "disclosure", "erasure", "keys"]
+PATH: Final = "/officer/approvals"
+MOST: Final = 100
+TURNED_DOWN_BY: Final = {"order": "orders", "erasure": "approve", "keys": "keys:write"}
+"""The scope that turning down takes, by kind. A disclosure is not turned down: what nobody approves gives nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that waits: what it says, who made it and when; `yours` where the caller made it or counts as who did."""
+
+    kind: Kind
+    id: str
+    by: str
+    at: str
+    yours: bool
+    may_turn_down: bool
+    says: list[tuple[str, str]] = field(default_factory=list)
+
+
+def approval_routes(frame: Frame) -> list[Route]:
+    """The pages of this file."""
+    pages = _Approvals(frame)
+    done = Query(kind="choice", choices=("approved", "turned-down"))
+    return [
+        looks(PATH, "officer.approvals", pages.look, "approve", "What waits for a second person's approval.", done=done),
+        sends(
+            PATH,
+            "officer.approve",
+            pages.settle,
+            "approve",
+            "Approve or turn down what another person made, with a fresh one-time code.",
+            *("kind", "id", "act", "code"),
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Approvals:
+    """The handlers."""
+
+    frame: Frame
+
+    async def look(self, call: Call) -> Answer:
+        return await self._shown(call)
+
+    async def settle(self, call: Call) -> Answer:
+        require_form(call)
+        given, act = call.form.fields, call.form.fields.get("act", "")
+        try:
+            if act not in ("approve", "turn-down"):
+                raise Malformed
+            id_, code = parse_id(given.get("id", "")), fold_digits(given.get("code", "")).strip()
+            errand = Errand(call.caller, call.request_id)
+            if act == "approve":
+                await heard(errand, lambda: self._approve(call, given.get("kind", ""), id_, code))
+            else:
+                await self._turn_down(call, given.get("kind", ""), id_, code)
+        except (Refused, Conflict, NotFound, TooMany) as error:
+            return await self._shown(call, error)
+        return led_to(link(PATH, call.language, done="approved" if act == "approve" else "turned-down"))
+
+    async def _approve(self, call: Call, kind: str, id_: bytes, code: str) -> None:
+        caller: Caller = call.caller
+        run, factor = caller.association.run, self.frame.identity.factor
+        errand = Errand(caller, call.request_id)
+        if kind == "order":
+            await run(lambda deed: orders.approve(deed, Approver(caller, call.request_id, code, factor), id_))
+        elif kind == "disclosure":
+            await run(lambda deed: disclosures.approve(deed, Approver(caller, call.request_id, code, factor), id_))
+        elif kind == "keys":
+            await run(lambda deed: custody.approve(deed, custody.Approver(caller, call.request_id, factor, code), id_))
+        elif kind == "erasure":
+            await run(lambda deed: erasing.approve(deed, errand, erasing.Officer(caller, factor, code), id_), weight=4)
+            await caller.association.settle()
+        else:
+            raise Malformed
+
+    async def _turn_down(self, call: Call, kind: str, id_: bytes, code: str) -> None:
+        caller: Caller = call.caller
+        scope = TURNED_DOWN_BY.get(kind)
+        if scope is None:
+            raise Malformed
+        if scope not in caller.scopes:
+            raise await self.frame.identity.entrance.out_of_scope(call)
+        run, factor = caller.association.run, self.frame.identity.factor
+        errand = Errand(replace(caller, needs=scope), call.request_id)
+        if kind == "erasure":
+            officer = erasing.Officer(caller, factor, code)
+            await heard(errand, lambda: run(lambda deed: erasing.cancel(deed, errand, officer, id_), weight=2))
+            return
+        # These two take no code of their own: the session is stepped up by it first.
+        await heard(errand, lambda: self.frame.identity.sessions.step_up(caller, code))
+        if kind == "order":
+            await heard(errand, lambda: run(lambda deed: orders.revoke(deed, errand, id_)))
+        else:
+            await heard(errand, lambda: run(lambda deed: custody.withdraw(deed, errand, id_)))
+
+    async def _shown(self, call: Call, error: VaultError | None = None) -> Answer:
+        items = await _items(call)
+        return await self.frame.page(
+            "approvals.html",
+            call,
+            status=None if error is None else status_of(error),
+            headers={} if error is None else problem_headers(error),
+            items=items,
+            done=call.query.get("done"),
+            problem=None if error is None else problem_of(error, call.request_id, call.language),
+        )
+
+
+async def _items(call: Call) -> list[Item]:
+    """All that waits and the caller may see, by kind, each look an entry."""
+    caller: Caller = call.caller
+    association, errand = caller.association, Errand(caller, call.request_id)
+    maker = _Maker(caller, await association.book(), speaker_of(call, await association.book()))
+    found = await heard(errand, lambda: association.run(lambda deed: waiting(deed, errand)))
+    items = [*map(maker.order, found.orders), *map(maker.disclosure, found.disclosures)]
+    wanted = erasures.Wanted("locked", None, MOST)
+    locked, _, _ = await heard(errand, lambda: association.run(lambda deed: erasures.page(deed, errand, wanted)))
+    items += map(maker.erasure, locked)
+    if "keys:read" in caller.scopes:
+        proposed, _, _ = await heard(errand, lambda: association.run(lambda deed: custody.page(deed, errand, "proposed", None, MOST)))
+        items += map(maker.keys, proposed)
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes items in the words of a language, as one caller may see them."""
+
+    caller: Caller
+    book: Book
+    say: Speaker
+
+    def order(self, fact: OrderFact) -> Item:
+        says = [
+            ("authority", fact.authority),
+            ("order_number", f"{fact.number} ({fact.issued_on})"),
+            ("recipient", fact.recipient),
+            ("records", ", ".join(map(self.say.id, fact.records))),
+            ("fields", ", ".join(fact.fields)),
+            ("valid_to", self.say.time(fact.valid_to)),
+            ("document", fact.document_sha256),
+        ]
+        return self._item("order", fact.id, fact.registered_by, fact.registered_at, says)
+
+    def disclosure(self, fact: DisclosureFact) -> Item:
+        says = [
+            ("recipient", fact.recipient),
+            ("purpose", self.say.purpose(fact.purpose)),
+            ("basis", self.say.word(f"basis_{fact.basis}")),
+            *(("given", f"{self.say.id(part.record)}: {', '.join(part.fields)}") for part in fact.granted),
+            *(("not_given", f"{self.say.id(part.record)}: {part.field} ({part.article})") for part in fact.refused),
+        ]
+        return self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says)
+
+    def erasure(self, fact: ErasureFact) -> Item:
+        says = [
+            ("record", self.say.id(fact.record) if fact.record else self.say.word("a_visitor")),
+            ("scope", ", ".join(fact.classes) or self.say.word("whole_person")),
+        ]
+        return self._item("erasure", fact.id, fact.asked_by, fact.asked_at, says)
+
+    def keys(self, fact: CeremonyFact) -> Item:
+        told = [("act", fact.act), ("below", "" if fact.below is None else str(fact.below)), ("copy_name", fact.name), ("root", fact.root)]
+        return self._item("keys", fact.id, fact.proposed_by, fact.proposed_at, [each for each in told if each[1]])
+
+    def _item(self, kind: Kind, id_: str, by: str, at: int, says: list[tuple[str, str]]) -> Item:
+        yours = same_person(self.book, by, self.caller.ref)
+        may = TURNED_DOWN_BY.get(kind, "") in self.caller.scopes and not (kind == "erasure" and yours)
+        return Item(kind, self.say.id(id_), self.say.actor(by), self.say.time(at), yours, may, says)

@@ -1,0 +1,192 @@
+"""What every page of the officer stands in: who is signed in, where she may go, and the words things are told in.
+
+Invariants: a page tells ids, kinds, times and counts, never a name and never a value; a link that would be refused is not shown; a form
+counts only from a page of ours, opened in the same session.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Final, Literal
+from urllib.parse import urlencode, urlsplit
+
+from vault.errors import Conflict
+from vault.identity.callers import Caller
+from vault.identity.scopes import OWN
+from vault.identity.service import Identity
+from vault.officer.words import KINDS, OUTCOMES, reason_word
+from vault.rulebook.book import Book
+from vault.rulebook.channels import Channels
+from vault.web.answer import HTML, Answer
+from vault.web.call import Call, write_id
+from vault.web.form import Form
+from vault.web.paper import Pages
+from vault.web.route import Handler, Person, Query, Rate, Route
+from vault.web.times import moment
+
+PAGES: Final = Pages("vault.officer")
+SIGN_IN: Final = "/officer/sign-in"
+LANG: Final = Query(kind="choice", choices=("ar", "en"))
+FORM_STALE: Final = "form-stale"
+RIYADH: Final = dt.timezone(dt.timedelta(hours=3))
+_PLACES: Final = (
+    ("/officer", "home", OWN),
+    ("/officer/log", "log", "log:read"),
+    ("/officer/approvals", "approvals", "approve"),
+    ("/officer/reports", "reports", "reports"),
+    ("/officer/month", "month", "log:read"),
+    ("/officer/standing", "standing", "log:verify"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Puts what the rooms tell into words of one language."""
+
+    language: Literal["ar", "en"]
+    book: Book | None = None
+
+    def word(self, name: str) -> str:
+        """A word of the pages."""
+        return str(getattr(PAGES.words(self.language), name))
+
+    def time(self, microseconds: int) -> str:
+        """A moment as the clocks in Riyadh show it."""
+        return moment(microseconds).astimezone(RIYADH).strftime("%Y-%m-%d %H:%M")
+
+    def id(self, hexadecimal: str) -> str:
+        """An id as it travels."""
+        return write_id(bytes.fromhex(hexadecimal))
+
+    def actor(self, ref: str) -> str:
+        """An actor as a search takes it: `staff:<uuid>`; others as the log writes them."""
+        kind, _, id_ = ref.partition(":")
+        return f"{kind}:{self.id(id_)}" if kind in ("staff", "client") else ref
+
+    def kind(self, code: str) -> str:
+        """A kind of entry in words, its code where there are none yet."""
+        return KINDS[code].in_language(self.language) if code in KINDS else code
+
+    def outcome(self, code: str) -> str:
+        """An answer in a word."""
+        return OUTCOMES[code].in_language(self.language)
+
+    def reason(self, code: str) -> str:
+        """Why it was refused."""
+        return reason_word(code, self.language)
+
+    def purpose(self, code: str | None) -> str:
+        """A purpose by its title, its code where it has none."""
+        if code is None:
+            return self.word("no_purpose")
+        known = self.book.purposes.get(code) if self.book else None
+        return known.title.get(self.language, code) if known else code
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all pages are made with."""
+
+    identity: Identity
+    channels: Mapping[str, Channels]
+
+    async def page(
+        self, template: str, call: Call, *, status: int | None = None, headers: Mapping[str, str] | None = None, **values: object
+    ) -> Answer:
+        """A page for whoever is signed in."""
+        caller: Caller = call.caller
+        association = caller.association
+        channels = self.channels.get(association.code, Channels())
+        speaker = speaker_of(call, await association.book())
+        return PAGES.answer(
+            template,
+            call.language,
+            status=status,
+            headers=headers,
+            name=channels.named(association.code, call.language),
+            demonstration=channels.demonstration,
+            places=[
+                (path, speaker.word(f"place_{name}"), path == call.route.path) for path, name, scope in _PLACES if scope in caller.scopes
+            ],
+            who=speaker.actor(caller.ref),
+            scopes=caller.scopes,
+            token=form_token(caller),
+            elsewhere=_in_the_other_language(call),
+            say=speaker,
+            **values,
+        )
+
+
+def speaker_of(call: Call, book: Book | None = None) -> Speaker:
+    """Who speaks the language of this call."""
+    return Speaker("en" if call.language == "en" else "ar", book)
+
+
+def form_token(caller: Caller) -> str:
+    """What a form must bring back: known to nobody who cannot read a page of this session."""
+    return caller.association.cabinet.pepper.hash("page-form", caller.session or "").hex()
+
+
+def require_ours(call: Call) -> None:
+    """Refuse a form that another site's page made. Raises Conflict `form-stale`.
+
+    Under our own `Referrer-Policy: no-referrer` browsers send `Origin: null` for our own forms, so Fetch Metadata has to agree with it.
+    """
+    origin, host = call.header("origin"), call.header("host")
+    own = origin is None or origin == b"null" or urlsplit(origin.decode("latin-1")).netloc.encode("latin-1") == host
+    if call.is_from_elsewhere or not own:
+        raise Conflict(FORM_STALE)
+
+
+def require_form(call: Call) -> None:
+    """Refuse a form that is not of this session's pages. Raises Conflict `form-stale`."""
+    require_ours(call)
+    if not compare_digest(call.form.fields.get("token", "").encode(), form_token(call.caller).encode()):
+        raise Conflict(FORM_STALE)
+
+
+def looks(path: str, name: str, handler: Handler, scope: str, summary: str, **query: Query) -> Route:
+    """A page to look at."""
+    return Route(
+        method="GET",
+        path=path,
+        name=name,
+        handler=handler,
+        access=Person(scope),
+        media_type=HTML,
+        query={"lang": LANG, **query},
+        sign_in=SIGN_IN,
+        summary=summary,
+    )
+
+
+def sends(path: str, name: str, handler: Handler, scope: str, summary: str, *fields: str, limit: Rate | None = None) -> Route:
+    """A form of a page; each field takes a line."""
+    return Route(
+        method="POST",
+        path=path,
+        name=name,
+        handler=handler,
+        access=Person(scope),
+        form=Form(fields=dict.fromkeys(("token", *fields), 400)),
+        max_body=8 * 1024,
+        media_type=HTML,
+        query={"lang": LANG},
+        limit=limit,
+        sign_in=SIGN_IN,
+        summary=summary,
+    )
+
+
+def link(path: str, language: str, **query: object) -> str:
+    """The address of a page of ours in this language; what is None is left out."""
+    return f"{path}?{urlencode({**{name: value for name, value in query.items() if value is not None}, 'lang': language})}"
+
+
+def _in_the_other_language(call: Call) -> str | None:
+    """The same page in the other language, None for what a form answered."""
+    if call.route.method != "GET":
+        return None
+    asked = {name: write_id(value) if isinstance(value, bytes) else value for name, value in call.query.items()}
+    return link(call.route.path, "ar" if call.language == "en" else "en", **{**asked, "lang": None})
