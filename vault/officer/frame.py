@@ -22,7 +22,7 @@ from vault.web.answer import HTML, Answer
 from vault.web.call import Call, write_id
 from vault.web.form import Form
 from vault.web.paper import Pages
-from vault.web.route import Handler, Person, Query, Rate, Route
+from vault.web.route import Handler, Person, Query, Route
 from vault.web.times import moment
 
 PAGES: Final = Pages("vault.officer")
@@ -161,7 +161,7 @@ def looks(path: str, name: str, handler: Handler, scope: str, summary: str, **qu
     )
 
 
-def sends(path: str, name: str, handler: Handler, scope: str, summary: str, *fields: str, limit: Rate | None = None) -> Route:
+def sends(path: str, name: str, handler: Handler, scope: str, summary: str, *fields: str) -> Route:
     """A form of a page; each field takes a line."""
     return Route(
         method="POST",
@@ -173,7 +173,6 @@ def sends(path: str, name: str, handler: Handler, scope: str, summary: str, *fie
         max_body=8 * 1024,
         media_type=HTML,
         query={"lang": LANG},
-        limit=limit,
         sign_in=SIGN_IN,
         summary=summary,
     )
