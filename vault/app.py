@@ -239,8 +239,8 @@ class House:
         for code, watcher in list(self.watchers.items()):
             try:
                 await watcher.look_through()
-            except VaultError as error:
-                self.say(f"{code}: the log could not be looked through ({error.code})")
+            except Exception as error:  # noqa: BLE001  # a defect of a rule must not keep the checkpoints from going out
+                self.say(f"{code}: the log could not be looked through ({type(error).__name__})")
 
     async def mail(self) -> None:
         """Mail the newest checkpoints that are due; one that cannot be sent is said, and tried again."""

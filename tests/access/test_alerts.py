@@ -170,6 +170,7 @@ async def test_only_the_wording_that_waits_is_approved(desk: Desk):
     first = await put(desk, {})
     assert first.status_code == 200, first.text
     old = first.json()["proposal"]
+    assert (await put(desk, {})).json() == first.json(), "the same wording again is the same proposal"
     new = (await put(desk, {"misses": 3})).json()["proposal"]
     assert (await approve(old)).status_code == 409
     wrong = await approve("x")

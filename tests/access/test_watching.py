@@ -254,7 +254,8 @@ async def test_the_place_is_written_down_after_so_many_entries_and_looking_goes_
     assert other._next > 6, "a new process begins where the log says"
 
 
-async def test_an_entry_whose_bytes_are_none_does_not_keep_the_others_from_being_looked_at(small_desk: Desk):
+@pytest.mark.parametrize("body", [b"\xff", b'{"v":1,"k":"record.read","o":"allow","a":"staff:1","n":"00","t":"now","w":"w","ws":0}'])
+async def test_an_entry_whose_bytes_are_none_does_not_keep_the_others_from_being_looked_at(small_desk: Desk, body: bytes):
     world = small_desk.world
     await declare(world, people_an_hour_systems=1)
     kept = [await store(world) for _ in range(2)]
@@ -263,7 +264,7 @@ async def test_an_entry_whose_bytes_are_none_does_not_keep_the_others_from_being
     await small_desk.read(kept[0].record)
     with world.database.connect() as connection, connection.begin():
         connection.exec_driver_sql("DROP TRIGGER IF EXISTS access_log_entry_update")
-        connection.execute(update(tables.entry).where(tables.entry.c.number == spoilt).values(body=b"\xff"))
+        connection.execute(update(tables.entry).where(tables.entry.c.number == spoilt).values(body=body))
     await small_desk.read(kept[1].record)
     watcher = Watcher(world.association)
     assert await watcher.look_through() == 1
@@ -288,5 +289,5 @@ async def test_the_house_looks_through_every_log_and_says_where_that_fails(small
     watchers: Any = {"broken": Broken(), world.code: Watcher(world.association)}
     house = House(Settings(), world.database, watchers=watchers, say=said.append)
     await house.watch()
-    assert said == ["broken: the log could not be looked through (log-unavailable)"]
+    assert said == ["broken: the log could not be looked through (Unavailable)"]
     assert [one.rule for one in await alerts(world)] == ["bulk"]

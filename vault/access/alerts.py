@@ -119,6 +119,9 @@ def propose(deed: Deed, errand: Errand, wanted: DetectionFact, canaries: tuple[b
             raise person
         pairs.append((record.hex(), person.subject.hex()))
     rules = msgspec.structs.replace(wanted, canaries=tuple(pairs))
+    waits = facts.read(deed, DETECTION_PROPOSAL, OWN)
+    if waits is not None and waits.state == "proposed" and (waits.rules, waits.proposed_by) == (rules, errand.asker.ref):
+        return waits
     made = DetectionProposal(id=os.urandom(16).hex(), rules=rules, proposed_by=errand.asker.ref, proposed_at=deed.now)
     written = facts.write(deed, DETECTION_PROPOSAL, OWN, padded(made))
     deed.append(errand.entry(kind="detection.proposed", outcome="allow", facts=(written,), flags=errand.asker.flags))

@@ -15,7 +15,7 @@ from vault.access.alert_facts import ALERT, OWN, WATCH, AlertFact, WatchFact, in
 from vault.access.detection import HOUR, WITHDRAWN, DetectionFact, Finding, Watch
 from vault.access_log import tables
 from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry, EntryRefused, Stored, parse
+from vault.access_log.entry import Entry, EntryRefused, parse
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.storage.transaction import Transaction
@@ -67,14 +67,13 @@ class Watcher:
         watch = self._watch
         if watch is None or watch.rules != rules:
             watch, self._next = Watch(rules), through
-            for number, stored in _before(transaction, self.association.id, through, rules):
-                watch.see(number, stored)
+            for number, encoded in _before(transaction, self.association.id, through, rules):
+                _see(watch, number, encoded)
         self._found = []
         entries = _entries(transaction, self.association.id, self._next)
         for number, encoded in entries:
             self._next = number + 1
-            stored_ = _read(encoded)
-            self._found += watch.see(number, stored_) if stored_ is not None else []
+            self._found += _see(watch, number, encoded)
         self._watch = watch
         return len(entries)
 
@@ -106,7 +105,7 @@ def _entries(transaction: Transaction, association: bytes, first: int) -> list[t
     return [(row.number, row.body) for row in rows]
 
 
-def _before(transaction: Transaction, association: bytes, through: int, rules: DetectionFact) -> list[tuple[int, Stored]]:
+def _before(transaction: Transaction, association: bytes, through: int, rules: DetectionFact) -> list[tuple[int, bytes]]:
     """The entries before a place that what follows is seen beside: those of the last hour, and withdrawals with what came after."""
     place, subject, connection = tables.entry, tables.subject, transaction.connection
     here = (place.c.association_id == association, place.c.number < through)
@@ -121,13 +120,12 @@ def _before(transaction: Transaction, association: bytes, through: int, rules: D
     people = select(subject.c.subject).where(subject.c.association_id == association, subject.c.number.in_(withdrawn))
     named = select(subject.c.number).where(subject.c.association_id == association, subject.c.subject.in_(people))
     found |= {row.number: row.body for row in connection.execute(columns.where(place.c.time >= since, place.c.number.in_(named))).all()}
-    read = ((number, _read(found[number])) for number in sorted(found))
-    return [(number, stored) for number, stored in read if stored is not None]
+    return sorted(found.items())
 
 
-def _read(encoded: object) -> Stored | None:
-    """An entry; None for bytes that are none, which `amanah log verify` names: they shall not keep the others from being looked at."""
+def _see(watch: Watch, number: int, encoded: bytes) -> list[Finding]:
+    """What an entry makes fire; nothing where its bytes are none of ours, which `amanah log verify` names: the others are looked at."""
     try:
-        return parse(bytes(encoded))  # type: ignore[call-overload]  # what the database's keeper left there
-    except (EntryRefused, TypeError):
-        return None
+        return watch.see(number, parse(bytes(encoded)))
+    except (EntryRefused, TypeError, ValueError, AttributeError, OverflowError):
+        return []
