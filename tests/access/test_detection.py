@@ -8,7 +8,7 @@ from tests.simulator import START
 from vault.access import detection
 from vault.access.alert_words import SENTENCES, say
 from vault.access.detection import DAY, HOUR, MINUTE, DetectionFact, Finding, Watch, is_working_time
-from vault.access_log.entry import About, Entry, Stored
+from vault.access_log.entry import RELEASES, SHOWINGS, About, Entry, Stored
 from vault.web.times import moment, parse_time
 
 CLERK, SYSTEM = "staff:aa", "client:bb"
@@ -48,6 +48,14 @@ def test_an_ordinary_day_at_work_fires_nothing():
     log.add("decision", 1, outcome="refuse", reason="NO_CONSENT")
     log.add("session.opened", at=WORK + 12 * HOUR)
     assert log.found == []
+
+
+def test_every_kind_of_entry_that_gives_something_of_a_person_is_watched():
+    assert (RELEASES | SHOWINGS) - {"breach_report.read"} <= detection.TOUCHES
+    log = Log(people_an_hour=3)
+    for one in range(4):
+        log.add("attachment.read", one)
+    assert log.rules == ["bulk"]
 
 
 def test_more_people_in_one_hour_than_the_threshold_fire_once_and_name_the_newest_entries():

@@ -17,7 +17,9 @@ from vault.web.times import RIYADH, moment
 Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary"]
 Day = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
-TOUCHES: Final = frozenset({"record.read", "record.search", "decision", "disclosure.decided", "disclose", "evidence.read"})
+TOUCHES: Final = frozenset(
+    {"record.read", "record.search", "decision", "disclosure.decided", "disclose", "evidence.read", "attachment.read"}
+)
 """The kinds of entry by which somebody asks about a person, whatever she is answered."""
 WITHDRAWN: Final = "consent.withdrawn"
 BREAK_GLASS: Final = frozenset({"access.break_glass", "break-glass", "BREAK_GLASS"})
