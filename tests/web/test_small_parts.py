@@ -21,7 +21,7 @@ from vault.web.limits import Limits
 from vault.web.logs import ALLOWED, RequestLog, keep_allowed, raised_at
 from vault.web.metrics import Metrics, MetricsServer
 from vault.web.openapi import describe
-from vault.web.receiving import bearer_token, client_network, parse_networks, read_body
+from vault.web.receiving import COOKIE, bearer_token, client_network, parse_networks, read_body, session_cookie
 from vault.web.times import parse_time, write_time
 
 
@@ -228,6 +228,35 @@ def test_the_person_at_the_screen_is_named_once() -> None:
 def test_a_credential_of_another_form_is_none(value: bytes) -> None:
     with pytest.raises(Unauthenticated):
         bearer_token([(b"authorization", value)])
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ([], None),
+        ([f"{COOKIE}=ams_first_1"], "ams_first_1"),
+        ([f"a=b; {COOKIE}=ams_first_1;c=d"], "ams_first_1"),
+        (["a=b", f"{COOKIE}=ams_first_1"], "ams_first_1"),
+        ([f"{COOKIE}=ams_first_1", f"{COOKIE}=ams_first_1"], None),
+        ([f"{COOKIE}=amn_first_1"], None),
+        ([f"{COOKIE}=ams_first_1 "], "ams_first_1"),
+        ([f'{COOKIE}="ams_first_1"'], None),
+        ([f"x{COOKIE}=ams_first_1"], None),
+        ([f"{COOKIE}=ams_{'x' * 201}"], None),
+    ],
+)
+def test_one_well_formed_cookie_of_the_name_is_a_session(sent: list[str], found: str | None) -> None:
+    assert session_cookie([(b"cookie", each.encode()) for each in sent]) == found
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"path": "/v1/x", "media_type": HTML}, {"path": "/x"}, {"path": "/x", "media_type": HTML, "access": Public()}],
+)
+def test_a_session_by_cookie_counts_for_pages_only(over: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="pages only"):
+        route(**{"access": Needs("x"), "sign_in": "/in", **over})
+    assert route(path="/x", media_type=HTML, access=Needs("x"), sign_in="/in").sign_in == "/in"
 
 
 def test_one_bearer_token_is_a_credential() -> None:
