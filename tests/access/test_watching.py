@@ -167,7 +167,7 @@ async def test_break_glass_fires_on_an_entry_that_says_so(desk: Desk):
     assert await fired(world) == ["break_glass"]
 
 
-async def test_whoever_touches_a_canary_fires_and_nothing_in_the_clear_names_her(desk: Desk):
+async def test_attack_48_whoever_touches_a_canary_fires_and_nothing_in_the_clear_names_her(desk: Desk):
     world = desk.world
     kept, canary = await store(world), await store(world, {**FATIMA, "national_id": "1000000016"})
     await grant(world, canary.record)
