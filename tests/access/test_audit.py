@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tests.access.desk import Desk, rows_of, written
 from tests.access_log.logs import naive_root
@@ -203,3 +203,25 @@ async def test_an_entry_whose_bytes_are_none_is_an_alarm_and_no_page(small_desk:
     shown = again.json()["items"][0]
     assert (shown["kind"], shown["outcome"], shown["reason"], shown["article"]) == ("alarm", "error", "INTEGRITY", "cooperative:7")
     assert "record" not in shown
+
+
+async def test_a_log_with_a_hole_is_an_alarm_to_who_asks_for_days(small_desk: Desk):
+    await story(small_desk)
+    world = small_desk.world
+    middle = len(world.entries()) // 2
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(delete(tables.entry).where(tables.entry.c.number == middle))
+    answer = await small_desk.get(LOG, small_desk.officer, **{"from": write_time(world.clock.now - 1)})
+    assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
+
+
+async def test_from_and_to_name_exactly_the_entries_between(desk: Desk):
+    await story(desk)
+    times = [entry["time"] for entry in (await desk.get(LOG, desk.officer, limit=500)).json()["items"]]
+    for at in sorted(set(times)):
+        since = (await desk.get(LOG, desk.officer, limit=500, **{"from": at})).json()["items"]
+        until = (await desk.get(LOG, desk.officer, limit=500, to=at)).json()["items"]
+        assert all(one["time"] >= at for one in since)
+        assert all(one["time"] < at for one in until)
+        told = {one["index"] for one in since} | {one["index"] for one in until}
+        assert told >= set(range(len(times)))

@@ -4,8 +4,9 @@ Invariant: paging goes by entry number, newest first; the entry of the reading s
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 
 from vault.access_log import tables
 from vault.access_log.deed import Deed
@@ -42,7 +43,7 @@ class Shown:
 def entries(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[Shown], int | None]:
     """A page of entries, newest first, and the number the next page begins after. The reading is an entry."""
     errand = errand.still(deed)
-    found = _page(deed, wanted)
+    found = page(deed, wanted)
     about = _about(deed, wanted.record)
     count = min(len(found), wanted.limit)
     deed.append(errand.entry(kind="access_log.read", outcome="allow", about=about, basis="law", count=count))
@@ -79,37 +80,62 @@ def _about(deed: Deed, record: bytes | None) -> tuple[About, ...]:
     return (About(known.subject, record),) if isinstance(known, people.Known) else ()
 
 
-def _page(deed: Deed, wanted: Wanted) -> list[Shown]:
-    place, subject = tables.entry, tables.subject
-    query = select(place.c.number, place.c.leaf, place.c.body).where(place.c.association_id == deed.association)
-    if wanted.record is not None:
-        query = query.where(
-            place.c.number.in_(
-                select(subject.c.number).where(subject.c.association_id == deed.association, subject.c.record == wanted.record)
-            ),
-        )
-    for condition in _conditions(wanted):
-        query = query.where(condition)
-    # All at once: an entry that cannot be read must not leave a statement open behind it.
-    rows = deed.transaction.connection.execute(query.order_by(place.c.number.desc()).limit(wanted.limit + 1)).all()
-    return [_shown(row.number, row.leaf, row.body) for row in rows]
+def page(deed: Deed, wanted: Wanted) -> list[Shown]:
+    """The newest of the entries wanted and one more, newest first. Raises Unavailable `integrity` for one that cannot be read."""
+    place = tables.entry
+    within = [*_conditions(wanted), *_numbers(deed, wanted)]
+    # By one index each: in one question about either, everything somebody ever did is read and sorted.
+    hands = [None] if wanted.actor is None else [place.c.actor == wanted.actor, place.c.on_behalf == wanted.actor]
+    found: dict[int, Row[Any]] = {}
+    for hand in hands:
+        query = select(place.c.number, place.c.leaf, place.c.body).where(place.c.association_id == deed.association, *within)
+        query = query if hand is None else query.where(hand)
+        # All at once: an entry that cannot be read must not leave a statement open behind it.
+        rows = deed.transaction.connection.execute(query.order_by(place.c.number.desc()).limit(wanted.limit + 1)).all()
+        found |= {row.number: row for row in rows}
+    newest = sorted(found, reverse=True)[: wanted.limit + 1]
+    return [_shown(number, found[number].leaf, found[number].body) for number in newest]
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    place = tables.entry
+    place, subject = tables.entry, tables.subject
     found: list[ColumnElement[bool]] = []
-    if wanted.actor is not None:
-        found.append(or_(place.c.actor == wanted.actor, place.c.on_behalf == wanted.actor))
+    if wanted.record is not None:
+        of_record = and_(subject.c.association_id == place.c.association_id, subject.c.record == wanted.record)
+        found.append(place.c.number.in_(select(subject.c.number).where(of_record).correlate(place)))
     for column, value in ((place.c.purpose, wanted.purpose), (place.c.outcome, wanted.outcome), (place.c.kind, wanted.kind)):
         if value is not None:
             found.append(column == value)
-    if wanted.since is not None:
-        found.append(place.c.time >= wanted.since)
-    if wanted.until is not None:
-        found.append(place.c.time < wanted.until)
-    if wanted.after is not None:
-        found.append(place.c.number < wanted.after)
+    if wanted.outcome not in {None, "allow"}:
+        found.append(tables.NOT_ALLOWED)
     return found
+
+
+def _numbers(deed: Deed, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """The numbers between which the entries wanted lie: the log's times never run back, so a time is a place in it."""
+    number = tables.entry.c.number
+    found: list[ColumnElement[bool]] = []
+    if wanted.since is not None:
+        found.append(number >= _first_at(deed, wanted.since))
+    if wanted.until is not None:
+        found.append(number < _first_at(deed, wanted.until))
+    if wanted.after is not None:
+        found.append(number < wanted.after)
+    return found
+
+
+def _first_at(deed: Deed, moment: int) -> int:
+    """The number of the first entry of this moment or later, behind the last where there is none. Raises Unavailable `integrity`."""
+    place, run = tables.entry, deed.transaction.connection.execute
+    newest = run(select(func.max(place.c.number)).where(place.c.association_id == deed.association)).scalar()
+    low, high = 0, 0 if newest is None else newest + 1
+    while low < high:
+        middle = (low + high) // 2
+        at = run(select(place.c.time).where(place.c.association_id == deed.association, place.c.number == middle)).scalar()
+        if at is None:
+            raise Unavailable("integrity")
+        low, high = (middle + 1, high) if at < moment else (low, middle)
+    return low
 
 
 def _shown(number: int, leaf: bytes, encoded: bytes) -> Shown:

@@ -4,7 +4,21 @@ Invariants: `body` is what was hashed and never changes; every other column of a
 derived from the bodies, and `amanah log verify` does so. The primary key (association, number) is itself the guard against a fork.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.sql import Select
 
 from vault.storage.metadata import association_column, identifier, instant, metadata
@@ -49,6 +63,16 @@ Index(
     sqlite_where=entry.c.on_behalf.is_not(None),
 )
 Index("ix_access_log_entry_kind", entry.c.association_id, entry.c.kind, entry.c.number)
+NOT_ALLOWED = entry.c.outcome != literal_column("'allow'")
+"""What was not allowed is little, and looked for: a question for it says so in these words, else the index is not taken."""
+Index(
+    "ix_access_log_entry_not_allowed",
+    entry.c.association_id,
+    entry.c.outcome,
+    entry.c.number,
+    postgresql_where=NOT_ALLOWED,
+    sqlite_where=NOT_ALLOWED,
+)
 
 # One row for each person an entry names; where the entry changed what is known about her, the version and SHA-256 of what it wrote.
 subject = Table(
