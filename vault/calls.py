@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from vault.access.alerts_api import alert_routes
 from vault.access.api import routes as reading
+from vault.access.assignments_api import assignment_routes
 from vault.access.attachments_api import attachment_routes as attachments
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.checkpoint_page import checkpoint_page_routes
@@ -70,6 +71,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *disclosure_routes(factor),
         *restoration_routes(factor),
         *AUDIT,
+        *assignment_routes(factor),
         *alert_routes(factor),
         *checkpoint_page_routes(rooms.channels),
         *consent_proof_routes(rooms.channels),

@@ -28,7 +28,7 @@ from vault.rulebook.shapes import CLIENT, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
 from vault.storage.journal import RESTORED, Line
 from vault.subjects import people
-from vault.subjects.sheet import happened
+from vault.subjects.sheet import Unassigned, happened
 
 SYSTEM = "system"
 # The last unit taken into a transaction may bring as many entries again.
@@ -63,6 +63,8 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
     closing = line.closing
     if closing.kind in _STOPS:
         return _stop(deed, line)
+    if closing.kind == "assignment":
+        return _assignment(deed, line)
     if closing.kind in _ERASURES:
         return _erasure(deed, association, line)
     written = _FACTS[closing.kind](deed, association, line)
@@ -76,14 +78,8 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
 def _stop(deed: Deed, line: Line) -> int:
     """End a consent the journal says ended: for the person, purpose and recipient of the line."""
     closing = line.closing
-    try:
-        known = people.of_subject(deed, bytes.fromhex(closing.reference))
-    except NotFound:
-        # The person is not in this database at all: there is nothing of hers to be opened.
-        return 0
-    except Unavailable:
-        # What is stored about her does not hold, so nothing of hers opens; the others need not wait for that.
-        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
+    known = _somebody(deed, closing.reference)
+    if known is None:
         return 0
     purpose, _, recipient = closing.detail.partition("|")
     standing = known.sheet.person.standings.get(closing.detail, Standing()) if known.sheet else Standing()
@@ -95,6 +91,29 @@ def _stop(deed: Deed, line: Line) -> int:
     event = happened(Stopped(purpose, recipient, stop), at=deed.now, by=SYSTEM)
     people.change(deed, known, [event], told, record=record, closes=closing)
     return 1
+
+
+def _assignment(deed: Deed, line: Line) -> int:
+    """End an assignment the journal says ended."""
+    closing = line.closing
+    known = _somebody(deed, closing.reference)
+    if known is None or known.sheet is None or all(one.id != closing.detail for one in known.sheet.assignments):
+        return 0
+    told = Entry(kind="assignment.ended", outcome="allow", actor=SYSTEM, flags=FLAGS)
+    people.change(deed, known, [Unassigned(assignment=closing.detail, at=deed.now, by=SYSTEM)], told, closes=closing)
+    return 1
+
+
+def _somebody(deed: Deed, subject: str) -> people.Known | None:
+    """Whom a line names, None for who is not in this database at all or whose rows do not hold: nothing of hers opens."""
+    try:
+        return people.of_subject(deed, bytes.fromhex(subject))
+    except NotFound:
+        return None
+    except Unavailable:
+        # The others need not wait for that.
+        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
+        return None
 
 
 def _erasure(deed: Deed, association: Association, line: Line) -> int:

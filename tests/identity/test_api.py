@@ -405,6 +405,7 @@ async def test_an_account_works_after_another_person_approved_it_and_it_acknowle
     assert item == {
         "id": made["id"],
         "engagement": "employee",
+        "unit": None,
         "roles": ["officer"],
         "active": True,
         "state": "active",

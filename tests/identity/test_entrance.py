@@ -194,6 +194,11 @@ async def test_an_interactive_client_names_an_acknowledged_person_on_every_call(
     own = (await vault.association.book()).association
     acknowledged = msgspec.structs.replace(member, acknowledged=policy_sha256(own))
     await change(vault, STAFF, member.id, acknowledged)
+    with pytest.raises(Refused) as refused:
+        await vault.knock(token, amanah_on_behalf_of=name)
+    assert (refused.value.code, refused.value.article) == ("out-of-scope", "cooperative:1"), "an officer sees no values, at no screen"
+    acknowledged = msgspec.structs.replace(acknowledged, scopes=ROLES["clerk"])
+    await change(vault, STAFF, member.id, acknowledged)
     caller = await vault.knock(token, amanah_on_behalf_of=name)
     assert (caller.ref, caller.on_behalf) == (f"client:{'ab' * 16}", f"staff:{member.id}")
     await change(vault, STAFF, member.id, msgspec.structs.replace(acknowledged, acknowledged="0" * 64))
@@ -367,7 +372,7 @@ async def test_an_interactive_call_under_way_goes_on_where_only_the_law_moved(va
     token, _ = await add_client(vault, kind="interactive")
     member = await officer_fact(vault)
     own = (await vault.association.book()).association
-    await change(vault, STAFF, member.id, msgspec.structs.replace(member, acknowledged=policy_sha256(own)))
+    await change(vault, STAFF, member.id, msgspec.structs.replace(member, acknowledged=policy_sha256(own), scopes=ROLES["clerk"]))
     caller = await vault.knock(token, amanah_on_behalf_of=write_id(bytes.fromhex(member.id)))
     await add_client(vault, id="cd" * 16)
     again = await vault.association.run(caller.still)
@@ -380,7 +385,7 @@ async def test_an_interactive_call_lasts_no_longer_than_the_engagement_of_the_pe
     token, _ = await add_client(vault, kind="interactive", expires_at=end + 1_000_000)
     member = await officer_fact(vault)
     own = (await vault.association.book()).association
-    seated = msgspec.structs.replace(member, acknowledged=policy_sha256(own), valid_to=end)
+    seated = msgspec.structs.replace(member, acknowledged=policy_sha256(own), valid_to=end, scopes=ROLES["clerk"])
     await change(vault, STAFF, member.id, seated)
     name = write_id(bytes.fromhex(member.id))
     caller = await vault.knock(token, amanah_on_behalf_of=name)
@@ -402,7 +407,8 @@ async def test_the_clients_own_end_counts_where_it_comes_first(small: World):
     member = await officer_fact(small)
     own = (await small.association.book()).association
     for valid_to in (None, end + 1_000_000):
-        await change(small, STAFF, member.id, msgspec.structs.replace(member, acknowledged=policy_sha256(own), valid_to=valid_to))
+        seated = msgspec.structs.replace(member, acknowledged=policy_sha256(own), valid_to=valid_to, scopes=ROLES["clerk"])
+        await change(small, STAFF, member.id, seated)
         caller = await small.knock(token, amanah_on_behalf_of=write_id(bytes.fromhex(member.id)))
         assert caller.expires == end
 

@@ -123,6 +123,9 @@ def _disclosure(record: str) -> dict[str, Any]:
 # A sound body for every route that takes one, holding the id that is tried wherever a body can hold one.
 BODIES: dict[str, Body] = {
     "acknowledgement.give": lambda _, __: {"policy_sha256": "0" * 64},
+    "assignments.make": lambda _, __: {"to": {"unit": "north"}, "reason": "because"},
+    "assignments.end": lambda _, __: {"reason": "because"},
+    "assignments.break_glass": lambda _, __: {"reason": "because", "code": "123456"},
     "alerts.review": lambda _, __: {"reason": "explained"},
     "breach_reports.receive": lambda _, __: {"category": "other", "narrative": "ا" * 30, "language": "ar"},
     "breach_reports.status": lambda _, __: {"receipt": "00000-00000-00000-00000"},

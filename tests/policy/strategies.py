@@ -249,4 +249,6 @@ callers = st.builds(
     acknowledged=st.sampled_from([True, True, True, False]),
     engaged=st.sampled_from([True, True, True, False]),
     is_storer=st.booleans(),
+    only_assigned=st.booleans(),
+    assigned_until=st.one_of(st.just(0), moments),
 )

@@ -45,6 +45,8 @@ def facts(case):
     caller = dict(case.get("caller", {}))
     if "purposes" in caller:
         caller["purposes"] = frozenset(caller["purposes"])
+    if "assigned_until" in caller:
+        caller["assigned_until"] = NOW + int(caller["assigned_until"] * HOUR)
     asked = {"action": "use", "purpose": "service_delivery", "recipient": INTERNAL, **case["question"]}
     question = Question(asked["action"], asked["purpose"], asked["recipient"], frozenset(asked["fields"]), NOW)
     orders = [
@@ -94,7 +96,7 @@ def test_the_codes_of_the_contract_stand_in_its_order():
         "REAFFIRMATION_REQUIRED CONSENT_EXPIRED NOTICE_SUPERSEDED EXPLICIT_REQUIRED FIELDS_NOT_COVERED CONSENT_OK"
     )
     own = {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_PERMITTED", "ERASURE_PENDING", "RESTRICTED", "LAW_OK", "RECIPIENT_ABROAD"} | {
-        "RESTORED_UNCONFIRMED"
+        *("RESTORED_UNCONFIRMED", "NOT_ASSIGNED")
     }
     assert [code for code in CODES if code not in own] == contract.split()
     assert len(set(CODES)) == len(CODES)

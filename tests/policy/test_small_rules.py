@@ -35,7 +35,9 @@ def test_a_permit_by_order_names_the_order():
     [
         ("intake", Caller(), "LAW_OK", "OUT_OF_SCOPE"),
         ("intake", Caller(purposes=frozenset({"serve"})), "OUT_OF_SCOPE", "OUT_OF_SCOPE"),
+        ("intake", Caller(only_assigned=True), "LAW_OK", "NOT_ASSIGNED"),
         ("copy", Caller(), "LAW_OK", "LAW_OK"),
+        ("copy", Caller(only_assigned=True), "NOT_ASSIGNED", "NOT_ASSIGNED"),
         ("serve", Caller(), "NO_CONSENT", "NO_CONSENT"),
         ("unheard_of", Caller(), "UNKNOWN_PURPOSE", "UNKNOWN_PURPOSE"),
     ],

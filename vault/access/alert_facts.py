@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from vault.access.detection import DetectionFact, Rule
+from vault.access.detection import HOUR, DetectionFact, Rule
 from vault.access_log.deed import Deed
 from vault.rulebook import facts
 from vault.rulebook.facts import Kind
@@ -18,6 +18,7 @@ OWN: Final = "own"
 PAGE: Final = 1024
 """The stored size of a fact is a multiple of so many bytes, and a few for the seal."""
 
+BROKEN_REVIEWED_WITHIN: Final = 48 * HOUR
 Reason = Literal["explained", "mistaken", "misuse", "test"]
 State = Literal["unreviewed", "reviewed"]
 
@@ -40,6 +41,15 @@ class AlertFact(Padded, frozen=True, kw_only=True):
     reason: Reason | None = None
     reviewed_by: str = ""
     reviewed_at: int = 0
+
+    @property
+    def review_by(self) -> int | None:
+        """By when somebody must have looked into it, in microseconds UTC; None under the rules that set no time."""
+        return self.raised_at + BROKEN_REVIEWED_WITHIN if self.rule == "break_glass" else None
+
+    def is_overdue(self, now: int) -> bool:
+        """Whether its review was due and nobody made it."""
+        return self.state == "unreviewed" and self.review_by is not None and self.review_by <= now
 
 
 class DeclaredFact(Padded, frozen=True, kw_only=True):

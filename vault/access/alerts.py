@@ -34,6 +34,7 @@ from vault.rulebook.asker import Errand
 from vault.subjects import people
 
 REVIEWED: Final = "alert.reviewed"
+OVERDUE: Final = "overdue"
 APPROVED: Final = "detection.approved"
 MOST_LOOKED_AT: Final = 500
 """Alerts that one page opens: where few of them stand as asked, the page is short and `next` goes on."""
@@ -41,7 +42,7 @@ MOST_LOOKED_AT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which alerts: in this state (None: in any), raised before entry number `after`, at most `limit`."""
+    """Which alerts: in this state (None: in any; `overdue`: whose review was due), raised before entry number `after`, at most `limit`."""
 
     state: str | None
     after: int | None
@@ -53,7 +54,11 @@ def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[tuple[str, Al
     errand = errand.still(deed)
     numbers = _raised(deed, wanted.after)
     stored = facts.read_several(deed, ALERT, list(numbers))
-    meant = [key for key in numbers if wanted.state in {None, stored[key].state}]
+    meant = [
+        key
+        for key in numbers
+        if wanted.state in {None, stored[key].state} or (wanted.state == OVERDUE and stored[key].is_overdue(deed.now))
+    ]
     here = meant[: wanted.limit]
     deed.append(errand.entry(kind="alerts.read", outcome="allow", basis="law", count=len(here)))
     more = None

@@ -87,7 +87,10 @@ class DetectionDeclared(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AlertShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert: the rule, whose deeds, the entries of the log it rests on, and what was found."""
+    """An alert: the rule, whose deeds, the entries of the log it rests on, and what was found.
+
+    `review_by` is the time by which somebody must have looked into a case that was opened in an emergency, null under the other rules.
+    """
 
     id: str
     rule: str
@@ -96,6 +99,7 @@ class AlertShown(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[int, ...]
     threshold: int | None
     raised_at: str
+    review_by: str | None
     state: str
     reason: str | None
     reviewed_by: str | None
@@ -197,6 +201,7 @@ def _alert(id_: str, one: AlertFact) -> AlertShown:
         entries=one.indexes,
         threshold=one.limit or None,
         raised_at=write_time(one.raised_at),
+        review_by=write_time(one.review_by) if one.review_by is not None else None,
         state=one.state,
         reason=one.reason,
         reviewed_by=one.reviewed_by or None,
@@ -216,7 +221,7 @@ def alert_routes(factor: SecondFactor) -> list[Route]:
             access=Person("log:read"),
             answer=AlertsAnswer,
             query={
-                "state": Query(kind="choice", choices=("unreviewed", "reviewed")),
+                "state": Query(kind="choice", choices=("unreviewed", "overdue", "reviewed")),
                 "after": Query(kind="integer", low=0),
                 "limit": Query(kind="integer", low=1, high=100, default=50),
             },

@@ -1,4 +1,4 @@
-"""Examines the index from records to orders against what the orders say: for `amanah doctor`."""
+"""Examines the index from records to orders against what the orders say, and whether emergencies were looked into: for `doctor`."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
+from vault.access.alert_facts import ALERT
 from vault.access.shapes import ORDER
 from vault.access.tables import order_record
 from vault.errors import Unavailable
@@ -28,3 +29,15 @@ def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> Ite
         expected.discard((place.record, place.order_id))
     for record, order_id in expected:
         yield f"order_record {record.hex()}: missing, and order {order_id.hex()} names it"
+
+
+def overdue(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:
+    """Cases opened in an emergency that nobody looked into within 48 hours; alerts that do not hold are named with the facts."""
+    try:
+        found = read_all(connection, cabinet, association, {ALERT.name}).get(ALERT.name, {})
+    except Unavailable:
+        return
+    for key, content in found.items():
+        alert = msgspec.json.decode(content, type=ALERT.shape)
+        if alert.is_overdue(now):
+            yield f"alert {key}: a case was opened in an emergency by {alert.hand}, and nobody has looked into it within 48 hours"

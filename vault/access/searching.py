@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vault.access.verdicts import as_assigned
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
 from vault.errors import FieldError, Invalid, Unavailable
@@ -136,7 +137,8 @@ def _judged(one: _Search, candidates: index.Candidates) -> list[_Match]:
                 raise Unavailable("integrity")
             continue
         states[record] = person.sheet.records[record.hex()]
-        verdict = known_here(one.question, person.sheet.person, one.rules, one.errand.asker.asker)
+        caller = as_assigned(one.errand, one.errand.asker.asker, person.sheet, one.deed.now)
+        verdict = known_here(one.question, person.sheet.person, one.rules, caller)
         judged.append(_Match(record, person.subject, verdict))
     try:
         index.stored(one.deed, states)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from vault.access_log.deed import Appended, Deed, EntryRefusal
 from vault.access_log.entry import FILE_OF_RECORD, RELEASES, About, Entry
 from vault.policy.decide import decide, masked
-from vault.policy.facts import INTERNAL, Order, Question, Verdict
+from vault.policy.facts import INTERNAL, Caller, Order, Question, Verdict
 from vault.rulebook.asker import Errand
 from vault.subjects.people import Known
 from vault.subjects.sheet import RecordState, Sheet
@@ -80,9 +80,17 @@ def weigh(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
     # Only a purpose that ends with hours asks who stored the record.
     timed = purpose is not None and purpose.within_hours is not None
     caller = replace(policy, is_storer=state.stored_by in (errand.asker.ref, errand.asker.on_behalf)) if timed else policy
+    caller = as_assigned(errand, caller, known.sheet, deed.now)
     question = Question(action, asked.purpose, recipient, frozenset(asked.fields), deed.now)
     verdict = decide(question, known.sheet.person, rules, caller, orders)
     return Weighed(asked, verdict, masked(verdict, caller), known.subject, known.sheet, state)
+
+
+def as_assigned(errand: Errand, caller: Caller, sheet: Sheet, now: int) -> Caller:
+    """The caller of a verdict on this person: a caseworker's with the end of what assigns the person to her or her unit."""
+    if not caller.only_assigned:
+        return caller
+    return replace(caller, assigned_until=sheet.assigned_until(errand.asker.assignees, now))
 
 
 def enter(deed: Deed, errand: Errand, weighed: Weighed, file: str | None = None) -> Judged:

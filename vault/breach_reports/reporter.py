@@ -21,6 +21,7 @@ class Reporter:
     on_behalf: str | None = None
     scopes: frozenset[str] = frozenset()
     flags: tuple[str, ...] = ()
+    assignees: frozenset[str] = frozenset()
     asker: Caller = field(default_factory=Caller)
 
     def still(self, _deed: Deed) -> Self:

@@ -63,6 +63,7 @@ class Visitor:
     on_behalf: str | None = None
     scopes: frozenset[str] = frozenset()
     flags: tuple[str, ...] = ()
+    assignees: frozenset[str] = frozenset()
     asker: Caller = MAY_NOTHING
 
     def still(self, _deed: Deed) -> "Visitor":

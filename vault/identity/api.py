@@ -287,7 +287,7 @@ class _Api:
     async def propose_staff(self, call: Call) -> Answer:
         body: bodies.NewStaff = call.body
         until = None if body.valid_to is None else _time(body.valid_to, "valid_to")
-        wanted = staff.Wanted(username=body.username, engagement=body.engagement, roles=body.roles, valid_to=until)
+        wanted = staff.Wanted(username=body.username, engagement=body.engagement, roles=body.roles, valid_to=until, unit=body.unit)
         made = await self.identity.staff.propose(call.caller, wanted, _once(call))
         told = bodies.StaffMade(_uuid(made.id), "proposed", made.password_start, made.already)
         return Answer(told, status=200 if made.already else None)
@@ -333,6 +333,7 @@ def _staff_item(listed: staff.Listed) -> bodies.StaffItem:
     return bodies.StaffItem(
         id=_uuid(member.id),
         engagement=member.engagement,
+        unit=member.unit or None,
         roles=member.roles,
         active=listed.state == "active",
         state=listed.state,

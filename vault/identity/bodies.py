@@ -12,6 +12,7 @@ Time = Annotated[str, msgspec.Meta(min_length=20, max_length=40)]
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Unit = Annotated[str, msgspec.Meta(pattern=r"^(|[a-z][a-z0-9-]{1,31})\Z")]
 Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=100)]
 
 
@@ -73,6 +74,7 @@ class NewStaff(Body):
     engagement: Literal["employee", "consultant", "volunteer", "board"]
     roles: Words
     valid_to: Time | None = None
+    unit: Unit = ""
 
 
 class Acknowledge(Body):
@@ -152,6 +154,7 @@ class StaffItem(msgspec.Struct, frozen=True):
 
     id: str
     engagement: str
+    unit: str | None
     roles: tuple[str, ...]
     active: bool
     state: str

@@ -12,7 +12,7 @@ from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
 from vault.errors import Unauthenticated
 from vault.identity.policy_version import has_acknowledged
-from vault.identity.scopes import OWN
+from vault.identity.scopes import CASEWORKER, OWN, SCREEN
 from vault.policy.facts import INTERNAL, NEVER
 from vault.policy.facts import Caller as Asker
 from vault.rulebook import facts
@@ -27,8 +27,9 @@ class Caller:
     """One API client or one person in one session.
 
     `ref` is the actor in the log, `on_behalf` the person at the screen of an interactive client ("staff:<hex>"); `key` is the fact's key in
-    the book (a client's key id, a person's id); `purposes` None means all; `needs` is the scope of the route the call came through;
-    `asker` is the caller as a verdict takes it; `expires` and `stepped_up_until` are microseconds UTC.
+    the book (a client's key id, a person's id); `purposes` None means all; `needs` is the scope of the route it came through;
+    `assignees` are the person and her unit, to whom cases are assigned; `asker` is the caller as a verdict takes it; `expires` and
+    `stepped_up_until` are microseconds UTC.
     """
 
     association: Association = field(repr=False)
@@ -47,6 +48,7 @@ class Caller:
     session: str | None = None
     stepped_up_until: int = 0
     needs: str = ""
+    assignees: frozenset[str] = frozenset()
     asker: Asker = field(default_factory=Asker, repr=False)
 
     @property
@@ -153,7 +155,8 @@ def person_caller(association: Association, book: Book, member: StaffFact, needs
         acknowledged=acknowledged,
         ceremony=member.ceremony,
         needs=needs,
-        asker=_asker(INTERNAL, scopes, None, acknowledged=acknowledged),
+        assignees=_assignees(member),
+        asker=_asker(INTERNAL, scopes, None, acknowledged=acknowledged, only_assigned=CASEWORKER in member.roles),
     )
 
 
@@ -185,32 +188,48 @@ def is_engaged(member: StaffFact, now: int) -> bool:
 
 
 def at_the_screen(book: Book, caller: Caller, staff: str | None, now: int) -> Caller | Entry:
-    """The interactive client with this person (hex id) at the screen, or the entry that refuses it (article 2).
+    """The interactive client with this person (hex id) at the screen, or the entry that refuses it.
+
+    Article 2 refuses who is not bound, article 1 a person whose role is none of the screen, such as an administrator's.
 
     It is good for no longer than her engagement and the client's key, whichever ends first.
     """
     member = book.staff.get(staff) if staff else None
-    if member is not None and is_engaged(member, now) and has_acknowledged(book.association, member):
+    bound = member is not None and is_engaged(member, now) and has_acknowledged(book.association, member)
+    if member is not None and bound and SCREEN in member.scopes:
         end = NEVER if member.valid_to is None else member.valid_to
-        return replace(caller, on_behalf=f"staff:{member.id}", expires=min(caller.expires, end))
+        asker = replace(caller.asker, only_assigned=CASEWORKER in member.roles)
+        expires = min(caller.expires, end)
+        return replace(caller, on_behalf=f"staff:{member.id}", expires=expires, assignees=_assignees(member), asker=asker)
     ended = member is not None and not is_engaged(member, now)
+    if bound:
+        reason, article = "OUT_OF_SCOPE", "1"
+    else:
+        reason, article = "ENGAGEMENT_ENDED" if ended else "NOT_ACKNOWLEDGED", "2"
     return Entry(
         kind="call.refused",
         outcome="refuse",
         actor=caller.ref,
         on_behalf=f"staff:{staff}" if member else None,
-        reason="ENGAGEMENT_ENDED" if ended else "NOT_ACKNOWLEDGED",
-        article=f"{book.association.pack}:2",
+        reason=reason,
+        article=f"{book.association.pack}:{article}",
     )
 
 
-def _asker(party: str, scopes: frozenset[str], purposes: frozenset[str] | None, *, acknowledged: bool = True) -> Asker:
+def _assignees(member: StaffFact) -> frozenset[str]:
+    return frozenset({f"staff:{member.id}", f"unit:{member.unit}"} if member.unit else {f"staff:{member.id}"})
+
+
+def _asker(
+    party: str, scopes: frozenset[str], purposes: frozenset[str] | None, *, acknowledged: bool = True, only_assigned: bool = False
+) -> Asker:
     return Asker(
         party=party,
         purposes=purposes,
         may_ask_orders="orders" in scopes,
         sees_reasons="decisions:reasons" in scopes,
         acknowledged=acknowledged,
+        only_assigned=only_assigned,
     )
 
 

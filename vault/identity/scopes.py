@@ -1,10 +1,11 @@
 """Every scope by name with the sentence that says what it opens, and the roles that are sets of them.
 
-Invariants: a client is never given a scope of people; no role holds a scope that shows a value; who lays down clients, staff, purposes and
-types does not approve, in one role or in two that one person holds.
+Invariants: a client is never given a scope of people; no role holds a scope that shows a value, and only clerks and caseworkers see values,
+at the screen of a client; who lays down clients, staff, purposes and types does not approve, in one role or in two that one person holds.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from typing import Final, Literal
 
 from vault.errors import FieldError, Invalid
@@ -24,6 +25,8 @@ SYSTEM: Final[Mapping[str, str]] = {
     "decisions:ask": "Ask whether something may be done; every answer is an entry.",
     "notices:read": "Read the notice in force for a purpose.",
     "evidence:write": "Hand in scans that prove a consent.",
+    "assignments:write": "Give a person's case to somebody or to a unit, end that, and open a case in an emergency.",
+    "assignments:read": "See who has a person's case, and since when and why.",
     "subject_request": "Read a person's data for the copy she asked for herself.",
     "breach_notice": "Read what is needed to tell a person of a breach that touches her.",
     "rights_notice": "Read what is needed to confirm a withdrawal, an erasure or majority to the person.",
@@ -32,6 +35,7 @@ SYSTEM: Final[Mapping[str, str]] = {
 
 # What only people may hold.
 PEOPLE: Final[Mapping[str, str]] = {
+    "screen": "Work at the screen of a client, and see what its key may see for her.",
     "consents:verify": "Verify a written consent that another person took down.",
     "decisions:reasons": "Be told the reasons that say something about the person beyond her own agreement.",
     "purposes:write": "Lay down and narrow purposes.",
@@ -64,7 +68,12 @@ SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES)
 PARTY_SCOPES: Final = ("decisions:ask", "notices:read", "records:read")
 """All that the system of a party outside the house may hold."""
 
-Role = Literal["administrator", "officer", "second"]
+Role = Literal["administrator", "officer", "second", "clerk", "caseworker"]
+
+SCREEN: Final = "screen"
+
+CASEWORKER: Final = "caseworker"
+"""Whoever holds this role reads, at the screen of a client, the people assigned to her or to her unit and nobody else."""
 
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "administrator": (
@@ -102,14 +111,19 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "clients:read",
         "staff:read",
         "keys:read",
+        "assignments:write",
+        "assignments:read",
         "approve",
     ),
     "second": ("clients:read", "staff:read", "recipients:read", "keys:read", "approve"),
+    "clerk": (SCREEN, "notices:read"),
+    CASEWORKER: (SCREEN, "notices:read"),
 }
 
 
-APART: Final = (frozenset({"administrator", "officer"}), frozenset({"administrator", "second"}), frozenset({"officer", "second"}))
-"""Roles that no one person holds together: who lays down does not approve, and `second` approves what others do and does nothing else."""
+APART: Final = tuple(frozenset(pair) for pair in combinations(ROLES, 2))
+"""Roles that no one person holds together, which are all of them: who lays down does not approve, `second` approves what others do and does
+nothing else, and who sees values neither gives cases out nor looks into what others saw."""
 
 
 def scopes_of(roles: Iterable[str]) -> tuple[str, ...]:

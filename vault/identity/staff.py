@@ -47,12 +47,16 @@ _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """An account as asked for; `valid_to` in microseconds UTC, which consultants and volunteers must have (DESIGN 3)."""
+    """An account as asked for; `valid_to` in microseconds UTC, which consultants and volunteers must have (DESIGN 3).
+
+    `unit` is the code of the unit she works in, empty for none.
+    """
 
     username: str
     engagement: Engagement
     roles: tuple[str, ...]
     valid_to: int | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,7 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request:
         totp_secret=new_secret(),
         valid_to=wanted.valid_to,
         made_by=caller.ref,
+        unit=wanted.unit,
     )
     _require_free(deed, caller, member.name_hash)
     proposal = StaffProposal(member=member, proposed_by=caller.ref, proposed_at=deed.now, password_end=first.end)

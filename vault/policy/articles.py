@@ -62,6 +62,11 @@ def article_2_bound(caller: Caller) -> str | None:
     return None if caller.acknowledged else "NOT_ACKNOWLEDGED"
 
 
+def article_2_assigned(question: Question, caller: Caller) -> str | None:
+    """A caseworker's duty reaches the people assigned to her or her unit, while they are (article 2, law 20(1))."""
+    return "NOT_ASSIGNED" if caller.only_assigned and question.at >= caller.assigned_until else None
+
+
 def article_3_personal(question: Question, rules: Rules) -> str | None:
     """Only fields a record type declares, each with its class, are data one can ask for (article 3)."""
     return None if question.fields <= rules.field_classes.keys() else "UNKNOWN_FIELD"

@@ -5,7 +5,8 @@ The order of checks is that of CONTRACT 5; the first that applies is the reason.
 1. `ENGAGEMENT_ENDED`, `NOT_ACKNOWLEDGED` (article 2) stand before all others: who is not bound is told nothing.
 2. `NO_FIELDS`, `UNKNOWN_PURPOSE`, `UNKNOWN_RECIPIENT`, `UNKNOWN_FIELD`, `OUT_OF_SCOPE`, `RECIPIENT_ABROAD` (law 29); then
    `NOT_PERMITTED` to whoever asks for an order's purpose without the scope for orders, so that no answer tells whether an order exists.
-3. `RESTORED_UNCONFIRMED`: after a restore without a complete journal nothing leaves, calls on anybody or is published, orders included.
+3. `NOT_ASSIGNED` to a caseworker about somebody who is not assigned to her or her unit at that moment: she is told nothing else of her.
+   `RESTORED_UNCONFIRMED`: after a restore without a complete journal nothing leaves, calls on anybody or is published, orders included.
    `ERASURE_PENDING`: from the request for erasure nothing opens, an order and the law's duties included (it stands before the orders).
 4. Orders, independent of consent, death and restriction. An order in force for another action than its purpose's is `ACTION_MISMATCH`.
 5. `SUBJECT_DECEASED`, then `RESTRICTED`: a duty of the law may outlast them (`Purpose.despite`), consent never does.
@@ -27,6 +28,7 @@ from vault.policy.articles import (
     Matter,
     article_1_known,
     article_1_scope,
+    article_2_assigned,
     article_2_bound,
     article_3_personal,
     article_4_order,
@@ -56,7 +58,7 @@ ACTIONS: Final = frozenset({"use", "contact", "publish", "disclose"})
 CODES: Final = (
     *("ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED"),
     *("NO_FIELDS", "UNKNOWN_PURPOSE", "UNKNOWN_RECIPIENT", "UNKNOWN_FIELD", "OUT_OF_SCOPE", "RECIPIENT_ABROAD"),
-    *("NOT_PERMITTED", "RESTORED_UNCONFIRMED", "ERASURE_PENDING"),
+    *("NOT_PERMITTED", "NOT_ASSIGNED", "RESTORED_UNCONFIRMED", "ERASURE_PENDING"),
     *("NO_ORDER", "ORDER_RECIPIENT", "ORDER_UNVERIFIED", "ORDER_EXPIRED", "ORDER_SCOPE", "ORDER_OK"),
     *("SUBJECT_DECEASED", "RESTRICTED", "PURPOSE_INTERNAL_ONLY", "ACTION_MISMATCH", "SIGNAL_OPT_OUT", "LAW_OK"),
     *("RECIPIENT_NOT_COVERED", "NO_CONSENT", "NOT_YET_RECORDED", "GUARDIAN_CONFLICT"),
@@ -101,15 +103,26 @@ def decide(question: Question, person: Person, rules: Rules, caller: Caller, ord
         return refused
     purpose = rules.purposes[question.purpose]
     matter = Matter(question, purpose, person, rules)
-    reason = article_7_restored(question, rules) or article_7_kept(person)
+    reason = article_2_assigned(question, caller) or article_7_restored(question, rules) or article_7_kept(person)
     if reason is not None:
         return _refusal(question, rules, reason)
-    if purpose.basis == "order":
-        return _by_order(matter, orders)
+    return _ended_with(caller, _by_order(matter, orders) if purpose.basis == "order" else _by_agreement(matter, caller))
+
+
+def _by_agreement(matter: Matter, caller: Caller) -> Verdict:
+    """What no order opens: by a duty of the law or by consent."""
+    question, person, purpose = matter.question, matter.person, matter.purpose
     reason = article_7_contested(person, purpose, question.at) or article_6_3_in_house(question, purpose) or _action(matter)
     if reason is not None:
-        return _refusal(question, rules, reason)
+        return _refusal(question, matter.rules, reason)
     return _by_law(matter, caller) if purpose.basis == "law" else _by_consent(matter)
+
+
+def _ended_with(caller: Caller, verdict: Verdict) -> Verdict:
+    """A permit to a caseworker lasts no longer than the person is assigned to her."""
+    if not caller.only_assigned or verdict.valid_until is None:
+        return verdict
+    return replace(verdict, valid_until=min(verdict.valid_until, caller.assigned_until))
 
 
 def barred(question: Question, rules: Rules, caller: Caller) -> Verdict | None:
@@ -129,12 +142,13 @@ def barred(question: Question, rules: Rules, caller: Caller) -> Verdict | None:
 def known_here(question: Question, person: Person, rules: Rules, caller: Caller) -> Verdict:
     """The verdict on telling a searcher that this person is here, by id alone: the verdict on the question itself.
 
-    Under a duty that ends with hours (intake) it asks neither when nor by whom she was stored nor what she agreed to since: whoever takes
-    a person in must learn that she is here already, and learns nothing else. Raises nothing.
+    Under a duty that ends with hours (intake) it asks neither when nor by whom she was stored, nor to whom she is assigned, nor what she
+    agreed to since: whoever takes a person in must learn that she is here already, and learns nothing else. Raises nothing.
     """
     purpose = rules.purposes.get(question.purpose)
     if purpose is not None and purpose.within_hours is not None:
         rules = replace(rules, purposes={**rules.purposes, purpose.code: replace(purpose, within_hours=None)})
+        caller = replace(caller, only_assigned=False)
     return decide(question, person, rules, caller)
 
 
@@ -155,7 +169,7 @@ def cites(question: Question, rules: Rules, reason: str) -> tuple[str, str]:
     Article 1 for what is unknown, 2 for who is not bound (CONTRACT 2).
     """
     purpose = rules.purposes.get(question.purpose)
-    if reason in {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED"}:
+    if reason in {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_ASSIGNED"}:
         return f"{rules.pack}:2", ""
     if reason == "RESTORED_UNCONFIRMED":
         return f"{rules.pack}:7", ""

@@ -170,6 +170,8 @@ class Caller:
     """What the caller may ask about at all: the party decides, never the query.
 
     `engaged` is False after the end of a member of staff's engagement; `is_storer` is True for who stored this person's record.
+    `only_assigned` holds for a caseworker, who reads the people assigned to her or her unit; `assigned_until` is when this person's
+    assignment to her ends, end exclusive, 0 where there is none.
     """
 
     party: str = INTERNAL
@@ -179,6 +181,8 @@ class Caller:
     acknowledged: bool = True
     engaged: bool = True
     is_storer: bool = False
+    only_assigned: bool = False
+    assigned_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

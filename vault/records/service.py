@@ -15,7 +15,8 @@ from sqlalchemy import Row, select
 
 from keys.errors import Unopenable
 from keys.keyring import DataKey
-from vault.access_log.deed import Deed
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import About
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refused, Unavailable, VaultError
 from vault.policy.events import GuardianAppointed
 from vault.policy.facts import NEVER, Guardian, GuardianKind, Person
@@ -27,7 +28,7 @@ from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.transaction import Gathered
 from vault.subjects import people, visitors
 from vault.subjects import tables as subject_tables
-from vault.subjects.sheet import Created, SheetEvent, Stored, happened
+from vault.subjects.sheet import Assigned, Assignment, Created, SheetEvent, Stored, happened
 
 CREATED = 201
 FIRST = 1
@@ -186,12 +187,14 @@ def _alone(deed: Deed, errand: Errand, intake: Intake) -> Kept | VaultError:
 def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Mapping[str, Any]) -> Kept:
     """Seal the next revision of a record with these fields changed.
 
-    Raises NotFound, Conflict `revision-mismatch` on a lost race and `erasure-pending`, Invalid, Unavailable `integrity`.
+    Raises NotFound, the refusal `not-assigned` for a caseworker who does not have the case, Conflict `revision-mismatch` on a lost race and
+    `erasure-pending`, Invalid, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
     if known.sheet is None:
         raise NotFound
+    _require_assigned(deed, errand, known, record)
     state = known.sheet.records[record.hex()]
     if state.revision != expected:
         raise Conflict("revision-mismatch")
@@ -226,6 +229,15 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
     move_containers(deed, place, moved)
     _add_containers(deed, place, added)
     return Kept(record, known.subject, place.revision)
+
+
+def _require_assigned(deed: Deed, errand: Errand, known: people.Known, record: bytes) -> None:
+    """Refuse a caseworker the record of somebody whose case she does not have."""
+    if not errand.asker.asker.only_assigned or (known.sheet is not None and known.sheet.assigned_until(errand.asker.assignees, deed.now)):
+        return
+    article = f"{errand.book(deed).association.pack}:2"
+    about = (About(known.subject, record),)
+    raise EntryRefusal(errand.entry(kind="record.updated", outcome="refuse", reason="NOT_ASSIGNED", article=article, about=about))
 
 
 def listed(deed: Deed, errand: Errand, type_: str | None, after: bytes | None, limit: int) -> Sequence[Row[bytes, str, int, str]]:
@@ -326,6 +338,10 @@ def _arrival(deed: Deed, errand: Errand, known: people.Known, intake: Intake) ->
     whose = intake.whose
     if known.sheet is None:
         events.append(Created(kind=whose.kind or intake.type, at=deed.now, by=errand.asker.ref))
+        if errand.asker.asker.only_assigned:
+            # A caseworker has the case of whom she takes in.
+            hers = Assignment(os.urandom(16).hex(), errand.hand, "intake", deed.now)
+            events.append(Assigned(assignment=hers, at=deed.now, by=errand.hand))
     if whose.guardian is not None:
         named = whose.guardian
         _named(deed, named.subject, "subject.guardian.subject")

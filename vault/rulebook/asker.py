@@ -40,6 +40,10 @@ class Asker(Protocol):
         """What every entry of its approvals carries, such as `ceremony`."""
 
     @property
+    def assignees(self) -> frozenset[str]:
+        """To whom a case may be assigned for this asker to have it: "staff:<hex>" and "unit:<code>"."""
+
+    @property
     def asker(self) -> Caller:
         """What a verdict needs to know about the caller."""
 

@@ -126,7 +126,10 @@ class ClientFact(Fact, frozen=True):
 
 
 class StaffFact(Fact, frozen=True):
-    """A member of staff: roles, scopes, password hash, one-time-code secret; names lie in records, the user name is a keyed hash."""
+    """A member of staff: roles, scopes, password hash, one-time-code secret; names lie in records, the user name is a keyed hash.
+
+    `unit` is the code of the unit she works in, empty where she is of none.
+    """
 
     id: str
     name_hash: str
@@ -140,6 +143,7 @@ class StaffFact(Fact, frozen=True):
     acknowledged: str = ""
     ceremony: bool = False
     made_by: str = ""
+    unit: str = ""
 
 
 class StepFact(Fact, frozen=True):

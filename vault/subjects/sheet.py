@@ -4,15 +4,18 @@ Invariants: `fold` is pure; every change raises the version by one; the sheet ho
 standings of consent, guardians, capacity, and for each record its revision and the salt of each class. Format: docs/spec/sheet.md.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from vault.policy.events import Event
-from vault.policy.facts import Person
+from vault.policy.facts import NEVER, Person
 from vault.policy.standing import apply, told_capacity
+
+AssignmentKind = Literal["assigned", "intake", "handed_over", "break_glass"]
+"""How somebody came to have a case: given to her, taken in by her, handed over to her, or opened by her in an emergency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,26 @@ class RecordState:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """Whose case the person is: `to` is "staff:<hex>" or "unit:<code>", from one moment to another, end exclusive, None for no end."""
+
+    id: str
+    to: str
+    kind: AssignmentKind
+    since: int
+    until: int | None = None
+
+    def lasts(self, at: int) -> bool:
+        """Whether it is in force at this moment."""
+        return self.since <= at and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
-    """All a decision needs to know about one person; `records` by record id in hex."""
+    """All a decision needs to know about one person; `records` by record id in hex.
+
+    `assigned` is left out of the bytes where her case was never given to anybody.
+    """
 
     version: int
     kind: str
@@ -48,6 +69,22 @@ class Sheet:
     created_by: str
     person: Person = field(default_factory=Person)
     records: Mapping[str, RecordState] = field(default_factory=dict)
+    assigned: tuple[Assignment, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def assignments(self) -> tuple[Assignment, ...]:
+        """Who has her case, oldest first; none where nobody ever had."""
+        return () if isinstance(self.assigned, msgspec.UnsetType) else self.assigned
+
+    def assigned_until(self, assignees: Collection[str], at: int) -> int:
+        """Until when one of these has her case, of what is in force at this moment; 0 where none has."""
+        return assigned_until(self.assignments, assignees, at)
+
+
+def assigned_until(assignments: Iterable[Assignment], assignees: Collection[str], at: int) -> int:
+    """Until when one of these people and units has the case, of what is in force at this moment; 0 where none has."""
+    hers = [one for one in assignments if one.to in assignees and one.lasts(at)]
+    return max([NEVER if one.until is None else one.until for one in hers], default=0)
 
 
 class Created(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="created", tag_field="e"):
@@ -96,7 +133,25 @@ class Renewed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     by: str
 
 
-SheetEvent = Created | Stored | Happened | Renewed
+class Assigned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="assigned", tag_field="e"):
+    """Her case was given to somebody; what ended before is forgotten by the sheet, and `reason` is for those who look back."""
+
+    assignment: Assignment
+    at: int
+    by: str
+    reason: str = ""
+
+
+class Unassigned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unassigned", tag_field="e"):
+    """The assignment with this id ended before its time."""
+
+    assignment: str
+    at: int
+    by: str
+    reason: str = ""
+
+
+SheetEvent = Created | Stored | Happened | Renewed | Assigned | Unassigned
 _POLICY_EVENTS: Mapping[str, Any] = {shape.__name__: shape for shape in get_args(Event)}
 _BEGINNING = "a sheet begins with its creation"
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -162,7 +217,17 @@ def _after(sheet: Sheet | None, event: SheetEvent) -> Sheet:
         return _stored(sheet, event)
     if isinstance(event, Renewed):
         return sheet
+    if isinstance(event, Assigned | Unassigned):
+        return _assigned(sheet, event)
     return replace(sheet, person=apply(sheet.person, policy_event(event)))
+
+
+def _assigned(sheet: Sheet, event: Assigned | Unassigned) -> Sheet:
+    """The sheet with one assignment more or fewer; those that ran out by then lie in the events alone."""
+    lasting = [one for one in sheet.assignments if one.until is None or one.until > event.at]
+    if isinstance(event, Assigned):
+        return replace(sheet, assigned=(*lasting, event.assignment))
+    return replace(sheet, assigned=tuple(one for one in lasting if one.id != event.assignment))
 
 
 def _stored(sheet: Sheet, event: Stored) -> Sheet:

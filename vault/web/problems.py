@@ -53,6 +53,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "step-up-required": 403,
     "not-acknowledged": 403,
     "engagement-ended": 403,
+    "not-assigned": 403,
     "restored-unconfirmed": 403,
     "internal": 500,
 }
