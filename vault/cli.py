@@ -28,6 +28,7 @@ from vault.examining import examine, unsealed
 from vault.identity.founding import Ceremony, found
 from vault.identity.opening import codes
 from vault.keys_cli import keys
+from vault.pack_cli import pack
 from vault.package_cli import package
 from vault.publication import document
 from vault.publication.approval_day import approval_day
@@ -53,6 +54,7 @@ def main() -> None:
 
 main.add_command(backup)
 main.add_command(keys)
+main.add_command(pack)
 main.add_command(package)
 main.add_command(proof)
 main.add_command(receipt)
