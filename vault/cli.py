@@ -15,6 +15,7 @@ from vault.access_log.checkpoint import Outside
 from vault.access_log.export import export
 from vault.access_log.verify import snapshot, verify
 from vault.app import clock, root_of
+from vault.audit_cli import audit
 from vault.backup_cli import backup, restore
 from vault.calling import Person, Service
 from vault.commands import Failed
@@ -52,6 +53,7 @@ def main() -> None:
     process.shut()  # whatever the command, it may open keys
 
 
+main.add_command(audit)
 main.add_command(backup)
 main.add_command(keys)
 main.add_command(pack)
