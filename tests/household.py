@@ -18,7 +18,7 @@ from vault.records.service import Intake, Kept, Whose
 from vault.rulebook import facts
 from vault.rulebook.asker import Asker, Errand
 from vault.rulebook.association import Association
-from vault.rulebook.shapes import RECIPIENT, RecipientFact
+from vault.rulebook.shapes import AGREEMENT, RECIPIENT, AgreementFact, RecipientFact
 from vault.subjects.examine import examine as examine_people
 from vault.subjects.sheet import RecordState
 from vault.web.times import write_time
@@ -50,6 +50,22 @@ async def store(world: World, fields: dict[str, Any] | None = None, *, type_: st
 async def partner(world: World, code: str = "partner", *, revoked_at: int | None = None) -> None:
     """A registered party outside the house."""
     await lay_down(world, RECIPIENT, code, RecipientFact(code=code, name={}, kind="partner", country="SA", revoked_at=revoked_at))
+
+
+async def agreement(world: World, recipient: str = "partner", **changes: Any) -> AgreementFact:
+    """An agreement in force with this party about everything there is; `changes` replace members."""
+    book, now = await world.association.refresh(), world.clock.now
+    everything: dict[str, Any] = {
+        "purposes": tuple(sorted(book.purposes)),
+        "types": tuple(sorted(book.types)),
+        "classes": tuple(sorted({field.field_class for shape in book.types.values() for field in shape.fields})),
+    }
+    times = {"valid_from": now - HOUR, "valid_to": now + 24 * HOUR, "registered_at": now}
+    hands = {"registered_by": "staff:01", "approved_by": "staff:02", "reference": "MoU 1", "reason": "shared programme"}
+    told = {"id": f"{len(book.agreements):032x}", "recipient": recipient, **everything, **times, **hands, **changes}
+    made = AgreementFact(**told)
+    await lay_down(world, AGREEMENT, made.id, made)
+    return made
 
 
 async def lay_down(world: World, kind: Any, key: str, value: Any) -> None:

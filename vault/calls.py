@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from vault.access.agreements_api import agreement_routes
 from vault.access.alerts_api import alert_routes
 from vault.access.api import routes as reading
 from vault.access.assignments_api import assignment_routes
@@ -69,6 +70,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *erasure(factor),
         *RENEWING,
         *order_routes(factor),
+        *agreement_routes(factor),
         *disclosure_routes(factor),
         *restoration_routes(factor),
         *AUDIT,

@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from vault.access import erasing_again
+from vault.access import agreements, erasing_again
 from vault.access.erasure_words import ERASE, LOCK
 from vault.access.orders import end
 from vault.access.shapes import ORDER
@@ -181,6 +181,11 @@ def _order(deed: Deed, _association: Association, line: Line) -> list[WrittenFac
     return [] if order is None or order.revoked_at is not None else [end(deed, order)[1]]
 
 
+def _agreement(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    agreement = association.books.at(deed).agreements.get(line.closing.reference)
+    return [] if agreement is None or agreement.revoked_at is not None else [agreements.end(deed, agreement, SYSTEM)[1]]
+
+
 def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
     """A purpose that was made narrower at the moment of the line and is not, opens nothing until two people lay it down again."""
     code = line.closing.reference
@@ -205,6 +210,7 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "staff": _staff,
     "client": _client,
     "client-key": _client_key,
+    "agreement": _agreement,
     "order": _order,
     "recipient": _recipient,
     "recipient-key": _recipient_key,

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import msgspec
 
 from keys.packages import PackageKey, read_package
 from keys.secret import Secret
+from keys.tokens import new_api_key
 from tests.access.desk import written as uuid_of
-from tests.household import asked, grant, store, verify, written
+from tests.household import asked, grant, lay_down, store, verify, written
 from tests.simulator import World
+from vault.access.agreements_api import agreement_routes
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES
 from vault.access.disclosures_api import disclosure_routes
@@ -20,7 +23,8 @@ from vault.access.orders_api import order_routes
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.search_api import routes as search_routes
 from vault.records.service import Kept
-from vault.web.times import write_time
+from vault.rulebook.shapes import CLIENT
+from vault.web.times import RIYADH, moment, write_time
 
 FIELDS = ("full_name", "national_id", "mobile")
 HOUR = 3600
@@ -40,8 +44,8 @@ class Counter:
     async def over(cls, world: World) -> AsyncIterator["Counter"]:
         """Open the door over this world."""
         factor = world.identity.factor
-        calls = (*order_routes(factor), *disclosure_routes(factor), *erasure_routes(factor), *RENEWING, *search_routes())
-        async with world.front(*routes(), *ROUTES, *calls) as http:
+        calls = (*order_routes(factor), *agreement_routes(factor), *disclosure_routes(factor), *erasure_routes(factor))
+        async with world.front(*routes(), *ROUTES, *calls, *RENEWING, *search_routes()) as http:
             yield cls(world, http, tokens={"key": world.ceremony.api_key})
 
     async def ask(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
@@ -132,6 +136,41 @@ class Counter:
             "purpose": "partner_sharing",
             **changes,
         }
+
+    def agreement(self, **changes: Any) -> dict[str, Any]:
+        """The body of an agreement with the partner, from today in Riyadh for ten days."""
+        return {
+            "recipient": "partner",
+            "purposes": ["partner_sharing"],
+            "record_types": ["beneficiary"],
+            "classes": ["contact", "identity"],
+            "from": self.day(),
+            "until": self.day(9),
+            "reference": "مذكرة تفاهم 45/7",
+            "reason": "برنامج مشترك",
+            **changes,
+        }
+
+    def day(self, later: int = 0) -> str:
+        """So many days from now as the day is called in Riyadh."""
+        return moment(self.world.clock.now + later * 24 * HOUR * 1_000_000).astimezone(RIYADH).date().isoformat()
+
+    async def allied(self, **changes: Any) -> str:
+        """An agreement, registered by the officer and approved by the second; its id."""
+        made = await self.ask("officer", "POST", "/agreements", self.agreement(**changes))
+        assert made.status_code == 201, made.text
+        done = await self.approve("second_officer", f"/agreements/{made.json()['id']}/approval")
+        assert done.status_code == 200, done.text
+        return str(made.json()["id"])
+
+    async def system_of(self, recipient: str = "partner", **changes: Any) -> None:
+        """A key of this party's own system, who asks by the name `recipient` from now on."""
+        key = new_api_key(self.world.code)
+        own = next(iter((await self.world.association.refresh()).clients.values()))
+        hashed = self.world.association.cabinet.pepper.hash("key", key.secret).hex()
+        fact = msgspec.structs.replace(own, id=key.id.ljust(32, "0"), party=recipient, secret_hash=hashed, **changes)
+        await lay_down(self.world, CLIENT, key.id, fact)
+        self.tokens[recipient] = key.text
 
     async def requested(self, *records: bytes, **changes: Any) -> str:
         """A disclosure that the officer asked for; its id."""

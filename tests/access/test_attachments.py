@@ -17,7 +17,7 @@ from tests.access.desk import rows_of
 from tests.access.test_scans import content
 from tests.access.test_showing import lock
 from tests.consent.test_scans import altering, code
-from tests.household import asked, errand, findings, grant, lay_down, partner, store, verify, written
+from tests.household import agreement, asked, errand, findings, grant, lay_down, partner, store, verify, written
 from tests.simulator import World, world
 from vault.access import attachments, renewing
 from vault.access.api import routes as reading_routes
@@ -232,6 +232,7 @@ async def test_a_party_outside_gets_the_document_it_was_disclosed_and_is_named_w
     report, deed = await desk.file(), await desk.file(DEED)
     record = (await desk.store(medical_report={"id": report}, family_document={"id": deed})).json()["id"]
     await partner(world_)
+    await agreement(world_)
     await desk.consent(record, "medical_report", "family_document")
     paper = written("second_officer@probe", world_.clock.now)
     shared = await asked(

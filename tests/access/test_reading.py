@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.access.desk import Desk, rows_of, written
-from tests.household import BASIC, FATIMA, asked, grant, lay_down, partner, store, withdraw
+from tests.household import BASIC, FATIMA, agreement, asked, grant, lay_down, partner, store, withdraw
 from tests.household import written as paper
 from tests.simulator import World
 from vault.access import reading
@@ -229,6 +229,7 @@ async def test_a_party_outside_reads_only_what_is_disclosed_to_it(desk: Desk):
     world = desk.world
     kept = await store(world)
     await partner(world, "partner")
+    await agreement(world)
     world.clock.forward(60)
     await grant(world, kept.record)
     evidence = paper("second_officer@probe", world.clock.now)

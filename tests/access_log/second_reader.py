@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 KEYS = {
     "a",
+    "ag",
     "ar",
     "b",
     "bs",

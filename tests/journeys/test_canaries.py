@@ -243,6 +243,23 @@ def third_parties(life: Life, record: dict[str, Any]) -> None:
         life.call("PUT", f"/v1/recipients/{code}", body, token=officer, expected=201)
         life.call("POST", f"/v1/recipients/{code}/key-confirmation", token=approver, expected=200)
     names = [name for name, told in life.fields(life.types()["beneficiary"]).items() if told is not None]
+    agreement = {
+        "recipient": "partner",
+        "purposes": ["partner_sharing"],
+        "record_types": ["beneficiary"],
+        "classes": ["identity"],
+        "from": moment()[:10],
+        "until": moment(86_400)[:10],
+        "reference": canaries.text(),
+        "reason": canaries.text(),
+    }
+    made = life.call("POST", "/v1/agreements", agreement, token=officer, expected=201).json["id"]
+    life.call("POST", f"/v1/agreements/{made}/approval", token=approver, expected=200)
+    shown = life.call("GET", f"/v1/agreements/{made}", token=second, expected=200)
+    assert found_in(shown.body, canaries.traces()), "the agreement is shown to officers"
+    wrong = {"reference": canaries.text() + "\u202e", "from": canaries.text(), "recipient": canaries.ascii(), "classes": [canaries.ascii()]}
+    for part, value in wrong.items():
+        life.call("POST", "/v1/agreements", {**agreement, part: value}, token=officer, expected=422)
     order = {
         "authority": canaries.text(),
         "kind": "regulatory",

@@ -1,6 +1,6 @@
 """A partner's own system gets what a disclosure to that partner would release, and nothing beside: whatever its key was given.
 
-The partner and its widest key are written as facts before the door opens, since nobody could give such a key over HTTP.
+The partner, its widest key and agreement are written as facts before the door opens: nobody could give such a key over HTTP.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.app import House
 from vault.identity.scopes import PARTY_SCOPES, SCOPES
-from vault.policy.facts import INTERNAL
+from vault.policy.facts import INTERNAL, NEVER
 from vault.rulebook import facts
-from vault.rulebook.shapes import CLIENT, RECIPIENT, ClientFact, RecipientFact
+from vault.rulebook.shapes import AGREEMENT, CLIENT, RECIPIENT, AgreementFact, ClientFact, RecipientFact
 from vault.settings import Settings
 
 PARTNER, STRANGER = "partner-one", "partner-two"
@@ -73,6 +73,22 @@ def widest(vault: Served) -> str:
             secret_hash=deed.cabinet.pepper.hash("key", key.secret).hex(),
         )
         written.append(facts.write(deed, CLIENT, key.id, client))
+        classes = tuple(sorted({field.field_class for shape in book.types.values() for field in shape.fields}))
+        agreement = AgreementFact(
+            id="ab" * 16,
+            recipient=PARTNER,
+            purposes=tuple(sorted(book.purposes)),
+            types=tuple(sorted(book.types)),
+            classes=classes,
+            valid_from=0,
+            valid_to=NEVER,
+            reference="widest",
+            reason="every purpose there is",
+            registered_by="staff:01",
+            registered_at=0,
+            approved_by="staff:02",
+        )
+        written.append(facts.write(deed, AGREEMENT, agreement.id, agreement))
         deed.append(Entry(kind="recipient.registered", outcome="allow", actor="system", facts=tuple(written)), changes_law=True)
 
     try:

@@ -39,6 +39,7 @@ class House:
     erasure: str = ""
     order: str = ""
     disclosure: str = ""
+    agreement: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -54,6 +55,7 @@ class House:
             "erasure": (self.erasure,),
             "order": (self.order,),
             "disclosure": (self.disclosure,),
+            "agreement": (self.agreement,),
         }
 
     @property
@@ -99,6 +101,9 @@ def third_parties(house: House) -> None:
     disclosure = vault.call("POST", "/v1/disclosures", asked, token=vault.session("officer"))
     assert disclosure.status == 201, disclosure.text
     house.disclosure = disclosure.json["id"]
+    agreement = vault.call("POST", "/v1/agreements", _agreement(), token=vault.session("officer"))
+    assert agreement.status == 201, agreement.text
+    house.agreement = agreement.json["id"]
 
 
 def _order(record: str) -> dict[str, Any]:
@@ -116,6 +121,19 @@ def _order(record: str) -> dict[str, Any]:
     }
 
 
+def _agreement() -> dict[str, Any]:
+    return {
+        "recipient": COURT,
+        "purposes": ["partner_sharing"],
+        "record_types": ["beneficiary"],
+        "classes": ["identity"],
+        "from": moment()[:10],
+        "until": moment(86_400)[:10],
+        "reference": "مذكرة 1",
+        "reason": "because",
+    }
+
+
 def _disclosure(record: str) -> dict[str, Any]:
     return {"basis": "consent", "recipient": COURT, "records": [record], "fields": ["full_name"], "purpose": "partner_sharing"}
 
@@ -126,6 +144,8 @@ BODIES: dict[str, Body] = {
     "assignments.make": lambda _, __: {"to": {"unit": "north"}, "reason": "because"},
     "assignments.end": lambda _, __: {"reason": "because"},
     "assignments.break_glass": lambda _, __: {"reason": "because", "code": "123456"},
+    "agreements.register": lambda _, __: _agreement(),
+    "agreements.approve": lambda _, __: {},
     "alerts.review": lambda _, __: {"reason": "explained"},
     "breach_reports.receive": lambda _, __: {"category": "other", "narrative": "ا" * 30, "language": "ar"},
     "breach_reports.status": lambda _, __: {"receipt": "00000-00000-00000-00000"},

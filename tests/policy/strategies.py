@@ -20,6 +20,7 @@ from vault.policy.events import (
 from vault.policy.facts import (
     INTERNAL,
     SELF,
+    Agreement,
     Caller,
     Grant,
     Guardian,
@@ -58,9 +59,20 @@ some_fields = st.frozensets(st.sampled_from(FIELDS))
 supersessions = st.builds(
     Supersession, st.sampled_from(["n1", "n2"]), st.booleans(), st.none() | moments, moments, st.sampled_from(["", "n1", "n2", "n3"])
 )
+agreements = st.builds(
+    Agreement,
+    st.sampled_from(["a1", "a2"]),
+    st.frozensets(st.sampled_from(["share", "serve", "order"]), min_size=1),
+    st.frozensets(st.sampled_from([*CLASSES.values()]), min_size=1),
+    moments,
+    moments,
+)
 rules = st.builds(
-    lambda news: Rules({**PURPOSES, **LAWS}, frozenset({"R1", "R2"}), CLASSES, {"n1": news[:1], "n2": news[1:]}),
+    lambda news, agreed: Rules(
+        {**PURPOSES, **LAWS}, frozenset({"R1", "R2"}), CLASSES, {"n1": news[:1], "n2": news[1:]}, agreements={"R1": agreed}
+    ),
     st.lists(supersessions, max_size=2).map(tuple),
+    st.lists(agreements, max_size=2).map(tuple),
 )
 grants = st.builds(
     Grant,

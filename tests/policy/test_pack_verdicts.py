@@ -10,7 +10,7 @@ import pytest
 from vault.policy.articles import article_8_report
 from vault.policy.decide import CODES, CONFIDED, HOUR, decide, masked
 from vault.policy.events import Given
-from vault.policy.facts import INTERNAL, SELF, Caller, Grant, Order, Person, Question, Rules
+from vault.policy.facts import INTERNAL, SELF, Agreement, Caller, Grant, Order, Person, Question, Rules
 from vault.policy.needs import WORDS
 from vault.policy.pack import load, together
 from vault.policy.standing import apply
@@ -53,7 +53,13 @@ def facts(case):
         Order("o1", each.get("kind", "judicial"), "court", frozenset({"full_name", "iban"}), NOW - HOUR, NOW + HOUR, verified=True)
         for each in case.get("orders", ())
     ]
-    return question, person, RULES, Caller(**caller), orders
+    agreed: dict[str, tuple[Agreement, ...]] = {}
+    for number, each in enumerate(case.get("agreements", ())):
+        own = {"recipient": "partner_a", "purposes": ["partner_sharing"], "classes": ["identity", "contact"], "from": -1, "to": 1, **each}
+        times = (int(NOW + own["from"] * HOUR), int(NOW + own["to"] * HOUR))
+        laid = Agreement(f"a{number}", frozenset(own["purposes"]), frozenset(own["classes"]), *times)
+        agreed[own["recipient"]] = (*agreed.get(own["recipient"], ()), laid)
+    return question, person, replace(RULES, agreements=agreed), Caller(**caller), orders
 
 
 @pytest.mark.parametrize("case", BOOK["cases"], ids=lambda case: case["id"])
@@ -69,6 +75,7 @@ def test_the_verdict_cites_its_article_and_names_its_basis(case):
         "fields": sorted(verdict.fields),
         "missing": list(verdict.missing),
         "grants": len(verdict.grants),
+        "agreement": verdict.agreement,
         "told": told.reason,
         "valid_for_us": verdict.valid_until - NOW if verdict.valid_until is not None else None,
     }
@@ -96,7 +103,7 @@ def test_the_codes_of_the_contract_stand_in_its_order():
         "REAFFIRMATION_REQUIRED CONSENT_EXPIRED NOTICE_SUPERSEDED EXPLICIT_REQUIRED FIELDS_NOT_COVERED CONSENT_OK"
     )
     own = {"ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED", "NOT_PERMITTED", "ERASURE_PENDING", "RESTRICTED", "LAW_OK", "RECIPIENT_ABROAD"} | {
-        *("RESTORED_UNCONFIRMED", "NOT_ASSIGNED")
+        *("RESTORED_UNCONFIRMED", "NOT_ASSIGNED", "NO_AGREEMENT")
     }
     assert [code for code in CODES if code not in own] == contract.split()
     assert len(set(CODES)) == len(CODES)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.policy.strategies import (
     PURPOSES,
+    agreements,
     apt_questions,
     blank_people,
     callers,
@@ -220,3 +221,18 @@ def test_a_permit_names_no_grant_that_it_could_do_without(story):
     name = key(question.purpose, question.recipient)
     event(str(len(verdict.grants)))
     assert len(verdict.grants) <= len(question.fields) * (1 + len(after.standings.get(name, Standing()).twins))
+
+
+@many
+@given(stories(), agreements)
+def test_an_agreement_only_lets_through_what_a_disclosure_would_release_and_without_one_nothing_passes(story, agreed):
+    question, person, history, laid, issued = story
+    after, system = told(person, history), Caller(party="R1", may_ask_orders=True, sees_reasons=True)
+    with_it = decide(question, after, replace(laid, agreements={"R1": (agreed,)}), system, issued)
+    without = decide(question, after, replace(laid, agreements={}), system, issued)
+    event(f"{with_it.reason} {without.reason}")
+    assert not without.allowed or without.reason == "ORDER_OK"
+    if with_it.allowed:
+        assert decide(question, after, laid, OFFICER, issued).allowed
+        assert with_it.agreement == (None if with_it.reason == "ORDER_OK" else agreed.id)
+        assert with_it.reason == "ORDER_OK" or question.at < with_it.valid_until <= agreed.valid_to

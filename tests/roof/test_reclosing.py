@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select, update
 
-from tests.household import grant, lay_down, read, store, withdraw
+from tests.household import agreement, grant, lay_down, read, store, withdraw
 from tests.simulator import World
 from vault.access_log import tables as log_tables
 from vault.errors import Refused, Unavailable
@@ -108,6 +108,19 @@ async def test_a_recipient_and_a_key_that_only_the_journal_knows_as_ended_are_cl
     vault.clock.forward(1)
     await lay_down(vault, RECIPIENT, "changed", replace(changed, confirmed_by="staff:02", confirmed_at=vault.clock.now))
     assert reclose(vault.association, vault.clock) == 0, "what was confirmed anew since stays so"
+
+
+async def test_an_agreement_that_only_the_journal_knows_as_revoked_is_closed(vault: World):
+    made, other = await agreement(vault), await agreement(vault)
+    orphan(vault, Closing("agreement", made.id), Closing("agreement", "ab" * 16))
+    assert reclose(vault.association, vault.clock) == 1
+    book = await vault.association.refresh()
+    ended = book.agreements[made.id]
+    assert (ended.counts, ended.revoked_by, ended.revoked_at) == (False, "system", vault.clock.now)
+    assert book.agreements[other.id].counts
+    last = [entry for entry in vault.entries() if entry.kind == "agreement.ended"]
+    assert [(entry.actor, entry.flags) for entry in last] == [("system", ("from-journal",))]
+    assert reclose(vault.association, vault.clock) == 0
 
 
 async def test_lines_that_the_checkpoint_outside_covers_need_no_look(vault: World):

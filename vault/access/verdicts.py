@@ -116,6 +116,7 @@ def enter(deed: Deed, errand: Errand, weighed: Weighed, file: str | None = None)
             consents=verdict.grants,
             order=verdict.order,
             evidence=file,
+            agreement=verdict.agreement,
         ),
         revision=state.revision if verdict.allowed and opens else None,
     )

@@ -146,6 +146,8 @@ def _doors(entry: Entry) -> Iterator[tuple[Door, str]]:
             yield ("erasure", about.subject.hex()), "about a person"
     if entry.order and entry.basis not in _ON_NOTHING:
         yield ("order", entry.order), "on an order"
+    if entry.agreement and entry.basis not in _ON_NOTHING:
+        yield ("agreement", entry.agreement), "under an agreement"
     if entry.recipient and (entry.kind in PACKAGES or entry.basis not in _ON_NOTHING):
         yield ("recipient", entry.recipient), "to a recipient"
     if entry.recipient and entry.kind in PACKAGES:

@@ -22,7 +22,7 @@ NAMES = ("time", "kind", "outcome", "actor", "on_behalf", "purpose", "basis", "a
 OUTCOMES = frozenset({"allow", "refuse", "error"})
 _STREAMED = {"yield_per": 4096}
 _INTEGERS_END = 1 << 53
-_TEXTS = ("on_behalf", "purpose", "recipient", "basis", "article", "law", "reason", "order", "request", "evidence")
+_TEXTS = ("on_behalf", "purpose", "recipient", "basis", "article", "law", "reason", "order", "request", "evidence", "agreement")
 
 Beside = tuple[object, ...]
 

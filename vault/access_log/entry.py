@@ -76,6 +76,7 @@ class Entry:
     request: str | None = None
     count: int | None = None
     evidence: str | None = None
+    agreement: str | None = None
 
 
 # Body key -> attribute, for the plain ones.
@@ -94,6 +95,7 @@ _PLAIN = {
     "q": "request",
     "ct": "count",
     "ev": "evidence",
+    "ag": "agreement",
 }
 _LISTS = {"f": "fields", "c": "consents", "fl": "flags"}
 _Facts = tuple[tuple[str, str, int, str], ...]
@@ -103,6 +105,7 @@ class _Body(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The members of a body, declared in the order of the alphabet, which is the order they are written in; what is empty is left out."""
 
     a: str
+    ag: str = ""
     ar: str = ""
     b: str = ""
     bs: str = ""
@@ -150,6 +153,7 @@ def body(
     encoded = _encoder.encode(
         _Body(
             a=entry.actor,
+            ag=entry.agreement or "",
             ar=entry.article or "",
             b=entry.on_behalf or "",
             bs=entry.basis or "",

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vault.policy.facts import INTERNAL, NEVER, Caller, Grant, Order, Person, Purpose, Question, Rules, Standing, Supersession
+from vault.policy.facts import INTERNAL, NEVER, Agreement, Caller, Grant, Order, Person, Purpose, Question, Rules, Standing, Supersession
 from vault.policy.standing import blank
 
 NARRATIVE: Final = (20, 10_000)
@@ -130,6 +130,25 @@ def article_6_2_written(matter: Matter, grant: Grant) -> str | None:
     """What leaves for a third party, or is laid down as disclosure, needs consent in writing, whatever the purpose accepts (6.2, 6.4)."""
     leaves = matter.question.recipient != INTERNAL or matter.purpose.action == "disclose"
     return "EVIDENCE_INSUFFICIENT" if leaves and grant.form != "written" else None
+
+
+def article_6_2_agreement(question: Question, rules: Rules, caller: Caller) -> str | None:
+    """The system of a party outside asks under an agreement in force or on an authority's order; consent stands in for neither (6.2)."""
+    if caller.party == INTERNAL or rules.purposes[question.purpose].basis == "order":
+        return None
+    return "NO_AGREEMENT" if agreement_of(question, rules, caller) is None else None
+
+
+def agreement_of(question: Question, rules: Rules, caller: Caller) -> Agreement | None:
+    """The agreement in force with the caller's party that names the purpose and the class of every field; they are not added together."""
+    laid = rules.agreements.get(caller.party, ())
+    classes = {rules.field_classes[name] for name in question.fields} if laid else set()
+    found = [
+        each
+        for each in laid
+        if each.valid_from <= question.at < each.valid_to and question.purpose in each.purposes and classes <= each.classes
+    ]
+    return max(found, key=lambda each: (each.valid_to, each.id), default=None)
 
 
 def article_6_3_in_house(question: Question, purpose: Purpose) -> str | None:

@@ -5,6 +5,7 @@ The order of checks is that of CONTRACT 5; the first that applies is the reason.
 1. `ENGAGEMENT_ENDED`, `NOT_ACKNOWLEDGED` (article 2) stand before all others: who is not bound is told nothing.
 2. `NO_FIELDS`, `UNKNOWN_PURPOSE`, `UNKNOWN_RECIPIENT`, `UNKNOWN_FIELD`, `OUT_OF_SCOPE`, `RECIPIENT_ABROAD` (law 29); then
    `NOT_PERMITTED` to whoever asks for an order's purpose without the scope for orders, so that no answer tells whether an order exists.
+   `NO_AGREEMENT` to the system of a party outside without an agreement in force for purpose and fields, whoever the person is.
 3. `NOT_ASSIGNED` to a caseworker about somebody who is not assigned to her or her unit at that moment: she is told nothing else of her.
    `RESTORED_UNCONFIRMED`: after a restore without a complete journal nothing leaves, calls on anybody or is published, orders included.
    `ERASURE_PENDING`: from the request for erasure nothing opens, an order and the law's duties included (it stands before the orders).
@@ -26,6 +27,7 @@ from typing import Final
 
 from vault.policy.articles import (
     Matter,
+    agreement_of,
     article_1_known,
     article_1_scope,
     article_2_assigned,
@@ -36,6 +38,7 @@ from vault.policy.articles import (
     article_6_1_agreed,
     article_6_1_form,
     article_6_1_in_force,
+    article_6_2_agreement,
     article_6_2_written,
     article_6_3_in_house,
     article_6_4_confirmed,
@@ -48,7 +51,7 @@ from vault.policy.articles import (
     recorded,
     successors,
 )
-from vault.policy.facts import SELF, Basis, Caller, Grant, Order, Person, Question, Rules, Standing, Verdict, key
+from vault.policy.facts import INTERNAL, SELF, Basis, Caller, Grant, Order, Person, Question, Rules, Standing, Verdict, key
 from vault.policy.needs import missing
 from vault.policy.signers import agreed_among, authorised, capable, complete, not_removed, reaffirmed, verified
 
@@ -58,7 +61,7 @@ ACTIONS: Final = frozenset({"use", "contact", "publish", "disclose"})
 CODES: Final = (
     *("ENGAGEMENT_ENDED", "NOT_ACKNOWLEDGED"),
     *("NO_FIELDS", "UNKNOWN_PURPOSE", "UNKNOWN_RECIPIENT", "UNKNOWN_FIELD", "OUT_OF_SCOPE", "RECIPIENT_ABROAD"),
-    *("NOT_PERMITTED", "NOT_ASSIGNED", "RESTORED_UNCONFIRMED", "ERASURE_PENDING"),
+    *("NOT_PERMITTED", "NO_AGREEMENT", "NOT_ASSIGNED", "RESTORED_UNCONFIRMED", "ERASURE_PENDING"),
     *("NO_ORDER", "ORDER_RECIPIENT", "ORDER_UNVERIFIED", "ORDER_EXPIRED", "ORDER_SCOPE", "ORDER_OK"),
     *("SUBJECT_DECEASED", "RESTRICTED", "PURPOSE_INTERNAL_ONLY", "ACTION_MISMATCH", "SIGNAL_OPT_OUT", "LAW_OK"),
     *("RECIPIENT_NOT_COVERED", "NO_CONSENT", "NOT_YET_RECORDED", "GUARDIAN_CONFLICT"),
@@ -106,10 +109,10 @@ def decide(question: Question, person: Person, rules: Rules, caller: Caller, ord
     reason = article_2_assigned(question, caller) or article_7_restored(question, rules) or article_7_kept(person)
     if reason is not None:
         return _refusal(question, rules, reason)
-    return _ended_with(caller, _by_order(matter, orders) if purpose.basis == "order" else _by_agreement(matter, caller))
+    return _ended_with(matter, caller, _by_order(matter, orders) if purpose.basis == "order" else _by_law_or_consent(matter, caller))
 
 
-def _by_agreement(matter: Matter, caller: Caller) -> Verdict:
+def _by_law_or_consent(matter: Matter, caller: Caller) -> Verdict:
     """What no order opens: by a duty of the law or by consent."""
     question, person, purpose = matter.question, matter.person, matter.purpose
     reason = article_7_contested(person, purpose, question.at) or article_6_3_in_house(question, purpose) or _action(matter)
@@ -118,11 +121,17 @@ def _by_agreement(matter: Matter, caller: Caller) -> Verdict:
     return _by_law(matter, caller) if purpose.basis == "law" else _by_consent(matter)
 
 
-def _ended_with(caller: Caller, verdict: Verdict) -> Verdict:
-    """A permit to a caseworker lasts no longer than the person is assigned to her."""
-    if not caller.only_assigned or verdict.valid_until is None:
+def _ended_with(matter: Matter, caller: Caller, verdict: Verdict) -> Verdict:
+    """A permit to a caseworker lasts no longer than the person is assigned to her, one to a party's system no longer than its agreement."""
+    until = verdict.valid_until
+    if until is None or (caller.party == INTERNAL and not caller.only_assigned):
         return verdict
-    return replace(verdict, valid_until=min(verdict.valid_until, caller.assigned_until))
+    agreement = None if matter.purpose.basis == "order" else agreement_of(matter.question, matter.rules, caller)
+    if caller.only_assigned:
+        until = min(until, caller.assigned_until)
+    if agreement is not None:
+        until = min(until, agreement.valid_to)
+    return replace(verdict, valid_until=until, agreement=agreement.id if agreement else None)
 
 
 def barred(question: Question, rules: Rules, caller: Caller) -> Verdict | None:
@@ -136,6 +145,7 @@ def barred(question: Question, rules: Rules, caller: Caller) -> Verdict | None:
     )
     if reason is None and rules.purposes[question.purpose].basis == "order" and not caller.may_ask_orders:
         reason = "NOT_PERMITTED"
+    reason = reason or article_6_2_agreement(question, rules, caller)
     return None if reason is None else _refusal(question, rules, reason)
 
 

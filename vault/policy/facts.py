@@ -158,6 +158,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """A data sharing agreement with a party outside, approved by two people: for these purposes and classes, its end exclusive."""
+
+    id: str
+    purposes: frozenset[str]
+    classes: frozenset[str]
+    valid_from: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True)
 class Supersession:
     """A newer notice version, `by`, replaces `notice`; material changes end its grants at `reconsent_by`, or at once where that is None."""
 
@@ -203,7 +214,8 @@ class Question:
 class Rules:
     """The association-wide facts of one moment: purposes, recipients (`abroad` those outside the Kingdom), classes, superseded notices.
 
-    `unconfirmed` after a restore without a complete journal, until two people have confirmed it.
+    `unconfirmed` after a restore without a complete journal, until two people have confirmed it. `agreements` are those approved and not
+    revoked that reach records of this type, by recipient.
     """
 
     purposes: Mapping[str, Purpose]
@@ -215,11 +227,15 @@ class Rules:
     law_pack: str = "sa-pdpl"
     abroad: frozenset[str] = frozenset()
     unconfirmed: bool = False
+    agreements: Mapping[str, tuple[Agreement, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer, yes or no, with the article it rests on; `fields` are those of the question that are covered."""
+    """The answer, yes or no, with the article it rests on; `fields` are those of the question that are covered.
+
+    `agreement` is the one under which the system of a party outside asked, on a permit to it.
+    """
 
     allowed: bool
     reason: str
@@ -231,3 +247,4 @@ class Verdict:
     valid_until: int | None = None
     grants: tuple[str, ...] = ()
     order: str | None = None
+    agreement: str | None = None

@@ -8,6 +8,7 @@ from vault.policy.facts import INTERNAL, Question, Rules
 WORDS: Final[Mapping[str, str]] = {
     "ENGAGEMENT_ENDED": "engagement",
     "NOT_ACKNOWLEDGED": "acknowledgement",
+    "NO_AGREEMENT": "agreement-in-force",
     "NOT_ASSIGNED": "assignment",
     "NO_FIELDS": "fields",
     "RESTORED_UNCONFIRMED": "confirmation-of-the-restore",

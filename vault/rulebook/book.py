@@ -14,12 +14,13 @@ from sqlalchemy import Connection
 from keys.cabinet import Cabinet
 from vault.access_log.deed import Deed
 from vault.errors import Unavailable
-from vault.policy.facts import Purpose, Rules, Supersession
+from vault.policy.facts import Agreement, Purpose, Rules, Supersession
 from vault.rulebook import facts
 from vault.rulebook.shapes import (
     HOME,
     IN_BOOK,
     RESTORATION_KEY,
+    AgreementFact,
     AssociationFact,
     ClientFact,
     NoticeFact,
@@ -49,6 +50,7 @@ class Book:
     current_notices: Mapping[str, NoticeFact]
     rules: Mapping[str, Rules] = field(repr=False)
     restoration: RestorationFact | None = None
+    agreements: Mapping[str, AgreementFact] = field(default_factory=dict)
 
     def current_notice(self, purpose: str) -> NoticeFact | None:
         """The newest published notice of a purpose, None where there is none."""
@@ -96,8 +98,9 @@ def read_book(connection: Connection, cabinet: Cabinet, association: bytes, law:
         staff=decoded["staff"],
         staff_by_name={member.name_hash: key for key, member in decoded["staff"].items()},
         current_notices=_current(notices),
-        rules=_rules(own, decoded["purpose"], decoded["record_type"], decoded["recipient"], notices, unconfirmed=unconfirmed),
+        rules=_rules(own, decoded, notices, unconfirmed=unconfirmed),
         restoration=restoration,
+        agreements=decoded["agreement"],
     )
 
 
@@ -132,14 +135,11 @@ def _superseded(notices: Mapping[str, NoticeFact]) -> dict[str, tuple[Supersessi
 
 
 def _rules(
-    own: AssociationFact,
-    purposes: Mapping[str, PurposeFact],
-    types: Mapping[str, RecordTypeFact],
-    recipients: Mapping[str, RecipientFact],
-    notices: Mapping[str, NoticeFact],
-    *,
-    unconfirmed: bool,
+    own: AssociationFact, decoded: Mapping[str, Mapping[str, Any]], notices: Mapping[str, NoticeFact], *, unconfirmed: bool
 ) -> dict[str, Rules]:
+    purposes: Mapping[str, PurposeFact] = decoded["purpose"]
+    types: Mapping[str, RecordTypeFact] = decoded["record_type"]
+    recipients: Mapping[str, RecipientFact] = decoded["recipient"]
     known = {code: purpose_of(fact) for code, fact in purposes.items()}
     parties = frozenset(code for code, recipient in recipients.items() if recipient.revoked_at is None)
     abroad = frozenset(code for code, recipient in recipients.items() if recipient.country != HOME)
@@ -154,9 +154,20 @@ def _rules(
             law_pack=own.law_pack,
             abroad=abroad,
             unconfirmed=unconfirmed,
+            agreements=_agreements(decoded["agreement"], name),
         )
         for name, shape in types.items()
     }
+
+
+def _agreements(agreements: Mapping[str, AgreementFact], type_: str) -> dict[str, tuple[Agreement, ...]]:
+    """The agreements that count and reach records of this type, as a verdict takes them."""
+    found: dict[str, tuple[Agreement, ...]] = {}
+    for one in agreements.values():
+        if one.counts and type_ in one.types:
+            taken = Agreement(one.id, frozenset(one.purposes), frozenset(one.classes), one.valid_from, one.valid_to)
+            found[one.recipient] = (*found.get(one.recipient, ()), taken)
+    return found
 
 
 def _of_visitors(purposes: Mapping[str, Purpose]) -> dict[str, Purpose]:

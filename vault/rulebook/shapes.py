@@ -109,6 +109,34 @@ class RecipientFact(Fact, frozen=True):
     revoked_at: int | None = None
 
 
+class AgreementFact(Fact, frozen=True):
+    """A data sharing agreement with a party outside: what it covers and from when until when (exclusive) in Riyadh's days.
+
+    `reference` is what the paper is called, `reason` why it was made; both stand here, sealed, and never in the log.
+    """
+
+    id: str
+    recipient: str
+    purposes: tuple[str, ...]
+    types: tuple[str, ...]
+    classes: tuple[str, ...]
+    valid_from: int
+    valid_to: int
+    reference: str
+    reason: str
+    registered_by: str
+    registered_at: int
+    approved_by: str = ""
+    approved_at: int | None = None
+    revoked_by: str = ""
+    revoked_at: int | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether two people made it and nobody revoked it."""
+        return bool(self.approved_by) and self.revoked_at is None
+
+
 class ClientFact(Fact, frozen=True):
     """An API client: whose it is, what it may, and the keyed hash of its secret."""
 
@@ -206,10 +234,11 @@ PURPOSE: Kind[PurposeFact] = Kind("purpose", PurposeFact)
 RECORD_TYPE: Kind[RecordTypeFact] = Kind("record_type", RecordTypeFact)
 NOTICE: Kind[NoticeFact] = Kind("notice", NoticeFact)
 RECIPIENT: Kind[RecipientFact] = Kind("recipient", RecipientFact)
+AGREEMENT: Kind[AgreementFact] = Kind("agreement", AgreementFact)
 CLIENT: Kind[ClientFact] = Kind("client", ClientFact)
 STAFF: Kind[StaffFact] = Kind("staff", StaffFact)
 STEP: Kind[StepFact] = Kind("one_time_step", StepFact, in_book=False)
 SESSION: Kind[SessionFact] = Kind("session", SessionFact, in_book=False)
 SIGNING_KEY: Kind[SigningKeyFact] = Kind("signing_key", SigningKeyFact, in_book=False)
 RESTORATION: Kind[RestorationFact] = Kind("restoration", RestorationFact)
-IN_BOOK = (ASSOCIATION, PURPOSE, RECORD_TYPE, NOTICE, RECIPIENT, CLIENT, STAFF, RESTORATION)
+IN_BOOK = (ASSOCIATION, PURPOSE, RECORD_TYPE, NOTICE, RECIPIENT, AGREEMENT, CLIENT, STAFF, RESTORATION)
