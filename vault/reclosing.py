@@ -143,6 +143,15 @@ def _staff(deed: Deed, association: Association, line: Line) -> list[WrittenFact
     return [facts.write(deed, STAFF, member.id, msgspec.structs.replace(member, active=False, valid_to=deed.now))]
 
 
+def _credentials(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    """A reset that only the journal knows: her secrets of before open nothing, and two people reset them anew."""
+    member = association.books.at(deed).staff.get(line.closing.reference)
+    if member is None or member.reset_at >= line.time:
+        return []
+    shut = msgspec.structs.replace(member, password_hash="", scopes=(), reset_at=line.time)
+    return [facts.write(deed, STAFF, member.id, shut)]
+
+
 def _client(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
     keys = association.books.at(deed).clients
     return [
@@ -208,6 +217,7 @@ _ERASURES: dict[str, tuple[str, Callable[[Deed, Association, Line, Entry], int]]
 _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "session": _session,
     "staff": _staff,
+    "credentials": _credentials,
     "client": _client,
     "client-key": _client_key,
     "agreement": _agreement,

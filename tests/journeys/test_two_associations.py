@@ -146,6 +146,8 @@ BODIES: dict[str, Body] = {
     "assignments.break_glass": lambda _, __: {"reason": "because", "code": "123456"},
     "agreements.register": lambda _, __: _agreement(),
     "agreements.approve": lambda _, __: {},
+    "recovery.codes": lambda _, __: {"password": "p", "code": "1"},
+    "recovery.reset.approve": lambda _, __: {},
     "alerts.review": lambda _, __: {"reason": "explained"},
     "breach_reports.receive": lambda _, __: {"category": "other", "narrative": "ا" * 30, "language": "ar"},
     "breach_reports.status": lambda _, __: {"receipt": "00000-00000-00000-00000"},

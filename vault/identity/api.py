@@ -10,6 +10,8 @@ from vault.identity.callers import Caller
 from vault.identity.cookie import NO_COOKIE, cookie_of
 from vault.identity.policy_version import has_acknowledged, policy_sha256
 from vault.identity.recipients_api import recipient_routes
+from vault.identity.recovery import Recovery
+from vault.identity.recovery_api import recovery_routes
 from vault.identity.scopes import OWN
 from vault.identity.service import Identity
 from vault.rulebook.asker import once_for
@@ -34,6 +36,7 @@ def routes(identity: Identity) -> list[Route]:
         *_session_routes(api),
         *_client_routes(api),
         *_staff_routes(api),
+        *recovery_routes(Recovery(identity.factor, identity.sessions)),
         *recipient_routes(identity.recipients),
         *declarations_api.routes(identity.declarations),
     ]
@@ -225,7 +228,8 @@ class _Api:
         body: bodies.SignIn = call.body
         opened = await self.identity.sessions.sign_in(body.username, body.password, body.code, network=call.neighbourhood)
         # For pages only: under /v1 a cookie counts for nothing (DESIGN 3, doors to the world).
-        return Answer(bodies.Session(opened.token, write_time(opened.expires_at)), headers=cookie_of(opened, call.now))
+        told = bodies.Session(opened.token, write_time(opened.expires_at), opened.recovery_left)
+        return Answer(told, headers=cookie_of(opened, call.now))
 
     async def sign_out(self, call: Call) -> Answer:
         await self.identity.sessions.sign_out(call.caller)

@@ -11,6 +11,7 @@ Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Time = Annotated[str, msgspec.Meta(min_length=20, max_length=40)]
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
+CodeOrRecovery = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Unit = Annotated[str, msgspec.Meta(pattern=r"^(|[a-z][a-z0-9-]{1,31})\Z")]
 Words = Annotated[tuple[Word, ...], msgspec.Meta(max_length=100)]
@@ -21,14 +22,15 @@ class SignIn(Body):
 
     username: Username
     password: Secret
-    code: Code
+    code: CodeOrRecovery
 
 
-class Session(msgspec.Struct, frozen=True):
-    """A new session; the token is told once."""
+class Session(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A new session; the token is told once. `recovery_codes_left` where a recovery code opened it."""
 
     token: str
     expires_at: str
+    recovery_codes_left: int | None = None
 
 
 class StepUp(Body):
@@ -87,7 +89,7 @@ class Credentials(Body):
     """A person's own new password and code secret, with a code that shows the secret is in her app."""
 
     password: Secret
-    code: Code
+    code: CodeOrRecovery
     new_password: Secret
     totp_secret: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     totp_code: Code

@@ -12,7 +12,7 @@ from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
 from vault.errors import Unauthenticated
 from vault.identity.policy_version import has_acknowledged
-from vault.identity.scopes import CASEWORKER, OWN, SCREEN
+from vault.identity.scopes import CASEWORKER, CUSTODIAN, KEYS, OWN, SCREEN
 from vault.policy.facts import INTERNAL, NEVER
 from vault.policy.facts import Caller as Asker
 from vault.rulebook import facts
@@ -142,7 +142,7 @@ def person_caller(association: Association, book: Book, member: StaffFact, needs
     """
     # Ceremony accounts are usable before that, and doctor is red until it is done (CONTRACT 1).
     acknowledged = member.ceremony or has_acknowledged(book.association, member)
-    scopes = frozenset({*member.scopes, OWN}) if acknowledged else frozenset({OWN})
+    scopes = frozenset({*_held(book, member), OWN}) if acknowledged else frozenset({OWN})
     return Caller(
         association=association,
         ref=f"staff:{member.id}",
@@ -158,6 +158,19 @@ def person_caller(association: Association, book: Book, member: StaffFact, needs
         assignees=_assignees(member),
         asker=_asker(INTERNAL, scopes, None, acknowledged=acknowledged, only_assigned=CASEWORKER in member.roles),
     )
+
+
+def _held(book: Book, member: StaffFact) -> frozenset[str]:
+    """The scopes of an account: where the association has a custodian of keys, nobody else proposes what is done with them."""
+    held = frozenset(member.scopes)
+    if KEYS not in held or CUSTODIAN in member.roles:
+        return held
+    return held - {KEYS} if any(map(_keeps_keys, book.staff.values())) else held
+
+
+def _keeps_keys(member: StaffFact) -> bool:
+    """Whether this is a custodian of keys for as long as anybody can say: one with an end may leave nobody who keeps them."""
+    return member.active and member.valid_to is None and CUSTODIAN in member.roles and KEYS in member.scopes
 
 
 def person_in(deed: Deed, association: Association, session: SessionFact | None, needs: str = "") -> Caller | None:

@@ -68,7 +68,11 @@ SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES)
 PARTY_SCOPES: Final = ("decisions:ask", "notices:read", "records:read")
 """All that the system of a party outside the house may hold."""
 
-Role = Literal["administrator", "officer", "second", "clerk", "caseworker"]
+Role = Literal["administrator", "officer", "second", "custodian", "clerk", "caseworker"]
+
+KEYS: Final = "keys:write"
+CUSTODIAN: Final = "custodian"
+"""Whoever holds this role keeps the keys; as soon as there is one, administrators keep them no longer."""
 
 SCREEN: Final = "screen"
 
@@ -116,6 +120,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "approve",
     ),
     "second": ("clients:read", "staff:read", "recipients:read", "keys:read", "approve"),
+    CUSTODIAN: ("notices:read", KEYS, "keys:read", "log:verify"),
     "clerk": (SCREEN, "notices:read"),
     CASEWORKER: (SCREEN, "notices:read"),
 }

@@ -4,24 +4,50 @@ Invariants: a step is used up by the deed that is allowed with it, in the same t
 call they come through, but those at sign-in apart from those in her sessions: who only has her password keeps her from approving nothing.
 """
 
+import re
 from dataclasses import dataclass
+from hmac import compare_digest
 from threading import Lock
 from typing import Final
 
+from keys.cabinet import Cabinet
 from keys.one_time_codes import accept
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
 from vault.errors import TooMany
 from vault.identity.callers import Caller
 from vault.rulebook import facts
-from vault.rulebook.shapes import STEP, StaffFact, StepFact
+from vault.rulebook.facts import Kind
+from vault.rulebook.shapes import STEP, Fact, StaffFact, StepFact
 from vault.web.limits import Limits
+from vault.web.times import fold_digits
 
 GUESSES: Final = 10
 GUESSES_PER_SECOND: Final = 0.1
 WRONG_AN_HOUR: Final = 9
 """Wrong codes behind a right password that may be her own mistyping; the next one rings."""
 _HOUR: Final = 3600
+_RECOVERY: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{24}", re.ASCII)
+_READ_FOR: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
+
+
+class RecoveryFact(Fact, frozen=True):
+    """The keyed hashes of the recovery codes a member of staff has left, and when they were made."""
+
+    hashes: tuple[str, ...] = ()
+    made_at: int = 0
+
+
+RECOVERY: Kind[RecoveryFact] = Kind("recovery_codes", RecoveryFact, in_book=False)
+
+
+def recovery_hash(cabinet: Cabinet, staff: str, code: str) -> str:
+    """The keyed hash of a recovery code, as it is written or read aloud: 120 random bits need no slow hash (ASVS 5, 6.5.2)."""
+    return cabinet.pepper.hash("recovery", f"{staff} {_plain(code)}").hex()
+
+
+def _plain(code: str) -> str:
+    return fold_digits(code).upper().translate(_READ_FOR)
 
 
 class Guesses:
@@ -80,6 +106,18 @@ class SecondFactor:
         """Use a code up and return the fact of it for the entry of the deed, None where `step` finds none. Raises TooMany."""
         step = self.step(deed, member, code, signing_in=signing_in)
         return None if step is None else facts.write(deed, STEP, member.id, StepFact(step=step))
+
+    def use_recovery(self, deed: Deed, member: StaffFact, code: str, *, signing_in: bool = False) -> WrittenFact | None:
+        """Use a recovery code up and return the fact of it, None for what is none of hers. Raises TooMany."""
+        if _RECOVERY.fullmatch(_plain(code)) is None:
+            return None
+        self.guesses.take(f"staff:{member.id}", signing_in=signing_in)
+        kept = facts.read(deed, RECOVERY, member.id) or RecoveryFact()
+        shown = recovery_hash(deed.cabinet, member.id, code)
+        left = tuple(each for each in kept.hashes if not compare_digest(each, shown))
+        if len(left) == len(kept.hashes):
+            return None
+        return facts.write(deed, RECOVERY, member.id, RecoveryFact(hashes=left, made_at=kept.made_at))
 
     def approve(self, deed: Deed, caller: Caller, code: str | None, *, kind: str) -> Approval:
         """Let this person's approval through: by its own code, or in a session stepped up by one.

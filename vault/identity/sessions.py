@@ -19,7 +19,7 @@ from vault.errors import TooMany, Unauthenticated, VaultError
 from vault.identity.callers import Caller, is_engaged, session_hash, still
 from vault.identity.hashing import Hashers, Lane, Regulars
 from vault.identity.names import name_hash, parse_username
-from vault.identity.second_factor import WRONG_AN_HOUR, SecondFactor
+from vault.identity.second_factor import RECOVERY, WRONG_AN_HOUR, SecondFactor
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.shapes import SESSION, SessionFact, StaffFact
@@ -37,10 +37,14 @@ _LONGEST_PASSWORD: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A new session: its token, told once, and when it ends (microseconds UTC)."""
+    """A new session: its token, told once, and when it ends (microseconds UTC).
+
+    `recovery_left` is how many recovery codes are left, where one opened it.
+    """
 
     token: str
     expires_at: int
+    recovery_left: int | None = None
 
     def __repr__(self) -> str:
         """Tell when it ends and not the token."""
@@ -115,8 +119,11 @@ class Sessions:
         # The password was checked outside this deed: an account that moved since is not the one that was checked.
         if member is None or member.password_hash != checked.password_hash or not is_engaged(member, deed.now):
             raise Unauthenticated
+        recovered = None
         try:
             used = self._factor.use(deed, member, code, signing_in=True)
+            if used is None:
+                used = recovered = self._factor.use_recovery(deed, member, code, signing_in=True)
         except TooMany as full:
             return self._guessed(deed, association, member, full)
         if used is None:
@@ -129,9 +136,10 @@ class Sessions:
             expires_at=deed.now + LIFETIME,
         )
         written = facts.write(deed, SESSION, token.id, session)
-        flags = ("ceremony",) if member.ceremony else ()
+        flags = (*(("ceremony",) if member.ceremony else ()), *(("recovery-code",) if recovered else ()))
         deed.append(Entry(kind="session.opened", outcome="allow", actor=f"staff:{member.id}", facts=(used, written), flags=flags))
-        return Opened(token.text, session.expires_at)
+        kept = facts.read(deed, RECOVERY, member.id) if recovered else None
+        return Opened(token.text, session.expires_at, len(kept.hashes) if kept else None)
 
     def _guessed(self, deed: Deed, association: Association, member: StaffFact, answer: VaultError) -> VaultError:
         """Ring the alarm where somebody who has the right password guesses codes."""

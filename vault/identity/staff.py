@@ -5,6 +5,7 @@ that neither can take the account for herself (docs/adr/0016-siblings.md); an ac
 account that was made by one of two people makes them one (promise 9); two who approve are always left.
 """
 
+import asyncio
 import os
 import re
 import secrets
@@ -25,6 +26,7 @@ from vault.identity.proposals import STAFF_PROPOSAL, StaffProposal, proposed, wa
 from vault.identity.scopes import require_roles, scopes_of
 from vault.identity.second_factor import SecondFactor
 from vault.identity.sessions import Sessions
+from vault.identity.strength import require_strong
 from vault.identity.two_people import require_two
 from vault.rulebook import facts
 from vault.rulebook.alarm import heard
@@ -40,7 +42,7 @@ State = Literal["proposed", "active", "ended"]
 FEWEST_APPROVERS: Final = 2
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 256
-_HALF_BYTES: Final = 15
+HALF_BYTES: Final = 15
 _ENDS: Final = frozenset({"consultant", "volunteer"})
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
 
@@ -106,7 +108,7 @@ class Staff:
 
         Raises Invalid, Conflict for a name that is taken or `idempotency-mismatch`.
         """
-        start, end = (secrets.token_urlsafe(_HALF_BYTES) for _ in range(2))
+        start, end = (secrets.token_urlsafe(HALF_BYTES) for _ in range(2))
         first = _First(start, end, await self.sessions.hash_password(start + end))
         return await caller.association.run(lambda deed: _propose(deed, still(deed, caller), wanted, first, request))
 
@@ -144,10 +146,12 @@ class Staff:
     async def set_credentials(self, caller: Caller, password: str, code: str, new: NewCredentials) -> None:
         """Replace the caller's own password and code secret; every session of hers ends with it, this one too.
 
-        The account no longer counts as one of the ceremony, and holds the scopes of its roles. Raises Unauthenticated for a wrong
-        password or code, Invalid, TooMany.
+        The account no longer counts as one of the ceremony, and holds the scopes of its roles. A recovery code does in the place of a
+        one-time code. Raises Unauthenticated for a wrong password or code, Invalid, `too-weak` among others, TooMany.
         """
         _require_sound(new)
+        own = (caller.association.code, *caller.association.code.split("-"))
+        await asyncio.to_thread(require_strong, new.password, own, "new_password")
         member = (await caller.association.refresh()).staff[caller.id]
         self.factor.guesses.take(caller.ref)
         if not await self.sessions.matches(member, password):
@@ -180,8 +184,13 @@ class Staff:
     def _set_credentials(self, deed: Deed, caller: Caller, code: str, new: NewCredentials, hashes: tuple[str, str]) -> None:
         checked, hashed = hashes
         member = _member(caller.association.books.at(deed), caller.id)
-        if member.password_hash != checked or self.factor.step(deed, member, code) is None:
+        recovered = None
+        if member.password_hash != checked:
             raise Unauthenticated
+        if self.factor.step(deed, member, code) is None:
+            recovered = self.factor.use_recovery(deed, member, code)
+            if recovered is None:
+                raise Unauthenticated
         step = accept(new.totp_secret, new.totp_code, deed.now, 0)
         if step is None:
             raise Invalid([FieldError("totp_code", "out-of-range")])
@@ -193,7 +202,9 @@ class Staff:
             ceremony=False,
         )
         written = (facts.write(deed, STEP, member.id, StepFact(step=step)), facts.write(deed, STAFF, member.id, changed))
-        deed.append(Entry(kind="staff.credentials-set", outcome="allow", actor=caller.ref, facts=written), changes_law=True)
+        used, flags = ((recovered,), ("recovery-code",)) if recovered is not None else ((), ())
+        entry = Entry(kind="staff.credentials-set", outcome="allow", actor=caller.ref, facts=(*used, *written), flags=flags)
+        deed.append(entry, changes_law=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ class ClientFact(Fact, frozen=True):
 class StaffFact(Fact, frozen=True):
     """A member of staff: roles, scopes, password hash, one-time-code secret; names lie in records, the user name is a keyed hash.
 
-    `unit` is the code of the unit she works in, empty where she is of none.
+    `unit` is the code of the unit she works in, empty where she is of none; `reset_at` when two others last gave her other first secrets.
     """
 
     id: str
@@ -173,6 +173,7 @@ class StaffFact(Fact, frozen=True):
     ceremony: bool = False
     made_by: str = ""
     unit: str = ""
+    reset_at: int = 0
 
 
 class StepFact(Fact, frozen=True):
