@@ -14,6 +14,7 @@ from vault.access.consent_proof_api import consent_proof_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.orders_api import order_routes
+from vault.access.questions_api import ROUTES as QUESTIONS
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.restoration_api import restoration_routes
 from vault.access.scans_api import routes as scans
@@ -73,6 +74,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *disclosure_routes(factor),
         *restoration_routes(factor),
         *AUDIT,
+        *QUESTIONS,
         *assignment_routes(factor),
         *alert_routes(factor),
         *checkpoint_page_routes(rooms.channels),

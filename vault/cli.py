@@ -15,6 +15,7 @@ from vault.access_log.checkpoint import Outside
 from vault.access_log.export import export
 from vault.access_log.verify import snapshot, verify
 from vault.app import clock, root_of
+from vault.audit_cli import audit
 from vault.backup_cli import backup, restore
 from vault.calling import Person, Service
 from vault.commands import Failed
@@ -28,6 +29,7 @@ from vault.examining import examine, unsealed
 from vault.identity.founding import Ceremony, found
 from vault.identity.opening import codes
 from vault.keys_cli import keys
+from vault.pack_cli import pack
 from vault.package_cli import package
 from vault.publication import document
 from vault.publication.approval_day import approval_day
@@ -51,8 +53,10 @@ def main() -> None:
     process.shut()  # whatever the command, it may open keys
 
 
+main.add_command(audit)
 main.add_command(backup)
 main.add_command(keys)
+main.add_command(pack)
 main.add_command(package)
 main.add_command(proof)
 main.add_command(receipt)

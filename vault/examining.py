@@ -23,8 +23,10 @@ from vault.custody.examine import examine as examine_keys
 from vault.errors import VaultError
 from vault.identity.opening import JOURNAL, codes, journal_mac, unseal
 from vault.identity.policy_version import has_acknowledged
+from vault.policy.pack import load
+from vault.publication.versions import history, review_due
 from vault.records.examine import examine as examine_containers
-from vault.rulebook.book import read_book
+from vault.rulebook.book import Book, read_book
 from vault.rulebook.facts import examine as examine_facts
 from vault.settings import Settings
 from vault.storage import schema
@@ -33,6 +35,7 @@ from vault.storage.journal import Closing, Journal
 from vault.storage.octets import octets
 from vault.subjects.examine import examine as examine_people
 from vault.subjects.sheet import RecordState
+from vault.web.times import RIYADH, moment
 
 CLOSES = b'"cl":['
 OLDEST_CHECKPOINT = 2 * 3600 * 1_000_000
@@ -89,6 +92,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
             book = read_book(connection, cabinet, identifier, 0)
         except VaultError:
             return  # named row by row above
+        yield from _review(connection, cabinet, identifier, book, now)
     if book.restoration is not None and book.restoration.is_unconfirmed:
         yield "restore: not confirmed, so that nothing is disclosed, sent or published; two people confirm it (docs/operate.md, Restore)"
     for member in book.staff.values():
@@ -97,6 +101,19 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
             yield f"{who}: a ceremony account whose person has not set password and second factor of her own yet"
         elif member.active and not has_acknowledged(book.association, member):
             yield f"{who}: has not acknowledged the policy as it now stands (article 2)"
+
+
+def _review(connection: Connection, cabinet: Cabinet, association: bytes, book: Book, now: int) -> Iterator[str]:
+    """A published policy that nobody has looked at within the time its pack sets."""
+    try:
+        every = history(connection, cabinet, association, book.association.published_policy)
+    except VaultError:
+        return  # named with the facts
+    if every:
+        due = review_due(every[0], load(book.association.pack).review.policy_months)
+        if moment(now).astimezone(RIYADH).date() >= due:
+            approved = every[0].approved_on.day
+            yield f"policy: approved on {approved}, its review was due on {due.isoformat()}; publish it anew, changed or not"
 
 
 def _closings(connection: Connection, association: bytes, cabinet: Cabinet, folder: Path) -> Iterator[str]:

@@ -15,6 +15,8 @@ ROOF = {
         "calling.py",
         "cli.py",
         "package_cli.py",
+        "audit_cli.py",
+        "pack_cli.py",
         "receipt_cli.py",
         "settings.py",
         "serving.py",

@@ -7,6 +7,8 @@ from importlib import resources
 from pathlib import Path
 
 from vault.policy import articles
+from vault.policy.pack import load
+from vault.policy.pack import names as pack_names
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "articles.md").read_text(encoding="utf-8")
@@ -57,6 +59,20 @@ def test_every_test_on_the_page_is_in_the_tests():
     for row in ROWS:
         for name in names(row[5]):
             assert f"def {name}(" in text
+
+
+def test_every_article_of_a_relationship_pack_has_a_row_with_a_rule_and_a_test_that_exists():
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in PAGE.splitlines() if "`tests/" in line and line.startswith("|")
+    ]
+    told = {name for row in rows for name in names(row[1])}
+    over = [load(name) for name in pack_names() if load(name).extends]
+    assert told == {f"{pack.name}:{number}" for pack in over for number in pack.articles.keys() - load(pack.extends).articles.keys()}
+    for row in rows:
+        assert row[2]
+        for test in names(row[3]):
+            file, _, name = test.partition("::")
+            assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), test
 
 
 def test_the_example_of_the_format_page_is_a_pack_but_for_its_notice():

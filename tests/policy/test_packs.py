@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vault.policy.pack import PARTS, Field, PackRefused, RecordType, Text, load, names, parse, together, type_within, within
+from vault.policy.pack import PARTS, Field, PackRefused, RecordType, Text, lint, load, names, parse, together, type_within, within
 from vault.policy.reader import Reader
 
 COOPERATIVE = load("cooperative")
@@ -250,7 +250,7 @@ def test_a_group_is_kept_by_a_smaller_one_or_by_a_field_that_must_be_there(requi
 
 @pytest.mark.parametrize("name", names())
 def test_a_pack_read_anew_is_the_pack_that_is_in_force(name):
-    again = parse(TEXTS[name], load)
+    again = lint(TEXTS[name])
     assert again == load(name)
     assert all(code == purpose.code for code, purpose in again.purposes.items())
 
@@ -273,7 +273,7 @@ def test_a_pack_that_says_nothing_of_sharing_shares_by_order_alone():
 
 
 def test_the_packs_that_ship_are_these():
-    assert names() == ("cooperative", "sa-pdpl")
+    assert names() == ("capacity-building", "cooperative", "family-empowerment", "health", "orphan-care", "sa-pdpl")
     assert all(load.__wrapped__(name) == load(name) for name in names())
 
 

@@ -12,13 +12,14 @@ from tests.simulator import World
 from vault.access_log.deed import Deed
 from vault.access_log.tables import fact as told
 from vault.errors import Invalid, NotFound, Refused, Unavailable
+from vault.examining import _review
 from vault.identity.callers import Caller
 from vault.identity.policy_version import policy_sha256
 from vault.publication import service
 from vault.publication.document import DocumentRefused
 from vault.publication.readers import SILENCE, Readers
 from vault.publication.service import Document
-from vault.publication.versions import POLICY_TEXT, PolicyFact, PolicyTextFact, Published, published
+from vault.publication.versions import POLICY_TEXT, PolicyFact, PolicyTextFact, Published, published, review_due
 from vault.rulebook.asker import once_for
 from vault.rulebook.tables import fact as rows
 from vault.storage.idempotency import remember
@@ -136,6 +137,24 @@ async def test_a_healthy_vault_with_policies_has_nothing_to_complain_of(vault: W
     await publish(vault)
     await publish(vault, "النسخة الثانية")
     assert findings(vault) == []
+
+
+async def due(world: World) -> list[str]:
+    book = await world.association.refresh()
+    with world.database.connect() as connection:
+        return list(_review(connection, world.association.cabinet, world.association.id, book, world.clock.now))
+
+
+async def test_a_policy_is_due_for_review_a_year_after_its_approval(vault: World):
+    assert await due(vault) == []
+    policy_ = await publish(vault, approved_on="2025-12-31")
+    assert review_due(policy_, 12).isoformat() == "2026-12-31"
+    assert review_due(policy_, 14).isoformat() == "2027-02-28"
+    vault.clock.forward(363 * 86_400)
+    assert await due(vault) == []
+    vault.clock.forward(86_400)
+    [said] = await due(vault)
+    assert "approved on 2025-12-31, its review was due on 2026-12-31" in said
 
 
 @pytest.mark.parametrize("kind", ["policy", "policy_text"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, select
 
+from vault.access.withholding import cases_of, withheld
 from vault.access_log import tables
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, EntryRefused, Stored, parse
@@ -40,18 +41,33 @@ class Shown:
     stored: Stored
 
 
-def entries(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[Shown], int | None]:
-    """A page of entries, newest first, and the number the next page begins after. The reading is an entry."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries, newest first, the number the next page begins after, and how many were kept from this reader."""
+
+    items: list[Shown]
+    next: int | None
+    withheld: int = 0
+
+
+def entries(deed: Deed, errand: Errand, wanted: Wanted) -> Page:
+    """A page of entries, newest first. The reading is an entry."""
     errand = errand.still(deed)
-    found = page(deed, wanted)
-    about = _about(deed, wanted.record)
-    count = min(len(found), wanted.limit)
-    deed.append(errand.entry(kind="access_log.read", outcome="allow", about=about, basis="law", count=count))
-    more = found[wanted.limit - 1].number if len(found) > wanted.limit else None
-    return found[: wanted.limit], more
+    found = open_to(deed, errand, page(deed, wanted), wanted.limit)
+    about = about_record(deed, wanted.record)
+    deed.append(errand.entry(kind="access_log.read", outcome="allow", about=about, basis="law", count=len(found.items)))
+    return found
 
 
-def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit: int) -> tuple[list[Shown], int | None]:
+def open_to(deed: Deed, errand: Errand, found: list[Shown], limit: int) -> Page:
+    """The page of these entries, of which there is one more than `limit` where more follow, without what is withheld from this reader."""
+    here, more = found[:limit], found[limit - 1].number if len(found) > limit else None
+    hidden = withheld(deed, errand, [one.stored.entry for one in here])
+    items = [one for one in here if not hidden & cases_of(one.stored.entry)]
+    return Page(items, more, len(here) - len(items))
+
+
+def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit: int) -> Page:
     """Who saw this person, when, why and on what basis: every entry that names her. Raises NotFound; the report is an entry."""
     errand = errand.still(deed)
     known = people.of_record(deed, record)
@@ -66,13 +82,13 @@ def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit:
     )
     if after is not None:
         query = query.where(subject.c.number < after)
-    found = [_shown(row.number, row.leaf, row.body) for row in deed.transaction.connection.execute(query).all()]
+    found = [shown(row.number, row.leaf, row.body) for row in deed.transaction.connection.execute(query).all()]
     told = errand.entry(kind="access_report.read", outcome="allow", about=(About(known.subject, record),), basis="law")
     deed.append(told)
-    return found[:limit], found[limit - 1].number if len(found) > limit else None
+    return open_to(deed, errand, found, limit)
 
 
-def _about(deed: Deed, record: bytes | None) -> tuple[About, ...]:
+def about_record(deed: Deed, record: bytes | None) -> tuple[About, ...]:
     """The person whose entries are read, so that the reading shows in her own report; nobody for a record that is not here."""
     if record is None:
         return ()
@@ -83,7 +99,7 @@ def _about(deed: Deed, record: bytes | None) -> tuple[About, ...]:
 def page(deed: Deed, wanted: Wanted) -> list[Shown]:
     """The newest of the entries wanted and one more, newest first. Raises Unavailable `integrity` for one that cannot be read."""
     place = tables.entry
-    within = [*_conditions(wanted), *_numbers(deed, wanted)]
+    within = [*conditions(wanted), *numbers(deed, wanted)]
     # By one index each: in one question about either, everything somebody ever did is read and sorted.
     hands = [None] if wanted.actor is None else [place.c.actor == wanted.actor, place.c.on_behalf == wanted.actor]
     found: dict[int, Row[Any]] = {}
@@ -94,10 +110,11 @@ def page(deed: Deed, wanted: Wanted) -> list[Shown]:
         rows = deed.transaction.connection.execute(query.order_by(place.c.number.desc()).limit(wanted.limit + 1)).all()
         found |= {row.number: row for row in rows}
     newest = sorted(found, reverse=True)[: wanted.limit + 1]
-    return [_shown(number, found[number].leaf, found[number].body) for number in newest]
+    return [shown(number, found[number].leaf, found[number].body) for number in newest]
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """What an entry must be, but for who did it and when."""
     place, subject = tables.entry, tables.subject
     found: list[ColumnElement[bool]] = []
     if wanted.record is not None:
@@ -111,20 +128,20 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def _numbers(deed: Deed, wanted: Wanted) -> list[ColumnElement[bool]]:
+def numbers(deed: Deed, wanted: Wanted) -> list[ColumnElement[bool]]:
     """The numbers between which the entries wanted lie: the log's times never run back, so a time is a place in it."""
     number = tables.entry.c.number
     found: list[ColumnElement[bool]] = []
     if wanted.since is not None:
-        found.append(number >= _first_at(deed, wanted.since))
+        found.append(number >= first_at(deed, wanted.since))
     if wanted.until is not None:
-        found.append(number < _first_at(deed, wanted.until))
+        found.append(number < first_at(deed, wanted.until))
     if wanted.after is not None:
         found.append(number < wanted.after)
     return found
 
 
-def _first_at(deed: Deed, moment: int) -> int:
+def first_at(deed: Deed, moment: int) -> int:
     """The number of the first entry of this moment or later, behind the last where there is none. Raises Unavailable `integrity`."""
     place, run = tables.entry, deed.transaction.connection.execute
     newest = run(select(func.max(place.c.number)).where(place.c.association_id == deed.association)).scalar()
@@ -138,7 +155,8 @@ def _first_at(deed: Deed, moment: int) -> int:
     return low
 
 
-def _shown(number: int, leaf: bytes, encoded: bytes) -> Shown:
+def shown(number: int, leaf: bytes, encoded: bytes) -> Shown:
+    """An entry from its row. Raises Unavailable `integrity` for one that cannot be read."""
     try:
         return Shown(number, bytes(leaf), parse(bytes(encoded)))
     except (EntryRefused, TypeError) as error:

@@ -5,7 +5,7 @@ import base64
 import msgspec
 
 from vault.access import audit
-from vault.access.audit import Shown, Wanted
+from vault.access.audit import Page, Shown, Wanted
 from vault.access_log.proofs import consistency_proof, inclusion_proof
 from vault.access_log.tiles import serve, tile_path
 from vault.errors import FieldError, Invalid, NotFound
@@ -43,11 +43,12 @@ class EntryShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     count: int | None = None
 
 
-class EntriesAnswer(msgspec.Struct, frozen=True):
-    """A page of entries, newest first, and where the next begins."""
+class EntriesAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A page of entries, newest first, where the next begins, and how many are about a case the reader is excluded from."""
 
     items: list[EntryShown]
     next: int | None
+    withheld: int = 0
 
 
 class HashesAnswer(msgspec.Struct, frozen=True):
@@ -72,8 +73,8 @@ async def entries(call: Call) -> Answer:
         limit=query["limit"],
     )
     errand = Errand(asker, call.request_id)
-    shown, more = await heard(errand, lambda: asker.association.run(lambda deed: audit.entries(deed, errand, wanted)))
-    return Answer(EntriesAnswer([_shown(one) for one in shown], more))
+    found = await heard(errand, lambda: asker.association.run(lambda deed: audit.entries(deed, errand, wanted)))
+    return Answer(_page(found))
 
 
 async def report(call: Call) -> Answer:
@@ -82,8 +83,8 @@ async def report(call: Call) -> Answer:
     record, after, limit = call.path_id("record"), call.query["after"], call.query["limit"]
     errand = Errand(asker, call.request_id)
     association, meant = asker.association, by_record(record)
-    shown, more = await heard(errand, lambda: association.run(lambda deed: audit.seen_by(deed, errand, record, after, limit)), meant)
-    return Answer(EntriesAnswer([_shown(one) for one in shown], more))
+    found = await heard(errand, lambda: association.run(lambda deed: audit.seen_by(deed, errand, record, after, limit)), meant)
+    return Answer(_page(found))
 
 
 async def checkpoint(call: Call) -> Answer:
@@ -131,7 +132,12 @@ def actor_of(text: str) -> str:
         return text
 
 
-def _shown(one: Shown) -> EntryShown:
+def _page(found: Page) -> EntriesAnswer:
+    return EntriesAnswer([shown_as(one) for one in found.items], found.next, found.withheld)
+
+
+def shown_as(one: Shown) -> EntryShown:
+    """An entry as it is shown."""
     entry = one.stored.entry
     record = next((about.record for about in entry.about if about.record is not None), None)
     return EntryShown(

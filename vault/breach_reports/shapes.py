@@ -57,7 +57,10 @@ class Move(Fact, frozen=True):
 
 
 class ReportFact(Fact, frozen=True):
-    """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt."""
+    """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt.
+
+    `excluded` are the people ("staff:<hex id>") who see nothing of it, since it may be about them.
+    """
 
     id: str
     reference: str
@@ -77,6 +80,7 @@ class ReportFact(Fact, frozen=True):
     aware_at: int | None = None
     dismissal: Dismissal | None = None
     moves: tuple[Move, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 BREACH_REPORT: Kind[ReportFact] = Kind(KIND, ReportFact, in_book=False)

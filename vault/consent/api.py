@@ -44,6 +44,7 @@ class ConsentBody(Body):
     evidence: dict[str, Any]
     recipient: str | None = None
     expires_at: str | None = None
+    channel: str | None = None
 
 
 class VerificationBody(Body):
@@ -86,6 +87,8 @@ class ToldConsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     verified_at: str | None = None
     ended_at: str | None = None
     scan: str | None = None
+    channel: str | None = None
+    asserted_by: str | None = None
 
 
 class ConsentsAnswer(msgspec.Struct, frozen=True):
@@ -103,6 +106,7 @@ class PurposeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     basis: str
     forms: list[str]
+    proof: str
     article: str
     title: dict[str, str]
     classes: list[str] | None
@@ -202,6 +206,7 @@ async def purposes(call: Call) -> Answer:
                     action=one.action,
                     basis=one.basis,
                     forms=sorted(one.forms),
+                    proof=one.proof,
                     article=f"{book.association.pack}:{one.article}",
                     title=one.title,
                     classes=sorted(one.classes) if one.classes is not None else None,
@@ -239,6 +244,7 @@ def _consent(body: ConsentBody, now: int) -> Consent:
         indicated_at=moment(body.indicated_at, "indicated_at", now),
         expires_at=ended_at(body.expires_at),
         evidence=body.evidence,
+        channel=body.channel or "",
     )
 
 
@@ -278,6 +284,8 @@ def _told(one: history.Told) -> ToldConsent:
         verified_at=write_time(one.verified_at) if one.verified_at is not None else None,
         ended_at=write_time(one.stopped_at) if one.stopped_at is not None else None,
         scan=write_id(bytes.fromhex(one.scan)) if one.scan else None,
+        channel=one.channel or None,
+        asserted_by=one.asserted_by or None,
     )
 
 

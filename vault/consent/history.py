@@ -22,7 +22,8 @@ class Told:
     """One consent as it stands at the moment asked for: who gave it when, and what became of it.
 
     `seen` is what a second person found, `scan` the id (hex) of the scan it rests on; both empty where there is none. `language` is that of
-    the notice that was shown; `asserted_by` by whose word an electronic one was answered: `client`, or `vault` for its own challenge.
+    the notice that was shown; `asserted_by` by whose word an electronic one was answered: `client`, or `vault` for its own challenge;
+    `channel` the one it came by, empty where that was not said.
     """
 
     grant: Grant
@@ -36,6 +37,7 @@ class Told:
     scan: str = ""
     language: str = "ar"
     asserted_by: str = ""
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def tell(happened: list[Happened], at: int) -> list[Told]:
             scan, language = str(one.detail.get("scan", {}).get("id", "")), str(one.detail.get("language", "ar"))
             grant, by = _folded(person, event), str(one.detail.get("evidence", {}).get("asserted_by", ""))
             read = Told(grant, event.purpose, event.recipient, event.kind, None, None, "", scan=scan, language=language, asserted_by=by)
+            read = replace(read, channel=str(one.detail.get("channel", "")))
             told[grant.id] = read
         elif isinstance(event, Verified) and event.grant in told:
             told[event.grant] = replace(told[event.grant], verified_at=event.at)

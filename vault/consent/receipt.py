@@ -71,6 +71,8 @@ _OF_KIND: Final[Mapping[str, str]] = {
     "confirm": "dpv:RenewedConsentGiven",
     "import_grant": "dpv:ConsentUnknown",
 }
+APPLICATION: Final = "application"
+SERVICE: Final = "service_delivery"
 _AUTHORITY: Final = "urn:amanah:authority:sdaia"
 
 
@@ -209,7 +211,17 @@ def _process(matter: Matter) -> Json:
         "dpv:hasConsentControl": {"@type": "dpv:WithdrawConsent", "dpv:isExercisedAt": rights},
         "dpv:hasRight": {"@type": "dpv:DataSubjectRight", "dpv:isExercisedAt": rights},
         "amanah:article": f"{matter.pack.name}:{purpose.article}",
+        **_least_time(matter),
     }
+
+
+def _least_time(matter: Matter) -> Json:
+    """The least time in which an application is decided, as the pack says: no deadline, and not the thirty days of the law."""
+    pack, days = matter.pack, matter.pack.reply.get("service_decision_min_days", 0)
+    applies = APPLICATION if APPLICATION in pack.purposes else SERVICE
+    if matter.purpose.code != applies or not days:
+        return {}
+    return {"amanah:leastDecisionTime": {"@type": "xsd:duration", "@value": f"P{days}D"}}
 
 
 def _broader(purpose: PurposeFact) -> str:

@@ -51,6 +51,8 @@ def lines(document: Json, language: str) -> Iterator[tuple[str, str]]:
         happened = _CAPITAL.sub("_", event["@type"][0].removeprefix("dpv:")).lower()
         yield word(f"event_{happened}", language), _moment(event["dpv:isIndicatedAtTime"], language)
     yield label("state"), word(f"state_{document['amanah:state'].replace('-', '_')}", language)
+    if least := process.get("amanah:leastDecisionTime"):
+        yield label("decision"), word("least_days", language).format(days=int(least["@value"].removeprefix("P").removesuffix("D")))
     yield label("notice"), shown
     pack, _, number = process["amanah:article"].partition(":")
     yield label("article"), word("article", language).format(number=number, pack=pack)

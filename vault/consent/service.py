@@ -73,8 +73,11 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
     known = people.of_record(deed, record)
     people.unlocked(known)
     matter = Matter(errand, errand.book(deed), known, record)
-    _, notice = checked(deed, matter, consent)
+    purpose, notice = checked(deed, matter, consent)
     weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
+    if consent.form == "electronic" and purpose.proof == "vault":
+        # Only an answer to the vault's own challenge (`vault.consent.challenges`) completes it.
+        weighed = replace(weighed, missing=(*weighed.missing, "challenge"))
     return take(deed, matter, consent, weighed, once)
 
 
@@ -211,6 +214,7 @@ def _detail(matter: Matter, consent: Consent, weighed: Weighed, scan: Scan | Non
         "captured_by": _captured_by(matter, consent, weighed),
         "recorded_by": matter.errand.hand,
         "language": consent.language,
+        **({"channel": consent.channel} if consent.channel else {}),
         **({"scan": {"id": scan.id.hex(), "sha256": scan.about.sha256, "by": scan.about.by}} if scan else {}),
     }
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
 from vault.errors import FieldError, Invalid, NotFound
+from vault.policy import pack as packs
 from vault.policy.facts import INTERNAL, SELF, Form
 from vault.policy.signers import guardian_of, may_speak
 from vault.rulebook.asker import Errand
@@ -23,7 +24,7 @@ SENSITIVE = frozenset({"health", "sensitive"})
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A consent as it is brought to the vault; times in microseconds UTC."""
+    """A consent as it is brought to the vault; times in microseconds UTC, `channel` empty where it was not said by which it came."""
 
     purpose: str
     recipient: str
@@ -38,6 +39,7 @@ class Consent:
     indicated_at: int
     expires_at: int | None
     evidence: Mapping[str, Any]
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Matter:
 def checked(deed: Deed, matter: Matter, consent: Consent) -> tuple[PurposeFact, NoticeFact]:
     """Purpose and notice of a consent that may be asked for and taken down here. Raises as the checks below do."""
     purpose, notice = purpose_of(matter.book, consent), notice_of(matter.book, consent)
+    check_channel(matter.book, consent)
     check_scope(matter, purpose)
     require_reach(deed, matter.errand, matter.known, matter.record, "consent.refused")
     check_fields(matter, consent, purpose, notice)
@@ -96,6 +99,17 @@ def notice_of(book: Book, consent: Consent) -> NoticeFact:
     if notice.sha256[consent.language] != consent.sha256.lower():
         raise Invalid([FieldError("notice.sha256", "notice-hash-mismatch")], "notice-hash-mismatch")
     return notice
+
+
+def check_channel(book: Book, consent: Consent) -> None:
+    """Raise Invalid for a channel the pack does not know, and for a form that it cannot capture: no paper is signed on the telephone."""
+    if not consent.channel:
+        return
+    channel = packs.load(book.association.pack).channels.get(consent.channel)
+    if channel is None:
+        raise Invalid([FieldError("channel", "unknown-channel")])
+    if consent.form not in channel.forms:
+        raise Invalid([FieldError("channel", "channel-form")])
 
 
 def check_fields(matter: Matter, consent: Consent, purpose: PurposeFact, notice: NoticeFact) -> None:

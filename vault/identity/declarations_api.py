@@ -11,7 +11,7 @@ from vault.identity import declared
 from vault.identity.bodies import Code
 from vault.identity.declarations import Declarations, Declared
 from vault.identity.declared import WantedField, WantedPurpose
-from vault.policy.facts import Action, Form
+from vault.policy.facts import Action, Form, Proof
 from vault.rulebook.shapes import FieldFact, PurposeFact
 from vault.web import Answer, Body, Call, Person, Route, parse_id, write_id
 from vault.web.route import MEBIBYTE, Handler
@@ -30,6 +30,7 @@ class PurposeBody(Body, frozen=True, kw_only=True):
     internal_only: bool | None = None
     double_opt_in: bool | None = None
     honours_gpc: bool | None = None
+    proof: Proof | None = None
     title: dict[str, str] | None = None
 
 
@@ -93,6 +94,7 @@ class _Api:
             internal_only=body.internal_only,
             double_opt_in=body.double_opt_in,
             honours_gpc=body.honours_gpc,
+            proof=body.proof,
             title=declared.text_of(body.title, "title"),
         )
         return _declared(await self.declarations.propose_purpose(call.caller, call.path["code"], wanted))
@@ -160,6 +162,7 @@ def _purpose(fact: PurposeFact) -> dict[str, Any]:
         "internal_only": fact.internal_only,
         "double_opt_in": fact.double_opt_in,
         "honours_gpc": fact.honours_gpc,
+        "proof": fact.proof,
         "title": fact.title,
     }
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from vault.errors import FieldError, Invalid
 from vault.identity.packs import purpose_fact, record_type_fact
 from vault.policy import pack as packs
-from vault.policy.facts import Action, Form, Purpose
+from vault.policy.facts import Action, Form, Proof, Purpose
 from vault.policy.pack import Field, Pack, RecordType, Text, type_within, within
 from vault.policy.pack_facts import FEW_VALUES
 from vault.rulebook.book import purpose_of
@@ -22,7 +22,7 @@ WIDER: Final = "wider-than-pack"
 LONGEST_LABEL: Final = 200
 LOWEST, HIGHEST = 0, 10**12
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{1,31}", re.ASCII)
-_NARROWING: Final = ("action", "article", "forms", "classes", "internal_only", "double_opt_in", "honours_gpc")
+_NARROWING: Final = ("action", "article", "forms", "classes", "internal_only", "double_opt_in", "honours_gpc", "proof")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class WantedPurpose:
     internal_only: bool | None = None
     double_opt_in: bool | None = None
     honours_gpc: bool | None = None
+    proof: Proof | None = None
     title: Text | None = None
 
 

@@ -95,22 +95,22 @@ class _Log:
         caller: Caller = call.caller
         errand, query = Errand(caller, call.request_id), call.query
         speaker = speaker_of(call, await caller.association.book())
-        wrong, rows, more = _wrong(query), [], None
+        wrong, found = _wrong(query), audit.Page([], None)
         if not wrong:
             wanted = _wanted(query)
-            found, more = await heard(errand, lambda: caller.association.run(lambda deed: audit.entries(deed, errand, wanted)))
-            rows = [row(one, speaker) for one in found]
+            found = await heard(errand, lambda: caller.association.run(lambda deed: audit.entries(deed, errand, wanted)))
         asked = {name: query[name] for name in ("person", "actor", "kind", "outcome", "since", "until")}
         return await self.frame.page(
             "log.html",
             call,
             status=None if not wrong else status_of(Invalid([])),
-            rows=rows,
+            rows=[row(one, speaker) for one in found.items],
+            withheld=found.withheld,
             wrong=wrong,
             asked={name: value or "" for name, value in asked.items()},
             kinds=sorted((word.in_language(call.language), code) for code, word in KINDS.items()),
             outcomes=[(code, speaker.outcome(code)) for code in OUTCOME_CODES],
-            older=None if more is None else link("/officer/log", call.language, **asked, after=more),
+            older=None if found.next is None else link("/officer/log", call.language, **asked, after=found.next),
         )
 
     async def person(self, call: Call) -> Answer:
@@ -118,13 +118,12 @@ class _Log:
         association, errand, after = caller.association, Errand(caller, call.request_id), call.query["after"]
         text, status = call.query["person"], None
         speaker = speaker_of(call, await association.book())
-        found: list[Shown] = []
-        more: int | None = None
+        found = audit.Page([], None)
         wrong: dict[str, str] = _wrong(call.query) if text else {"person": "wrong_person"}
         if not wrong:
             record = parse_id(_id(text))
             try:
-                found, more = await heard(
+                found = await heard(
                     errand, lambda: association.run(lambda deed: audit.seen_by(deed, errand, record, after, REPORT)), by_record(record)
                 )
             except NotFound:
@@ -135,12 +134,13 @@ class _Log:
             "person.html",
             call,
             status=status,
-            rows=[row(one, speaker) for one in found],
-            seers=seers(found, speaker),
+            rows=[row(one, speaker) for one in found.items],
+            withheld=found.withheld,
+            seers=seers(found.items, speaker),
             wrong=wrong,
             person=text or "",
             now=speaker.time(call.now),
-            older=None if more is None else link("/officer/person", call.language, person=text, after=more),
+            older=None if found.next is None else link("/officer/person", call.language, person=text, after=found.next),
         )
 
 

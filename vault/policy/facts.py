@@ -11,6 +11,7 @@ from typing import Final, Literal
 Action = Literal["use", "contact", "publish", "disclose"]
 Form = Literal["written", "electronic", "verbal", "implied"]
 Basis = Literal["written_consent", "electronic_consent", "judicial_order", "regulatory_order", "agreement", "law", "none"]
+Proof = Literal["asserted", "vault"]
 StopKind = Literal["withdraw", "refuse", "invalidate"]
 GuardianKind = Literal["wali", "wasi", "carer", "agent", "custodian"]
 
@@ -30,6 +31,7 @@ class Purpose:
     """One purpose as the pack and the association laid it down.
 
     `forms` are the forms of consent of which one is enough; `basis` is `consent`, `order` (article 4) or `law` (duties of the association).
+    `proof` says whose word makes an electronic consent complete: that of a system, or only an answer to the vault's own challenge.
     `classes`, where not None, narrows the purpose to fields of these classes. For purposes of basis `law`: `despite` names the states
     (`deceased`, `restricted`) that do not end the duty, `within_hours` how long after storing it lasts, for who stored the record only.
     """
@@ -46,6 +48,7 @@ class Purpose:
     classes: frozenset[str] | None = None
     despite: frozenset[str] = frozenset()
     within_hours: int | None = None
+    proof: Proof = "asserted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The policy packs that ship, read once and frozen, and the rule that an association narrows its pack and never widens it.
+"""The policy packs that ship, read once and frozen.
 
 Nothing else in `policy` touches a file. The law's duties stand over every pack; the stricter of the two wins.
 """
@@ -7,19 +7,23 @@ from functools import cache
 from importlib import resources
 
 from vault.policy.facts import Purpose
-from vault.policy.pack_facts import Field, NoticeText, Pack, RecordType, Switches, Text
+from vault.policy.narrowing import type_within, within
+from vault.policy.pack_facts import Channel, Field, NoticeText, Pack, RecordType, Review, Switches, Text
 from vault.policy.pack_file import PARTS, parse
 from vault.policy.reader import PackRefused
 
 __all__ = [
     "PARTS",
+    "Channel",
     "Field",
     "NoticeText",
     "Pack",
     "PackRefused",
     "RecordType",
+    "Review",
     "Switches",
     "Text",
+    "lint",
     "load",
     "names",
     "parse",
@@ -40,49 +44,20 @@ def load(name: str) -> Pack:
     """The pack of this name, with the law's classes where it names a law; PackRefused for an unknown name or an unsound file."""
     if name not in names():
         raise PackRefused("", "unknown-pack")
-    text = resources.files("vault.policy.packs").joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return parse(text, load)
+    return parse(_text_of(name), load, _text_of)
+
+
+def lint(text: str) -> Pack:
+    """The pack of a file that does not ship, over those that do. Raises PackRefused."""
+    return parse(text, load, _text_of)
+
+
+def _text_of(name: str) -> str:
+    if name not in names():
+        raise PackRefused("extends", "unknown-pack")
+    return resources.files("vault.policy.packs").joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def together(pack: Pack) -> dict[str, Purpose]:
     """All purposes in force under this pack: the law's duties and the pack's own; a pack cannot take a duty of the law away or over."""
     return {**pack.purposes, **(load(pack.law).purposes if pack.law else {})}
-
-
-def within(narrow: Purpose, wide: Purpose) -> bool:
-    """True where one purpose allows nothing that the other does not, and cites the same article and law."""
-    return (
-        (narrow.action, narrow.basis, narrow.article, narrow.law) == (wide.action, wide.basis, wide.article, wide.law)
-        and narrow.forms <= wide.forms
-        and narrow.internal_only >= wide.internal_only
-        and narrow.double_opt_in >= wide.double_opt_in
-        and narrow.honours_gpc >= wide.honours_gpc
-        and (wide.classes is None or (narrow.classes is not None and narrow.classes <= wide.classes))
-        and narrow.despite <= wide.despite
-        and (wide.within_hours is None or (narrow.within_hours is not None and narrow.within_hours <= wide.within_hours))
-    )
-
-
-def type_within(narrow: RecordType, wide: RecordType) -> bool:
-    """True where a record type declares no field, class, kind or search that the pack's type does not, and asks for no less."""
-    for name, mine in narrow.fields.items():
-        laid = wide.fields.get(name)
-        if (
-            laid is None
-            or (mine.id, mine.kind, mine.class_name) != (laid.id, laid.kind, laid.class_name)
-            or mine.searchable > laid.searchable
-            or not set(mine.choices) <= set(laid.choices)
-            or bool(mine.choices) != bool(laid.choices)
-            or not _inside(mine, laid)
-        ):
-            return False
-    # A field that must be there fills every group it stands in, and a smaller group asks for more than a larger one.
-    asked = [{name} for name, each in narrow.fields.items() if each.required] + [set(group) for group in narrow.either]
-    demanded = [{name} for name, each in wide.fields.items() if each.required] + [set(group) for group in wide.either]
-    return all(any(each and each <= group for each in asked) for group in demanded)
-
-
-def _inside(mine: Field, laid: Field) -> bool:
-    """True where a field's bounds let no number in that the other's keep out."""
-    low = laid.low is None or (mine.low is not None and mine.low >= laid.low)
-    return low and (laid.high is None or (mine.high is not None and mine.high <= laid.high))

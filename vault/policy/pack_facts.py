@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vault.policy.facts import Purpose
+from vault.policy.facts import Form, Purpose
 
 FEW_VALUES: Final = frozenset({"choice", "integer", "date", "postal_code", "attachment"})
 """Kinds of which the possible values are so few, or so unevenly spread, that counting equal tokens tells them: never searchable.
@@ -57,6 +57,22 @@ class NoticeText:
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """A way to reach the association, and the forms of consent that it can capture; the telephone takes down a spoken word only."""
+
+    label: Text
+    forms: frozenset[Form] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Months after which a record, and the policy itself, is to be looked at again (004 6.4)."""
+
+    record_months: int = 12
+    policy_months: int = 12
+
+
+@dataclass(frozen=True, slots=True)
 class Switches:
     """What a pack opens beyond its articles; everything not opened is shut."""
 
@@ -67,7 +83,10 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A policy pack; `purposes` are its own, `classes` those of the law. Times in the units their names tell."""
+    """A policy pack; `purposes` are its own, `classes` those of the law. Times in the units their names tell.
+
+    `extends` names the pack it was laid over, empty for one that stands alone.
+    """
 
     name: str
     kind: str
@@ -82,9 +101,11 @@ class Pack:
     classes: Mapping[str, int] = field(default_factory=dict)
     explicit_classes: frozenset[str] = frozenset()
     switches: Switches = Switches()
-    channels: Mapping[str, Text] = field(default_factory=dict)
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    review: Review = Review()
     reply: Mapping[str, int] = field(default_factory=dict)
     retention_months: Mapping[str, int] = field(default_factory=dict)
     report_categories: Mapping[str, Text] = field(default_factory=dict)
     record_types: Mapping[str, RecordType] = field(default_factory=dict)
     notices: Mapping[str, NoticeText] = field(default_factory=dict)
+    extends: str = ""

@@ -3,12 +3,15 @@
 Format: docs/spec/policy-pack.md.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from vault.policy.facts import Action, Form, Purpose
-from vault.policy.pack_facts import FEW_VALUES, Field, NoticeText, Pack, RecordType, Switches, Text
+from vault.policy.facts import Action, Form, Proof, Purpose
+from vault.policy.narrowing import within
+from vault.policy.overlay import overlaid
+from vault.policy.pack_facts import FEW_VALUES, Channel, Field, NoticeText, Pack, RecordType, Review, Switches, Text
 from vault.policy.reader import PackRefused, Reader
 
 PARTS: Final = (
@@ -24,14 +27,28 @@ KINDS: Final = (
 FORMS: Final = ("written", "electronic", "verbal", "implied")
 ACTIONS: Final = ("use", "contact", "publish", "disclose")
 STATES: Final = ("deceased", "restricted")
+PROOFS: Final = ("asserted", "vault")
+_CONTACT_DATA: Final = re.compile(r"[0-9]{7,}|SA[0-9]{2}|@|https?:|www\.")
+"""What only the contact data of somebody looks like: a pack is nobody's in particular."""
 
 
-def parse(text: str, law_of: Callable[[str], Pack]) -> Pack:
-    """The pack this TOML says, over the law pack `law_of` knows by name; PackRefused names the first path that does not hold."""
-    try:
-        reader = Reader(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise PackRefused("", "not-toml") from error
+def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str] | None = None) -> Pack:
+    """The pack this TOML says; PackRefused names the first path that does not hold.
+
+    `law_of` gives the law pack, and the pack a file is laid over (`extends`), by name; `text_of` that pack's own text.
+    """
+    table = _tables(text)
+    _require_nobodys(table, "")
+    extends = table.pop("extends", "")
+    below = None
+    if extends:
+        if text_of is None or not isinstance(extends, str):
+            raise PackRefused("extends", "unknown-pack")
+        table = overlaid(_tables(text_of(extends)), table)
+        below = law_of(extends)
+        if below.kind != "association":
+            raise PackRefused("extends", "unknown-pack")
+    reader = Reader(table)
     kind = reader.choice("kind", ("law", "association"))
     law = "" if kind == "law" else reader.text("law")
     base = law_of(law) if law else None
@@ -54,16 +71,64 @@ def parse(text: str, law_of: Callable[[str], Pack]) -> Pack:
         classes=classes,
         explicit_classes=base.explicit_classes if base else _explicit(reader, classes),
         switches=switches,
-        channels=_texts(reader, "channels"),
+        channels=_channels(reader),
+        review=_review(reader),
         reply=_numbers(reader, "reply"),
         retention_months=_numbers(reader, "retention"),
         report_categories=_texts(reader, "report_categories"),
         record_types=_record_types(reader, classes),
         notices=_notices(reader, purposes),
+        extends=below.name if below is not None else "",
     )
     reader.finish()
     _cited(pack, base or pack)
+    if below is not None:
+        _within(pack, below)
     return pack
+
+
+def _require_nobodys(value: object, path: str) -> None:
+    """Refuse a text in which somebody's number, account or address could stand."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            _require_nobodys(each, f"{path}.{name}" if path else name)
+    elif isinstance(value, str) and _CONTACT_DATA.search(value) is not None:
+        raise PackRefused(path, "contact-data")
+
+
+def _tables(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PackRefused("", "not-toml") from error
+
+
+def _within(pack: Pack, below: Pack) -> None:
+    """Refuse a purpose or a switch that opens what the pack below keeps shut."""
+    for code, purpose in pack.purposes.items():
+        laid = below.purposes.get(code)
+        if laid is not None and not within(purpose, laid):
+            raise PackRefused(f"purposes.{code}", "wider-than-base")
+    own, laid_switches = pack.switches, below.switches
+    if own.sale > laid_switches.sale or own.vital_interest > laid_switches.vital_interest:
+        raise PackRefused("switches", "wider-than-base")
+    if own.sharing != laid_switches.sharing == "order_only":
+        raise PackRefused("switches.sharing", "wider-than-base")
+
+
+def _channels(reader: Reader) -> dict[str, Channel]:
+    found = {}
+    for name, table in reader.tables("channels"):
+        forms = frozenset(cast("Form", form) for form in table.words("forms", FORMS))
+        found[name] = Channel(_text(table), forms)
+    return found
+
+
+def _review(reader: Reader) -> Review:
+    table = reader.table("review", optional=True)
+    found = Review(table.number("record_months", 1, 60, 12), table.number("policy_months", 1, 60, 12))
+    table.finish()
+    return found
 
 
 def _text(reader: Reader) -> Text:
@@ -130,6 +195,7 @@ def _purposes(reader: Reader, classes: Mapping[str, int]) -> tuple[dict[str, Pur
             classes=frozenset(table.words("classes", tuple(classes))) or None,
             despite=frozenset(table.words("despite", STATES)),
             within_hours=hours or None,
+            proof=cast("Proof", table.choice("proof", PROOFS, "asserted")),
         )
         labels[code] = _text(table.table("label"))
         table.finish()

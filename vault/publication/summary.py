@@ -105,8 +105,8 @@ def processing(name: str) -> Processing:
         recipients=tuple(Named(code, WORDS.recipients[code]) for code in _recipients(pack)),
         promises=() if pack.switches.sale else (Named("no_sale", WORDS.promises["no_sale"]),),
         rights=tuple(Right(code, Text(each.ar, each.en), _cited(law, each.law)) for code, each in WORDS.rights.items()),
-        reply=tuple(Named(code, _reply(code, number)) for code, number in pack.reply.items()),
-        channels=tuple(Named(code, text) for code, text in pack.channels.items()),
+        reply=tuple(Named(code, _reply(code, number)) for code, number in pack.reply.items() if number),
+        channels=tuple(Named(code, channel.label) for code, channel in pack.channels.items()),
         complaint=tuple(Named(code, text) for code, text in WORDS.complaint.items()),
         report_categories=tuple(Named(code, text) for code, text in pack.report_categories.items()),
     )

@@ -18,6 +18,7 @@ from keys.keyring import DataKey
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refused, Unavailable, VaultError
+from vault.policy import pack as packs
 from vault.policy.events import GuardianAppointed
 from vault.policy.facts import NEVER, Guardian, GuardianKind, Person
 from vault.records import filing, index, shelf, tables
@@ -377,7 +378,7 @@ def _stored(
         salts=salts,
         at=deed.now,
         by=errand.hand,
-        review_month=review_month or _review_month(deed.now),
+        review_month=review_month or _review_month(deed.now, packs.load(errand.book(deed).association.pack).review.record_months),
         full_capacity_from=capacity,
         tokens=tokens,
         scans=scans,
@@ -442,7 +443,8 @@ def _add_place(deed: Deed, place: shelf.Whole, stored: Stored) -> None:
     )
 
 
-def _review_month(now: int) -> str:
-    """The month in which a stored record is due for review, a year on (004 6.4; implementing regulation 22): `YYYY-MM`."""
+def _review_month(now: int, months: int) -> str:
+    """The month in which a stored record is due for review, so many months on (004 6.4; implementing regulation 22): `YYYY-MM`."""
     day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=now)
-    return f"{day.year + 1:04d}-{day.month:02d}"
+    ahead = day.month - 1 + months
+    return f"{day.year + ahead // 12:04d}-{ahead % 12 + 1:02d}"

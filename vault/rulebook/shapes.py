@@ -40,6 +40,7 @@ class PurposeFact(Fact, frozen=True):
     classes: tuple[str, ...] | None = None
     despite: tuple[str, ...] = ()
     within_hours: int | None = None
+    proof: str = "asserted"
     title: dict[str, str] = {}
     from_pack: bool = True
 

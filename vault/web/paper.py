@@ -33,9 +33,12 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def read_words(package: str) -> dict[str, Sentence]:
-    """Return the texts in `pages/words.toml` of a package, by name. Raises msgspec.ValidationError where a language is missing."""
-    text = files(package).joinpath("pages", "words.toml").read_text(encoding="utf-8")
+def read_words(package: str, *place: str) -> dict[str, Sentence]:
+    """Return the texts in a file of a package, by name; `pages/words.toml` where none is said.
+
+    Raises msgspec.ValidationError where a language is missing.
+    """
+    text = files(package).joinpath(*(place or ("pages", "words.toml"))).read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text), dict[str, Sentence])
 
 
