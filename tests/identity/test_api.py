@@ -157,6 +157,8 @@ async def test_a_client_opens_only_after_another_person_approved_it(ask: Caller)
         ({"scopes": ["approve"]}, "scopes"),
         ({"scopes": ["own"]}, "scopes"),
         ({"scopes": ["everything"]}, "scopes"),
+        ({"scopes": ["applications:write", "records:read"]}, "scopes"),
+        ({"scopes": ["applications:write", "records:search"]}, "scopes"),
         ({"purposes": []}, "purposes"),
         ({"purposes": ["sale"]}, "purposes"),
         ({"purposes": ["intake"]}, "purposes"),
