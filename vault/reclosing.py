@@ -161,6 +161,19 @@ def _client(deed: Deed, association: Association, line: Line) -> list[WrittenFac
     ]
 
 
+def _narrowed(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    """A client that was made narrower at the moment of the line and is not, opens nothing until two people make one anew."""
+    keys = association.books.at(deed).clients
+    return [
+        facts.write(deed, CLIENT, key, msgspec.structs.replace(client, revoked_at=deed.now))
+        for key, client in keys.items()
+        if client.id == line.closing.reference
+        and client.revoked_at is None
+        and client.changed_at < line.time
+        and (client.expires_at is None or deed.now < client.expires_at)
+    ]
+
+
 def _client_key(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
     key, end = line.closing.reference, int(line.closing.detail)
     client = association.books.at(deed).clients.get(key)
@@ -220,6 +233,7 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "credentials": _credentials,
     "client": _client,
     "client-key": _client_key,
+    "client-narrowed": _narrowed,
     "agreement": _agreement,
     "order": _order,
     "recipient": _recipient,

@@ -157,12 +157,16 @@ async def test_a_client_opens_only_after_another_person_approved_it(ask: Caller)
         ({"scopes": ["approve"]}, "scopes"),
         ({"scopes": ["own"]}, "scopes"),
         ({"scopes": ["everything"]}, "scopes"),
+        ({"scopes": ["applications:write", "records:read"]}, "scopes"),
+        ({"scopes": ["applications:write", "records:search"]}, "scopes"),
         ({"purposes": []}, "purposes"),
         ({"purposes": ["sale"]}, "purposes"),
         ({"purposes": ["intake"]}, "purposes"),
         ({"purposes": ["legal_record"]}, "purposes"),
         ({"party": "nobody", "scopes": ["records:read"]}, "party"),
         ({"party": "partner", "scopes": ["records:write"]}, "scopes"),
+        ({"record_types": []}, "record_types"),
+        ({"record_types": ["beneficiary", "dragon"]}, "record_types"),
         ({"networks": ["somewhere"]}, "networks"),
         ({"networks": ["192.0.2.1/24"]}, "networks"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
@@ -276,9 +280,9 @@ async def lay_down(world: World, recipient: RecipientFact) -> None:
     await world.association.run(unit)
 
 
-async def test_an_old_key_is_not_kept_for_more_than_a_day(ask_small: Caller):
+async def test_an_old_key_is_not_kept_for_more_than_a_week(ask_small: Caller):
     client, _ = await approved_client(ask_small)
-    until = write_time(ask_small.world.clock.now + DAY + SECOND)
+    until = write_time(ask_small.world.clock.now + 7 * DAY + SECOND)
     assert code_of(await ask_small("admin", "POST", f"/v1/clients/{client}/rotation", {"old_valid_until": until})) == (422, "invalid")
 
 

@@ -169,6 +169,8 @@ BODIES: dict[str, Body] = {
         "purposes": [],
         "expires_at": moment(600),
     },
+    "client.change": lambda _, __: {"scopes": ["records:list"]},
+    "applications.store": lambda house, _: {"type": "beneficiary", "fields": house.values},
     "client.rotate": lambda _, __: {},
     "consents.grant": lambda house, id_: house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER, given_by=id_),
     "consents.challenge": lambda house, _: _asked(house),

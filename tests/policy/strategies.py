@@ -256,6 +256,7 @@ callers = st.builds(
     Caller,
     party=st.sampled_from([INTERNAL, INTERNAL, "R1"]),
     purposes=st.one_of(st.none(), st.none(), st.frozensets(purposes)),
+    types=st.sampled_from([None, None, frozenset({""}), frozenset({"other"})]),
     may_ask_orders=st.booleans(),
     sees_reasons=st.booleans(),
     acknowledged=st.sampled_from([True, True, True, False]),

@@ -23,6 +23,7 @@ RULES = Rules(
     recipients=frozenset({"partner_a", "partner_b", "court"}),
     field_classes={name: each.class_name for kind in PACK.record_types.values() for name, each in kind.fields.items()},
     sensitive_classes=PACK.explicit_classes,
+    type="beneficiary",
 )
 
 
@@ -45,6 +46,8 @@ def facts(case):
     caller = dict(case.get("caller", {}))
     if "purposes" in caller:
         caller["purposes"] = frozenset(caller["purposes"])
+    if "types" in caller:
+        caller["types"] = frozenset(caller["types"])
     if "assigned_until" in caller:
         caller["assigned_until"] = NOW + int(caller["assigned_until"] * HOUR)
     asked = {"action": "use", "purpose": "service_delivery", "recipient": INTERNAL, **case["question"]}

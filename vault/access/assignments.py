@@ -13,6 +13,7 @@ from typing import Final
 
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
+from vault.consent.within import require_reach
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound
 from vault.identity.callers import is_engaged
 from vault.identity.second_factor import SecondFactor
@@ -82,9 +83,14 @@ class _Case:
     known: Known
 
     @classmethod
-    def of(cls, deed: Deed, errand: Errand, record: bytes) -> "_Case":
-        """The case of the record's person. Raises NotFound, Unavailable `integrity`."""
-        return cls(deed, errand, record, people.of_record(deed, record))
+    def of(cls, deed: Deed, errand: Errand, record: bytes, kind: str) -> "_Case":
+        """The case of the record's person, for a deed of this kind.
+
+        Raises NotFound, Unavailable `integrity`, a refusal for a type the key is not for.
+        """
+        case = cls(deed, errand, record, people.of_record(deed, record))
+        require_reach(deed, errand, case.known, record, kind)
+        return case
 
     @property
     def assignments(self) -> tuple[Assignment, ...]:
@@ -140,7 +146,7 @@ def assign(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return _made(deed, record, made)
-    case = _Case.of(deed, errand, record)
+    case = _Case.of(deed, errand, record, MADE)
     people.unlocked(case.known)
     since = deed.now if wanted.since is None else wanted.since
     _require_sound(deed, errand.book(deed), wanted, since)
@@ -157,7 +163,7 @@ def assign(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once
 
 def end(deed: Deed, errand: Errand, record: bytes, assignment: bytes, reason: str) -> None:
     """End an assignment before its time. Raises NotFound for one that is over or never was, and the refusal `not-assigned` as `assign`."""
-    case = _Case.of(deed, errand.still(deed), record)
+    case = _Case.of(deed, errand.still(deed), record, ENDED)
     if all(one.id != assignment.hex() or not case.stands(one) for one in case.assignments):
         raise NotFound
     case.require_hers(ENDED)
@@ -168,7 +174,7 @@ def end(deed: Deed, errand: Errand, record: bytes, assignment: bytes, reason: st
 
 def listed(deed: Deed, errand: Errand, record: bytes) -> list[Told]:
     """Every assignment there ever was of the record's person, oldest first; the look is an entry. Raises NotFound, and as `assign`."""
-    case = _Case.of(deed, errand.still(deed), record)
+    case = _Case.of(deed, errand.still(deed), record, READ)
     case.require_hers(READ)
     found = _told(people.history(deed, case.known))
     deed.append(case.entry(READ, about=(About(case.known.subject, record),), count=len(found)))
@@ -180,7 +186,7 @@ def break_glass(deed: Deed, errand: Errand, factor: SecondFactor, record: bytes,
 
     Raises Conflict `nothing-to-break` where nothing keeps her out, the refusal `step-up-required` for another code, TooMany, as `assign`.
     """
-    case = _Case.of(deed, errand.still(deed), record)
+    case = _Case.of(deed, errand.still(deed), record, BROKEN)
     people.unlocked(case.known)
     hand = case.errand.hand
     if not case.asker.asker.only_assigned or case.hers_until(emergencies=True):

@@ -15,6 +15,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import About, EntryRefused, parse
 from vault.consent import history, receipts
 from vault.consent.history import Told
+from vault.consent.within import require_reach
 from vault.errors import Unavailable
 from vault.policy.events import Given, Stopped, Verified
 from vault.rulebook.asker import Errand
@@ -24,6 +25,7 @@ from vault.subjects.sheet import Happened, policy_event
 from vault.web.times import write_time
 
 Json = dict[str, Any]
+KIND: Final = "consent.proof"
 MOST: Final = 200
 """Consents of one person in one bundle: the newest, where there are more."""
 _OF_EVIDENCE: Final = ("act", "text_sha256", "signature", "served_at", "answered_at", "signed_at")
@@ -53,6 +55,7 @@ def of_consent(deed: Deed, errand: Errand, consent: bytes, names: Mapping[str, s
     """The proof of one consent; `names` are the association's by language. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     known, record = people.of_consent(deed, consent)
+    require_reach(deed, errand, known, record, KIND)
     happened = history.happened_to(deed, known)
     return _Gathering(deed, errand, known, record, names).of([history.one(errand, happened, consent, deed.now)], happened)
 
@@ -61,6 +64,7 @@ def of_record(deed: Deed, errand: Errand, record: bytes, names: Mapping[str, str
     """The proof of every consent of the record's person, the newest 200. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     known = people.of_record(deed, record)
+    require_reach(deed, errand, known, record, KIND)
     happened = history.happened_to(deed, known)
     told = [history.one(errand, happened, bytes.fromhex(id_), deed.now) for id_ in _given(happened)[-MOST:]]
     return _Gathering(deed, errand, known, record, names).of(told, happened)
@@ -78,7 +82,7 @@ class _Gathering:
         entries = dict(_entries(self.deed, self.known, {one.grant.id for one in told}))
         proofs = tuple(self._one(one, happened) for one in told)
         about, named = (About(self.known.subject, self.record),), tuple(one.grant.id for one in told) if len(told) == 1 else ()
-        made = self.errand.entry(kind="consent.proof", outcome="allow", about=about, basis="law", consents=named, count=len(told))
+        made = self.errand.entry(kind=KIND, outcome="allow", about=about, basis="law", consents=named, count=len(told))
         self.deed.append(made)
         return Gathered(proofs, entries)
 

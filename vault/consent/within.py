@@ -68,6 +68,7 @@ def checked(deed: Deed, matter: Matter, consent: Consent) -> tuple[PurposeFact, 
     purpose, notice = purpose_of(matter.book, consent), notice_of(matter.book, consent)
     check_channel(matter.book, consent)
     check_scope(matter, purpose)
+    require_reach(deed, matter.errand, matter.known, matter.record, "consent.refused")
     check_fields(matter, consent, purpose, notice)
     check_giver(deed, matter, consent.given_by, purpose)
     return purpose, notice
@@ -147,6 +148,12 @@ def check_scope(matter: Matter, purpose: PurposeFact) -> None:
     purposes = matter.errand.asker.asker.purposes
     if purposes is not None and purpose.code not in purposes:
         _refuse(matter, purpose, f"{matter.book.association.pack}:1", "OUT_OF_SCOPE")
+
+
+def require_reach(deed: Deed, errand: Errand, known: Known, record: bytes, kind: str) -> None:
+    """Raise a refusal with its entry, of this kind, where the asker's key is not for records of this one's type (article 1)."""
+    state = known.sheet.records.get(record.hex()) if known.sheet else None
+    errand.require_type(deed, state.type if state else "", kind, (About(known.subject, record or None),))
 
 
 def _refuse(matter: Matter, purpose: PurposeFact, article: str, reason: str) -> NoReturn:

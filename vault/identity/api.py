@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from vault.errors import FieldError, Invalid
+from vault.errors import FieldError, Invalid, NotFound
 from vault.identity import bodies, clients, declarations_api, staff
+from vault.identity.bounds import Changes
 from vault.identity.callers import Caller
 from vault.identity.cookie import NO_COOKIE, cookie_of
 from vault.identity.policy_version import has_acknowledged, policy_sha256
+from vault.identity.proposals import ClientProposal
 from vault.identity.recipients_api import recipient_routes
 from vault.identity.recovery import Recovery
 from vault.identity.recovery_api import recovery_routes
@@ -16,7 +18,7 @@ from vault.identity.scopes import OWN
 from vault.identity.service import Identity
 from vault.rulebook.asker import once_for
 from vault.storage.idempotency import Once
-from vault.web import Answer, Call, Person, Public, Query, Rate, Route, write_id
+from vault.web import Answer, Call, Person, Public, Query, Rate, Route, parse_id, write_id
 from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time, write_time
 
@@ -141,10 +143,20 @@ def _client_routes(api: "_Api") -> list[Route]:
             name="client.approve",
             handler=api.approve_client,
             access=approve,
-            body=bodies.Approve,
+            body=bodies.ApproveClient,
             optional_body=True,
             answer=bodies.Stands,
-            summary="Approve a client or key that another person proposed.",
+            summary="Approve a client, change or key that another person proposed.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/clients/{client}/change",
+            name="client.change",
+            handler=api.change_client,
+            access=write,
+            body=bodies.ClientChange,
+            answer=bodies.Stands,
+            summary="Change what a client may: at once where it is narrower in every respect, else after another person's approval.",
         ),
         Route(
             method="POST",
@@ -264,8 +276,9 @@ class _Api:
             kind=body.kind,
             scopes=body.scopes,
             purposes=body.purposes,
-            expires_at=_time(body.expires_at, "expires_at"),
+            expires_at=None if body.expires_at is None else _time(body.expires_at, "expires_at"),
             networks=body.networks,
+            types=body.record_types,
         )
         return _client_made(await self.identity.clients.propose(call.caller, wanted, _once(call)))
 
@@ -275,8 +288,16 @@ class _Api:
 
     async def approve_client(self, call: Call) -> Answer:
         client = call.path_id("client")
-        await self.identity.clients.approve(call.caller, client, _code(call))
+        body: bodies.ApproveClient = call.body
+        change = None if body.proposal is None else _proposal(body.proposal)
+        await self.identity.clients.approve(call.caller, client, body.code, change)
         return Answer(bodies.Stands(write_id(client), "approved"))
+
+    async def change_client(self, call: Call) -> Answer:
+        body: bodies.ClientChange = call.body
+        client, end = call.path_id("client"), None if body.expires_at is None else _time(body.expires_at, "expires_at")
+        changes = Changes(body.scopes, body.purposes, body.record_types, body.networks, end)
+        return Answer(bodies.Stands(write_id(client), await self.identity.clients.change(call.caller, client, changes)))
 
     async def rotate_client(self, call: Call) -> Answer:
         body: bodies.NewKey = call.body
@@ -329,7 +350,31 @@ def _client_item(listed: clients.Listed) -> bodies.ClientItem:
         expires_at=None if client.expires_at is None else write_time(client.expires_at),
         state=listed.state,
         ceremony=client.ceremony,
+        record_types=client.types,
+        last_used=None if listed.last_used is None else write_time(listed.last_used),
+        waits=None if listed.waits is None else _waits(listed.waits),
     )
+
+
+def _waits(proposal: ClientProposal) -> bodies.ClientWaits:
+    client = proposal.client
+    return bodies.ClientWaits(
+        id=_uuid(proposal.change),
+        scopes=client.scopes,
+        purposes=client.purposes,
+        record_types=client.types,
+        networks=client.networks,
+        expires_at=None if client.expires_at is None else write_time(client.expires_at),
+        proposed_by=proposal.proposed_by,
+    )
+
+
+def _proposal(text: str) -> str:
+    """The id of a proposal in hexadecimal. Raises Invalid for a text that is none."""
+    try:
+        return parse_id(text).hex()
+    except NotFound:
+        raise Invalid([FieldError("proposal", "wrong-type")]) from None
 
 
 def _staff_item(listed: staff.Listed) -> bodies.StaffItem:

@@ -52,15 +52,33 @@ class Approve(Body):
 
 
 class NewClient(Body):
-    """A client to be made."""
+    """A client to be made; without an end it ends after a year, without record types it is for all there are."""
 
     name: Name
     party: Word
     kind: Literal["interactive", "batch"]
     scopes: Words
     purposes: Words
-    expires_at: Time
+    expires_at: Time | None = None
     networks: Words = ()
+    record_types: Words | None = None
+
+
+class ClientChange(Body):
+    """What of a client is to be otherwise; what is left out stays. Networks that are none mean everywhere."""
+
+    scopes: Words | None = None
+    purposes: Words | None = None
+    record_types: Words | None = None
+    networks: Words | None = None
+    expires_at: Time | None = None
+
+
+class ApproveClient(Body):
+    """An approval; of a change by the id its proposal has in the list."""
+
+    code: Code | None = None
+    proposal: Word | None = None
 
 
 class NewKey(Body):
@@ -129,8 +147,20 @@ class StaffApproved(msgspec.Struct, frozen=True):
     totp_secret: str
 
 
+class ClientWaits(msgspec.Struct, frozen=True):
+    """A change of a client that waits for another person: what it is to be, in full."""
+
+    id: str
+    scopes: tuple[str, ...]
+    purposes: tuple[str, ...]
+    record_types: tuple[str, ...] | None
+    networks: tuple[str, ...]
+    expires_at: str | None
+    proposed_by: str
+
+
 class ClientItem(msgspec.Struct, frozen=True):
-    """One client in the list; no secret."""
+    """One client in the list; no secret. `record_types` null for all there are; `last_used` the time of its newest entry in the log."""
 
     id: str
     name: str
@@ -142,6 +172,9 @@ class ClientItem(msgspec.Struct, frozen=True):
     expires_at: str | None
     state: str
     ceremony: bool
+    record_types: tuple[str, ...] | None = None
+    last_used: str | None = None
+    waits: ClientWaits | None = None
 
 
 class ClientList(msgspec.Struct, frozen=True):

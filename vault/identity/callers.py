@@ -121,7 +121,7 @@ def client_caller(association: Association, book: Book, key: str, client: Client
         expires=NEVER if client.expires_at is None else client.expires_at,
         ceremony=client.ceremony,
         needs=needs,
-        asker=_asker(client.party, scopes, purposes),
+        asker=replace(_asker(client.party, scopes, purposes), types=None if client.types is None else frozenset(client.types)),
     )
 
 

@@ -1,11 +1,11 @@
-"""API clients: proposed by one person and approved by another, given new keys the same way, revoked by one alone.
+"""API clients: proposed by one person and approved by another, given new keys and made wider likewise, narrowed and revoked by one alone.
 
-Invariants: a key is told once, when it is proposed, and opens nothing before its approval; each key is a fact of its own under its id,
-and the keys of one client share the client's id; closing is recorded in the journal before it is answered.
+Invariants: a key is told once, when it is proposed, and opens nothing before its approval; each key is a fact of its own under its id, and
+the keys of one client share the client's id and what it may; closing and narrowing are in the journal before they are answered.
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Final, Literal
 
@@ -13,8 +13,10 @@ import msgspec
 
 from keys.tokens import ApiKey, new_api_key
 from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry
+from vault.access_log.entry import Entry, WrittenFact
+from vault.access_log.last import last_used
 from vault.errors import Conflict, FieldError, Invalid, NotFound
+from vault.identity.bounds import Changes, bounded, is_within
 from vault.identity.callers import Caller, client_stands, still
 from vault.identity.proposals import CLIENT_PROPOSAL, ClientProposal, proposed, waiting
 from vault.identity.scopes import DUTIES, require_system
@@ -31,22 +33,26 @@ from vault.storage.journal import Closing
 
 State = Literal["proposed", "active", "expired", "revoked"]
 
-MOST_OVERLAP: Final = 24 * 3600 * 1_000_000
+DAY: Final = 24 * 3600 * 1_000_000
+MOST_OVERLAP: Final = 7 * DAY
+LASTS: Final = 365 * DAY
+NARROWED: Final = "client-narrowed"
 _LONGEST_NAME: Final = 100
 _MOST_NETWORKS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A client as asked for; `expires_at` in microseconds UTC."""
+    """A client as asked for; `expires_at` in microseconds UTC, None for a year from now; `types` None for every record type."""
 
     name: str
     party: str
     kind: Literal["interactive", "batch"]
     scopes: tuple[str, ...]
     purposes: tuple[str, ...]
-    expires_at: int
+    expires_at: int | None = None
     networks: tuple[str, ...] = ()
+    types: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +66,12 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One client as people see it: what it may, and how it stands."""
+    """One client as people see it: what it may, how it stands, and when its newest entry was (microseconds UTC), None for none."""
 
     client: ClientFact
     state: State
+    last_used: int | None = None
+    waits: ClientProposal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +85,31 @@ class Clients:
         return await caller.association.run(lambda deed: _propose(deed, still(deed, caller), wanted, request))
 
     async def propose_key(self, caller: Caller, client: bytes, old_until: int | None, request: Once | None = None) -> Proposed:
-        """Propose a new key for a client and tell it; the older one opens until `old_until` (at most 24 hours from now), or not at all.
+        """Propose a new key for a client and tell it; the older one opens until `old_until` (at most seven days from now), or not at all.
 
         Raises NotFound, Invalid, Conflict where another proposal waits.
         """
         return await caller.association.run(lambda deed: _propose_key(deed, still(deed, caller), client.hex(), old_until, request))
 
-    async def approve(self, caller: Caller, client: bytes, code: str | None) -> None:
-        """Approve what another person proposed: from this answer on the key opens.
+    async def change(self, caller: Caller, client: bytes, changes: Changes) -> Literal["narrowed", "proposed", "unchanged"]:
+        """Change what a client may under all its keys: at once where it is narrower in every respect, else proposed to another person.
 
-        Raises NotFound, Conflict, refusals `same-person` and `step-up-required`, Invalid where what it rests on is gone, TooMany.
+        Raises NotFound, Invalid, Conflict where it would be wider and another proposal waits; a narrower one takes that proposal back.
+        """
+        done = await caller.association.run(lambda deed: _change(deed, still(deed, caller), client.hex(), changes))
+        await caller.association.refresh()
+        return done
+
+    async def approve(self, caller: Caller, client: bytes, code: str | None, change: str | None = None) -> None:
+        """Approve what another person proposed: from this answer on the key opens, or the change holds that `change` (hex) names.
+
+        Raises NotFound, Conflict, also where another change waits than was seen, refusals `same-person` and `step-up-required`, Invalid
+        where what it rests on is gone, TooMany.
         """
         association = caller.association
-        await heard(Errand(caller, ""), lambda: association.run(lambda deed: self._approve(deed, still(deed, caller), client.hex(), code)))
+        await heard(
+            Errand(caller, ""), lambda: association.run(lambda deed: self._approve(deed, still(deed, caller), client.hex(), code, change))
+        )
         await caller.association.refresh()
 
     async def revoke(self, caller: Caller, client: bytes) -> None:
@@ -101,21 +121,31 @@ class Clients:
         """Return every client, by id; a client with several keys once, as its best key stands."""
         return await caller.association.run(lambda deed: _listed(deed, still(deed, caller)))
 
-    def _approve(self, deed: Deed, caller: Caller, client: str, code: str | None) -> None:
+    def _approve(self, deed: Deed, caller: Caller, client: str, code: str | None, change: str | None) -> None:
         kind = "client.approved"
         book = caller.association.books.at(deed)
         proposal = proposed(deed, CLIENT_PROPOSAL, client)
+        if proposal.change and change is None:
+            raise Invalid([FieldError("proposal", "missing")])
+        if proposal.change != (change or ""):
+            raise Conflict
         require_two(book, proposal.proposed_by, caller, kind)
         _require_ground(book, proposal.client, deed.now)
         approval = self.factor.approve(deed, caller, code, kind=kind)
-        if proposal.old_until is not None:
-            _end_older(deed, book, caller, client, proposal.old_until)
-        written = (
-            facts.write(deed, CLIENT, proposal.key, proposal.client),
-            facts.write(deed, CLIENT_PROPOSAL, client, msgspec.structs.replace(proposal, state="approved", settled_by=caller.ref)),
-        )
+        settled = msgspec.structs.replace(proposal, state="approved", settled_by=caller.ref)
+        written = [facts.write(deed, CLIENT_PROPOSAL, client, settled)]
+        closes = None
+        if proposal.change:
+            before = _newest(book, client, deed.now)
+            written += _bound(deed, book, client, proposal.client)
+            # What is wider in one respect may be narrower in another: that must not come back either.
+            closes = None if is_within(before, proposal.client) else Closing(NARROWED, client)
+        else:
+            if proposal.old_until is not None:
+                _end_older(deed, book, caller, client, proposal.old_until)
+            written.append(facts.write(deed, CLIENT, proposal.key, proposal.client))
         entry = Entry(kind=kind, outcome="allow", actor=caller.ref, facts=(*approval.facts, *written), flags=approval.flags)
-        deed.append(entry, changes_law=True)
+        deed.append(entry, changes_law=True, closes=closes)
 
 
 def _propose(deed: Deed, caller: Caller, wanted: Wanted, request: Once | None) -> Proposed:
@@ -132,7 +162,8 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, request: Once | None) -
         purposes=tuple(sorted(set(wanted.purposes))),
         secret_hash=_secret_hash(deed, key),
         networks=_networks(wanted.networks),
-        expires_at=wanted.expires_at,
+        expires_at=deed.now + LASTS if wanted.expires_at is None else wanted.expires_at,
+        types=None if wanted.types is None else tuple(sorted(set(wanted.types))),
         made_by=caller.ref,
     )
     if not 0 < len(client.name) <= _LONGEST_NAME or not client.name.isprintable():
@@ -149,17 +180,63 @@ def _propose_key(deed: Deed, caller: Caller, client: str, old_until: int | None,
     if until > deed.now + MOST_OVERLAP:
         raise Invalid([FieldError("old_valid_until", "out-of-range")])
     book = caller.association.books.at(deed)
-    standing = [each for each in _keys_of(book, client).values() if client_stands(book, each, deed.now)]
-    if not standing:
-        raise NotFound
+    newest = _newest(book, client, deed.now)
     earlier = facts.read(deed, CLIENT_PROPOSAL, client)
     if earlier is not None and earlier.state == "proposed":
         raise Conflict
     key = new_api_key(caller.association.code)
-    # The key with the latest end is the one in force; a new key narrows and widens nothing.
-    newest = max(standing, key=lambda each: each.expires_at or NEVER)
     again = msgspec.structs.replace(newest, secret_hash=_secret_hash(deed, key), ceremony=False, made_by=caller.ref)
     return _keep(deed, caller, again, key, old_until=until, request=request)
+
+
+def _newest(book: Book, client: str, now: int) -> ClientFact:
+    """The client under the key with the latest end, which is the one in force. Raises NotFound where none opens."""
+    standing = [each for each in _keys_of(book, client).values() if client_stands(book, each, now)]
+    if not standing:
+        raise NotFound
+    return max(standing, key=lambda each: each.expires_at or NEVER)
+
+
+def _change(deed: Deed, caller: Caller, client: str, changes: Changes) -> Literal["narrowed", "proposed", "unchanged"]:
+    book = caller.association.books.at(deed)
+    before = _newest(book, client, deed.now)
+    after = changes.of(before)
+    after = msgspec.structs.replace(
+        after, scopes=require_system(after.scopes, internal=after.party == INTERNAL), networks=_networks(after.networks)
+    )
+    _require_ground(book, after, deed.now)
+    if after == before:
+        return "unchanged"
+    earlier = facts.read(deed, CLIENT_PROPOSAL, client)
+    waits = earlier is not None and earlier.state == "proposed"
+    if not is_within(after, before):
+        if waits:
+            raise Conflict
+        proposal = ClientProposal(key="", client=after, proposed_by=caller.ref, proposed_at=deed.now, change=os.urandom(16).hex())
+        written = (facts.write(deed, CLIENT_PROPOSAL, client, proposal),)
+        deed.append(Entry(kind="client.change-proposed", outcome="allow", actor=caller.ref, facts=written, flags=caller.flags))
+        return "proposed"
+    narrowed = _bound(deed, book, client, after)
+    if earlier is not None and waits:
+        # It was made of what the client was before, so that its approval would bring that back.
+        withdrawn = msgspec.structs.replace(earlier, state="withdrawn", settled_by=caller.ref)
+        narrowed.append(facts.write(deed, CLIENT_PROPOSAL, client, withdrawn))
+    told = Entry(kind="client.narrowed", outcome="allow", actor=caller.ref, facts=tuple(narrowed), flags=caller.flags)
+    deed.append(told, changes_law=True, closes=Closing(NARROWED, client))
+    return "narrowed"
+
+
+def _bound(deed: Deed, book: Book, client: str, bounds: ClientFact) -> list[WrittenFact]:
+    """Write what a client may under each of its keys that opens; the newest key ends when the client does, the others no later."""
+    bounds = msgspec.structs.replace(bounds, changed_at=deed.now)
+    newest, last = _newest(book, client, deed.now), bounds.expires_at or NEVER
+    written = []
+    for key, each in _keys_of(book, client).items():
+        if client_stands(book, each, deed.now):
+            end = last if each == newest else min(each.expires_at or NEVER, last)
+            fact = msgspec.structs.replace(bounded(each, bounds), expires_at=None if end == NEVER else end)
+            written.append(facts.write(deed, CLIENT, key, fact))
+    return written
 
 
 def _keep(
@@ -214,11 +291,13 @@ def _listed(deed: Deed, caller: Caller) -> list[Listed]:
     book = caller.association.books.at(deed)
     # Later lines win: what waits for approval, over it keys that ended, over them a key that opens.
     seen = {each.client.id: Listed(each.client, "proposed") for each in waiting(deed, CLIENT_PROPOSAL).values()}
+    waits = {client: each for client, each in waiting(deed, CLIENT_PROPOSAL).items() if each.change}
     standing = {key for key, each in book.clients.items() if client_stands(book, each, deed.now)}
     for key in sorted(book.clients, key=lambda each: each in standing):
         client = book.clients[key]
         seen[client.id] = Listed(client, "active" if key in standing else "expired" if client.revoked_at is None else "revoked")
-    return [seen[client] for client in sorted(seen)]
+    used = last_used(deed, [f"client:{client}" for client in seen])
+    return [replace(seen[client], last_used=used.get(f"client:{client}"), waits=waits.get(client)) for client in sorted(seen)]
 
 
 def _require_ground(book: Book, client: ClientFact, now: int) -> None:
@@ -229,6 +308,8 @@ def _require_ground(book: Book, client: ClientFact, now: int) -> None:
     beyond = [code for code in client.purposes if code not in book.purposes or (code in DUTIES | {"intake"} and code not in client.scopes)]
     if beyond or not client.purposes:
         raise Invalid([FieldError("purposes", "out-of-range")])
+    if client.types is not None and (not client.types or not book.types.keys() >= set(client.types)):
+        raise Invalid([FieldError("record_types", "out-of-range")])
     if client.expires_at is not None and client.expires_at <= now:
         raise Invalid([FieldError("expires_at", "out-of-range")])
 

@@ -19,7 +19,8 @@ State = Literal["proposed", "approved", "withdrawn"]
 class ClientProposal(Fact, frozen=True):
     """A client as proposed, or a new key for one; `key` is the id of its machine key and its place in the book.
 
-    `old_until` is None for a new client; for a new key it is the moment until which the older key still opens, in microseconds UTC.
+    `old_until` is None for a new client; for a new key it is the moment until which the older key still opens, in microseconds UTC. Where
+    `change` is set it is a change of what a client may, under all its keys; `change` names this wording of it.
     """
 
     key: str
@@ -29,6 +30,7 @@ class ClientProposal(Fact, frozen=True):
     old_until: int | None = None
     state: State = "proposed"
     settled_by: str = ""
+    change: str = ""
 
 
 class StaffProposal(Fact, frozen=True):

@@ -16,6 +16,7 @@ OWN: Final = "own"
 # What systems may hold.
 SYSTEM: Final[Mapping[str, str]] = {
     "records:write": "Store records and new revisions of them.",
+    "applications:write": "Store what somebody applied with on a public form, for a key that reads nothing.",
     "records:read": "Read fields of a record for a purpose that an article allows.",
     "records:list": "List ids, types and revisions of records, never a value.",
     "records:search": "Find records by a searchable field for a purpose.",
@@ -63,7 +64,13 @@ SCOPES: Final[Mapping[str, str]] = {**SYSTEM, **PEOPLE}
 DUTIES: Final = frozenset({"subject_request", "breach_notice", "rights_notice", "legal_record"})
 """Scopes of the association's own duties, given one by one and never with the client that `init` makes."""
 
-SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES)
+FORM: Final = "applications:write"
+"""The scope of a public form, whose key lies where strangers come by (004 5-2): it stores, and reads nothing."""
+
+BESIDE_FORM: Final = frozenset({"notices:read", "consents:write"})
+"""What such a key may hold besides: the words it shows, and what was agreed to under them. Neither tells anything of anybody."""
+
+SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES and scope != FORM)
 
 PARTY_SCOPES: Final = ("decisions:ask", "notices:read", "records:read")
 """All that the system of a party outside the house may hold."""
@@ -137,9 +144,11 @@ def scopes_of(roles: Iterable[str]) -> tuple[str, ...]:
 
 
 def require_system(scopes: Iterable[str], *, internal: bool) -> tuple[str, ...]:
-    """Return a client's scopes, sorted and each once. Raises Invalid for one that such a client cannot hold."""
+    """Return a client's scopes, sorted and each once. Raises Invalid for one such a client cannot hold, or not beside the others."""
     wanted = sorted(set(scopes))
     if not wanted or any(scope not in (SYSTEM if internal else PARTY_SCOPES) for scope in wanted):
+        raise Invalid([FieldError("scopes", "out-of-range")])
+    if FORM in wanted and not set(wanted) <= {FORM, *BESIDE_FORM}:
         raise Invalid([FieldError("scopes", "out-of-range")])
     return tuple(wanted)
 

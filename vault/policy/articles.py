@@ -41,9 +41,11 @@ def article_1_known(question: Question, rules: Rules) -> str | None:
     return None
 
 
-def article_1_scope(question: Question, caller: Caller) -> str | None:
+def article_1_scope(question: Question, rules: Rules, caller: Caller) -> str | None:
     """The caller asks beyond what was laid down for it; another party's system may only ask for disclosure to itself (article 1)."""
     if caller.purposes is not None and question.purpose not in caller.purposes:
+        return "OUT_OF_SCOPE"
+    if caller.types is not None and rules.type not in caller.types:
         return "OUT_OF_SCOPE"
     if caller.party != INTERNAL and (question.action != "disclose" or question.recipient != caller.party):
         return "OUT_OF_SCOPE"

@@ -183,13 +183,14 @@ class Supersession:
 class Caller:
     """What the caller may ask about at all: the party decides, never the query.
 
-    `engaged` is False after the end of a member of staff's engagement; `is_storer` is True for who stored this person's record.
-    `only_assigned` holds for a caseworker, who reads the people assigned to her or her unit; `assigned_until` is when this person's
-    assignment to her ends, end exclusive, 0 where there is none.
+    `types` are the record types it may ask about, None for all. `engaged` is False after the end of a member of staff's engagement;
+    `is_storer` is True for who stored this person's record. `only_assigned` holds for a caseworker, who reads the people assigned to her or
+    her unit; `assigned_until` is when this person's assignment to her ends, end exclusive, 0 where there is none.
     """
 
     party: str = INTERNAL
     purposes: frozenset[str] | None = None
+    types: frozenset[str] | None = None
     may_ask_orders: bool = False
     sees_reasons: bool = False
     acknowledged: bool = True
@@ -214,8 +215,8 @@ class Question:
 class Rules:
     """The association-wide facts of one moment: purposes, recipients (`abroad` those outside the Kingdom), classes, superseded notices.
 
-    `unconfirmed` after a restore without a complete journal, until two people have confirmed it. `agreements` are those approved and not
-    revoked that reach records of this type, by recipient.
+    `type` is the record type they are for. `unconfirmed` after a restore without a complete journal, until two people have confirmed it.
+    `agreements` are those approved and not revoked that reach records of this type, by recipient.
     """
 
     purposes: Mapping[str, Purpose]
@@ -223,6 +224,7 @@ class Rules:
     field_classes: Mapping[str, str]
     superseded: Mapping[str, tuple[Supersession, ...]] = field(default_factory=dict)
     sensitive_classes: frozenset[str] = frozenset({"health", "sensitive"})
+    type: str = ""
     pack: str = "cooperative"
     law_pack: str = "sa-pdpl"
     abroad: frozenset[str] = frozenset()

@@ -51,6 +51,19 @@ class StoreBody(Body):
     subject: SubjectBody | None = None
 
 
+class ApplicationBody(Body):
+    """What somebody applied with on a public form: always somebody new to the vault, whether she is known or not."""
+
+    type: str
+    fields: dict[str, Any]
+
+
+class ApplicationAnswer(msgspec.Struct, frozen=True):
+    """An application that was stored; its id is what consents to it are recorded under."""
+
+    id: str
+
+
 class UpdateBody(Body):
     """Fields to change by name; null empties one."""
 
@@ -134,6 +147,15 @@ async def store(call: Call) -> Answer:
     errand, meant = Errand(asker, call.request_id), by_subject(intake.whose.known)
     kept = await heard(errand, lambda: asker.association.run(lambda deed: service.store(deed, errand, intake), weight=2), meant)
     return Answer(KeptAnswer(write_id(kept.record), write_id(kept.subject), kept.revision))
+
+
+async def apply(call: Call) -> Answer:
+    """Store what somebody applied with; nothing is looked up, and the answer is one whoever she is."""
+    asker: Asker = call.caller
+    intake = _intake(call, await asker.association.book(), StoreBody(call.body.type, call.body.fields), call.idempotency_key)
+    errand = Errand(asker, call.request_id)
+    kept = await heard(errand, lambda: asker.association.run(lambda deed: service.store(deed, errand, intake), weight=2))
+    return Answer(ApplicationAnswer(write_id(kept.record)))
 
 
 async def store_batch(call: Call) -> Answer:
@@ -295,6 +317,18 @@ ROUTES = (
         status=201,
         headers=frozenset({"Idempotency-Key", "Amanah-On-Behalf-Of"}),
         summary="Store a record, sealed field by field.",
+    ),
+    Route(
+        method="POST",
+        path="/v1/applications",
+        name="applications.store",
+        handler=apply,
+        access=Needs("applications:write"),
+        body=ApplicationBody,
+        answer=ApplicationAnswer,
+        status=201,
+        headers=frozenset({"Idempotency-Key", "Amanah-On-Behalf-Of"}),
+        summary="Store what somebody applied with on a public form, under a key that reads nothing.",
     ),
     Route(
         method="GET",

@@ -97,8 +97,8 @@ def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = Non
 
     `among` says how many records there are where that was counted before.
 
-    Raises Invalid for a type, kind, person or guardian there is none of, Conflict `idempotency-mismatch` and `erasure-pending`, Gone where
-    what the request made is erased, Unavailable `integrity`.
+    Raises a refusal for a type the asker's key is not for, Invalid for a type, kind, person or guardian there is none of, Conflict
+    `idempotency-mismatch` and `erasure-pending`, Gone where what the request made is erased, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     once = intake.once
@@ -106,6 +106,7 @@ def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = Non
         return _made(deed, made)
     book = errand.book(deed)
     shape = type_of(book, intake.type)
+    errand.require_type(deed, intake.type, "record.stored")
     if intake.whose.kind is not None and intake.whose.kind not in book.types:
         # A word of the caller's own would lie outside every sealed field.
         raise Invalid([FieldError("subject.kind", "unknown-kind")])
@@ -197,6 +198,7 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
         raise NotFound
     _require_assigned(deed, errand, known, record)
     state = known.sheet.records[record.hex()]
+    errand.require_type(deed, state.type, "record.updated", (About(known.subject, record),))
     if state.revision != expected:
         raise Conflict("revision-mismatch")
     people.unlocked(known)
@@ -246,8 +248,12 @@ def listed(deed: Deed, errand: Errand, type_: str | None, after: bytes | None, l
     errand = errand.still(deed)
     place = subject_tables.record
     query = select(place.c.record, place.c.type, place.c.revision, place.c.review_month).where(place.c.association_id == deed.association)
+    types = errand.asker.asker.types
     if type_ is not None:
+        errand.require_type(deed, type_, "record.listed")
         query = query.where(place.c.type == type_)
+    elif types is not None:
+        query = query.where(place.c.type.in_(sorted(types)))
     if after is not None:
         query = query.where(place.c.record > after)
     rows = deed.transaction.connection.execute(query.order_by(place.c.record).limit(limit + 1)).all()

@@ -5,8 +5,8 @@ from typing import Protocol, Self
 
 import msgspec
 
-from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import About, Entry
 from vault.policy.facts import Caller
 from vault.rulebook.association import Association
 from vault.rulebook.book import Book
@@ -80,6 +80,13 @@ class Errand:
         """An entry of this errand: actor, for whom, and the request's id are filled in."""
         asker = self.asker
         return Entry(actor=asker.ref, on_behalf=asker.on_behalf, request=self.request, **members)  # type: ignore[arg-type]  # Entry's own members
+
+    def require_type(self, deed: Deed, type_: str, kind: str, about: tuple[About, ...] = ()) -> None:
+        """Refuse an asker whose key is not for records of this type (article 1); `kind` is that of the entry the refusal leaves."""
+        types = self.asker.asker.types
+        if types is not None and type_ not in types:
+            article = f"{self.book(deed).association.pack}:1"
+            raise EntryRefusal(self.entry(kind=kind, outcome="refuse", reason="OUT_OF_SCOPE", article=article, about=about))
 
 
 def once_for(asker: Asker, *, route: str, key: str | None, body: object) -> Once | None:

@@ -150,6 +150,7 @@ def _rules(
             recipients=parties,
             field_classes={one.name: one.field_class for one in shape.fields},
             superseded=superseded,
+            type=name,
             pack=own.pack,
             law_pack=own.law_pack,
             abroad=abroad,

@@ -138,7 +138,7 @@ class AgreementFact(Fact, frozen=True):
 
 
 class ClientFact(Fact, frozen=True):
-    """An API client: whose it is, what it may, and the keyed hash of its secret."""
+    """An API client: whose it is, what it may, and the keyed hash of its secret; `types` None for every record type there is."""
 
     id: str
     name: str
@@ -152,6 +152,8 @@ class ClientFact(Fact, frozen=True):
     revoked_at: int | None = None
     ceremony: bool = False
     made_by: str = ""
+    types: tuple[str, ...] | None = None
+    changed_at: int = 0
 
 
 class StaffFact(Fact, frozen=True):
