@@ -11,9 +11,10 @@ from functools import partial
 import msgspec
 
 from vault.access import agreements, erasing_again
+from vault.access.disclosures import end as end_disclosure
 from vault.access.erasure_words import ERASE, LOCK
 from vault.access.orders import end
-from vault.access.shapes import ORDER
+from vault.access.shapes import DISCLOSURE, ORDER
 from vault.access_log.checkpoint import opened
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
@@ -208,6 +209,11 @@ def _agreement(deed: Deed, association: Association, line: Line) -> list[Written
     return [] if agreement is None or agreement.revoked_at is not None else [agreements.end(deed, agreement, SYSTEM)[1]]
 
 
+def _disclosure(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
+    found = facts.read(deed, DISCLOSURE, line.closing.reference)
+    return [] if found is None or found.revoked_at is not None else [end_disclosure(deed, found, SYSTEM)[1]]
+
+
 def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
     """A purpose that was made narrower at the moment of the line and is not, opens nothing until two people lay it down again."""
     code = line.closing.reference
@@ -236,6 +242,7 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "client-narrowed": _narrowed,
     "agreement": _agreement,
     "order": _order,
+    "disclosure": _disclosure,
     "recipient": _recipient,
     "recipient-key": _recipient_key,
     "purpose": _purpose,

@@ -15,6 +15,7 @@ from keys.secret import Secret
 from tests.access.counter import FIELDS, HOUR, Counter, by_law_of_orders, told
 from tests.access.desk import put, rows_of, written
 from tests.household import FATIMA, lay_down, store, withdraw
+from tests.roof.test_reclosing import orphan
 from vault.access import disclosures_api
 from vault.access.packing import packed
 from vault.access_log.checkpoint import opened
@@ -22,6 +23,7 @@ from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot, verify
 from vault.errors import Unavailable
 from vault.identity.second_factor import GUESSES
+from vault.reclosing import reclose
 from vault.records.tables import container
 from vault.rulebook import refusals
 from vault.rulebook.shapes import STAFF
@@ -375,6 +377,39 @@ async def test_a_recipient_revoked_before_the_approval_is_none_to_approve_for(sm
     id_ = await small_counter.requested(kept.record)
     await small_counter.ask("officer", "POST", "/recipients/partner/revocation")
     assert told(await small_counter.approve("second_officer", f"/disclosures/{id_}/approval")) == (403, "unknown-recipient")
+
+
+async def test_a_disclosure_turned_down_is_not_approved_and_one_taken_back_gives_nothing_more(counter: Counter):
+    kept = await store(counter.world)
+    await counter.recipient()
+    counter.world.clock.forward(1)
+    await counter.shared(kept.record)
+    made = (await counter.ask("officer", "POST", "/disclosures", counter.disclosure(kept.record))).json()["id"]
+    for _ in range(2):
+        down = await counter.ask("second_officer", "POST", f"/disclosures/{made}/revocation")
+        assert (down.status_code, down.json()) == (200, {"id": made, "state": "revoked"})
+    assert told(await counter.approve("second_officer", f"/disclosures/{made}/approval")) == (409, "disclosure-revoked")
+    approved = await counter.approved(kept.record)
+    assert (await counter.package(approved)).status_code == 200
+    await counter.ask("officer", "POST", f"/disclosures/{approved}/revocation")
+    assert told(await counter.package(approved)) == (409, "disclosure-revoked")
+    shown = await counter.ask("officer", "GET", f"/disclosures/{approved}")
+    assert shown.json()["state"] == "revoked"
+    assert [entry.kind for entry in counter.world.entries()].count("disclosure.revoked") == 2
+    lines = [line.closing for line in counter.world.association.log.journal.lines()]
+    assert Closing("disclosure", uuid.UUID(approved).hex) in lines
+
+
+async def test_a_revocation_that_only_the_journal_knows_is_carried_out(counter: Counter):
+    kept = await store(counter.world)
+    await counter.recipient()
+    counter.world.clock.forward(1)
+    await counter.shared(kept.record)
+    approved = await counter.approved(kept.record)
+    orphan(counter.world, Closing("disclosure", uuid.UUID(approved).hex))
+    assert reclose(counter.world.association, counter.world.clock) == 1
+    assert told(await counter.package(approved)) == (409, "disclosure-revoked")
+    assert reclose(counter.world.association, counter.world.clock) == 0
 
 
 async def test_an_approval_lasts_a_week(small_counter: Counter):

@@ -23,6 +23,7 @@ READ = Entry(
     consents=("c1",),
 )
 ORDERED = Entry(kind="disclose", outcome="allow", actor="staff:1", recipient="court", basis="judicial_order", order="o1")
+RELEASED = Entry(kind="disclosure.released", outcome="allow", actor="staff:1", facts=(WrittenFact("disclosure", "d1", 3, b""),))
 SHARED = Entry(kind="record.read", outcome="allow", actor="client:1", recipient="court", basis="written_consent", agreement="g1")
 GRANTED = Entry(kind="consent.granted", outcome="allow", actor="client:1", about=(About(WHO),), purpose="p", recipient="INTERNAL")
 OPENED = Entry(kind="session.opened", outcome="allow", actor="staff:1", facts=(WrittenFact("session", "s1", 1, b""),))
@@ -56,6 +57,7 @@ AFTER = [
     (closing("refusal", WHO.hex(), "p|INTERNAL"), replace(READ, kind="evidence.read", basis="law"), "on a consent"),
     (closing("order", "o1"), ORDERED, "on an order"),
     (closing("agreement", "g1"), SHARED, "under an agreement"),
+    (closing("disclosure", "d1"), RELEASED, "on a disclosure"),
     (closing("recipient", "court"), ORDERED, "to a recipient"),
     (closing("recipient-key", "court"), ORDERED, "under a recipient's key"),
     (closing("client", "1"), READ, "to a client"),

@@ -115,6 +115,17 @@ async def test_what_another_made_is_turned_down_with_a_code_too(window: Window):
     assert order not in (await window.get("/officer/approvals")).text
 
 
+async def test_a_disclosure_is_turned_down_and_waits_no_longer(window: Window):
+    record, _ = await ordered(window)
+    disclosure = await window.counter.requested(record)
+    await window.sign_in("second_officer")
+    assert "Turn the disclosure down" in text_of(await window.get("/officer/approvals"))
+    done = await window.approve("second_officer", kind="disclosure", id=disclosure, act="turn-down")
+    assert done.status_code == 303
+    assert window.world.entries()[-1].kind == "disclosure.revoked"
+    assert disclosure not in (await window.get("/officer/approvals")).text
+
+
 async def test_the_keys_are_withdrawn_by_who_may_propose(small_window: Window, monkeypatch: pytest.MonkeyPatch):
     ceremony = await proposed(small_window)
     await small_window.sign_in("second_officer")
@@ -126,9 +137,7 @@ async def test_the_keys_are_withdrawn_by_who_may_propose(small_window: Window, m
     assert small_window.world.entries()[-1].kind == "keys.ceremony-withdrawn"
 
 
-@pytest.mark.parametrize(
-    "over", [{"act": "more"}, {"kind": "more"}, {"kind": "more", "act": "turn-down"}, {"kind": "disclosure", "act": "turn-down"}]
-)
+@pytest.mark.parametrize("over", [{"act": "more"}, {"kind": "more"}, {"kind": "more", "act": "turn-down"}])
 async def test_a_form_nobody_is_shown_does_nothing(small_window: Window, over: dict[str, str]):
     await small_window.sign_in("second_officer")
     await small_window.get("/officer/approvals")

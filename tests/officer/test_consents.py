@@ -39,6 +39,25 @@ async def test_a_second_person_verifies_what_waits(window: Window):
     assert "No written consent" in text_of(page)
 
 
+async def test_without_a_person_the_page_lists_the_papers_that_wait_of_whomever(window: Window):
+    papers = [await signed(window) for _ in range(2)]
+    await grant(window.world, (await store(window.world)).record)
+    await window.sign_in("second_officer")
+    page = await window.get(PATH)
+    assert all(person in page.text and consent in page.text for person, consent in papers)
+    told = window.world.entries()[-1]
+    assert (told.kind, told.count, {uuid_of(about.record or b"") for about in told.about}) == (
+        "consent.read",
+        2,
+        {one for one, _ in papers},
+    )
+    status, leads = await settled(window, "second_officer", person="", id=papers[0][1], act="verify")
+    assert (status, leads) == (303, f"{PATH}?done=verified&lang=en")
+    page = await window.get(PATH)
+    assert papers[0][1] not in page.text
+    assert papers[1][1] in page.text
+
+
 async def test_what_is_rejected_waits_no_longer(window: Window):
     person, consent = await signed(window)
     await window.sign_in("second_officer")

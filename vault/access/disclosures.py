@@ -1,7 +1,8 @@
 """Disclosures: asked for and decided field by field, approved by another person, and decided again in the deed that releases.
 
 Invariants: a third party gets data on a written consent that names it or on an order, and on nothing else; what is released is exactly what
-was granted, and only while all of it still holds; a package is sealed to the key that was confirmed when the disclosure was approved.
+was granted, and only while all of it still holds; a package is sealed to the key that was confirmed when the disclosure was approved; once
+a disclosure is revoked no package leaves on it, after a restore neither.
 """
 
 import os
@@ -20,7 +21,7 @@ from vault.access.door import give_out, take_sealed
 from vault.access.shapes import DISCLOSURE, ORDER, DisclosureFact, OrderFact, Part, Refusal
 from vault.access.verdicts import Asked, Judged, Weighed, enter, weigh
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import Entry
+from vault.access_log.entry import Entry, WrittenFact
 from vault.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from vault.identity.callers import is_engaged
 from vault.identity.recipients import key_of
@@ -29,6 +30,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecipientFact
 from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.journal import Closing
 from vault.subjects import people
 from vault.subjects.people import Known
 
@@ -39,6 +41,7 @@ DECIDED: Final = "disclosure.decided"
 REQUESTED: Final = "disclosure.requested"
 APPROVED: Final = "disclosure.approved"
 DISCLOSE: Final = "disclose"
+REVOKED: Final = "disclosure.revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,10 @@ class Matter:
     def tell(self, **members: object) -> bytes:
         """Append an entry about the disclosure as a whole; its leaf hash."""
         return self.deed.append(self._entry(**members)).leaf_hash
+
+    def close(self, **members: object) -> None:
+        """Append the entry that ends the disclosure."""
+        self.deed.append(self._entry(**members), closes=Closing("disclosure", self.found.id))
 
     def moved(self, count: int) -> Moved:
         """Append that so many of the verdicts say no by now."""
@@ -160,11 +167,13 @@ def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> Di
 def approve(deed: Deed, approver: Approver, disclosure: bytes) -> DisclosureFact:
     """Approve what another person asked for, for the recipient's key as it is confirmed now.
 
-    Raises NotFound, Conflict `nothing-granted` or where it is approved, TooMany, and refusals: `same-person`, `step-up-required`, and what
-    stands against the recipient (`unknown-recipient`, `recipient-unconfirmed`, `recipient-key-unsupported`).
+    Raises NotFound, Conflict `nothing-granted`, `disclosure-revoked` or where it is approved, TooMany, and refusals: `same-person`,
+    `step-up-required`, and what stands against the recipient (`unknown-recipient`, `recipient-unconfirmed`, `recipient-key-unsupported`).
     """
     approver = approver.still(deed)
     found = of(deed, disclosure)
+    if found.revoked_at is not None:
+        raise Conflict("disclosure-revoked")
     if found.approved_by:
         raise Conflict
     if not found.granted:
@@ -177,16 +186,36 @@ def approve(deed: Deed, approver: Approver, disclosure: bytes) -> DisclosureFact
     return approved
 
 
+def revoke(deed: Deed, errand: Errand, disclosure: bytes) -> DisclosureFact:
+    """Turn a disclosure down, or take its approval back: from this answer on no package leaves on it. Raises NotFound."""
+    errand = errand.still(deed)
+    found = of(deed, disclosure)
+    if found.revoked_at is not None:
+        return found
+    revoked, written = end(deed, found, errand.asker.ref)
+    matter = Matter(deed, errand, errand.book(deed), found)
+    matter.close(kind=REVOKED, facts=(written,))
+    return revoked
+
+
+def end(deed: Deed, disclosure: DisclosureFact, by: str) -> tuple[DisclosureFact, WrittenFact]:
+    """Write the disclosure as revoked now; the caller puts what is returned into the entry of the same deed."""
+    revoked = msgspec.structs.replace(disclosure, revoked_by=by, revoked_at=deed.now)
+    return revoked, facts.write(deed, DISCLOSURE, disclosure.id, revoked)
+
+
 def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
     """Decide again everything that was granted, and append the entries that release it; the values come out after the commit.
 
-    Raises NotFound, Conflict `not-approved`, `approval-expired`, and refusals: `out-of-scope` for who neither asked nor approved,
-    `approver-ended` where one of the two does not stand any more, `recipient-key-changed` and what else stands against the recipient;
-    `restored-unconfirmed`.
+    Raises NotFound, Conflict `not-approved`, `approval-expired`, `disclosure-revoked`, and refusals: `out-of-scope` for who neither asked
+    nor approved, `approver-ended` where one of the two does not stand any more, `recipient-key-changed` and what else stands against the
+    recipient; `restored-unconfirmed`.
     """
     errand = errand.still(deed)
     found, book = of(deed, disclosure), errand.book(deed)
     matter = Matter(deed, errand, book, found)
+    if found.revoked_at is not None:
+        raise Conflict("disclosure-revoked")
     if found.approved_at is None:
         raise Conflict("not-approved")
     if errand.asker.ref not in {found.requested_by, found.approved_by}:

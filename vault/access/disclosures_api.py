@@ -126,6 +126,15 @@ def disclosure_routes(factor: SecondFactor) -> list[Route]:
             summary="Approve a disclosure that another person asked for.",
         ),
         Route(
+            method="POST",
+            path="/v1/disclosures/{disclosure}/revocation",
+            name="disclosures.revoke",
+            handler=api.revoke,
+            access=Person("approve"),
+            answer=DisclosureStands,
+            summary="Turn a disclosure down, or take its approval back: no package leaves on it any more.",
+        ),
+        Route(
             method="GET",
             path="/v1/disclosures/{disclosure}/package",
             name="disclosures.package",
@@ -173,6 +182,12 @@ class _Api:
             return await asker.association.run(lambda deed: disclosures.approve(deed, approver, disclosure))
 
         found = await heard(errand, approved)
+        return Answer(DisclosureStands(_uuid(found.id), _state(found)))
+
+    async def revoke(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
+        found = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.revoke(deed, errand, disclosure)))
         return Answer(DisclosureStands(_uuid(found.id), _state(found)))
 
     async def package(self, call: Call) -> Answer:
@@ -231,6 +246,8 @@ def _shown(found: DisclosureFact) -> DisclosureShown:
 
 
 def _state(found: DisclosureFact) -> str:
+    if found.revoked_at is not None:
+        return "revoked"
     return "approved" if found.approved_by else "requested"
 
 

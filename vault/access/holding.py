@@ -48,7 +48,11 @@ def _holds(deed: Deed, order: OrderFact) -> bool:
 def _is_open(deed: Deed, disclosure: DisclosureFact, records: Collection[str], fields: Collection[str]) -> bool:
     """Whether the disclosure may still give one of these fields: granted, and waiting for approval or within the time that lasts."""
     lasts = disclosure.approved_at is None or deed.now < disclosure.approved_at + APPROVAL_LASTS
-    return lasts and any(part.record in records and {*fields} & {*part.fields} for part in disclosure.granted)
+    return (
+        disclosure.revoked_at is None
+        and lasts
+        and any(part.record in records and {*fields} & {*part.fields} for part in disclosure.granted)
+    )
 
 
 def _orders(deed: Deed, subject: bytes) -> Iterator[OrderFact]:

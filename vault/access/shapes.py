@@ -50,7 +50,10 @@ class Refusal(Fact, frozen=True):
 
 
 class DisclosureFact(Fact, frozen=True):
-    """A disclosure as it was asked for and decided; `key` is the fingerprint it was approved for, `released` how often it went out."""
+    """A disclosure as it was asked for and decided; `key` is the fingerprint it was approved for, `released` how often it went out.
+
+    Revoked, whether it was approved or not, it gives nothing more.
+    """
 
     id: str
     basis: Literal["consent", "order"]
@@ -65,6 +68,8 @@ class DisclosureFact(Fact, frozen=True):
     approved_by: str = ""
     approved_at: int | None = None
     released: int = 0
+    revoked_by: str = ""
+    revoked_at: int | None = None
 
 
 ORDER: Kind[OrderFact] = Kind("order", OrderFact, in_book=False)

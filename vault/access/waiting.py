@@ -27,7 +27,10 @@ def waiting(deed: Deed, errand: Errand) -> Waiting:
     disclosures = facts.read_known(connection, cabinet, deed.association, DISCLOSURE).values()
     found = Waiting(
         sorted((each for each in orders if _can_be(each, deed.now)), key=lambda each: (each.registered_at, each.id)),
-        sorted((each for each in disclosures if not each.approved_by and each.granted), key=lambda each: (each.requested_at, each.id)),
+        sorted(
+            (each for each in disclosures if not each.approved_by and each.granted and each.revoked_at is None),
+            key=lambda each: (each.requested_at, each.id),
+        ),
     )
     count = len(found.orders) + len(found.disclosures)
     deed.append(errand.entry(kind="approvals.read", outcome="allow", basis="law", count=count))

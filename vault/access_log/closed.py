@@ -150,5 +150,7 @@ def _doors(entry: Entry) -> Iterator[tuple[Door, str]]:
         yield ("agreement", entry.agreement), "under an agreement"
     if entry.recipient and (entry.kind in PACKAGES or entry.basis not in _ON_NOTHING):
         yield ("recipient", entry.recipient), "to a recipient"
+    if entry.kind in PACKAGES:
+        yield from ((("disclosure", fact.key), "on a disclosure") for fact in entry.facts if fact.kind == "disclosure")
     if entry.recipient and entry.kind in PACKAGES:
         yield ("recipient-key", entry.recipient), "under a recipient's key"

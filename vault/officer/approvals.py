@@ -31,8 +31,8 @@ from vault.web.times import fold_digits
 Kind = Literal["order", "disclosure", "erasure", "keys"]
 PATH: Final = "/officer/approvals"
 MOST: Final = 100
-TURNED_DOWN_BY: Final = {"order": "orders", "erasure": "approve", "keys": "keys:write"}
-"""The scope that turning down takes, by kind. A disclosure is not turned down: what nobody approves gives nothing."""
+TURNED_DOWN_BY: Final = {"order": "orders", "disclosure": "approve", "erasure": "approve", "keys": "keys:write"}
+"""The scope that turning down takes, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,12 @@ class _Approvals:
             officer = erasing.Officer(caller, factor, code)
             await heard(errand, lambda: run(lambda deed: erasing.cancel(deed, errand, officer, id_), weight=2))
             return
-        # These two take no code of their own: the session is stepped up by it first.
+        # These take no code of their own: the session is stepped up by it first.
         await heard(errand, lambda: self.frame.identity.sessions.step_up(caller, code))
         if kind == "order":
             await heard(errand, lambda: run(lambda deed: orders.revoke(deed, errand, id_)))
+        elif kind == "disclosure":
+            await heard(errand, lambda: run(lambda deed: disclosures.revoke(deed, errand, id_)))
         else:
             await heard(errand, lambda: run(lambda deed: custody.withdraw(deed, errand, id_)))
 

@@ -1,4 +1,4 @@
-"""Written consents of one person that nobody has verified yet: verified or rejected by who has the signed original before her.
+"""Written consents that nobody has verified yet, the newest or one person's: verified or rejected by who has the original before her.
 
 Invariant: verifying takes a fresh one-time code and another person than those through whose hands the paper went (002 6.2, promise 9).
 """
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from vault.access_log.deed import Deed
-from vault.consent import history, service
+from vault.consent import awaiting, history, service
+from vault.consent.awaiting import awaits
+from vault.consent.history import Told
 from vault.consent.log_words import not_lost
 from vault.errors import Conflict, Malformed, NotFound, Refused, TooMany, VaultError
 from vault.identity.callers import Caller
-from vault.officer.frame import Frame, link, looks, require_form, sends, speaker_of
+from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
 from vault.policy.facts import INTERNAL
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.subjects.meant import by_consent, by_record
 from vault.web.answer import Answer
-from vault.web.call import Call, parse_id
+from vault.web.call import Call, parse_id, write_id
 from vault.web.door import led_to
 from vault.web.problems import problem_headers, problem_of, status_of
 from vault.web.route import Query, Route
@@ -25,6 +27,7 @@ from vault.web.times import fold_digits
 
 PATH: Final = "/officer/consents"
 MOST: Final = 500
+PAGE: Final = 50
 Result = Literal["verified", "rejected"]
 RESULTS: Final[dict[str, Result]] = {"verify": "verified", "reject": "rejected"}
 
@@ -38,6 +41,7 @@ class Paper:
     recipient: str | None
     fields: str
     recorded: str
+    record: str
 
 
 def consent_routes(frame: Frame) -> list[Route]:
@@ -86,13 +90,13 @@ class _Consents:
             await heard(errand, lambda: not_lost(association, consent, seen), by_consent(consent))
         except (Refused, Conflict, NotFound, TooMany) as error:
             return await self._shown(call, person, error)
-        return led_to(link(PATH, call.language, person=person, done=result))
+        return led_to(link(PATH, call.language, person=person or None, done=result))
 
     async def _shown(self, call: Call, person: str, error: VaultError | None = None) -> Answer:
         papers: list[Paper] | None = None
         missing = False
         try:
-            papers = await _papers(call, parse_id(fold_digits(person).strip().lower())) if person else None
+            papers = await (_papers(call, parse_id(fold_digits(person).strip().lower())) if person else _all(call))
         except NotFound as unknown:
             missing, error = True, error or unknown
         return await self.frame.page(
@@ -117,14 +121,23 @@ async def _papers(call: Call, record: bytes) -> list[Paper]:
         return history.consents(deed, errand, record, None, limit=MOST)
 
     page = await heard(errand, lambda: caller.association.run(of_record), by_record(record))
-    return [
-        Paper(
-            id=speaker.id(one.grant.id),
-            purpose=speaker.purpose(one.purpose),
-            recipient=None if one.recipient == INTERNAL else one.recipient,
-            fields=", ".join(sorted(one.grant.fields)),
-            recorded=speaker.time(one.grant.recorded_at),
-        )
-        for one in page.items
-        if one.grant.form == "written" and one.verified_at is None and one.stopped_at is None and one.seen != "rejected"
-    ]
+    return [_paper(one, record, speaker) for one in page.items if awaits(one)]
+
+
+async def _all(call: Call) -> list[Paper]:
+    """The written consents that wait, of the people who gave one last."""
+    caller: Caller = call.caller
+    errand, speaker = Errand(caller, call.request_id), speaker_of(call, await caller.association.book())
+    found = await heard(errand, lambda: caller.association.run(lambda deed: awaiting.papers(deed, errand, PAGE)))
+    return [_paper(one.told, one.record, speaker) for one in found]
+
+
+def _paper(one: Told, record: bytes, speaker: Speaker) -> Paper:
+    return Paper(
+        id=speaker.id(one.grant.id),
+        purpose=speaker.purpose(one.purpose),
+        recipient=None if one.recipient == INTERNAL else one.recipient,
+        fields=", ".join(sorted(one.grant.fields)),
+        recorded=speaker.time(one.grant.recorded_at),
+        record=write_id(record) if record else "",
+    )
