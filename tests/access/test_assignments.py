@@ -21,13 +21,20 @@ from vault.access.assignments_api import assignment_routes
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.examine import overdue
 from vault.access.search_api import routes as search_routes
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry
+from vault.consent.api import ROUTES as CONSENT
+from vault.consent.receipts_api import receipt_routes
 from vault.identity.policy_version import policy_sha256
 from vault.identity.scopes import CASEWORKER, ROLES, SYSTEM_SCOPES
+from vault.policy.events import Locked
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
 from vault.rulebook.shapes import STAFF, StaffFact
 from vault.storage.journal import Closing
+from vault.subjects import people
 from vault.subjects.examine import examine
+from vault.subjects.sheet import happened
 from vault.web.times import write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -105,7 +112,16 @@ async def office(vault: World):
         await lay_down(vault, STAFF, one.id, one)
     key, _ = await add_client(vault, kind="interactive", scopes=SYSTEM_SCOPES)
     factor = vault.identity.factor
-    everything = (*routes(), *search_routes(), *assignment_routes(factor), *alert_routes(factor), *AUDIT, *RECORDS)
+    everything = (
+        *routes(),
+        *search_routes(),
+        *assignment_routes(factor),
+        *alert_routes(factor),
+        *AUDIT,
+        *RECORDS,
+        *CONSENT,
+        *receipt_routes({}),
+    )
     async with vault.front(*everything) as http:
         yield Office(vault, http, key, await vault.session("officer"), people)
 
@@ -172,6 +188,34 @@ async def test_a_decision_a_batch_a_search_and_a_change_are_limited_alike(office
     # Whoever takes somebody in is told that she is here already, by id alone.
     found = await office.ask("reem", "POST", "/v1/records/search", {**search, "purpose": "intake"})
     assert found.json()["matches"] == [{"id": id_}]
+
+
+async def test_what_somebody_agreed_to_is_told_to_who_has_her_case(office: Office):
+    kept = await store(office.world)
+    given = await grant(office.world, kept.record)
+    paths = (f"/v1/records/{uuid.UUID(bytes=kept.record)}/consents", f"/v1/consents/{uuid.UUID(bytes=given.id)}/receipt")
+    for path in paths:
+        assert code_of(await office.ask("huda", "GET", path)) == (403, "not-assigned")
+        assert (await office.ask("clerk", "GET", path)).status_code == 200
+    await office.assign("officer", kept.record, {"staff": office.id("huda")})
+    for path in paths:
+        assert (await office.ask("huda", "GET", path)).status_code == 200
+
+
+async def test_who_breaks_the_glass_in_vain_is_told_of_no_lock(office: Office):
+    record = await person(office)
+    subject = office.world.entries()[-1].about[0].subject
+
+    def lock(deed: Deed) -> None:
+        known = people.of_subject(deed, subject)
+        told = Entry(kind="test.locked", outcome="allow", actor="system")
+        people.change(deed, known, [happened(Locked(deed.now), at=deed.now, by="system")], told)
+
+    await office.world.association.run(lock)
+    assert code_of(await office.break_glass("huda", record, "000000")) == (403, "step-up-required")
+    until = office.in_(1)
+    assert code_of(await office.assign("huda", record, {"unit": "south"}, until=until)) == (403, "not-assigned")
+    assert code_of(await office.break_glass("huda", record)) == (409, "erasure-pending")
 
 
 async def test_a_caseworker_has_the_case_of_whom_she_takes_in(office: Office):

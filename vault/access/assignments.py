@@ -147,13 +147,13 @@ def assign(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return _made(deed, record, made)
     case = _Case.of(deed, errand, record, MADE)
-    people.unlocked(case.known)
     since = deed.now if wanted.since is None else wanted.since
     _require_sound(deed, errand.book(deed), wanted, since)
     kind: AssignmentKind = "assigned"
     if errand.asker.asker.only_assigned:
         kind = "handed_over"
         case.require_hers(MADE, until=_required_end(wanted, since))
+    people.unlocked(case.known)
     assignment = Assignment(os.urandom(16).hex(), wanted.to, kind, since, wanted.until)
     case.give(assignment, wanted.reason, case.entry(MADE))
     if once is not None:
@@ -187,13 +187,14 @@ def break_glass(deed: Deed, errand: Errand, factor: SecondFactor, record: bytes,
     Raises Conflict `nothing-to-break` where nothing keeps her out, the refusal `step-up-required` for another code, TooMany, as `assign`.
     """
     case = _Case.of(deed, errand.still(deed), record, BROKEN)
-    people.unlocked(case.known)
     hand = case.errand.hand
     if not case.asker.asker.only_assigned or case.hers_until(emergencies=True):
         raise Conflict("nothing-to-break")
     used = factor.use(deed, case.errand.book(deed).staff[hand.removeprefix(STAFF)], because.code)
     if used is None:
         raise case.refusal(BROKEN, "STEP_UP_REQUIRED")
+    # Only now: who merely tries is not told that an erasure was asked for.
+    people.unlocked(case.known)
     assignment = Assignment(os.urandom(16).hex(), hand, EMERGENCY, deed.now, deed.now + BROKEN_LASTS)
     case.give(assignment, because.reason, case.entry(BROKEN, facts=(used,), flags=("break-glass",)))
     return assignment

@@ -15,7 +15,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import About, EntryRefused, parse
 from vault.consent import history, receipts
 from vault.consent.history import Told
-from vault.consent.within import require_reach
+from vault.consent.within import require_case
 from vault.errors import Unavailable
 from vault.policy.events import Given, Stopped, Verified
 from vault.rulebook.asker import Errand
@@ -55,7 +55,7 @@ def of_consent(deed: Deed, errand: Errand, consent: bytes, names: Mapping[str, s
     """The proof of one consent; `names` are the association's by language. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     known, record = people.of_consent(deed, consent)
-    require_reach(deed, errand, known, record, KIND)
+    require_case(deed, errand, known, record, KIND)
     happened = history.happened_to(deed, known)
     return _Gathering(deed, errand, known, record, names).of([history.one(errand, happened, consent, deed.now)], happened)
 
@@ -64,7 +64,7 @@ def of_record(deed: Deed, errand: Errand, record: bytes, names: Mapping[str, str
     """The proof of every consent of the record's person, the newest 200. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     known = people.of_record(deed, record)
-    require_reach(deed, errand, known, record, KIND)
+    require_case(deed, errand, known, record, KIND)
     happened = history.happened_to(deed, known)
     told = [history.one(errand, happened, bytes.fromhex(id_), deed.now) for id_ in _given(happened)[-MOST:]]
     return _Gathering(deed, errand, known, record, names).of(told, happened)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About
-from vault.consent.within import require_reach
+from vault.consent.within import require_case
 from vault.errors import NotFound, Unavailable
 from vault.policy.events import Given, Stopped, Verified
 from vault.policy.facts import Grant, Person, Standing, key
@@ -57,7 +57,7 @@ def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None, *, af
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
-    require_reach(deed, errand, known, record, "consent.read")
+    require_case(deed, errand, known, record, "consent.read")
     at = deed.now if as_of is None else min(as_of, deed.now)
     happened = [event for event in happened_to(deed, known) if event.at <= at]
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=(About(known.subject, record),), basis="law"))

@@ -10,7 +10,7 @@ from vault.access_log.entry import About
 from vault.consent import history, receipt
 from vault.consent.history import Told
 from vault.consent.receipt import Happening, Json, Matter
-from vault.consent.within import require_reach
+from vault.consent.within import require_case
 from vault.errors import Unavailable
 from vault.policy.events import Given, Stopped
 from vault.policy.facts import Person
@@ -27,7 +27,7 @@ def document(deed: Deed, errand: Errand, consent: bytes, names: Mapping[str, str
     """The receipt of a consent as it stands now; `names` are the association's by language. Raises NotFound, Unavailable `integrity`."""
     errand = errand.still(deed)
     known, record = people.of_consent(deed, consent)
-    require_reach(deed, errand, known, record, "consent.receipt")
+    require_case(deed, errand, known, record, "consent.receipt")
     happened = history.happened_to(deed, known)
     told = history.one(errand, happened, consent, deed.now)
     made = of(deed, errand, known, record, told=told, happened=happened, names=names)

@@ -156,6 +156,13 @@ def require_reach(deed: Deed, errand: Errand, known: Known, record: bytes, kind:
     errand.require_type(deed, state.type if state else "", kind, (About(known.subject, record or None),))
 
 
+def require_case(deed: Deed, errand: Errand, known: Known, record: bytes, kind: str) -> None:
+    """Raise a refusal as `require_reach`, and to a caseworker who does not have this person's case (article 2)."""
+    require_reach(deed, errand, known, record, kind)
+    until = known.sheet.assigned_until(errand.asker.assignees, deed.now) if known.sheet else 0
+    errand.require_assigned(deed, until, kind, (About(known.subject, record or None),))
+
+
 def _refuse(matter: Matter, purpose: PurposeFact, article: str, reason: str) -> NoReturn:
     told = matter.errand.entry(kind="consent.refused", outcome="refuse", purpose=purpose.code, article=article)
     raise matter.refusal(told, reason)

@@ -15,7 +15,7 @@ from sqlalchemy import Row, select
 
 from keys.errors import Unopenable
 from keys.keyring import DataKey
-from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.deed import Deed
 from vault.access_log.entry import About
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refused, Unavailable, VaultError
 from vault.policy import pack as packs
@@ -236,11 +236,8 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
 
 def _require_assigned(deed: Deed, errand: Errand, known: people.Known, record: bytes) -> None:
     """Refuse a caseworker the record of somebody whose case she does not have."""
-    if not errand.asker.asker.only_assigned or (known.sheet is not None and known.sheet.assigned_until(errand.asker.assignees, deed.now)):
-        return
-    article = f"{errand.book(deed).association.pack}:2"
-    about = (About(known.subject, record),)
-    raise EntryRefusal(errand.entry(kind="record.updated", outcome="refuse", reason="NOT_ASSIGNED", article=article, about=about))
+    until = known.sheet.assigned_until(errand.asker.assignees, deed.now) if known.sheet is not None else 0
+    errand.require_assigned(deed, until, "record.updated", (About(known.subject, record),))
 
 
 def listed(deed: Deed, errand: Errand, type_: str | None, after: bytes | None, limit: int) -> Sequence[Row[bytes, str, int, str]]:

@@ -88,6 +88,12 @@ class Errand:
             article = f"{self.book(deed).association.pack}:1"
             raise EntryRefusal(self.entry(kind=kind, outcome="refuse", reason="OUT_OF_SCOPE", article=article, about=about))
 
+    def require_assigned(self, deed: Deed, until: int, kind: str, about: tuple[About, ...] = ()) -> None:
+        """Refuse a caseworker somebody whose case she does not have: `until` is when what assigns it to her ends (article 2)."""
+        if self.asker.asker.only_assigned and until <= deed.now:
+            article = f"{self.book(deed).association.pack}:2"
+            raise EntryRefusal(self.entry(kind=kind, outcome="refuse", reason="NOT_ASSIGNED", article=article, about=about))
+
 
 def once_for(asker: Asker, *, route: str, key: str | None, body: object) -> Once | None:
     """The idempotency of one request, hashed under the association's key; None where the caller sent none."""
