@@ -8,6 +8,7 @@ import httpx
 import pyotp
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 
 from keys.one_time_codes import new_secret
 from tests.access.test_watching import fired
@@ -31,6 +32,7 @@ from vault.policy.events import Locked
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
 from vault.rulebook.shapes import STAFF, StaffFact
+from vault.rulebook.tables import fact
 from vault.storage.journal import Closing
 from vault.subjects import people
 from vault.subjects.examine import examine
@@ -328,6 +330,16 @@ def found_overdue(world: World) -> list[str]:
         return list(overdue(connection, world.association.cabinet, world.association.id, world.clock.now))
 
 
+async def test_an_alert_that_does_not_hold_is_left_to_who_examines_the_facts(office: Office):
+    await office.break_glass("huda", await person(office))
+    await fired(office.world)
+    office.world.clock.forward(49 * 3600)
+    assert len(found_overdue(office.world)) == 1
+    with office.world.database.connect() as connection, connection.begin():
+        connection.execute(update(fact).where(fact.c.kind == "alert").values(sealed=b"x"))
+    assert found_overdue(office.world) == []
+
+
 async def test_the_code_of_an_emergency_is_used_once(office: Office):
     first, second = await person(office), await person(office)
     code = office.code("huda")
@@ -370,6 +382,21 @@ async def test_a_repeated_request_makes_one_assignment_and_too_many_are_refused(
     for _ in range(31):
         assert (await office.assign("officer", record, {"unit": "north"})).status_code == 201
     assert code_of(await office.assign("officer", record, {"unit": "north"})) == (409, "too-many-assignments")
+
+
+async def test_a_repeat_after_an_erasure_is_gone(office: Office):
+    record = await person(office)
+    headers = {"Authorization": f"Bearer {office.officer}", "Idempotency-Key": "sixteen-characters-or-more"}
+    path, body = f"/v1/records/{uuid.UUID(bytes=record)}/assignments", {"to": {"unit": "north"}, "reason": WHY}
+    assert (await office.http.post(path, json=body, headers=headers)).status_code == 201
+    subject = office.world.entries()[-1].about[0].subject
+
+    def erase(deed: Deed) -> None:
+        told = Entry(kind="erasure.approved", outcome="allow", actor="system")
+        people.erase(deed, subject, [record], told, closes=Closing("erasure", subject.hex()))
+
+    await office.world.association.run(erase)
+    assert code_of(await office.http.post(path, json=body, headers=headers)) == (410, "gone")
 
 
 async def test_rows_fold_to_the_same_bytes_and_nothing_personal_lies_about(office: Office):

@@ -24,6 +24,11 @@ class Looked:
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
+    def complain(self, text: str, url: str) -> None:
+        """Keep what the browser says, but for the icon it asks every site for by itself."""
+        if not url.endswith("/favicon.ico"):
+            self.complaints.append(text)
+
     def serious(self) -> list[str]:
         """What axe finds serious: rule and places."""
         found = Axe().run(self.page).response["violations"]
@@ -52,7 +57,7 @@ def looking(browser: Browser, width: int, language: str) -> Iterator[Looked]:
     try:
         looked = Looked(context.new_page())
         looked.page.on("request", lambda request: _note(looked, request))
-        looked.page.on("console", lambda message: looked.complaints.append(message.text))
+        looked.page.on("console", lambda message: looked.complain(message.text, message.location.get("url", "")))
         yield looked
     finally:
         context.close()

@@ -410,6 +410,7 @@ async def test_an_account_works_after_another_person_approved_it_and_it_acknowle
         "id": made["id"],
         "engagement": "employee",
         "unit": None,
+        "record": None,
         "roles": ["officer"],
         "active": True,
         "state": "active",

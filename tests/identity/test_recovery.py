@@ -1,12 +1,14 @@
 """Lost secrets: recovery codes that each count once, and a reset by two others; a person's sessions seen and ended."""
 
+import uuid
 from collections.abc import AsyncIterator
 
 import pyotp
 import pytest
 import pytest_asyncio
 
-from tests.identity.test_api import Caller, acknowledge, approved_staff, code_of, own_credentials, sign_in
+from tests.household import store
+from tests.identity.test_api import Caller, acknowledge, approved_staff, code_of, new_staff, own_credentials, sign_in
 from tests.identity.test_entrance import change
 from tests.roof.test_reclosing import orphan
 from tests.simulator import SECOND, World
@@ -212,6 +214,17 @@ async def test_the_report_says_who_has_not_acknowledged_the_policy_by_unit(ask: 
     report = (await ask("officer", "GET", "/v1/acknowledgements/missing")).json()
     assert made["id"] not in str(report["items"])
     assert report["policy_sha256"] == (await ask("officer", "GET", "/v1/acknowledgements")).json()["policy_sha256"]
+
+
+async def test_name_and_contacts_of_an_account_lie_in_a_record_of_staff(ask: Caller):
+    sealed = await store(ask.world, {"full_name": "سارة القحطاني", "identity_note": "لا يوجد"}, type_="staff")
+    other = await store(ask.world)
+    made = await approved_staff(ask, record=str(uuid.UUID(bytes=sealed.record)))
+    (item,) = [one for one in (await ask("officer", "GET", "/v1/staff")).json()["items"] if one["id"] == made["id"]]
+    assert item["record"] == str(uuid.UUID(bytes=sealed.record))
+    for wrong in (str(uuid.UUID(bytes=other.record)), str(uuid.UUID(int=1)), "somebody"):
+        refused = await ask("admin", "POST", "/v1/staff", new_staff(username="noura@probe", record=wrong))
+        assert (refused.status_code, refused.json()["errors"]) == (422, [{"field": "record", "code": "unknown-record"}])
 
 
 async def test_where_there_is_a_custodian_nobody_else_keeps_the_keys(ask: Caller):

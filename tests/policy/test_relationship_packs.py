@@ -1,6 +1,7 @@
 """The packs of the relationship policies lie over the privacy articles: they add and narrow, and never widen."""
 
 import re
+from importlib import resources
 
 import pytest
 
@@ -8,7 +9,7 @@ from vault.policy.decide import decide
 from vault.policy.events import Given
 from vault.policy.facts import INTERNAL, SELF, Caller, Grant, Person, Question, Rules
 from vault.policy.narrowing import type_within, within
-from vault.policy.pack import PARTS, PackRefused, lint, load, names, together
+from vault.policy.pack import PARTS, PackRefused, lint, load, names, parse, together
 from vault.policy.standing import apply
 
 BASE = load("cooperative")
@@ -148,6 +149,19 @@ def test_a_pack_laid_over_another_adds_and_narrows_and_is_refused_where_it_widen
 def test_orders_alone_stay_orders_alone_above():
     text = f'{HEAD}switches.sharing = "order_only"\n'
     assert [code for code, each in lint(text).purposes.items() if each.action == "disclose"] == ["legal_order"]
+
+
+def test_what_is_shut_below_to_all_but_orders_is_not_opened_above():
+    strict = resources.files("vault.policy.packs").joinpath("cooperative.toml").read_text(encoding="utf-8")
+    strict = strict.replace('sharing = "order_or_written"', 'sharing = "order_only"')
+    below = parse(strict, load)
+
+    def read(said):
+        return parse(f"{HEAD}{said}\n", lambda name: below if name == "cooperative" else load(name), lambda _name: strict)
+
+    assert read("").switches.sharing == "order_only"
+    with pytest.raises(PackRefused, match=r"switches\.sharing: wider-than-base"):
+        read('switches.sharing = "order_or_written"')
 
 
 @pytest.mark.parametrize("base", ['"nobody"', "3", '"sa-pdpl"'])

@@ -312,7 +312,18 @@ class _Api:
     async def propose_staff(self, call: Call) -> Answer:
         body: bodies.NewStaff = call.body
         until = None if body.valid_to is None else _time(body.valid_to, "valid_to")
-        wanted = staff.Wanted(username=body.username, engagement=body.engagement, roles=body.roles, valid_to=until, unit=body.unit)
+        try:
+            record = None if body.record is None else parse_id(body.record)
+        except NotFound:
+            raise Invalid([FieldError("record", "unknown-record")]) from None
+        wanted = staff.Wanted(
+            username=body.username,
+            engagement=body.engagement,
+            roles=body.roles,
+            valid_to=until,
+            unit=body.unit,
+            record=record,
+        )
         made = await self.identity.staff.propose(call.caller, wanted, _once(call))
         told = bodies.StaffMade(_uuid(made.id), "proposed", made.password_start, made.already)
         return Answer(told, status=200 if made.already else None)
@@ -383,6 +394,7 @@ def _staff_item(listed: staff.Listed) -> bodies.StaffItem:
         id=_uuid(member.id),
         engagement=member.engagement,
         unit=member.unit or None,
+        record=_uuid(member.record) if member.record else None,
         roles=member.roles,
         active=listed.state == "active",
         state=listed.state,

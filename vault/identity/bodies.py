@@ -95,6 +95,7 @@ class NewStaff(Body):
     roles: Words
     valid_to: Time | None = None
     unit: Unit = ""
+    record: Word | None = None
 
 
 class Acknowledge(Body):
@@ -190,6 +191,7 @@ class StaffItem(msgspec.Struct, frozen=True):
     id: str
     engagement: str
     unit: str | None
+    record: str | None
     roles: tuple[str, ...]
     active: bool
     state: str

@@ -35,6 +35,7 @@ from vault.rulebook.book import Book
 from vault.rulebook.shapes import STAFF, STEP, StaffFact, StepFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.journal import Closing
+from vault.subjects import people
 
 Engagement = Literal["employee", "consultant", "volunteer", "board"]
 State = Literal["proposed", "active", "ended"]
@@ -43,6 +44,7 @@ FEWEST_APPROVERS: Final = 2
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 256
 HALF_BYTES: Final = 15
+RECORD_TYPE: Final = "staff"
 _ENDS: Final = frozenset({"consultant", "volunteer"})
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
 
@@ -51,7 +53,7 @@ _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
 class Wanted:
     """An account as asked for; `valid_to` in microseconds UTC, which consultants and volunteers must have (DESIGN 3).
 
-    `unit` is the code of the unit she works in, empty for none.
+    `unit` is the code of the unit she works in, empty for none; `record` the one in which her name and contacts lie sealed.
     """
 
     username: str
@@ -59,6 +61,7 @@ class Wanted:
     roles: tuple[str, ...]
     valid_to: int | None = None
     unit: str = ""
+    record: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,7 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request:
         valid_to=wanted.valid_to,
         made_by=caller.ref,
         unit=wanted.unit,
+        record=_record(deed, wanted.record),
     )
     _require_free(deed, caller, member.name_hash)
     proposal = StaffProposal(member=member, proposed_by=caller.ref, proposed_at=deed.now, password_end=first.end)
@@ -244,6 +248,19 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request:
     if request:
         remember(deed.transaction, deed.association, request, bytes.fromhex(member.id), 201)
     return Proposed(member.id, first.start)
+
+
+def _record(deed: Deed, record: bytes | None) -> str:
+    """The record of a member of staff, in hexadecimal. Raises Invalid for one that is not here or of another type."""
+    if record is None:
+        return ""
+    try:
+        sheet = people.of_record(deed, record).sheet
+    except NotFound:
+        sheet = None
+    if sheet is None or sheet.records[record.hex()].type != RECORD_TYPE:
+        raise Invalid([FieldError("record", "unknown-record")])
+    return record.hex()
 
 
 def _end(deed: Deed, caller: Caller, staff: str) -> None:

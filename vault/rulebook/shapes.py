@@ -159,7 +159,8 @@ class ClientFact(Fact, frozen=True):
 class StaffFact(Fact, frozen=True):
     """A member of staff: roles, scopes, password hash, one-time-code secret; names lie in records, the user name is a keyed hash.
 
-    `unit` is the code of the unit she works in, empty where she is of none; `reset_at` when two others last gave her other first secrets.
+    `unit` is the code of the unit she works in, empty where she is of none; `reset_at` when two others last gave her other first secrets;
+    `record` is the id (hex) of the record in which her name and contacts lie sealed, empty where none was named.
     """
 
     id: str
@@ -176,6 +177,7 @@ class StaffFact(Fact, frozen=True):
     made_by: str = ""
     unit: str = ""
     reset_at: int = 0
+    record: str = ""
 
 
 class StepFact(Fact, frozen=True):
