@@ -1,5 +1,6 @@
 """What officers do: every look is an entry first, and what one could abuse takes two."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -32,6 +33,52 @@ async def test_an_officer_reads_a_report_and_the_entry_names_it_before(desk: Des
     assert (entry.kind, entry.outcome, entry.fields, entry.basis) == ("breach_report.read", "allow", ALL_KINDS, "law")
     assert entry.about[0].record == bytes.fromhex(id_.replace("-", ""))
     assert entry.actor.startswith("staff:")
+
+
+async def test_whom_a_report_may_be_about_sees_nothing_of_it_and_her_tries_are_entries(desk: Desk):
+    id_, _ = await told(desk)
+    other, _ = await told(desk)
+    officer = await desk.world.person("officer")
+    path = f"/{id_}/exclusion"
+    done = await desk.as_("second_officer", "POST", path, {"staff": str(uuid.UUID(officer.id))})
+    assert (done.status_code, done.json()["state"]) == (200, "received")
+    assert desk.world.entries()[-1].kind == "breach_report.excluded"
+    deeds = {
+        "": None,
+        "/acknowledgement": {},
+        "/triage": {"finding": "breach"},
+        "/reply": {"text": "نعم"},
+        "/exclusion": {"staff": str(uuid.UUID(officer.id))},
+        "/dismissal": {"reason": "spam"},
+        "/dismissal/approval": {"reason": "spam", "code": "000000"},
+        "/awareness": {"aware_at": write_time(desk.world.clock.now), "reason": "x"},
+        "/awareness/approval": {"aware_at": write_time(desk.world.clock.now), "code": "000000"},
+    }
+    for deed, body in deeds.items():
+        answer = await desk.as_("officer", "GET" if body is None else "POST", f"/{id_}{deed}", body)
+        assert (answer.status_code, answer.json()["code"], answer.json()["article"]) == (403, "excluded", "cooperative:8"), deed
+        assert NARRATIVE not in answer.text
+        entry = desk.world.entries()[-1]
+        assert (entry.kind, entry.outcome, entry.reason, entry.actor) == ("breach_report.refused", "refuse", "EXCLUDED", officer.ref)
+    page = (await desk.as_("officer", "GET", "")).json()
+    assert ([each["id"] for each in page["items"]], page["withheld"]) == ([other], 1)
+    page = (await desk.as_("second_officer", "GET", "")).json()
+    assert ({each["id"] for each in page["items"]}, page["withheld"]) == ({id_, other}, 0)
+    assert (await desk.as_("second_officer", "GET", f"/{id_}")).status_code == 200
+
+
+async def test_somebody_is_always_left_to_work_on_a_report(desk: Desk):
+    id_, _ = await told(desk)
+    officer, second = await desk.world.person("officer"), await desk.world.person("second_officer")
+    path = f"/{id_}/exclusion"
+    for _ in range(2):
+        assert (await desk.as_("officer", "POST", path, {"staff": str(uuid.UUID(second.id))})).status_code == 200
+    assert [entry.kind for entry in desk.world.entries()].count("breach_report.excluded") == 1
+    last = await desk.as_("officer", "POST", path, {"staff": str(uuid.UUID(officer.id))})
+    assert (last.status_code, last.json()["code"]) == (409, "last-officer")
+    for nobody in (str(uuid.UUID(int=1)), "somebody"):
+        wrong = await desk.as_("officer", "POST", path, {"staff": nobody})
+        assert (wrong.status_code, wrong.json()["errors"]) == (422, [{"field": "staff", "code": "unknown-staff"}])
 
 
 async def test_nothing_opens_before_the_commit_of_the_entry_nor_twice(desk: Desk):

@@ -156,6 +156,7 @@ BODIES: dict[str, Body] = {
     "breach_reports.follow": lambda _, __: b"receipt=00000",
     "breach_reports.triage": lambda _, __: {"finding": "breach"},
     "breach_reports.reply": lambda _, __: {"text": "x"},
+    "breach_reports.exclude": lambda _, other: {"staff": other},
     "breach_reports.dismissal.propose": lambda _, __: {"reason": "spam"},
     "breach_reports.dismissal.approve": lambda _, __: {"reason": "spam"},
     "breach_reports.awareness.propose": lambda _, __: {"aware_at": moment(-60), "reason": "x"},

@@ -14,10 +14,10 @@ from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Knock, Reports, opened
 from vault.breach_reports.service import STATES, Wanted
 from vault.breach_reports.shapes import Doubt, ReportFact
-from vault.errors import FieldError, Invalid
+from vault.errors import FieldError, Invalid, NotFound
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
-from vault.web import Access, Answer, Call, Person, Public, Query, Route, write_id
+from vault.web import Access, Answer, Call, Person, Public, Query, Route, parse_id, write_id
 from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time
 
@@ -114,6 +114,7 @@ def _deeds(api: "_Api") -> list[Route]:
         _deed("acknowledgement", "acknowledge", api.acknowledge, work, summary="Say that somebody looks at the report."),
         _deed("triage", "triage", api.triage, work, summary="Judge whether it is or may be a breach of personal data.", body=bodies.Triage),
         _deed("reply", "reply", api.reply, work, summary="Answer the reporter, who reads it with the receipt.", body=bodies.Reply),
+        _deed("exclusion", "exclude", api.exclude, work, summary="Exclude somebody it may be about from seeing it.", body=bodies.Exclude),
         _deed("dismissal", "dismissal.propose", api.propose_dismissal, work, summary="Propose to dismiss the report.", body=bodies.Dismiss),
         _deed(
             "dismissal/approval",
@@ -193,7 +194,7 @@ class _Api:
         wanted = Wanted(call.query["state"], unanswered, call.query["after"], call.query["limit"])
         found, page = await heard(errand, lambda: self.reports.listed(errand, wanted))
         items = [telling.item(each.case.fact, each.clock, call.now) for each in found]
-        return Answer(bodies.ReportList(items, None if page.more is None else write_id(page.more), page.quarantined))
+        return Answer(bodies.ReportList(items, None if page.more is None else write_id(page.more), page.quarantined, page.withheld))
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), report = _errand(call), call.path_id("report")
@@ -215,6 +216,13 @@ class _Api:
         body: bodies.Reply = call.body
         service.require_text(body.text)
         return await self._done(call, lambda deed, errand, report: service.reply(deed, errand, report, body.text))
+
+    async def exclude(self, call: Call) -> Answer:
+        try:
+            staff = parse_id(call.body.staff)
+        except NotFound:
+            raise Invalid([FieldError("staff", "unknown-staff")]) from None
+        return await self._done(call, lambda deed, errand, report: service.exclude(deed, errand, report, staff))
 
     async def propose_dismissal(self, call: Call) -> Answer:
         body: bodies.Dismiss = call.body

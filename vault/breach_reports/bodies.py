@@ -93,11 +93,15 @@ class ReportItem(msgspec.Struct, kw_only=True):
 
 
 class ReportList(msgspec.Struct):
-    """A page of reports, newest first; `quarantined` counts those that lie in quarantine, whatever the page shows."""
+    """A page of reports, newest first; `quarantined` counts those that lie in quarantine, whatever the page shows.
+
+    `withheld` counts those of the page that exclude the reader.
+    """
 
     items: list[ReportItem]
     next: str | None
     quarantined: int
+    withheld: int
 
 
 class Written(msgspec.Struct):
@@ -172,6 +176,12 @@ class Reply(Body):
     """An answer to the reporter, 1 to 5,000 characters."""
 
     text: _Text
+
+
+class Exclude(Body):
+    """Whom a report may be about."""
+
+    staff: str
 
 
 class Dismiss(Body):

@@ -112,7 +112,8 @@ class Reports:
         association = errand.asker.association
         known = await self.index.known(association)
         found = await asyncio.to_thread(page, known, wanted)
-        return await association.run(lambda deed: listed(deed, errand, found)), found
+        shown = await association.run(lambda deed: listed(deed, errand, found))
+        return shown, replace(found, withheld=len(found.cases) - len(shown))
 
     async def follow(self, association: Association, receipt: str, knock: Knock) -> Follow:
         """The report a receipt is for, with its messages. Raises one NotFound for every wrong receipt, TooMany, Unavailable."""

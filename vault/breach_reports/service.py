@@ -1,6 +1,7 @@
 """What officers do about a report: acknowledge, read, triage, answer; dismissing it and moving the moment of awareness takes two.
 
-Invariants: a look at what somebody wrote is an entry first; every deed is one version of the report's fact and one entry that names it.
+Invariants: a look at what somebody wrote is an entry first; every deed is one version of the report's fact and one entry that names it;
+whom a report excludes sees nothing of it, and her tries are entries.
 """
 
 from collections.abc import Mapping
@@ -15,14 +16,15 @@ from vault.breach_reports import case, door, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.shapes import ALL_KINDS, NOTE, REPLY, Finding, Reason, ReportFact, State
-from vault.errors import FieldError, Invalid, NotFound
+from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.policy import pack as packs
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
-from vault.rulebook.two_people import same_person
+from vault.rulebook.two_people import STAFF, same_person
 
 STATES: Final[tuple[State, ...]] = ("received", "quarantined", "acknowledged", "triaged", "dismissed")
 MOST_NOTE: Final = 5000
+SCOPE: Final = "reports"
 
 
 class Approval(Protocol):
@@ -72,11 +74,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of reports, newest first; the id the next page begins after, None for none; how many lie in quarantine."""
+    """A page of reports, newest first; the id the next page begins after, None for none; how many lie in quarantine.
+
+    `withheld` counts those of the page that the reader is excluded from.
+    """
 
     cases: list[Case]
     more: bytes | None
     quarantined: int
+    withheld: int = 0
 
 
 def page(known: Mapping[bytes, ReportFact], wanted: Wanted) -> Page:
@@ -93,51 +99,72 @@ def page(known: Mapping[bytes, ReportFact], wanted: Wanted) -> Page:
 
 
 def listed(deed: Deed, errand: Errand, found: Page) -> list[Listed]:
-    """The reports of a page with their clocks, for an officer who still is one. Raises Unauthenticated, Unavailable `integrity`."""
+    """The reports of a page with their clocks, for an officer who still is one; without those that exclude her.
+
+    Raises Unauthenticated, Unavailable `integrity`.
+    """
     errand = errand.still(deed)
     within = hours(errand.book(deed))
-    return [Listed(case, lifecycle.clock(case.fact, within)) for case in found.cases]
+    return [Listed(case, lifecycle.clock(case.fact, within)) for case in found.cases if not is_excluded(errand, case.fact)]
 
 
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
     """All of a report, for an officer: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
     errand = errand.still(deed)
-    return door.take(deed, case.load(deed, report), _entry(errand, deed, "breach_report.read"), ALL_KINDS)
+    return door.take(deed, _seen(deed, errand, report), _entry(errand, deed, "breach_report.read"), ALL_KINDS)
 
 
 def acknowledge(deed: Deed, errand: Errand, report: bytes) -> ReportFact:
     """Say that somebody looks at it. Raises NotFound, ReportState."""
-    errand, found = errand.still(deed), case.load(deed, report)
+    errand, found = _of(deed, errand, report)
     return _changed(deed, errand, found, "breach_report.acknowledged", lifecycle.acknowledged(found.fact, errand.hand, deed.now))
 
 
 def triage(deed: Deed, errand: Errand, report: bytes, finding: Finding, *, aware_at: int | None, note: str) -> ReportFact:
     """Judge whether it is or may be a breach of personal data. Raises NotFound, Invalid, ReportState, ClockRunning."""
-    errand, found = errand.still(deed), case.load(deed, report)
+    errand, found = _of(deed, errand, report)
     fact = lifecycle.triaged(found.fact, finding, aware_at, errand.hand, deed.now)
     return _changed(deed, errand, found, "breach_report.triaged", fact, *_notes(errand, note), law=finding == "breach")
 
 
 def reply(deed: Deed, errand: Errand, report: bytes, text: str) -> ReportFact:
     """Answer the reporter, who reads it with her receipt. Raises NotFound, TooMany."""
-    errand, found = errand.still(deed), case.load(deed, report)
+    errand, found = _of(deed, errand, report)
     return _changed(deed, errand, found, "breach_report.replied", found.fact, Text(REPLY, errand.hand, msgspec.json.encode(text.strip())))
 
 
 def propose_dismissal(deed: Deed, errand: Errand, report: bytes, reason: Reason, note: str) -> ReportFact:
     """Propose to dismiss it; nothing changes before a second person says so too. Raises NotFound, ReportState."""
-    errand, found = errand.still(deed), case.load(deed, report)
+    errand, found = _of(deed, errand, report)
     fact = lifecycle.dismissal_proposed(found.fact, reason, errand.hand, deed.now)
     return _changed(deed, errand, found, "breach_report.dismissal-proposed", fact, *_notes(errand, note))
 
 
 def propose_awareness(deed: Deed, errand: Errand, report: bytes, to: int, reason: str) -> ReportFact:
     """Propose another moment of awareness, with the reason. Raises NotFound, Invalid, ReportState."""
-    errand, found = errand.still(deed), case.load(deed, report)
+    errand, found = _of(deed, errand, report)
     if not len(reason.strip()) >= 1 or len(reason) > MOST_NOTE:
         raise Invalid([FieldError("reason", "out-of-range")])
     fact = lifecycle.move_proposed(found.fact, to, errand.hand, deed.now)
     return _changed(deed, errand, found, "breach_report.awareness-proposed", fact, *_notes(errand, reason))
+
+
+def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFact:
+    """Exclude somebody from a report that may be about her: from this answer on she sees nothing of it. There is no way back.
+
+    Raises NotFound for a report or a person there is none of, Conflict `last-officer` where nobody would be left who works on reports.
+    """
+    errand, found = _of(deed, errand, report)
+    book, who = errand.book(deed), staff.hex()
+    if who not in book.staff:
+        raise Invalid([FieldError("staff", "unknown-staff")])
+    excluded = tuple(sorted({*found.fact.excluded, f"{STAFF}{who}"}))
+    left = [each for key, each in book.staff.items() if SCOPE in each.scopes and each.active and f"{STAFF}{key}" not in excluded]
+    if all(each.valid_to is not None and each.valid_to <= deed.now for each in left):
+        raise Conflict("last-officer")
+    if excluded == found.fact.excluded:
+        return found.fact
+    return _changed(deed, errand, found, "breach_report.excluded", msgspec.structs.replace(found.fact, excluded=excluded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +175,14 @@ class SecondPerson:
 
     def dismiss(self, deed: Deed, errand: Errand, report: bytes, reason: Reason, code: str | None) -> ReportFact:
         """Dismiss it for the reason another person proposed. Raises NotFound, ReportState, and refusals with their entries."""
-        errand, found, kind = errand.still(deed), case.load(deed, report), "breach_report.dismissed"
+        (errand, found), kind = _of(deed, errand, report), "breach_report.dismissed"
         waiting = lifecycle.waiting_dismissal(found.fact, reason)
         approval = self._approval(deed, errand, found, waiting.proposed_by, code=code, kind=kind)
         return _changed(deed, errand, found, kind, lifecycle.dismissed(found.fact, waiting, errand.hand, deed.now), approval=approval)
 
     def move_awareness(self, deed: Deed, errand: Errand, report: bytes, to: int, code: str | None) -> ReportFact:
         """Move the moment of awareness as another person proposed. Raises NotFound, ReportState, and refusals with their entries."""
-        errand, found, kind = errand.still(deed), case.load(deed, report), "breach_report.awareness-moved"
+        (errand, found), kind = _of(deed, errand, report), "breach_report.awareness-moved"
         waiting = lifecycle.waiting_move(found.fact, to)
         approval = self._approval(deed, errand, found, waiting.proposed_by, code=code, kind=kind)
         return _changed(deed, errand, found, kind, lifecycle.moved(found.fact, waiting, errand.hand, deed.now), approval=approval, law=True)
@@ -171,6 +198,27 @@ def require_text(text: str) -> None:
     """Raise Invalid unless the text is one an answer can be."""
     if not len(text.strip()) >= 1 or len(text) > MOST_NOTE:
         raise Invalid([FieldError("text", "out-of-range")])
+
+
+def is_excluded(errand: Errand, fact: ReportFact) -> bool:
+    """Whether the report excludes who asks, or the person at the screen."""
+    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(fact.excluded)
+
+
+def _of(deed: Deed, errand: Errand, report: bytes) -> tuple[Errand, Case]:
+    errand = errand.still(deed)
+    return errand, _seen(deed, errand, report)
+
+
+def _seen(deed: Deed, errand: Errand, report: bytes) -> Case:
+    """The report, for whom it does not exclude. Raises NotFound, Unavailable `integrity`, the refusal `excluded` with its entry."""
+    found = case.load(deed, report)
+    if is_excluded(errand, found.fact):
+        article = f"{errand.book(deed).association.pack}:8"
+        raise EntryRefusal(
+            errand.entry(kind="breach_report.refused", outcome="refuse", reason="EXCLUDED", article=article, about=found.about)
+        )
+    return found
 
 
 def hours(book: Book) -> int:

@@ -54,6 +54,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "not-acknowledged": 403,
     "engagement-ended": 403,
     "not-assigned": 403,
+    "excluded": 403,
     "restored-unconfirmed": 403,
     "internal": 500,
 }
