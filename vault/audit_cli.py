@@ -31,7 +31,7 @@ COLUMNS: Final = ("index", "time", "hand", "kind", "outcome", "record", "purpose
 PAGE: Final = 500
 MOST: Final = 100_000
 """So many entries a command fetches; a file that would be longer says so, and where to go on."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", " ", "＝", "＋", "－", "＠")
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def _all(service: Service, question: str, query: dict[str, str | int], most: int
         if not found.checkpoint:
             found.complete_to, found.checkpoint = page["complete_to"], page["checkpoint"]
         found.items += page["items"]
-        found.withheld += page["withheld"]
+        found.withheld = page["withheld"]
         found.next = after = page["next"]
         if after is None or len(found.items) >= most:
             return found
@@ -162,7 +162,7 @@ def _write_jsonl(out: TextIO, found: Answer, _language: str) -> None:
 def _write_csv(out: TextIO, found: Answer, language: str) -> None:
     """With a byte order mark, so that spreadsheets read Arabic as what it is."""
     out.write("\ufeff")
-    lines = csv.writer(out)
+    lines = csv.writer(out, quoting=csv.QUOTE_ALL)
     lines.writerow(_word(name, language) for name in (*COLUMNS, "leaf_hash"))
     for one in found.items:
         cells = (*(_cell(one, name, language) for name in COLUMNS), one["entry"]["leaf_hash"])

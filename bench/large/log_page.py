@@ -83,7 +83,7 @@ def timed(database: Database, wanted: Wanted) -> float:
     with snapshot(database) as connection:
         deed: Any = SimpleNamespace(transaction=Transaction(connection, 0), association=ASSOCIATION)
         begun = time.perf_counter()
-        found = page(deed, wanted)
+        found = page(deed, wanted, ())
         seconds = time.perf_counter() - begun
     assert found
     return seconds

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.access.desk import Desk
@@ -11,11 +10,12 @@ from tests.access.erasures import erased
 from tests.household import HOUR, asked, errand, grant, lay_down, partner, read, store, withdraw
 from tests.simulator import START, World
 from vault.access import questions
+from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.questions import QUESTIONS
 from vault.access.questions_api import ROUTES
 from vault.access_log.checkpoint import opened
 from vault.access_log.entry import About
-from vault.breach_reports.shapes import BREACH_REPORT, ReportFact
+from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
 from vault.web.times import write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -59,6 +59,14 @@ async def test_who_saw_a_person_and_what_somebody_saw(vault: World):
     system = (await vault.system()).ref
     assert indexes(await ask(vault, "what-was-seen-by", actor=system)) == reads
     assert indexes(await ask(vault, "what-was-seen-by", actor="staff:" + "0" * 32)) == []
+
+
+async def test_who_saw_a_person_is_asked_of_all_her_records(vault: World):
+    kept = await store(vault)
+    other = await store(vault, {"full_name": "فاطمة الشمري"}, type_="donor", known=kept.subject)
+    await grant(vault, other.record, await asked(vault, fields=frozenset({"full_name"})))
+    await read(vault, other.record, fields=("full_name",))
+    assert indexes(await ask(vault, "who-saw", record=str(uuid.UUID(bytes=kept.record)))) == at(vault, "record.read")
 
 
 async def test_an_answer_is_complete_to_its_checkpoint_and_the_asking_is_an_entry(vault: World):
@@ -173,19 +181,35 @@ async def test_pages_join_to_the_whole_and_no_answer_looks_at_more_than_it_may(v
 
 
 async def test_what_is_about_a_case_is_withheld_from_whom_it_excludes_and_counted(vault: World):
-    officer = f"staff:{(await vault.person('officer')).id}"
+    kept = await store(vault)
+    officer = (await vault.person("officer")).id
     case = uuid.uuid4()
-    report = ReportFact(
-        id=case.hex, reference="r", state="received", received_at=START, language="ar", category="other", receipt="", parts=()
-    )
-    await lay_down(vault, BREACH_REPORT, case.hex, msgspec.structs.replace(report, excluded=(officer,)))
+    await lay_down(vault, EXCLUSIONS, officer, ExclusionsFact(cases=(case.hex,)))
     await tell(vault, kind="breach_report.triaged", about=(About(case.bytes, case.bytes),))
     mine = await ask(vault, "between", since=write_time(START), limit=500)
     other = await ask(vault, "between", since=write_time(START), token=await vault.session("second_officer"), limit=500)
     [hidden] = at(vault, "breach_report.triaged")
     assert (hidden in indexes(other), other["withheld"]) == (True, 0)
     assert (hidden in indexes(mine), mine["withheld"]) == (False, 1)
-    await lay_down(vault, BREACH_REPORT, case.hex, report)
+    # Whatever is asked for, the number is that of the whole log: no question tells which entry it is.
+    asked: tuple[dict[str, Any], ...] = ({"actor": f"staff:{officer}"}, {"until": write_time(START)}, {"limit": 1})
+    for narrower in asked:
+        wanted: dict[str, Any] = {"since": write_time(START), **narrower}
+        assert (await ask(vault, "between", **wanted))["withheld"] == 1
+    by = {"Authorization": f"Bearer {await vault.session('officer')}"}
+    async with vault.front(*AUDIT) as http:
+        page = (await http.get("/v1/access-log?limit=500", headers=by)).json()
+        assert (hidden in [one["index"] for one in page["items"]], page["withheld"]) == (False, 1)
+        size = len(vault.entries())
+        bundle = await http.get(f"/v1/access-log/tile/entries/000.p/{size}", headers=by)
+        assert (bundle.status_code, bundle.json()["code"]) == (403, "excluded")
+        assert (await http.get(f"/v1/access-log/tile/entries/000.p/{hidden}", headers=by)).status_code == 200
+        assert (await http.get(f"/v1/access-log/tile/0/000.p/{size}", headers=by)).status_code == 200
+        another = {"Authorization": f"Bearer {await vault.session('second_officer')}"}
+        assert (await http.get(f"/v1/access-log/tile/entries/000.p/{size}", headers=another)).status_code == 200
+        report = (await http.get(f"/v1/records/{uuid.UUID(bytes=kept.record)}/access-report", headers=by)).json()
+        assert report["withheld"] == 1
+    await lay_down(vault, EXCLUSIONS, officer, ExclusionsFact())
     shown = await ask(vault, "between", since=write_time(START), limit=500)
     assert (hidden in indexes(shown), shown["withheld"]) == (True, 0)
 

@@ -42,7 +42,8 @@ async def test_whom_a_report_may_be_about_sees_nothing_of_it_and_her_tries_are_e
     path = f"/{id_}/exclusion"
     done = await desk.as_("second_officer", "POST", path, {"staff": str(uuid.UUID(officer.id))})
     assert (done.status_code, done.json()["state"]) == (200, "received")
-    assert desk.world.entries()[-1].kind == "breach_report.excluded"
+    told_ = desk.world.entries()[-1]
+    assert (told_.kind, {one.kind for one in told_.facts}) == ("breach_report.excluded", {"breach_report", "breach_exclusions"})
     deeds = {
         "": None,
         "/acknowledgement": {},

@@ -12,7 +12,7 @@ from tests.identity.test_api import Caller, acknowledge, approved_staff, code_of
 from tests.identity.test_entrance import change
 from tests.roof.test_reclosing import orphan
 from tests.simulator import SECOND, World
-from vault.errors import Invalid
+from vault.errors import Invalid, Unauthenticated
 from vault.identity.recovery import ALPHABET
 from vault.identity.scopes import ROLES
 from vault.identity.second_factor import RECOVERY
@@ -101,7 +101,49 @@ async def test_who_lost_her_phone_sets_new_credentials_with_a_code(ask: Caller):
     again = await ask.http.post("/v1/sessions", json={"username": "officer@probe", "password": body["new_password"], "code": made[1]})
     assert again.status_code == 401, "it was used up by the change"
     other = await ask.http.post("/v1/sessions", json={"username": "officer@probe", "password": body["new_password"], "code": made[2]})
-    assert other.status_code == 201
+    assert other.status_code == 401, "with the secrets they were made under they are gone"
+
+
+async def test_whoever_holds_first_secrets_makes_no_codes_that_outlast_them(ask: Caller):
+    made = await approved_staff(ask)
+    await sign_in(ask, "sara", made)
+    code = ask.world.one_time_code(f"sara {made['totp_secret']}", made["totp_secret"])
+    refused = await ask("sara", "POST", CODES, {"password": made["password"], "code": code})
+    assert code_of(refused) == (409, "credentials-first")
+
+
+async def test_secrets_that_were_replaced_open_nothing_after_a_restore_and_no_session_of_theirs_is_listed(ask: Caller):
+    other = await ask.world.session("officer")
+    officer = (await ask.world.person("officer")).id
+    under_way = await ask.world.knock(other)
+    ask.tokens["officer"] = other
+    new = pyotp.random_base32()
+    body = {
+        "password": ask.world.ceremony.staff["officer"].password,
+        "code": ask.world.one_time_code("officer"),
+        "new_password": "كلمات أخرى لا يعرفها أحد",
+        "totp_secret": new,
+        "totp_code": pyotp.TOTP(new).at(ask.world.clock.now // SECOND),
+    }
+    assert (await ask("officer", "POST", "/v1/credentials", body)).status_code == 204
+    lines = [line.closing for line in ask.world.association.log.journal.lines()]
+    assert Closing("credentials", officer) in lines
+    assert reclose(ask.world.association, ask.world.clock) == 0, "the secrets of now are those of after it"
+    with pytest.raises(Unauthenticated):
+        await ask.world.association.run(under_way.still)
+    ask.world.clock.forward(60)
+    assert (await sign_in(ask, "officer", {"password": body["new_password"], "totp_secret": new})).status_code == 201
+    await acknowledge(ask, "officer")
+    assert len((await ask("officer", "GET", "/v1/sessions")).json()["items"]) == 1
+
+
+async def test_two_who_approve_are_left_while_one_of_them_is_reset(ask: Caller):
+    ids = {who: (await ask.world.person(who)).id for who in ("officer", "second_officer")}
+    written = {who: f"{id_[:8]}-{id_[8:12]}-{id_[12:16]}-{id_[16:20]}-{id_[20:]}" for who, id_ in ids.items()}
+    await ask("admin", "POST", f"/v1/staff/{written['officer']}/reset")
+    assert (await ask.approve("second_officer", f"/v1/staff/{written['officer']}/reset/approval")).status_code == 200
+    for who, staff in written.items():
+        assert code_of(await ask("admin", "POST", f"/v1/staff/{staff}/end")) == (409, "last-approver"), who
 
 
 @pytest.mark.parametrize("spoilt", [{"password": "wrong"}, {"code": "000000"}])

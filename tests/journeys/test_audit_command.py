@@ -89,7 +89,7 @@ def test_a_file_holds_every_page_and_no_formula_and_ends_in_the_checkpoint(house
     assert (again.exit_code, "nothing is written over" in again.stderr) == (1, True)
     assert audit(*asked, "--lang", "ar", "--export", str(table)).exit_code == 0
     content = table.read_text(encoding="utf-8")
-    assert content.startswith("\ufeffالقيد,الوقت (الرياض),من,")
+    assert content.startswith('\ufeff"القيد","الوقت (الرياض)","من",')
     rows = list(csv.reader(content.splitlines()))
     assert all(not cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row)
     assert f"amanah/{FIRST}/1" in content

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, select
 
-from vault.access.withholding import cases_of, withheld
+from vault.access.withholding import count, hidden_from, names_one, open_only
 from vault.access_log import tables
-from vault.access_log.deed import Deed
+from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, EntryRefused, Stored, parse
+from vault.access_log.tiles import WIDTH, TilePath
 from vault.errors import Unavailable
 from vault.rulebook.asker import Errand
 from vault.subjects import people
@@ -19,9 +20,13 @@ from vault.subjects import people
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries: every part that is None says nothing; times in microseconds, `actor` as the log writes it."""
+    """Which entries: every part that is None says nothing; times in microseconds, `actor` as the log writes it.
+
+    `subject` asks for all of a person, `record` for what names that record of hers.
+    """
 
     record: bytes | None = None
+    subject: bytes | None = None
     actor: str | None = None
     purpose: str | None = None
     outcome: str | None = None
@@ -43,7 +48,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries, newest first, the number the next page begins after, and how many were kept from this reader."""
+    """Entries, newest first, the number the next page begins after, and how many of the whole log are kept from this reader."""
 
     items: list[Shown]
     next: int | None
@@ -53,18 +58,16 @@ class Page:
 def entries(deed: Deed, errand: Errand, wanted: Wanted) -> Page:
     """A page of entries, newest first. The reading is an entry."""
     errand = errand.still(deed)
-    found = open_to(deed, errand, page(deed, wanted), wanted.limit)
+    hidden = hidden_from(deed, errand.asker)
+    found = cut(page(deed, wanted, hidden), wanted.limit, count(deed, hidden))
     about = about_record(deed, wanted.record)
     deed.append(errand.entry(kind="access_log.read", outcome="allow", about=about, basis="law", count=len(found.items)))
     return found
 
 
-def open_to(deed: Deed, errand: Errand, found: list[Shown], limit: int) -> Page:
-    """The page of these entries, of which there is one more than `limit` where more follow, without what is withheld from this reader."""
-    here, more = found[:limit], found[limit - 1].number if len(found) > limit else None
-    hidden = withheld(deed, errand, [one.stored.entry for one in here])
-    items = [one for one in here if not hidden & cases_of(one.stored.entry)]
-    return Page(items, more, len(here) - len(items))
+def cut(found: list[Shown], limit: int, withheld: int) -> Page:
+    """The page of these entries, of which there is one more than `limit` where more follow."""
+    return Page(found[:limit], found[limit - 1].number if len(found) > limit else None, withheld)
 
 
 def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit: int) -> Page:
@@ -73,10 +76,11 @@ def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit:
     known = people.of_record(deed, record)
     subject = tables.subject
     place = tables.entry
+    hidden = hidden_from(deed, errand.asker)
     query = (
         select(place.c.number, place.c.leaf, place.c.body)
         .join(subject, and_(subject.c.association_id == place.c.association_id, subject.c.number == place.c.number))
-        .where(subject.c.association_id == deed.association, subject.c.subject == known.subject)
+        .where(subject.c.association_id == deed.association, subject.c.subject == known.subject, *open_only(hidden))
         .order_by(subject.c.number.desc())
         .limit(limit + 1)
     )
@@ -85,7 +89,16 @@ def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit:
     found = [shown(row.number, row.leaf, row.body) for row in deed.transaction.connection.execute(query).all()]
     told = errand.entry(kind="access_report.read", outcome="allow", about=(About(known.subject, record),), basis="law")
     deed.append(told)
-    return open_to(deed, errand, found, limit)
+    return cut(found, limit, count(deed, hidden))
+
+
+def require_open(deed: Deed, errand: Errand, path: TilePath) -> None:
+    """Refuse, with an entry, a bundle of entries in which one names a case the reader is excluded from; the tree's hashes tell nothing."""
+    errand = errand.still(deed)
+    first = path.number * WIDTH
+    if names_one(deed, hidden_from(deed, errand.asker), first, first + path.width):
+        article = f"{errand.book(deed).association.pack}:8"
+        raise EntryRefusal(errand.entry(kind="access_log.read", outcome="refuse", reason="EXCLUDED", article=article))
 
 
 def about_record(deed: Deed, record: bytes | None) -> tuple[About, ...]:
@@ -96,10 +109,10 @@ def about_record(deed: Deed, record: bytes | None) -> tuple[About, ...]:
     return (About(known.subject, record),) if isinstance(known, people.Known) else ()
 
 
-def page(deed: Deed, wanted: Wanted) -> list[Shown]:
+def page(deed: Deed, wanted: Wanted, hidden: tuple[bytes, ...]) -> list[Shown]:
     """The newest of the entries wanted and one more, newest first. Raises Unavailable `integrity` for one that cannot be read."""
     place = tables.entry
-    within = [*conditions(wanted), *numbers(deed, wanted)]
+    within = [*conditions(wanted), *numbers(deed, wanted), *open_only(hidden)]
     # By one index each: in one question about either, everything somebody ever did is read and sorted.
     hands = [None] if wanted.actor is None else [place.c.actor == wanted.actor, place.c.on_behalf == wanted.actor]
     found: dict[int, Row[Any]] = {}
@@ -120,6 +133,9 @@ def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.record is not None:
         of_record = and_(subject.c.association_id == place.c.association_id, subject.c.record == wanted.record)
         found.append(place.c.number.in_(select(subject.c.number).where(of_record).correlate(place)))
+    if wanted.subject is not None:
+        of_person = and_(subject.c.association_id == place.c.association_id, subject.c.subject == wanted.subject)
+        found.append(place.c.number.in_(select(subject.c.number).where(of_person).correlate(place)))
     for column, value in ((place.c.purpose, wanted.purpose), (place.c.outcome, wanted.outcome), (place.c.kind, wanted.kind)):
         if value is not None:
             found.append(column == value)

@@ -107,6 +107,9 @@ async def consistency(call: Call) -> Answer:
 async def tile(call: Call) -> Answer:
     """A tile of the tree or a bundle of entries."""
     association, path = await standing(call), tile_path(call.path["tile"])
+    if path.level is None:
+        errand = Errand(call.caller, call.request_id)
+        await heard(errand, lambda: association.run(lambda deed: audit.require_open(deed, errand, path)))
     return Answer(await association.look(lambda transaction: serve(transaction, association.id, path)), media_type=OCTETS)
 
 

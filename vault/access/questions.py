@@ -6,14 +6,15 @@ question; what is about a case she is excluded from is withheld and counted. Sou
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import Row, and_, func, select
 
 from vault.access.alert_facts import in_force
-from vault.access.audit import Shown, Wanted, about_record, conditions, numbers, open_to, shown
+from vault.access.audit import Shown, Wanted, about_record, conditions, numbers, shown
 from vault.access.detection import BREAK_GLASS, TOUCHES, DetectionFact, is_working_time
+from vault.access.withholding import count, hidden_from, open_only
 from vault.access_log import tables
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, Stored
@@ -55,7 +56,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Entries, newest first, each with why it is there; the number the next page begins after; how many were withheld, looked at."""
+    """Entries, newest first, each with why it is there; where the next page begins; how many of the log are withheld; looked at."""
 
     items: list[tuple[Shown, str]]
     next: int | None
@@ -70,6 +71,7 @@ class Looking:
     deed: Deed
     recipient: str | None
     rules: DetectionFact
+    hidden: tuple[bytes, ...] = ()
     told: dict[bytes, dict[str, Told] | None] = field(default_factory=dict)
     erased: dict[bytes, int | None] = field(default_factory=dict)
 
@@ -105,13 +107,14 @@ def ask(deed: Deed, errand: Errand, name: str, wanted: Wanted, *, recipient: str
     if question.needs and said[question.needs] is None:
         raise Invalid([FieldError(question.needs, "missing")])
     errand = errand.still(deed)
-    looking = Looking(deed, recipient, in_force(deed))
+    about, hidden = about_record(deed, wanted.record), hidden_from(deed, errand.asker)
+    if about:
+        # What is asked is asked of the person, whichever of her records was named.
+        wanted = replace(wanted, record=None, subject=about[0].subject)
+    looking = Looking(deed, recipient, in_force(deed), hidden)
     found, looked_at, more = _look(looking, question, wanted, below)
-    page = open_to(deed, errand, [one for one, _ in found], wanted.limit)
-    why = {one.number: said for one, said in found}
-    about = about_record(deed, wanted.record)
-    deed.append(errand.entry(kind=ASKED, outcome="allow", about=about, basis="law", count=len(page.items), flags=(name,)))
-    return Found([(one, why[one.number]) for one in page.items], more, page.withheld, looked_at)
+    deed.append(errand.entry(kind=ASKED, outcome="allow", about=about, basis="law", count=len(found), flags=(name,)))
+    return Found(found, more, count(deed, hidden), looked_at)
 
 
 def _look(looking: Looking, question: Question, wanted: Wanted, below: int) -> tuple[list[tuple[Shown, str]], int, int | None]:
@@ -119,7 +122,7 @@ def _look(looking: Looking, question: Question, wanted: Wanted, below: int) -> t
     found: list[tuple[Shown, str]] = []
     after, looked_at = min(wanted.after, below) if wanted.after is not None else below, 0
     while True:
-        rows = _rows(looking.deed, question, wanted, after)
+        rows = _rows(looking, question, wanted, after)
         for row in rows:
             looked_at, after = looked_at + 1, row.number
             one = shown(row.number, row.leaf, row.body)
@@ -132,15 +135,16 @@ def _look(looking: Looking, question: Question, wanted: Wanted, below: int) -> t
             return found, looked_at, None
 
 
-def _rows(deed: Deed, question: Question, wanted: Wanted, after: int) -> list[Row[Any]]:
+def _rows(looking: Looking, question: Question, wanted: Wanted, after: int) -> list[Row[Any]]:
     """The newest entries before a number that a question may be about: by one index for each kind, since one for all would sort the log."""
-    place = tables.entry
+    deed, place = looking.deed, tables.entry
     within = [place.c.association_id == deed.association, *conditions(wanted), *numbers(deed, wanted), place.c.number < after]
+    within += open_only(looking.hidden)
     if question.outcome is not None:
         within += [place.c.outcome == question.outcome, *([tables.NOT_ALLOWED] if question.outcome != "allow" else [])]
     by_hand = [None] if wanted.actor is None else [place.c.actor == wanted.actor, place.c.on_behalf == wanted.actor]
     # Who asks about one hand or one record has few entries before her: there the kinds are held against each.
-    narrow = wanted.actor is not None or wanted.record is not None
+    narrow = wanted.actor is not None or wanted.record is not None or wanted.subject is not None
     kinds: Sequence[Any] = [None] if question.kinds is None else sorted(question.kinds)
     by_kind = [None if kind is None else place.c.kind == kind for kind in kinds]
     if narrow and question.kinds is not None:

@@ -1,25 +1,53 @@
-"""Keeps from a reader of the log what is about a case that she is excluded from: nothing of it is shown, and how much was kept is told.
+"""Keeps from a reader of the log what is about a case that she is excluded from: nothing of it is shown, and how much there is is told.
 
-Invariant: what is withheld is decided by the case as it stands inside the deed of the reading, and by nothing a caller says.
+Invariants: what is withheld is decided by what is written about the reader inside the deed of the reading, and by nothing a caller says;
+how much is withheld is one number for the whole log, whatever is asked for, so that no question tells which entries they are.
 """
 
-from collections.abc import Collection
+from sqlalchemy import ColumnElement, func, select
 
+from vault.access_log import tables
 from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry
-from vault.breach_reports.shapes import BREACH_REPORT
+from vault.breach_reports.shapes import EXCLUSIONS
 from vault.rulebook import facts
-from vault.rulebook.asker import Errand
+from vault.rulebook.asker import Asker
+
+STAFF = "staff:"
 
 
-def withheld(deed: Deed, errand: Errand, entries: Collection[Entry]) -> frozenset[bytes]:
-    """The cases named in these entries that this reader is excluded from. Raises Unavailable `integrity`."""
-    named = {case for entry in entries for case in cases_of(entry)}
-    readers = {errand.asker.ref, errand.asker.on_behalf}
-    stored = facts.read_several(deed, BREACH_REPORT, sorted(case.hex() for case in named)) if named else {}
-    return frozenset(bytes.fromhex(key) for key, report in stored.items() if readers & set(report.excluded))
+def hidden_from(deed: Deed, asker: Asker) -> tuple[bytes, ...]:
+    """The cases this reader, or the person at the screen, is excluded from. Raises Unavailable `integrity`."""
+    people = [ref.removeprefix(STAFF) for ref in (asker.ref, asker.on_behalf) if ref is not None and ref.startswith(STAFF)]
+    kept = facts.read_several(deed, EXCLUSIONS, people) if people else {}
+    return tuple(sorted({bytes.fromhex(case) for one in kept.values() for case in one.cases}))
 
 
-def cases_of(entry: Entry) -> frozenset[bytes]:
-    """The cases of breach reports an entry is about: it names one in the place of the person and of the record."""
-    return frozenset(about.subject for about in entry.about if about.subject == about.record)
+def open_only(hidden: tuple[bytes, ...]) -> list[ColumnElement[bool]]:
+    """What an entry must be so that none of these cases is named in it."""
+    if not hidden:
+        return []
+    place, subject = tables.entry, tables.subject
+    about = select(subject.c.number).where(subject.c.association_id == place.c.association_id, subject.c.subject.in_(hidden))
+    return [place.c.number.not_in(about.correlate(place))]
+
+
+def count(deed: Deed, hidden: tuple[bytes, ...]) -> int:
+    """How many entries of the whole log name one of these cases."""
+    if not hidden:
+        return 0
+    subject = tables.subject
+    named = select(func.count(subject.c.number.distinct())).where(
+        subject.c.association_id == deed.association, subject.c.subject.in_(hidden)
+    )
+    return int(deed.transaction.connection.execute(named).scalar() or 0)
+
+
+def names_one(deed: Deed, hidden: tuple[bytes, ...], first: int, end: int) -> bool:
+    """Whether an entry from `first` on and before `end` names one of these cases."""
+    if not hidden:
+        return False
+    subject = tables.subject
+    here = select(subject.c.number).where(
+        subject.c.association_id == deed.association, subject.c.subject.in_(hidden), subject.c.number >= first, subject.c.number < end
+    )
+    return deed.transaction.connection.execute(here.limit(1)).scalar() is not None

@@ -15,9 +15,10 @@ from vault.access_log.entry import Entry, WrittenFact
 from vault.breach_reports import case, door, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.shapes import ALL_KINDS, NOTE, REPLY, Finding, Reason, ReportFact, State
+from vault.breach_reports.shapes import ALL_KINDS, EXCLUSIONS, NOTE, REPLY, ExclusionsFact, Finding, Reason, ReportFact, State
 from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.policy import pack as packs
+from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.two_people import STAFF, same_person
@@ -164,7 +165,19 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
         raise Conflict("last-officer")
     if excluded == found.fact.excluded:
         return found.fact
-    return _changed(deed, errand, found, "breach_report.excluded", msgspec.structs.replace(found.fact, excluded=excluded))
+    kept = facts.read(deed, EXCLUSIONS, who) or ExclusionsFact()
+    hidden = facts.write(deed, EXCLUSIONS, who, ExclusionsFact(cases=tuple(sorted({*kept.cases, found.fact.id}))))
+    fact = msgspec.structs.replace(found.fact, excluded=excluded)
+    told = _entry(
+        errand,
+        deed,
+        "breach_report.excluded",
+        about=found.about,
+        facts=(hidden, case.change(deed, found, fact)),
+        flags=errand.asker.flags,
+    )
+    deed.append(told)
+    return fact
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,4 +83,11 @@ class ReportFact(Fact, frozen=True):
     excluded: tuple[str, ...] = ()
 
 
+class ExclusionsFact(Fact, frozen=True):
+    """The reports (hex ids) one member of staff is excluded from; kept under her id."""
+
+    cases: tuple[str, ...] = ()
+
+
+EXCLUSIONS: Kind[ExclusionsFact] = Kind("breach_exclusions", ExclusionsFact, in_book=False)
 BREACH_REPORT: Kind[ReportFact] = Kind(KIND, ReportFact, in_book=False)

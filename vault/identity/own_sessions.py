@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from vault.access_log import tables
 from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry, EntryRefused, parse
+from vault.access_log.entry import Entry, EntryRefused, WrittenFact, parse
 from vault.errors import NotFound, Unavailable
 from vault.identity.callers import Caller, still
 from vault.identity.sessions import LIFETIME
@@ -32,6 +32,11 @@ class Open:
     expires_at: int
     stepped_up_until: int
     is_current: bool
+
+
+def shut_sessions(deed: Deed, ref: str) -> tuple[WrittenFact, ...]:
+    """End every session of a person ("staff:<hex>"), those under way too; what was written, for the entry of the deed."""
+    return tuple(facts.write(deed, SESSION, one.id, msgspec.structs.replace(one, ended_at=deed.now)) for one in list(_open(deed, ref)))
 
 
 async def listed(caller: Caller) -> list[Open]:

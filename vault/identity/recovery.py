@@ -16,7 +16,8 @@ from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
 from vault.errors import Conflict, NotFound, Unauthenticated
 from vault.identity.callers import Caller, is_engaged, still
-from vault.identity.second_factor import RECOVERY, RecoveryFact, SecondFactor, recovery_hash
+from vault.identity.own_sessions import shut_sessions
+from vault.identity.second_factor import RECOVERY, RecoveryFact, SecondFactor, recovery_hash, shut_codes
 from vault.identity.sessions import Sessions
 from vault.identity.staff import HALF_BYTES
 from vault.identity.two_people import require_two
@@ -103,6 +104,9 @@ class Recovery:
 
     def _keep(self, deed: Deed, caller: Caller, checked: StaffFact, code: str, made: tuple[str, ...]) -> None:
         member = caller.association.books.at(deed).staff[caller.id]
+        if not member.scopes:
+            # Whoever made the account may hold this session: codes made now would outlast its first secrets.
+            raise Conflict("credentials-first")
         used = self.factor.use(deed, member, code) if member.password_hash == checked.password_hash else None
         if used is None:
             raise Unauthenticated
@@ -130,10 +134,9 @@ class Recovery:
         settled = msgspec.structs.replace(
             proposal, state="approved", settled_by=caller.ref, password_hash="", password_end="", totp_secret=""
         )
-        written = [facts.write(deed, STAFF, staff, anew), facts.write(deed, RESET, staff, settled)]
-        if facts.read(deed, RECOVERY, staff) is not None:
-            written.append(facts.write(deed, RECOVERY, staff, RecoveryFact(made_at=deed.now)))
-        entry = Entry(kind=RESET_DONE, outcome="allow", actor=caller.ref, facts=(*approval.facts, *written), flags=approval.flags)
+        written = (facts.write(deed, STAFF, staff, anew), facts.write(deed, RESET, staff, settled))
+        ended = (*shut_sessions(deed, f"staff:{staff}"), *shut_codes(deed, staff))
+        entry = Entry(kind=RESET_DONE, outcome="allow", actor=caller.ref, facts=(*approval.facts, *written, *ended), flags=approval.flags)
         deed.append(entry, changes_law=True, closes=Closing("credentials", staff))
         return Reset(proposal.password_end, proposal.totp_secret)
 

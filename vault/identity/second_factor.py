@@ -82,6 +82,12 @@ class Guesses:
         return True
 
 
+def shut_codes(deed: Deed, staff: str) -> tuple[WrittenFact, ...]:
+    """Let the recovery codes of a member of staff (hex id) open nothing any more; what was written, for the entry of the deed."""
+    kept = facts.read(deed, RECOVERY, staff)
+    return () if kept is None or not kept.hashes else (facts.write(deed, RECOVERY, staff, RecoveryFact(made_at=deed.now)),)
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """What the entry of an approved deed must carry: the step a code used up, and the flag of a ceremony account."""
@@ -107,17 +113,20 @@ class SecondFactor:
         step = self.step(deed, member, code, signing_in=signing_in)
         return None if step is None else facts.write(deed, STEP, member.id, StepFact(step=step))
 
-    def use_recovery(self, deed: Deed, member: StaffFact, code: str, *, signing_in: bool = False) -> WrittenFact | None:
-        """Use a recovery code up and return the fact of it, None for what is none of hers. Raises TooMany."""
+    def after_recovery(self, deed: Deed, member: StaffFact, code: str, *, signing_in: bool = False) -> RecoveryFact | None:
+        """What is left of her recovery codes once this one is used, None for what is none of hers; writes nothing. Raises TooMany."""
         if _RECOVERY.fullmatch(_plain(code)) is None:
             return None
         self.guesses.take(f"staff:{member.id}", signing_in=signing_in)
         kept = facts.read(deed, RECOVERY, member.id) or RecoveryFact()
         shown = recovery_hash(deed.cabinet, member.id, code)
         left = tuple(each for each in kept.hashes if not compare_digest(each, shown))
-        if len(left) == len(kept.hashes):
-            return None
-        return facts.write(deed, RECOVERY, member.id, RecoveryFact(hashes=left, made_at=kept.made_at))
+        return None if len(left) == len(kept.hashes) else RecoveryFact(hashes=left, made_at=kept.made_at)
+
+    def use_recovery(self, deed: Deed, member: StaffFact, code: str, *, signing_in: bool = False) -> WrittenFact | None:
+        """Use a recovery code up and return the fact of it, None for what is none of hers. Raises TooMany."""
+        left = self.after_recovery(deed, member, code, signing_in=signing_in)
+        return None if left is None else facts.write(deed, RECOVERY, member.id, left)
 
     def approve(self, deed: Deed, caller: Caller, code: str | None, *, kind: str) -> Approval:
         """Let this person's approval through: by its own code, or in a session stepped up by one.

@@ -21,10 +21,11 @@ from vault.access_log.entry import Entry
 from vault.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from vault.identity.callers import Caller, is_engaged, still
 from vault.identity.names import name_hash, parse_username
+from vault.identity.own_sessions import shut_sessions
 from vault.identity.policy_version import has_acknowledged, policy_sha256
 from vault.identity.proposals import STAFF_PROPOSAL, StaffProposal, proposed, waiting
 from vault.identity.scopes import require_roles, scopes_of
-from vault.identity.second_factor import SecondFactor
+from vault.identity.second_factor import SecondFactor, shut_codes
 from vault.identity.sessions import Sessions
 from vault.identity.strength import require_strong
 from vault.identity.two_people import require_two
@@ -187,13 +188,11 @@ class Staff:
     def _set_credentials(self, deed: Deed, caller: Caller, code: str, new: NewCredentials, hashes: tuple[str, str]) -> None:
         checked, hashed = hashes
         member = _member(caller.association.books.at(deed), caller.id)
-        recovered = None
         if member.password_hash != checked:
             raise Unauthenticated
-        if self.factor.step(deed, member, code) is None:
-            recovered = self.factor.use_recovery(deed, member, code)
-            if recovered is None:
-                raise Unauthenticated
+        recovered = self.factor.step(deed, member, code) is None
+        if recovered and self.factor.after_recovery(deed, member, code) is None:
+            raise Unauthenticated
         step = accept(new.totp_secret, new.totp_code, deed.now, 0)
         if step is None:
             raise Invalid([FieldError("totp_code", "out-of-range")])
@@ -203,11 +202,14 @@ class Staff:
             totp_secret=new.totp_secret,
             scopes=member.scopes or scopes_of(member.roles),
             ceremony=False,
+            reset_at=deed.now,
         )
         written = (facts.write(deed, STEP, member.id, StepFact(step=step)), facts.write(deed, STAFF, member.id, changed))
-        used, flags = ((recovered,), ("recovery-code",)) if recovered is not None else ((), ())
-        entry = Entry(kind="staff.credentials-set", outcome="allow", actor=caller.ref, facts=(*used, *written), flags=flags)
-        deed.append(entry, changes_law=True)
+        flags = ("recovery-code",) if recovered else ()
+        ended = (*shut_sessions(deed, caller.ref), *shut_codes(deed, member.id))
+        entry = Entry(kind="staff.credentials-set", outcome="allow", actor=caller.ref, facts=(*written, *ended), flags=flags)
+        # After a restore the secrets that were replaced open nothing either.
+        deed.append(entry, changes_law=True, closes=Closing("credentials", member.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,9 +329,14 @@ def _require_free(deed: Deed, caller: Caller, name: str) -> None:
 
 
 def _require_approvers(book: Book, leaving: StaffFact, now: int) -> None:
-    approvers = {key for key, each in book.staff.items() if "approve" in each.scopes and is_engaged(each, now)}
+    approvers = {key for key, each in book.staff.items() if "approve" in _scopes(each) and is_engaged(each, now)}
     if leaving.id in approvers and len(approvers) <= FEWEST_APPROVERS:
         raise Conflict("last-approver")
+
+
+def _scopes(member: StaffFact) -> tuple[str, ...]:
+    """What an account holds, or will hold again once its person has come after a reset."""
+    return member.scopes or (scopes_of(member.roles) if member.reset_at else ())
 
 
 def _require_future(valid_to: int | None, now: int) -> None:
