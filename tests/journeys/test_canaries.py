@@ -422,6 +422,26 @@ def test_no_metric_and_no_line_of_the_log_holds_a_value_or_names_an_association(
     assert b"?" not in b"".join(line.partition(b'"route":')[2] for line in said.splitlines())
 
 
+NAMED = {"/v1/agreements", "/v1/clients", "/v1/purposes", "/v1/recipients", "/v1/record-types"}
+"""Lists that tell by what names an association calls its own things; a canary is such a name, and stands for no person."""
+
+
+def test_no_list_and_no_page_shows_a_value(life: Life):
+    vault, traces, asked, shown = life.vault, life.canaries.traces(), 0, set[str]()
+    ways = [path for method, path in vault.openapi() if method == "GET" and "{" not in path]
+    people = vault.call("GET", "/v1/records?limit=500", token=vault.key()).json["items"]
+    ways += [f"/officer/{page}?person={one['id']}" for page in ("person", "consents") for one in people[:: len(people) // 5]]
+    for who in ("officer", "second_officer", "admin"):
+        token = vault.session(who)
+        for path in ways:
+            answer = vault.call("GET", path, token=token, headers={"Cookie": f"__Host-amanah={token}"})
+            assert answer.status < 500, (who, path)
+            asked += answer.status == 200
+            shown |= {path} if found_in(answer.body, traces) else set()
+    assert asked > 60
+    assert shown == NAMED
+
+
 @pytest.mark.slow
 def test_no_file_and_no_row_holds_a_value_while_the_vault_serves_and_after_it_stopped(life: Life):
     traces = life.canaries.traces()
