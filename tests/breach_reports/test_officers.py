@@ -3,15 +3,18 @@
 import uuid
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.breach_reports.desk import NARRATIVE, Desk
+from tests.household import lay_down
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, door
 from vault.breach_reports.case import MOST_PARTS
 from vault.breach_reports.shapes import ALL_KINDS
 from vault.errors import Unavailable
 from vault.rulebook.asker import Errand
+from vault.rulebook.shapes import STAFF
 from vault.web.times import write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -80,6 +83,28 @@ async def test_somebody_is_always_left_to_work_on_a_report(desk: Desk):
     for nobody in (str(uuid.UUID(int=1)), "somebody"):
         wrong = await desk.as_("officer", "POST", path, {"staff": nobody})
         assert (wrong.status_code, wrong.json()["errors"]) == (422, [{"field": "staff", "code": "unknown-staff"}])
+
+
+async def test_nobody_excludes_everybody_else(desk: Desk):
+    id_, _ = await told(desk)
+    officer, second = await desk.world.person("officer"), await desk.world.person("second_officer")
+    known = (await desk.world.association.refresh()).staff[officer.id]
+    third, fourth = (msgspec.structs.replace(known, id=uuid.uuid4().hex, name_hash=uuid.uuid4().hex * 2) for _ in range(2))
+    for one in (third, fourth):
+        await lay_down(desk.world, STAFF, one.id, one)
+
+    async def exclude(who: str, whom: str) -> tuple[int, str | None]:
+        answer = await desk.as_(who, "POST", f"/{id_}/exclusion", {"staff": str(uuid.UUID(whom))})
+        return answer.status_code, answer.json().get("code")
+
+    assert await exclude("officer", third.id) == (200, None)
+    assert await exclude("officer", second.id) == (403, "same-person")
+    entry = desk.world.entries()[-1]
+    assert (entry.kind, entry.outcome, entry.reason, entry.article) == ("breach_report.excluded", "refuse", "SAME_PERSON", "cooperative:7")
+    assert await exclude("officer", third.id) == (200, None), "what is so already is said again"
+    assert await exclude("second_officer", fourth.id) == (200, None)
+    assert await exclude("officer", officer.id) == (200, None), "oneself at any time"
+    assert await exclude("officer", second.id) == (403, "excluded")
 
 
 async def test_nothing_opens_before_the_commit_of_the_entry_nor_twice(desk: Desk):

@@ -153,7 +153,8 @@ def propose_awareness(deed: Deed, errand: Errand, report: bytes, to: int, reason
 def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFact:
     """Exclude somebody from a report that may be about her: from this answer on she sees nothing of it. There is no way back.
 
-    Raises NotFound for a report or a person there is none of, Conflict `last-officer` where nobody would be left who works on reports.
+    Nobody excludes two others, so that whom it is about does not empty the desk. Raises NotFound, Invalid for nobody here, Conflict
+    `last-officer` where nobody would be left who works on reports, and the refusal `same-person` for a second one.
     """
     errand, found = _of(deed, errand, report)
     book, who = errand.book(deed), staff.hex()
@@ -165,9 +166,13 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
         raise Conflict("last-officer")
     if excluded == found.fact.excluded:
         return found.fact
+    own = errand.asker.ref
+    others = () if own == f"{STAFF}{who}" else (own,)
+    if others and any(same_person(book, own, by) for by in found.fact.excluded_by):
+        raise _as_one(deed, errand, found, "breach_report.excluded")
     kept = facts.read(deed, EXCLUSIONS, who) or ExclusionsFact()
     hidden = facts.write(deed, EXCLUSIONS, who, ExclusionsFact(cases=tuple(sorted({*kept.cases, found.fact.id}))))
-    fact = msgspec.structs.replace(found.fact, excluded=excluded)
+    fact = msgspec.structs.replace(found.fact, excluded=excluded, excluded_by=(*found.fact.excluded_by, *others))
     told = _entry(
         errand,
         deed,
@@ -202,9 +207,15 @@ class SecondPerson:
 
     def _approval(self, deed: Deed, errand: Errand, found: Case, proposed_by: str, *, code: str | None, kind: str) -> Approval:
         if same_person(errand.book(deed), proposed_by, errand.asker.ref):
-            cites: dict[str, Any] = {"reason": "SAME_PERSON", "article": f"{errand.book(deed).association.pack}:7"}
-            raise EntryRefusal(errand.entry(kind=kind, outcome="refuse", about=found.about, flags=errand.asker.flags, **cites))
+            raise _as_one(deed, errand, found, kind)
         return self.factor.approve(deed, errand.asker, code, kind=kind)
+
+
+def _as_one(deed: Deed, errand: Errand, found: Case, kind: str) -> EntryRefusal:
+    """The refusal of a deed that takes another person than the one who did its first half."""
+    article = f"{errand.book(deed).association.pack}:7"
+    told = {"about": found.about, "flags": errand.asker.flags}
+    return EntryRefusal(errand.entry(kind=kind, outcome="refuse", reason="SAME_PERSON", article=article, **told))
 
 
 def require_text(text: str) -> None:

@@ -59,7 +59,8 @@ class Move(Fact, frozen=True):
 class ReportFact(Fact, frozen=True):
     """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt.
 
-    `excluded` are the people ("staff:<hex id>") who see nothing of it, since it may be about them.
+    `excluded` are the people ("staff:<hex id>") who see nothing of it, since it may be about them; `excluded_by` are those who
+    excluded somebody else.
     """
 
     id: str
@@ -81,6 +82,7 @@ class ReportFact(Fact, frozen=True):
     dismissal: Dismissal | None = None
     moves: tuple[Move, ...] = ()
     excluded: tuple[str, ...] = ()
+    excluded_by: tuple[str, ...] = ()
 
 
 class ExclusionsFact(Fact, frozen=True):
