@@ -18,6 +18,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
+from keys.age import checked_public
 from keys.errors import Unopenable, Unsealable, quietly
 from keys.files import read_private, write_new
 from keys.notes import Signer, verify
@@ -33,7 +34,6 @@ _KEY_LABEL = b"amanah/recipient-key/v1\x00"
 _BUCKET = 1024
 _FIRST = "amanah-package/1"
 _WORD = re.compile(r"[!-~]+")
-_AGE = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 _KEY_LINE = re.compile(rb"amanah-package-key-1 ([0-9a-f]{64})\n?")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _NAMES = (
@@ -168,10 +168,10 @@ def secret_to(public: str, secret: Secret, info: bytes) -> bytes:
 
 
 def checked_key(kind: str, public: str) -> str:
-    """Return a recipient's public key if packages can be sealed to it, or, of kind `age`, if it has the form of one; else Unsealable."""
+    """Return a recipient's public key if packages can be sealed to it; else Unsealable."""
     with quietly:
-        if kind == AGE and _AGE.fullmatch(public):
-            return public
+        if kind == AGE:
+            return checked_public(public)
         if kind == HPKE:
             # A point of small order, which would make the shared secret known to everybody, fails here.
             _suite.encrypt(b"", _public(public), b"")
@@ -212,10 +212,16 @@ def read_package(content: bytes) -> Package:
         raise PackageRefused("package-truncated")
     with quietly, suppress(Unopenable):
         note, held, sealed = content[start:at].decode(), content[at:end].decode(), content[end:]
-        text, _, digest = note.rpartition("\n\n")[0].rpartition("\nsealed ")
-        if digest == hashlib.sha256(sealed).hexdigest():
-            return Package(Manifest.parse(text + "\n"), note, held, sealed)
+        return put_together(note, held, sealed)
     raise PackageRefused("package-altered")
+
+
+def put_together(note: str, checkpoint: str, sealed: bytes) -> Package:
+    """Return the package of these parts; Unopenable unless the note is a manifest that ends in the digest of what is sealed."""
+    text, _, digest = note.rpartition("\n\n")[0].rpartition("\nsealed ")
+    if digest != hashlib.sha256(sealed).hexdigest():
+        raise Unopenable
+    return Package(Manifest.parse(text + "\n"), note, checkpoint, sealed)
 
 
 def require_standing(package: Package, now: int, vkey: str | None) -> None:

@@ -4,7 +4,6 @@ Invariants: the command holds no key and reads no database; what it prints came 
 ends in the checkpoint it is complete to; a cell of a CSV file is never a formula.
 """
 
-import csv
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from vault.commands import Failed, address_of, guarded, typed
 from vault.officer.words import KINDS, OUTCOMES, reason_word
 from vault.settings import read
 from vault.web.paper import read_words
+from vault.web.spreadsheet import write_table
 from vault.web.times import in_words
 
 _WORDS: Final = read_words("vault", "audit_words.toml")
@@ -31,7 +31,6 @@ COLUMNS: Final = ("index", "time", "hand", "kind", "outcome", "record", "purpose
 PAGE: Final = 500
 MOST: Final = 100_000
 """So many entries a command fetches; a file that would be longer says so, and where to go on."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", " ", "＝", "＋", "－", "＠")
 
 
 @dataclass(slots=True)
@@ -160,15 +159,9 @@ def _write_jsonl(out: TextIO, found: Answer, _language: str) -> None:
 
 
 def _write_csv(out: TextIO, found: Answer, language: str) -> None:
-    """With a byte order mark, so that spreadsheets read Arabic as what it is."""
-    out.write("\ufeff")
-    lines = csv.writer(out, quoting=csv.QUOTE_ALL)
-    lines.writerow(_word(name, language) for name in (*COLUMNS, "leaf_hash"))
-    for one in found.items:
-        cells = (*(_cell(one, name, language) for name in COLUMNS), one["entry"]["leaf_hash"])
-        lines.writerow(plain(cell) for cell in cells)
-    for line in _last(found, language):
-        lines.writerow([plain(line)])
+    rows = [[_word(name, language) for name in (*COLUMNS, "leaf_hash")]]
+    rows += [[*(_cell(one, name, language) for name in COLUMNS), one["entry"]["leaf_hash"]] for one in found.items]
+    write_table(out, [*rows, *([line] for line in _last(found, language))])
 
 
 def _last(found: Answer, language: str) -> Iterator[str]:
@@ -178,11 +171,6 @@ def _last(found: Answer, language: str) -> Iterator[str]:
         yield _word("goes_on", language).format(next=found.next)
     yield _word("complete", language).format(size=found.complete_to)
     yield found.checkpoint
-
-
-def plain(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _word(name: str, language: str) -> str:

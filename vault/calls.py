@@ -71,7 +71,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *RENEWING,
         *order_routes(factor),
         *agreement_routes(factor),
-        *disclosure_routes(factor),
+        *disclosure_routes(factor, rooms.channels),
         *restoration_routes(factor),
         *AUDIT,
         *QUESTIONS,

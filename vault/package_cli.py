@@ -1,26 +1,33 @@
 """The recipient's commands: they need no vault, no database and no network, only a package and a key.
 
-Invariant: what is opened goes where the user says, to the standard output or a new file of hers alone, and nowhere else.
+Invariants: what is opened goes where the user says, to the standard output or new files of hers alone, and nowhere else; with a register of
+what was taken, no package is taken twice and none after a later one of its disclosure.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from functools import wraps
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Final, NoReturn, ParamSpec, TypeVar
 
 import rich_click as click
 
+from keys.age import START as AGE_START
+from keys.age import AgeKey
+from keys.age_packages import CHECKPOINT, MANIFEST, open_age_package
+from keys.bundles import CONTENT, unbundled
 from keys.errors import Unopenable
-from keys.files import write_new
-from keys.packages import HPKE, Package, PackageKey, PackageRefused, read_package, require_standing
+from keys.files import locked, read_private, replace, write_new
+from keys.packages import HPKE, Manifest, Package, PackageKey, PackageRefused, read_package, require_standing
 from vault.web.problems import SENTENCES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _FILE = click.Path(path_type=Path)
+_LARGEST_REGISTER: Final = 1 << 24
 
 
 def _end(message: str) -> NoReturn:
@@ -63,33 +70,65 @@ def keygen(file: Path) -> None:
 
 @package.command("open")
 @click.argument("file", type=_FILE)
-@click.option("--key", "key_file", metavar="FILE", type=_FILE, required=True, help="the private key that keygen made")
+@click.option("--key", "key_file", metavar="FILE", type=_FILE, required=True, help="the private key that keygen, or age-keygen, made")
 @click.option("--vkey", metavar="KEY", help="the key the association signs with, as it told it over another channel")
-@click.option("--out", metavar="FILE", type=_FILE, help="a new file for the content (mode 0600); default the standard output")
+@click.option("--out", metavar="FILE", type=_FILE, help="a new file for content.json (mode 0600); default the standard output")
+@click.option("--folder", metavar="DIR", type=_FILE, help="a new folder for all that is in it: pages to read, tables, documents")
+@click.option("--seen", metavar="FILE", type=_FILE, help="a register of packages taken: what was taken before is refused")
 @_guarded
-def open_(file: Path, key_file: Path, vkey: str | None, out: Path | None) -> None:
-    """Open a package with the key it was sealed to; the content is JSON."""
-    found = _standing(file, vkey)
-    content = PackageKey.read(key_file).opened(found)
+def open_(file: Path, *, key_file: Path, vkey: str | None, out: Path | None, folder: Path | None, seen: Path | None) -> None:
+    """Open a package with the key it was sealed to: its content.json, or with --folder all that is in it."""
+    found, files = _opened(file, key_file)
+    require_standing(found, int(time.time()), vkey)
     if vkey is None:
         click.echo("amanah: nobody's signature was checked: give --vkey to know who sealed this", err=True)
-    if out is None:
-        click.echo(content)
-    else:
-        write_new(out, content, 0o600)
+    with nullcontext() if seen is None else _taken(seen, found.manifest):
+        if folder is not None:
+            _unpack(folder, {**files, MANIFEST: found.note.encode(), CHECKPOINT: found.checkpoint.encode()})
+        elif out is not None:
+            write_new(out, files[CONTENT], 0o600)
+        else:
+            click.echo(files[CONTENT])
 
 
 @package.command("verify")
 @click.argument("file", type=_FILE)
 @click.option("--vkey", metavar="KEY", required=True, help="the key the association signs with, as it told it over another channel")
+@click.option("--key", "key_file", metavar="FILE", type=_FILE, help="the private key, which a package for age is verified with")
 @_guarded
-def verify_(file: Path, vkey: str) -> None:
-    """Check that a package is whole, in force and signed by that key, and print its manifest; nothing is opened."""
-    found = _standing(file, vkey)
+def verify_(file: Path, vkey: str, key_file: Path | None) -> None:
+    """Check that a package is whole, in force and signed by that key, and print its manifest; nothing of the content is shown."""
+    found = read_package(file.read_bytes()) if key_file is None else _opened(file, key_file)[0]
+    require_standing(found, int(time.time()), vkey)
     click.echo(found.manifest.text(), nl=False)
 
 
-def _standing(file: Path, vkey: str | None) -> Package:
-    found = read_package(file.read_bytes())
-    require_standing(found, int(time.time()), vkey)
-    return found
+def _opened(file: Path, key_file: Path) -> tuple[Package, dict[str, bytes]]:
+    content = file.read_bytes()
+    if content.startswith(AGE_START):
+        return open_age_package(content, AgeKey.read(key_file))
+    found = read_package(content)
+    plain = PackageKey.read(key_file).opened(found)
+    with suppress(Unopenable):
+        return found, unbundled(plain)
+    raise PackageRefused("package-altered")
+
+
+def _unpack(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(mode=0o700)
+    for name, content in files.items():
+        place = folder / name
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        write_new(place, content, 0o600)
+
+
+@contextmanager
+def _taken(register: Path, manifest: Manifest) -> Iterator[None]:
+    """Note a package in the register once it was taken. PackageRefused `package-replayed` where it, or a later one, stands there."""
+    with locked(register.parent):
+        lines = read_private(register, _LARGEST_REGISTER).decode().splitlines() if register.exists() else []
+        own = f"{manifest.association} {manifest.disclosure} "
+        if any(line.startswith(own) and int(line.removeprefix(own)) >= manifest.serial for line in lines):
+            raise PackageRefused("package-replayed")
+        yield
+        replace(register, "".join(f"{line}\n" for line in [*lines, f"{own}{manifest.serial}"]).encode(), 0o600)

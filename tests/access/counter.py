@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from keys.bundles import CONTENT, unbundled
 from keys.packages import PackageKey, read_package
 from keys.secret import Secret
 from keys.tokens import new_api_key
@@ -44,7 +45,7 @@ class Counter:
     async def over(cls, world: World) -> AsyncIterator["Counter"]:
         """Open the door over this world."""
         factor = world.identity.factor
-        calls = (*order_routes(factor), *agreement_routes(factor), *disclosure_routes(factor), *erasure_routes(factor))
+        calls = (*order_routes(factor), *agreement_routes(factor), *disclosure_routes(factor, {}), *erasure_routes(factor))
         async with world.front(*routes(), *ROUTES, *calls, *RENEWING, *search_routes()) as http:
             yield cls(world, http, tokens={"key": world.ceremony.api_key})
 
@@ -79,10 +80,10 @@ class Counter:
         seen = next(each["key"]["fingerprint"] for each in listed if each["code"] == code)
         return await self.approve(who, f"/recipients/{code}/key-confirmation", fingerprint=seen)
 
-    async def shared(self, record: bytes, recipient: str = "partner", fields: tuple[str, ...] = FIELDS) -> bytes:
+    async def shared(self, record: bytes, recipient: str = "partner", fields: tuple[str, ...] = FIELDS, **more: Any) -> bytes:
         """A written consent to sharing with this recipient, verified; its id."""
         paper = {"form": "written", "evidence": written("second_officer@probe", self.world.clock.now)}
-        consent = await asked(self.world, "partner_sharing", recipient=recipient, fields=frozenset(fields), **paper)
+        consent = await asked(self.world, "partner_sharing", recipient=recipient, fields=frozenset(fields), **paper, **more)
         given = await grant(self.world, record, consent)
         await verify(self.world, given.id, await self.world.person("officer"))
         return given.id
@@ -191,10 +192,14 @@ class Counter:
         return await self.ask(who, "GET", f"/disclosures/{id_}/package")
 
     def opened(self, answer: httpx.Response) -> bytes:
-        """What is sealed in a package that was fetched."""
+        """The values in a package that was fetched, as its content.json."""
+        return self.files(answer)[CONTENT]
+
+    def files(self, answer: httpx.Response) -> dict[str, bytes]:
+        """All that is sealed in a package that was fetched, by name."""
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "application/octet-stream"
-        return self.key.opened(read_package(answer.content))
+        return unbundled(self.key.opened(read_package(answer.content)))
 
 
 def by_law_of_orders(order: str, **more: Any) -> dict[str, Any]:

@@ -207,8 +207,11 @@ async def test_what_does_not_hold_is_named_by_its_member(ask_small: Caller, chan
     assert [each["field"] for each in answer.json()["errors"]] == [field]
 
 
+AGE_KEY = "age16d66dwpnafnh3n9qu0valpvwftdff9efrsak0rauv0k35fg2cu4s3cdw25"
+
+
 async def test_an_age_key_is_kept(ask_small: Caller):
-    body = party(key={"type": "age", "public": "age1" + "q" * 58})
+    body = party(key={"type": "age", "public": AGE_KEY})
     assert (await ask_small("officer", "PUT", COURT, body)).status_code == 201
     assert (await fact(ask_small)).key_type == "age"
 

@@ -192,12 +192,11 @@ def test_a_content_beyond_the_limit_is_not_sealed(monkeypatch: pytest.MonkeyPatc
 
 def test_a_public_key_is_checked_when_it_is_given():
     assert checked_key("hpke-x25519", KEY.public) == KEY.public
-    assert checked_key("age", "age1" + "q" * 58) == "age1" + "q" * 58
     small = [bytes(32), b"\x01" + bytes(31), bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")]
     texts = [base64.b64encode(point).decode() for point in small]
     for kind, public in (
         *(("hpke-x25519", text) for text in [*texts, "", "x", KEY.public + "\n", KEY.public.rstrip("="), "eHh4" * 11]),
-        *(("age", text) for text in ("", "age1", "AGE1" + "q" * 58, "age1" + "b" * 58, KEY.public)),
+        *(("age", text) for text in ("", "age1", "age1" + "q" * 58, "AGE1" + "q" * 58, "age1" + "b" * 58, KEY.public)),
         ("rsa", KEY.public),
     ):
         with pytest.raises(Unsealable):

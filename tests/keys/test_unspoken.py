@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyrage
 import pytest
 
 import keys
 from keys import epochs, process
+from keys.age import AgeKey
 from keys.attachments import Attached, Opener, Sealer
 from keys.backups import DATA, BackupSealer
 from keys.blind_index import Index
@@ -89,6 +91,7 @@ def held(folder: Path) -> list[Unspoken]:
         Signer("log", SECRET)._order,
         Signer("log", SECRET)._order.pairs[0],
         PackageKey(SECRET),
+        AgeKey(str(pyrage.x25519.Identity.generate())),
         Sealer(data_key, Attached(OWNER, OWNER, OWNER, 64)),
         ChunkOpener(CANARY, b""),
         Opener(ChunkOpener(CANARY, b""), 0),

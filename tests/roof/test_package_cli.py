@@ -3,19 +3,39 @@
 import json
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from click.testing import CliRunner, Result
 
+from keys.age_packages import seal_age_package
+from keys.bundles import bundle
 from keys.notes import Signer
-from keys.packages import Manifest, PackageKey, seal_package
+from keys.packages import AGE, Manifest, PackageKey, fingerprint, seal_package
 from keys.secret import Secret
 from vault.cli import main
 
 NAME = "amanah/probe/1"
 SIGNER = Signer(NAME, Secret(bytes(31) + b"\x07"))
+NOW = int(time.time())
+CHECKPOINT = SIGNER.sign(f"{NAME}\n6\n{'A' * 43}=\n")
+MANIFEST = Manifest(
+    association=NAME,
+    disclosure="d",
+    serial=1,
+    recipient="court",
+    key="",
+    purpose="legal_order",
+    basis="judicial_order",
+    article="cooperative:4",
+    fields=("full_name",),
+    issued=NOW,
+    expires=NOW + 3600,
+    entries=((5, "ab" * 32),),
+)
 CONTENT = '{"records":[{"full_name":"فاطمة"}]}'
 
 
@@ -34,23 +54,11 @@ def made(tmp_path: Path) -> dict[str, Any]:
     return {"key": tmp_path / "key", "file": package(tmp_path / "package", key), "folder": tmp_path}
 
 
-def package(path: Path, key: PackageKey, *, lasts: int = 3600) -> Path:
-    now = int(time.time())
-    manifest = Manifest(
-        association=NAME,
-        disclosure="d",
-        serial=1,
-        recipient="court",
-        key=key.fingerprint,
-        purpose="legal_order",
-        basis="judicial_order",
-        article="cooperative:4",
-        fields=("full_name",),
-        issued=now,
-        expires=now + lasts,
-        entries=((5, "ab" * 32),),
+def package(path: Path, key: PackageKey, *, lasts: int = 3600, serial: int = 1) -> Path:
+    manifest = replace(MANIFEST, key=key.fingerprint, expires=NOW + lasts, serial=serial)
+    path.write_bytes(
+        seal_package(manifest, key.public, bundle({"content.json": CONTENT.encode(), "page.ar.html": b"<p>"}), SIGNER, CHECKPOINT)
     )
-    path.write_bytes(seal_package(manifest, key.public, CONTENT.encode(), SIGNER, SIGNER.sign(f"{NAME}\n6\n{'A' * 43}=\n")))
     return path
 
 
@@ -107,3 +115,60 @@ def test_a_key_file_that_is_none_or_lies_open_is_refused(made: dict[str, Any]):
     assert "PermissionError" in run("open", str(made["file"]), "--key", str(wrong)).stderr
     assert "FileNotFoundError" in run("open", str(made["folder"] / "none"), "--key", str(made["key"])).stderr
     assert "FileExistsError" in run("keygen", str(made["key"])).stderr
+
+
+def test_all_that_is_in_a_package_goes_into_a_new_folder_of_its_owner(made: dict[str, Any]):
+    out = made["folder"] / "all"
+    told = run("open", str(made["file"]), "--key", str(made["key"]), "--vkey", SIGNER.vkey, "--folder", str(out))
+    assert (told.exit_code, told.output) == (0, "")
+    assert {path.name for path in out.iterdir()} == {"content.json", "page.ar.html", "manifest.txt", "checkpoint.txt"}
+    assert (out / "content.json").read_text(encoding="utf-8") == CONTENT
+    assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+    again = run("open", str(made["file"]), "--key", str(made["key"]), "--folder", str(out))
+    assert (again.exit_code, "FileExistsError" in again.stderr) == (1, True)
+
+
+def test_with_a_register_no_package_is_taken_twice(made: dict[str, Any]):
+    seen, out = made["folder"] / "seen", made["folder"] / "out"
+    command = ("open", str(made["file"]), "--key", str(made["key"]), "--vkey", SIGNER.vkey, "--seen", str(seen))
+    out.write_text("is there already", encoding="utf-8")
+    assert run(*command, "--out", str(out)).exit_code == 1
+    assert not seen.exists()  # what did not get out was not taken
+    assert run(*command).stdout == f"{CONTENT}\n"
+    assert stat.S_IMODE(seen.stat().st_mode) == 0o600
+    again = run(*command)
+    assert (again.exit_code, again.stdout, again.stderr.split(":")[1]) == (1, "", " package-replayed")
+    assert seen.read_text(encoding="utf-8") == f"{NAME} d 1\n"
+    key = PackageKey.read(made["key"])
+    package(made["file"], key, serial=3)
+    assert run(*command).exit_code == 0
+    package(made["file"], key, serial=2)
+    assert "package-replayed" in run(*command).stderr
+    assert seen.read_text(encoding="utf-8") == f"{NAME} d 1\n{NAME} d 3\n"
+
+
+def test_a_package_for_age_opens_and_verifies_with_its_key(made: dict[str, Any]):
+    folder, identity = made["folder"], pyrage.x25519.Identity.generate()
+    (folder / "identity").write_text(f"# made today\n{identity}\n", encoding="utf-8")
+    (folder / "identity").chmod(0o600)
+    public = str(identity.to_public())
+    sealed = seal_age_package(
+        replace(MANIFEST, key=fingerprint(AGE, public)), public, {"content.json": CONTENT.encode()}, SIGNER, CHECKPOINT
+    )
+    (folder / "package.age").write_bytes(sealed)
+    told = run("open", str(folder / "package.age"), "--key", str(folder / "identity"), "--vkey", SIGNER.vkey)
+    assert (told.exit_code, told.stdout) == (0, f"{CONTENT}\n")
+    verified = run("verify", str(folder / "package.age"), "--key", str(folder / "identity"), "--vkey", SIGNER.vkey)
+    assert (verified.exit_code, verified.stdout.splitlines()[0]) == (0, "amanah-package/1")
+    blind = run("verify", str(folder / "package.age"), "--vkey", SIGNER.vkey)
+    assert (blind.exit_code, blind.stderr.split(":")[1]) == (1, " not-a-package")
+    wrong = run("open", str(folder / "package.age"), "--key", str(made["key"]))
+    assert (wrong.exit_code, wrong.stderr) == (1, "amanah: the key file holds no package key\n")
+
+
+def test_what_opens_and_is_no_bundle_is_told_to_be_altered(made: dict[str, Any]):
+    key = PackageKey.read(made["key"])
+    made["file"].write_bytes(seal_package(replace(MANIFEST, key=key.fingerprint), key.public, b"{}", SIGNER, CHECKPOINT))
+    told = run("open", str(made["file"]), "--key", str(made["key"]))
+    assert (told.exit_code, told.stdout, told.stderr.split(":")[1]) == (1, "", " package-altered")

@@ -68,14 +68,14 @@ def decide(deed: Deed, errand: Errand, asked: Asked) -> Decided:
     errand = errand.still(deed)
     known = people.of_record(deed, asked.record)
     weighed = weigh(deed, errand, asked, known)
-    scan = _named(errand.book(deed), weighed.state, asked.fields[0]) if weighed.verdict.allowed else None
+    scan = named_file(errand.book(deed), weighed.state, asked.fields[0]) if weighed.verdict.allowed else None
     if scan is None:
         return Decided(enter(deed, errand, weighed))
     found = filing.hers(deed, known.subject, scan)
     return Decided(enter(deed, errand, weighed, scan.hex()), Opening(found.about, scans.sealed_scan(deed.association, found)))
 
 
-def _named(book: Book, state: RecordState, field: str) -> bytes | None:
+def named_file(book: Book, state: RecordState, field: str) -> bytes | None:
     """The file that this field of the record names; None for a field of another kind and one that is empty."""
     number = next((str(one.number) for one in book.types[state.type].fields if one.name == field), "")
     scan = state.scans.get(number)

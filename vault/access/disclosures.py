@@ -14,10 +14,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from keys.container import Sealed
-from keys.packages import AGE
-from vault.access import orders
+from vault.access import enclosing, orders
 from vault.access.approving import Approver
 from vault.access.door import give_out, take_sealed
+from vault.access.enclosing import Document
 from vault.access.shapes import DISCLOSURE, ORDER, DisclosureFact, OrderFact, Part, Refusal
 from vault.access.verdicts import Asked, Judged, Weighed, enter, weigh
 from vault.access_log.deed import Deed, EntryRefusal
@@ -67,6 +67,7 @@ class Releasing:
     judged: Sequence[Judged]
     sealed: Sequence[Sequence[Sealed]]
     at: int
+    documents: Sequence[Document] = ()
 
     def values(self) -> list[dict[str, Any]]:
         """The values of every record through the door, once. Raises Unavailable `integrity`."""
@@ -168,7 +169,7 @@ def approve(deed: Deed, approver: Approver, disclosure: bytes) -> DisclosureFact
     """Approve what another person asked for, for the recipient's key as it is confirmed now.
 
     Raises NotFound, Conflict `nothing-granted`, `disclosure-revoked` or where it is approved, TooMany, and refusals: `same-person`,
-    `step-up-required`, and what stands against the recipient (`unknown-recipient`, `recipient-unconfirmed`, `recipient-key-unsupported`).
+    `step-up-required`, and what stands against the recipient (`unknown-recipient`, `recipient-unconfirmed`).
     """
     approver = approver.still(deed)
     found = of(deed, disclosure)
@@ -209,7 +210,7 @@ def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
 
     Raises NotFound, Conflict `not-approved`, `approval-expired`, `disclosure-revoked`, and refusals: `out-of-scope` for who neither asked
     nor approved, `approver-ended` where one of the two does not stand any more, `recipient-key-changed` and what else stands against the
-    recipient; `restored-unconfirmed`.
+    recipient; `restored-unconfirmed`; Conflict `package-too-large` where the files are too many bytes.
     """
     errand = errand.still(deed)
     found, book = of(deed, disclosure), errand.book(deed)
@@ -236,11 +237,13 @@ def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
             if one is not None:
                 enter(deed, errand, one)
         return matter.moved(len(failing))
+    files = enclosing.named(deed, errand, [one for one in weighed if one is not None])
     judged = [enter(deed, errand, one) for one in weighed if one is not None]
+    documents = enclosing.entered(deed, errand, files)
     sealed = take_sealed(deed, book, judged)
     released = msgspec.structs.replace(found, released=found.released + 1)
     matter.tell(kind="disclosure.released", facts=(facts.write(deed, DISCLOSURE, found.id, released),))
-    return Releasing(released, recipient, order, book, judged, [sealed[number] for number in range(len(judged))], deed.now)
+    return Releasing(released, recipient, order, book, judged, [sealed[number] for number in range(len(judged))], deed.now, documents)
 
 
 def shown(deed: Deed, errand: Errand, disclosure: bytes) -> DisclosureFact:
@@ -316,6 +319,4 @@ def _recipient(matter: Matter, kind: str) -> RecipientFact:
         raise matter.refusal(kind, "RECIPIENT_KEY_CHANGED", 7)
     if not recipient.confirmed_by:
         raise matter.refusal(kind, "RECIPIENT_UNCONFIRMED", 7)
-    if recipient.key_type == AGE:
-        raise matter.refusal(kind, "RECIPIENT_KEY_UNSUPPORTED", 7)
     return recipient

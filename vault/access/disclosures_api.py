@@ -1,13 +1,15 @@
 """HTTP in and out for disclosures: asking, showing, approving, and the package itself."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from vault.access import disclosures
+from vault.access import disclosures, enclosing
 from vault.access.approving import Approver
+from vault.access.contents import Enclosed
 from vault.access.disclosures import MOST_RECORDS, Moved
 from vault.access.orders_api import Code, Ids, distinct, ids
 from vault.access.packing import packed
@@ -18,6 +20,7 @@ from vault.identity.second_factor import SecondFactor
 from vault.policy.facts import INTERNAL
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
+from vault.rulebook.channels import Channels
 from vault.web.answer import OCTETS, Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Person, Route
@@ -89,9 +92,9 @@ class DisclosureStands(msgspec.Struct, frozen=True):
     state: str
 
 
-def disclosure_routes(factor: SecondFactor) -> list[Route]:
-    """Return the calls about disclosures."""
-    api = _Api(factor, asyncio.Semaphore(AT_ONCE))
+def disclosure_routes(factor: SecondFactor, channels: Mapping[str, Channels]) -> list[Route]:
+    """Return the calls about disclosures; `channels` hold the associations' names by code."""
+    api = _Api(factor, channels, asyncio.Semaphore(AT_ONCE))
     return [
         Route(
             method="POST",
@@ -151,6 +154,7 @@ class _Api:
     """The handlers: call the service, shape the answer, return."""
 
     factor: SecondFactor
+    channels: Mapping[str, Channels]
     turns: asyncio.Semaphore
 
     async def request(self, call: Call) -> Answer:
@@ -201,9 +205,11 @@ class _Api:
                 for _ in range(outcome.refused):
                     association.refusals.refused(asker.ref)
                 raise Stale(outcome.leaf_hash)
+            files = await enclosing.opened(errand, outcome.documents)
+            enclosed = Enclosed(files, association.code, self.channels.get(association.code, Channels()))
             # The recipient takes a witness of the log along: whatever happens to it afterwards, this much of it stands in another hand.
             checkpoint = await association.checkpoint()
-            return await asyncio.to_thread(packed, outcome, association.code, association.cabinet.signer, checkpoint)
+            return await asyncio.to_thread(packed, outcome, enclosed, association.cabinet.signer, checkpoint)
 
         async with self.turns:
             return Answer(await heard(errand, sealed))

@@ -1,29 +1,31 @@
-"""Makes the package of a released disclosure: the content for the recipient's eyes, and the manifest that anybody may see.
+"""Makes the package of a released disclosure: the bundle for the recipient's eyes, and the manifest that says what it is.
 
-Invariants: values go into the sealed content and nowhere else; the manifest holds references, codes and names of fields.
+Invariants: values go into what is sealed and nowhere else; the manifest holds references, codes and names of fields.
 Format: docs/spec/package.md.
 """
 
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from keys.age_packages import seal_age_package
+from keys.bundles import bundle
 from keys.notes import Signer
-from keys.packages import Manifest, seal_package
+from keys.packages import AGE, Manifest, seal_package
+from vault.access.contents import Enclosed, contents
 from vault.access.disclosures import Releasing
+from vault.access.verdicts import Judged
 from vault.access_log.checkpoint import origin_of
 from vault.web.call import write_id
-from vault.web.times import write_time
 
 LASTS: Final = 30 * 24 * 3600
 _SECOND: Final = 1_000_000
-_content = msgspec.json.Encoder()
 
 
-def packed(releasing: Releasing, code: str, signer: Signer, checkpoint: str) -> bytes:
+def packed(releasing: Releasing, enclosed: Enclosed, signer: Signer, checkpoint: str) -> bytes:
     """Open what the committed entries name, and seal it for the recipient. Raises Unavailable `integrity`."""
-    content = _content.encode(_told(releasing, code))
-    return seal_package(_manifest(releasing, signer), releasing.recipient.key_public, content, signer, checkpoint)
+    recipient, files, manifest = releasing.recipient, contents(releasing, enclosed), _manifest(releasing, signer)
+    if recipient.key_type == AGE:
+        return seal_age_package(manifest, recipient.key_public, files, signer, checkpoint)
+    return seal_package(manifest, recipient.key_public, bundle(files), signer, checkpoint)
 
 
 def _manifest(releasing: Releasing, signer: Signer) -> Manifest:
@@ -43,30 +45,13 @@ def _manifest(releasing: Releasing, signer: Signer) -> Manifest:
         fields=tuple(sorted({name for part in found.granted for name in part.fields})),
         issued=issued,
         expires=issued + LASTS,
-        entries=tuple((judged.appended.index, judged.appended.leaf_hash.hex()) for judged in releasing.judged),
+        entries=tuple((judged.appended.index, judged.appended.leaf_hash.hex()) for judged in _released(releasing)),
     )
 
 
-def _told(releasing: Releasing, code: str) -> dict[str, Any]:
-    found, order = releasing.disclosure, releasing.order
-    types = {judged.state.type for judged in releasing.judged}
-    given = {name for part in found.granted for name in part.fields}
-    return {
-        "association": code,
-        "disclosure": _uuid(found.id),
-        "serial": found.released,
-        "recipient": found.recipient,
-        "purpose": found.purpose,
-        "issued": write_time(releasing.at),
-        **({"order": {"authority": order.authority, "number": order.number, "issued_on": order.issued_on}} if order else {}),
-        "labels": {
-            name: {field.name: field.labels for field in releasing.book.types[name].fields if field.name in given} for name in sorted(types)
-        },
-        "records": [
-            {"id": write_id(judged.asked.record), "type": judged.state.type, "revision": judged.state.revision, "fields": values}
-            for judged, values in zip(releasing.judged, releasing.values(), strict=True)
-        ],
-    }
+def _released(releasing: Releasing) -> list[Judged]:
+    """Whose entries released something, in their order: of each record, then of each file."""
+    return [*releasing.judged, *(document.judged for document in releasing.documents)]
 
 
 def _uuid(text: str) -> str:

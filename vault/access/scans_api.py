@@ -1,12 +1,13 @@
 """The call that shows a scan to a person who is to verify a consent, whole or from where an earlier answer ended."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from vault.access import scans
 from vault.access.scans import Shown
+from vault.attachments.receiving import ENDINGS
 from vault.errors import Unavailable
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
@@ -19,12 +20,6 @@ AT_ONCE: Final = 16
 """Scans on their way out at once in this process; who comes then is told at once to come again."""
 # What somebody handed in is shown as a file and never as a page of ours.
 _SANDBOX: Final = {"Content-Security-Policy": "sandbox; default-src 'none'"}
-_ENDINGS: Final[Mapping[str, str]] = {
-    "application/pdf": "pdf",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/tiff": "tif",
-}
 
 
 @dataclass(slots=True)
@@ -55,7 +50,7 @@ def etag(association: bytes, scan: bytes) -> str:
 
 def leaving(shown: Shown, name: str, tag: str) -> Answer:
     """The answer that gives a file away piece by piece, under a name that tells its kind and nothing else."""
-    named = {"Content-Disposition": f'attachment; filename="{name}.{_ENDINGS[shown.type]}"'}
+    named = {"Content-Disposition": f'attachment; filename="{name}.{ENDINGS[shown.type]}"'}
     return Answer(
         Stream(shown.part.length, shown.pieces),
         status=PARTIAL if shown.part.asked else None,

@@ -21,6 +21,8 @@ from vault.web.problems import Problem, Sentence
 _STYLE = files("vault.web").joinpath("pages", "style.css").read_text(encoding="utf-8")
 _STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 
+LONE: str = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; base-uri 'none'"
+"""The policy of a page that is a file of its own, which says it in its head."""
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -74,8 +76,12 @@ class Pages:
     ) -> Answer:
         """Return the page that `template` makes of `values`; in it `t` holds the texts and `language` is "ar" or "en"."""
         language = "en" if language == "en" else "ar"
-        page = self._environment.get_template(template).render(t=self._words[language], language=language, **values)
+        page = self.page(template, language, **values)
         return Answer(page, status=status, headers={**HEADERS, "Content-Language": language, **(headers or {})}, media_type=HTML)
+
+    def page(self, template: str, language: str, **values: object) -> str:
+        """Return the page as text, as `answer` sends it."""
+        return self._environment.get_template(template).render(t=self._words[language], language=language, **values)
 
 
 _OWN = Pages("vault.web")
