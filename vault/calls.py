@@ -13,6 +13,7 @@ from vault.access.checkpoint_page import checkpoint_page_routes
 from vault.access.consent_proof_api import consent_proof_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
+from vault.access.letters import letter_routes
 from vault.access.orders_api import order_routes
 from vault.access.questions_api import ROUTES as QUESTIONS
 from vault.access.renewing_api import ROUTES as RENEWING
@@ -72,6 +73,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *order_routes(factor),
         *agreement_routes(factor),
         *disclosure_routes(factor, rooms.channels),
+        *letter_routes(rooms.channels),
         *restoration_routes(factor),
         *AUDIT,
         *QUESTIONS,

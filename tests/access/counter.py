@@ -20,6 +20,7 @@ from vault.access.api import routes
 from vault.access.audit_api import ROUTES
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure_routes
+from vault.access.letters import letter_routes
 from vault.access.orders_api import order_routes
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.search_api import routes as search_routes
@@ -45,7 +46,13 @@ class Counter:
     async def over(cls, world: World) -> AsyncIterator["Counter"]:
         """Open the door over this world."""
         factor = world.identity.factor
-        calls = (*order_routes(factor), *agreement_routes(factor), *disclosure_routes(factor, {}), *erasure_routes(factor))
+        calls = (
+            *order_routes(factor),
+            *agreement_routes(factor),
+            *disclosure_routes(factor, {}),
+            *letter_routes({}),
+            *erasure_routes(factor),
+        )
         async with world.front(*routes(), *ROUTES, *calls, *RENEWING, *search_routes()) as http:
             yield cls(world, http, tokens={"key": world.ceremony.api_key})
 

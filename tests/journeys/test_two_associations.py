@@ -203,6 +203,7 @@ BODIES: dict[str, Body] = {
     "detection.propose": lambda _, __: {},
     "detection.approve": lambda _, __: {"proposal": NOBODY},
     "disclosures.request": lambda _, id_: _disclosure(id_),
+    "disclosures.receive": lambda _, __: {"serial": 1, "received_at": "2026-01-01T00:00:00Z"},
     "disclosures.approve": lambda _, __: {},
     "records.search": lambda house, _: {
         "type": "beneficiary",
@@ -298,7 +299,14 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
         *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
-        *("disclosures.request", "disclosures.read", "disclosures.approve", "disclosures.package"),
+        *(
+            "disclosures.request",
+            "disclosures.read",
+            "disclosures.approve",
+            "disclosures.package",
+            "disclosures.letter",
+            "disclosures.receive",
+        ),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, select
 
+from vault.access import orders
 from vault.access.withholding import count, hidden_from, names_one, open_only
 from vault.access_log import tables
 from vault.access_log.deed import Deed, EntryRefusal
@@ -70,26 +71,38 @@ def cut(found: list[Shown], limit: int, withheld: int) -> Page:
     return Page(found[:limit], found[limit - 1].number if len(found) > limit else None, withheld)
 
 
-def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit: int) -> Page:
-    """Who saw this person, when, why and on what basis: every entry that names her. Raises NotFound; the report is an entry."""
+def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit: int, *, for_person: bool = False) -> Page:
+    """Who saw this person, when, why and on what basis: every entry that names her. Raises NotFound; the report is an entry.
+
+    What is given to herself leaves out what rests on an order that demands secrecy.
+    """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
-    subject = tables.subject
-    place = tables.entry
     hidden = hidden_from(deed, errand.asker)
+    told_of = orders.told_of(deed, errand.book(deed)) if for_person else None
+    found, before, more = list[Shown](), after, True
+    while more and len(found) <= limit:
+        rows = _about(deed, known.subject, hidden, before, limit + 1)
+        more, before = len(rows) > limit, rows[-1].number if rows else None
+        found += [row for row in rows if told_of is None or told_of(row.stored.entry)]
+    told = errand.entry(kind="access_report.read", outcome="allow", about=(About(known.subject, record),), basis="law")
+    deed.append(told)
+    return cut(found[: limit + 1], limit, count(deed, hidden))
+
+
+def _about(deed: Deed, person: bytes, hidden: tuple[bytes, ...], before: int | None, most: int) -> list[Shown]:
+    """The newest entries that name this person, at most so many, all before a place."""
+    subject, place = tables.subject, tables.entry
     query = (
         select(place.c.number, place.c.leaf, place.c.body)
         .join(subject, and_(subject.c.association_id == place.c.association_id, subject.c.number == place.c.number))
-        .where(subject.c.association_id == deed.association, subject.c.subject == known.subject, *open_only(hidden))
+        .where(subject.c.association_id == deed.association, subject.c.subject == person, *open_only(hidden))
         .order_by(subject.c.number.desc())
-        .limit(limit + 1)
+        .limit(most)
     )
-    if after is not None:
-        query = query.where(subject.c.number < after)
-    found = [shown(row.number, row.leaf, row.body) for row in deed.transaction.connection.execute(query).all()]
-    told = errand.entry(kind="access_report.read", outcome="allow", about=(About(known.subject, record),), basis="law")
-    deed.append(told)
-    return cut(found, limit, count(deed, hidden))
+    if before is not None:
+        query = query.where(subject.c.number < before)
+    return [shown(row.number, row.leaf, row.body) for row in deed.transaction.connection.execute(query).all()]
 
 
 def require_open(deed: Deed, errand: Errand, path: TilePath) -> None:

@@ -81,9 +81,13 @@ async def report(call: Call) -> Answer:
     """Who saw this person."""
     asker: Asker = call.caller
     record, after, limit = call.path_id("record"), call.query["after"], call.query["limit"]
-    errand = Errand(asker, call.request_id)
+    errand, for_person = Errand(asker, call.request_id), call.query["reader"] == "person"
     association, meant = asker.association, by_record(record)
-    found = await heard(errand, lambda: association.run(lambda deed: audit.seen_by(deed, errand, record, after, limit)), meant)
+
+    async def asked() -> audit.Page:
+        return await association.run(lambda deed: audit.seen_by(deed, errand, record, after, limit, for_person=for_person))
+
+    found = await heard(errand, asked, meant)
     return Answer(_page(found))
 
 
@@ -191,7 +195,7 @@ ROUTES = (
         handler=report,
         access=Needs("log:read"),
         answer=EntriesAnswer,
-        query=_PAGE,
+        query={"reader": Query(kind="choice", choices=("officer", "person"), default="officer"), **_PAGE},
         summary="Who saw this person, when, why and on what basis.",
     ),
     Route(

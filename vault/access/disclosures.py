@@ -18,7 +18,7 @@ from vault.access import enclosing, orders
 from vault.access.approving import Approver
 from vault.access.door import give_out, take_sealed
 from vault.access.enclosing import Document
-from vault.access.shapes import DISCLOSURE, ORDER, DisclosureFact, OrderFact, Part, Refusal
+from vault.access.shapes import DISCLOSURE, ORDER, Arrival, DisclosureFact, OrderFact, Part, Refusal
 from vault.access.verdicts import Asked, Judged, Weighed, enter, weigh
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
@@ -42,6 +42,8 @@ REQUESTED: Final = "disclosure.requested"
 APPROVED: Final = "disclosure.approved"
 DISCLOSE: Final = "disclose"
 REVOKED: Final = "disclosure.revoked"
+RELEASED: Final = "disclosure.released"
+RECEIVED: Final = "disclosure.received"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +244,26 @@ def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
     documents = enclosing.entered(deed, errand, files)
     sealed = take_sealed(deed, book, judged)
     released = msgspec.structs.replace(found, released=found.released + 1)
-    matter.tell(kind="disclosure.released", facts=(facts.write(deed, DISCLOSURE, found.id, released),))
+    told = (facts.write(deed, DISCLOSURE, found.id, released), *([orders.executed(deed, order)] if order else []))
+    matter.tell(kind=RELEASED, facts=told)
     return Releasing(released, recipient, order, book, judged, [sealed[number] for number in range(len(judged))], deed.now, documents)
+
+
+def receive(deed: Deed, errand: Errand, disclosure: bytes, serial: int, at: int) -> DisclosureFact:
+    """Note that the recipient says it received a package; a repeat gives what was noted. Raises NotFound, Invalid by member."""
+    errand = errand.still(deed)
+    found = of(deed, disclosure)
+    if serial > found.released:
+        raise Invalid([FieldError("serial", "out-of-range")])
+    if found.approved_at is None or not found.approved_at <= at <= deed.now:
+        raise Invalid([FieldError("received_at", "out-of-range")])
+    if any(each.serial == serial for each in found.received):
+        return found
+    noted = Arrival(serial=serial, at=at, noted_by=errand.asker.ref, noted_at=deed.now)
+    received = msgspec.structs.replace(found, received=(*found.received, noted))
+    matter = Matter(deed, errand, errand.book(deed), found)
+    matter.tell(kind=RECEIVED, facts=(facts.write(deed, DISCLOSURE, found.id, received),))
+    return received
 
 
 def shown(deed: Deed, errand: Errand, disclosure: bytes) -> DisclosureFact:

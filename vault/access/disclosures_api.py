@@ -11,7 +11,7 @@ from vault.access import disclosures, enclosing
 from vault.access.approving import Approver
 from vault.access.contents import Enclosed
 from vault.access.disclosures import MOST_RECORDS, Moved
-from vault.access.orders_api import Code, Ids, distinct, ids
+from vault.access.orders_api import Code, Ids, Time, distinct, ids, time
 from vault.access.packing import packed
 from vault.access.shapes import DisclosureFact
 from vault.errors import FieldError, Invalid, NotFound, Stale
@@ -24,6 +24,7 @@ from vault.rulebook.channels import Channels
 from vault.web.answer import OCTETS, Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Person, Route
+from vault.web.times import write_time
 
 AT_ONCE: Final = 2
 """Packages made at once in this process: the values of each are whole in memory until it is sealed."""
@@ -71,6 +72,13 @@ class DisclosureAnswer(msgspec.Struct, frozen=True):
     refused: list[RefusedPart]
 
 
+class ReceivedPart(msgspec.Struct, frozen=True):
+    """A package that the recipient says it received."""
+
+    serial: int
+    received_at: str
+
+
 class DisclosureShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A disclosure as it is shown to who approves it."""
 
@@ -83,6 +91,14 @@ class DisclosureShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     refused: list[RefusedPart]
     packages: int
     order: str | None = None
+    received: list[ReceivedPart] = []
+
+
+class ReceiptBody(Body):
+    """The number of a package, and when the recipient received it by its own word."""
+
+    serial: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    received_at: Time
 
 
 class DisclosureStands(msgspec.Struct, frozen=True):
@@ -136,6 +152,16 @@ def disclosure_routes(factor: SecondFactor, channels: Mapping[str, Channels]) ->
             access=Person("approve"),
             answer=DisclosureStands,
             summary="Turn a disclosure down, or take its approval back: no package leaves on it any more.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/disclosures/{disclosure}/receipts",
+            name="disclosures.receive",
+            handler=api.receive,
+            access=Person("disclosures"),
+            body=ReceiptBody,
+            answer=DisclosureStands,
+            summary="Note that the recipient says it received a package.",
         ),
         Route(
             method="GET",
@@ -194,6 +220,13 @@ class _Api:
         found = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.revoke(deed, errand, disclosure)))
         return Answer(DisclosureStands(_uuid(found.id), _state(found)))
 
+    async def receive(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
+        serial, at = call.body.serial, time(call.body.received_at, "received_at")
+        found = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.receive(deed, errand, disclosure, serial, at)))
+        return Answer(DisclosureStands(_uuid(found.id), _state(found)))
+
     async def package(self, call: Call) -> Answer:
         asker: Asker = call.caller
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
@@ -248,6 +281,7 @@ def _shown(found: DisclosureFact) -> DisclosureShown:
         refused=_refused(found),
         packages=found.released,
         order=_uuid(found.order) if found.order else None,
+        received=[ReceivedPart(each.serial, write_time(each.at)) for each in found.received],
     )
 
 

@@ -5,7 +5,7 @@ sealed fact and nowhere else; the index from a record to its orders can lose one
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -18,7 +18,7 @@ from vault.access.shapes import ORDER, OrderFact
 from vault.access.tables import order_record
 from vault.access.verdicts import Asked
 from vault.access_log.deed import Deed
-from vault.access_log.entry import About, WrittenFact
+from vault.access_log.entry import About, Entry, WrittenFact
 from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.policy.facts import Order
 from vault.rulebook import facts
@@ -31,6 +31,7 @@ from vault.subjects.people import Known
 
 CREATED: Final = 201
 ARTICLE: Final = 4
+AUTHORITY: Final = "authority"
 REGISTERED: Final = "order.registered"
 _APPROVED: Final = "order.approved"
 
@@ -49,12 +50,16 @@ class Wanted:
     valid_from: int
     valid_to: int
     document_sha256: str
+    statute: str = ""
+    uses: int | None = None
+    secret: bool = False
 
 
 def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> OrderFact:
     """Write an order down; it opens nothing yet. A repeat of the same request gives the one it made.
 
-    Raises Invalid by member: an unknown recipient, record or field, an end that is no end; Conflict `idempotency-mismatch`.
+    Raises Invalid by member: an unknown recipient or one that is no authority, an unknown record or field, an end that is no end; Conflict
+    `idempotency-mismatch`.
     """
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
@@ -63,6 +68,8 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
     recipient = book.recipients.get(wanted.recipient)
     if recipient is None or recipient.revoked_at is not None:
         raise Invalid([FieldError("recipient", "unknown-recipient")])
+    if recipient.kind != AUTHORITY:
+        raise Invalid([FieldError("recipient", "no-authority")])
     if not max(wanted.valid_from, deed.now) < wanted.valid_to:
         raise Invalid([FieldError("valid_to", "out-of-range")])
     named = everybody(deed, wanted.records)
@@ -134,6 +141,13 @@ def end(deed: Deed, order: OrderFact) -> tuple[OrderFact, WrittenFact]:
     return revoked, facts.write(deed, ORDER, order.id, revoked)
 
 
+def executed(deed: Deed, order: OrderFact) -> WrittenFact:
+    """Write that a package left on the order; with the last of its uses it is spent from now on. The caller puts it into the entry."""
+    count = order.executed + 1
+    spent = deed.now if order.uses is not None and count >= order.uses else None
+    return facts.write(deed, ORDER, order.id, msgspec.structs.replace(order, executed=count, spent_at=spent))
+
+
 def shown(deed: Deed, errand: Errand, order: bytes) -> OrderFact:
     """The order as it stands, for who approves it; the look is an entry. Raises NotFound."""
     errand = errand.still(deed)
@@ -165,9 +179,26 @@ def naming(deed: Deed, errand: Errand, asked: Asked) -> list[Order]:
 
 
 def as_asked(order: OrderFact) -> Order:
-    """The order as a verdict takes it; what is revoked has run out."""
-    end_ = order.valid_to if order.revoked_at is None else min(order.valid_to, order.revoked_at)
+    """The order as a verdict takes it; what is revoked or spent has run out."""
+    end_ = min(end for end in (order.valid_to, order.revoked_at, order.spent_at) if end is not None)
     return Order(order.id, order.kind, order.recipient, frozenset(order.fields), order.valid_from, end_, bool(order.approved_by))
+
+
+def told_of(deed: Deed, book: Book) -> Callable[[Entry], bool]:
+    """Whether a person is told of an entry about her: not of what names an order that demands secrecy, nor of a question by such an order.
+
+    A refused question names no order, so of who has such an order the person is told of no question about orders. Raises Unavailable.
+    """
+    known = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, ORDER)
+    secret = {id_: order.recipient for id_, order in known.items() if order.secret}
+    parties, asked = frozenset(secret.values()), {code for code, purpose in book.purposes.items() if purpose.basis == "order"}
+
+    def told(entry: Entry) -> bool:
+        if entry.order is not None:
+            return entry.order not in secret
+        return not (entry.purpose in asked and entry.recipient in parties)
+
+    return told
 
 
 def everybody(deed: Deed, records: Sequence[bytes]) -> list[Known]:

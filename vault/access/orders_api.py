@@ -31,7 +31,10 @@ _AHEAD = timedelta(hours=14)
 
 
 class OrderBody(Body):
-    """An order as it was received; `issued_on` as on the paper, Hijri or Gregorian, the end exclusive."""
+    """An order as it was received; `issued_on` as on the paper, Hijri or Gregorian, the end exclusive.
+
+    `statute` is the article it names; `uses` how many packages may leave on it; `secret`: the person is not to be told.
+    """
 
     authority: Text
     kind: Literal["judicial", "regulatory"]
@@ -43,6 +46,9 @@ class OrderBody(Body):
     valid_from: Time
     valid_to: Time
     document_sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")]
+    statute: Text | None = None
+    uses: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    secret: bool = False
 
 
 class OrderStands(msgspec.Struct, frozen=True):
@@ -50,6 +56,13 @@ class OrderStands(msgspec.Struct, frozen=True):
 
     id: str
     state: str
+
+
+class Days(msgspec.Struct, frozen=True):
+    """One day in both calendars."""
+
+    gregorian: str
+    hijri: str
 
 
 class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +80,11 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     valid_from: str
     valid_to: str
     document_sha256: str
+    issued_days: Days
+    executed: int
+    secret: bool
+    statute: str | None = None
+    uses: int | None = None
 
 
 def order_routes(factor: SecondFactor) -> list[Route]:
@@ -178,9 +196,9 @@ def distinct(texts: tuple[str, ...], member: str) -> tuple[str, ...]:
 
 
 def _wanted(body: OrderBody, now: int) -> orders.Wanted:
-    for name in ("authority", "number"):
-        text: str = getattr(body, name)
-        if not text.strip() or not text.isprintable():
+    for name in ("authority", "number", "statute"):
+        text: str | None = getattr(body, name)
+        if text is not None and (not text.strip() or not text.isprintable()):
             raise Invalid([FieldError(name, "out-of-range")])
     return orders.Wanted(
         authority=body.authority,
@@ -190,9 +208,12 @@ def _wanted(body: OrderBody, now: int) -> orders.Wanted:
         recipient=body.recipient,
         records=ids(body.records, "records"),
         fields=distinct(body.fields, "fields"),
-        valid_from=_time(body.valid_from, "valid_from"),
-        valid_to=_time(body.valid_to, "valid_to"),
+        valid_from=time(body.valid_from, "valid_from"),
+        valid_to=time(body.valid_to, "valid_to"),
         document_sha256=body.document_sha256.lower(),
+        statute=body.statute or "",
+        uses=body.uses,
+        secret=body.secret,
     )
 
 
@@ -208,7 +229,8 @@ def _issued(text: str, now: int) -> str:
     return found.normal
 
 
-def _time(text: str, name: str) -> int:
+def time(text: str, name: str) -> int:
+    """The moment of a member of a body. Raises Invalid for a text that is none."""
     try:
         return parse_time(text)
     except ValueError:
@@ -218,6 +240,8 @@ def _time(text: str, name: str) -> int:
 def _state(order: OrderFact) -> str:
     if order.revoked_at is not None:
         return "revoked"
+    if order.spent_at is not None:
+        return "spent"
     return "approved" if order.approved_by else "registered"
 
 
@@ -239,4 +263,15 @@ def _shown(order: OrderFact) -> OrderShown:
         valid_from=write_time(order.valid_from),
         valid_to=write_time(order.valid_to),
         document_sha256=order.document_sha256,
+        issued_days=days(order.issued_on),
+        executed=order.executed,
+        secret=order.secret,
+        statute=order.statute or None,
+        uses=order.uses,
     )
+
+
+def days(issued_on: str) -> Days:
+    """The day an order was issued, in both calendars."""
+    found = date(issued_on)
+    return Days(found.first.isoformat(), found.hijri or "")

@@ -12,7 +12,8 @@ from vault.rulebook.shapes import Fact
 class OrderFact(Fact, frozen=True):
     """An order of a judicial or regulatory authority (article 4): for one recipient, these records and exactly these fields.
 
-    `valid_to` is exclusive; `issued_on` as it stands on the paper, in its own calendar.
+    `valid_to` is exclusive; `issued_on` as it stands on the paper, in its own calendar; `statute` the article it rests on where the paper
+    names one. It is executed at most `uses` times, each package one, and spent with the last. `secret`: the person is not told of it.
     """
 
     id: str
@@ -31,6 +32,11 @@ class OrderFact(Fact, frozen=True):
     approved_by: str = ""
     approved_at: int | None = None
     revoked_at: int | None = None
+    statute: str = ""
+    uses: int | None = None
+    executed: int = 0
+    spent_at: int | None = None
+    secret: bool = False
 
 
 class Part(Fact, frozen=True):
@@ -47,6 +53,15 @@ class Refusal(Fact, frozen=True):
     field: str
     code: str
     article: str
+
+
+class Arrival(Fact, frozen=True):
+    """A package that the recipient says it received, noted by a member of staff; `at` by the recipient's word."""
+
+    serial: int
+    at: int
+    noted_by: str
+    noted_at: int
 
 
 class DisclosureFact(Fact, frozen=True):
@@ -70,6 +85,7 @@ class DisclosureFact(Fact, frozen=True):
     released: int = 0
     revoked_by: str = ""
     revoked_at: int | None = None
+    received: tuple[Arrival, ...] = ()
 
 
 ORDER: Kind[OrderFact] = Kind("order", OrderFact, in_book=False)
