@@ -512,3 +512,36 @@ async def test_without_a_checkpoint_outside_no_package_leaves(small_counter: Cou
     monkeypatch.setattr(type(small_counter.world.association), "checkpoint", no_checkpoint)
     monkeypatch.setattr(disclosures_api, "packed", None)
     assert told(await small_counter.package(id_)) == (503, "checkpoint-missing")
+
+
+async def test_who_finds_a_bar_of_the_law_ends_the_disclosure_and_nothing_leaves(counter: Counter):
+    kept = await counter.agreed()
+    id_ = await counter.requested(kept.record)
+    path = f"/disclosures/{id_}"
+    assert told(await counter.approve("officer", f"{path}/approval", bars=["ward_interest"])) == (403, "same-person")
+    ended = await counter.approve("second_officer", f"{path}/approval", bars=["ward_interest", "privacy_of_others"])
+    assert (ended.status_code, ended.json()) == (200, {"id": id_, "state": "barred"})
+    assert (await counter.ask("officer", "GET", path)).json()["bars"] == ["ward_interest", "privacy_of_others"]
+    assert told(await counter.approve("second_officer", f"{path}/approval")) == (409, "disclosure-revoked")
+    assert told(await counter.package(id_)) == (409, "disclosure-revoked")
+    own, entry = entries(counter, "disclosure.barred")
+    assert (own.outcome, own.reason, entry.outcome) == ("refuse", "SAME_PERSON", "allow")
+    assert (entry.law, entry.recipient, entry.count) == ("sa-pdpl:16", "partner", 1)
+    assert Closing("disclosure", uuid.UUID(id_).hex) in [line.closing for line in counter.world.association.log.journal.lines()]
+
+
+async def test_who_considered_every_bar_says_so_and_nobody_weighs_them_against_an_order(counter: Counter):
+    kept = await counter.agreed()
+    considered, silent = await counter.requested(kept.record), await counter.requested(kept.record)
+    assert (await counter.approve("second_officer", f"/disclosures/{considered}/approval", bars=[])).json()["state"] == "approved"
+    assert (await counter.approve("second_officer", f"/disclosures/{silent}/approval")).json()["state"] == "approved"
+    shown = [(await counter.ask("officer", "GET", f"/disclosures/{id_}")).json() for id_ in (considered, silent)]
+    assert [each.get("bars", "nothing said") for each in shown] == [[], "nothing said"]
+    assert (await counter.package(considered)).status_code == 200
+    await counter.recipient("court", kind="authority")
+    ordered = await counter.requested(kept.record, **by_law_of_orders(await counter.ordered(kept.record)))
+    for bars in ([], ["security"]):
+        refused = await counter.approve("second_officer", f"/disclosures/{ordered}/approval", bars=bars)
+        assert (refused.status_code, refused.json()["errors"]) == (422, [{"field": "bars", "code": "out-of-range"}])
+    for bars in (["no_such_bar"], ["security", "security"]):
+        assert (await counter.approve("second_officer", f"/disclosures/{considered}/approval", bars=bars)).status_code == 422

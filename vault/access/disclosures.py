@@ -44,6 +44,8 @@ DISCLOSE: Final = "disclose"
 REVOKED: Final = "disclosure.revoked"
 RELEASED: Final = "disclosure.released"
 RECEIVED: Final = "disclosure.received"
+BARRED: Final = "disclosure.barred"
+LAW_OF_BARS: Final = "sa-pdpl:16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +169,13 @@ def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> Di
     return disclosure
 
 
-def approve(deed: Deed, approver: Approver, disclosure: bytes) -> DisclosureFact:
+def approve(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None = None) -> DisclosureFact:
     """Approve what another person asked for, for the recipient's key as it is confirmed now.
 
-    Raises NotFound, Conflict `nothing-granted`, `disclosure-revoked` or where it is approved, TooMany, and refusals: `same-person`,
-    `step-up-required`, and what stands against the recipient (`unknown-recipient`, `recipient-unconfirmed`).
+    `bars` are those of law 16 that stand against it, by the approver's judgment: where there is one, the disclosure ends instead. Raises
+    NotFound, Invalid for bars where an authority ordered it, Conflict `nothing-granted`, `disclosure-revoked` or where it is approved,
+    TooMany, and refusals: `same-person`, `step-up-required`, and what stands against the recipient (`unknown-recipient`,
+    `recipient-unconfirmed`).
     """
     approver = approver.still(deed)
     found = of(deed, disclosure)
@@ -181,10 +185,17 @@ def approve(deed: Deed, approver: Approver, disclosure: bytes) -> DisclosureFact
         raise Conflict
     if not found.granted:
         raise Conflict("nothing-granted")
+    if bars is not None and found.basis == "order":
+        raise Invalid([FieldError("bars", "out-of-range")])
     matter = Matter(deed, approver.errand, approver.errand.book(deed), found)
+    if bars:
+        approval = approver.approve(deed, found.requested_by, BARRED)
+        barred, written = end(deed, msgspec.structs.replace(found, bars=bars), approver.caller.ref)
+        matter.close(kind=BARRED, facts=(*approval.facts, written), law=LAW_OF_BARS, flags=approval.flags)
+        return barred
     recipient = _recipient(matter, APPROVED)
     approval = approver.approve(deed, found.requested_by, APPROVED)
-    approved = msgspec.structs.replace(found, approved_by=approver.caller.ref, approved_at=deed.now, key=key_of(recipient))
+    approved = msgspec.structs.replace(found, approved_by=approver.caller.ref, approved_at=deed.now, key=key_of(recipient), bars=bars)
     matter.tell(kind=APPROVED, facts=(*approval.facts, facts.write(deed, DISCLOSURE, found.id, approved)), flags=approval.flags)
     return approved
 

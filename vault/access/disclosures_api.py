@@ -13,7 +13,7 @@ from vault.access.contents import Enclosed
 from vault.access.disclosures import MOST_RECORDS, Moved
 from vault.access.orders_api import Code, Ids, Time, distinct, ids, time
 from vault.access.packing import packed
-from vault.access.shapes import DisclosureFact
+from vault.access.shapes import BARS, DisclosureFact
 from vault.errors import FieldError, Invalid, NotFound, Stale
 from vault.identity.bodies import Approve
 from vault.identity.second_factor import SecondFactor
@@ -45,6 +45,12 @@ class DisclosureBody(Body):
     fields: FieldNames
     purpose: Code
     order: Code | None = None
+
+
+class DisclosureApproval(Approve):
+    """An approval of a disclosure; `bars` are those of law 16 that stand against it, none where each was considered and none does."""
+
+    bars: Annotated[tuple[Literal[BARS], ...], msgspec.Meta(max_length=len(BARS))] | None = None  # type: ignore[valid-type]
 
 
 class GrantedPart(msgspec.Struct, frozen=True):
@@ -92,6 +98,7 @@ class DisclosureShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     packages: int
     order: str | None = None
     received: list[ReceivedPart] = []
+    bars: tuple[str, ...] | None = None
 
 
 class ReceiptBody(Body):
@@ -139,10 +146,10 @@ def disclosure_routes(factor: SecondFactor, channels: Mapping[str, Channels]) ->
             name="disclosures.approve",
             handler=api.approve,
             access=Person("approve"),
-            body=Approve,
+            body=DisclosureApproval,
             optional_body=True,
             answer=DisclosureStands,
-            summary="Approve a disclosure that another person asked for.",
+            summary="Approve a disclosure that another person asked for, or end it where a bar of law 16 stands against it.",
         ),
         Route(
             method="POST",
@@ -207,9 +214,10 @@ class _Api:
         asker: Asker = call.caller
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
         approver = Approver(call.caller, call.request_id, call.body.code, self.factor)
+        bars = None if call.body.bars is None else distinct(call.body.bars, "bars")
 
         async def approved() -> DisclosureFact:
-            return await asker.association.run(lambda deed: disclosures.approve(deed, approver, disclosure))
+            return await asker.association.run(lambda deed: disclosures.approve(deed, approver, disclosure, bars))
 
         found = await heard(errand, approved)
         return Answer(DisclosureStands(_uuid(found.id), _state(found)))
@@ -281,13 +289,14 @@ def _shown(found: DisclosureFact) -> DisclosureShown:
         refused=_refused(found),
         packages=found.released,
         order=_uuid(found.order) if found.order else None,
+        bars=found.bars,
         received=[ReceivedPart(each.serial, write_time(each.at)) for each in found.received],
     )
 
 
 def _state(found: DisclosureFact) -> str:
     if found.revoked_at is not None:
-        return "revoked"
+        return "barred" if found.bars else "revoked"
     return "approved" if found.approved_by else "requested"
 
 

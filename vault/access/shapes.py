@@ -39,6 +39,20 @@ class OrderFact(Fact, frozen=True):
     secret: bool = False
 
 
+BARS = (
+    "ward_interest",
+    "security",
+    "foreign_relations",
+    "crime_or_fair_trial",
+    "safety",
+    "privacy_of_others",
+    "professional_duty",
+    "judgment",
+    "confidential_source",
+)
+"""What stands against a disclosure that no authority ordered (law 16), the interest of a minor or ward first."""
+
+
 class Part(Fact, frozen=True):
     """What is granted of one record."""
 
@@ -67,7 +81,8 @@ class Arrival(Fact, frozen=True):
 class DisclosureFact(Fact, frozen=True):
     """A disclosure as it was asked for and decided; `key` is the fingerprint it was approved for, `released` how often it went out.
 
-    Revoked, whether it was approved or not, it gives nothing more.
+    Revoked, whether it was approved or not, it gives nothing more. `bars` are those of law 16 that its approver found to stand against it,
+    None where she said nothing of them.
     """
 
     id: str
@@ -86,6 +101,7 @@ class DisclosureFact(Fact, frozen=True):
     revoked_by: str = ""
     revoked_at: int | None = None
     received: tuple[Arrival, ...] = ()
+    bars: tuple[str, ...] | None = None
 
 
 ORDER: Kind[OrderFact] = Kind("order", OrderFact, in_book=False)
