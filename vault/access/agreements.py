@@ -19,7 +19,7 @@ from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
-from vault.rulebook.shapes import AGREEMENT, AgreementFact
+from vault.rulebook.shapes import AGREEMENT, PROCESSOR, AgreementFact, ProcessingTerms, PurposeFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.journal import Closing
 
@@ -44,12 +44,14 @@ class Wanted:
     valid_to: int
     reference: str
     reason: str
+    processing: ProcessingTerms | None = None
 
 
 def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> AgreementFact:
     """Write an agreement down; nothing is read under it yet. A repeat of the same request gives the one it made.
 
-    Raises Invalid by member: an unknown recipient, purpose, type or class, a purpose nothing is disclosed for, an end that is no end;
+    Raises Invalid by member: an unknown recipient, purpose, type or class, a purpose nothing is disclosed for (for a processor, one that
+    is for anything else than work in the association's name), the terms of processing missing or out of place, an end that is no end;
     Conflict `idempotency-mismatch`.
     """
     errand = errand.still(deed)
@@ -137,18 +139,30 @@ def _wrong(book: Book, wanted: Wanted, now: int) -> Iterator[FieldError]:
     recipient = book.recipients.get(wanted.recipient)
     if recipient is None or recipient.revoked_at is not None:
         yield FieldError("recipient", "unknown-recipient")
+    processes = recipient is not None and recipient.kind == PROCESSOR
+    if processes != (wanted.processing is not None):
+        yield FieldError("processing", "missing" if processes else "out-of-range")
     for number, code in enumerate(wanted.purposes):
         purpose = book.purposes.get(code)
         if purpose is None:
             yield FieldError(f"purposes.{number}", "unknown-purpose")
-        elif purpose.action != "disclose" or purpose.basis != "consent":
-            # A party's system may ask for disclosure to itself only, and an order needs no agreement.
+        elif not (_is_worked_for if processes else _is_disclosed_for)(purpose):
             yield FieldError(f"purposes.{number}", "action-mismatch")
     yield from _unknown("record_types", wanted.types, book.types, "unknown-type")
     classes = {field.field_class for type_ in book.types.values() for field in type_.fields}
     yield from _unknown("classes", wanted.classes, classes, "unknown-class")
     if not max(wanted.valid_from, now) < wanted.valid_to <= wanted.valid_from + LONGEST:
         yield FieldError("until", "out-of-range")
+
+
+def _is_disclosed_for(purpose: PurposeFact) -> bool:
+    """A third party's system may ask for disclosure to itself only, and an order needs no agreement."""
+    return purpose.action == "disclose" and purpose.basis == "consent"
+
+
+def _is_worked_for(purpose: PurposeFact) -> bool:
+    """A processor works for what people agreed to with the association; what is the association's alone stays with it (6.3)."""
+    return purpose.action in {"use", "contact"} and purpose.basis == "consent" and not purpose.internal_only
 
 
 def _unknown(member: str, names: tuple[str, ...], known: Collection[str], code: str) -> Iterator[FieldError]:

@@ -17,7 +17,7 @@ from vault.records.values.cleaning import ValueRefused
 from vault.records.values.dates import date
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
-from vault.rulebook.shapes import AgreementFact
+from vault.rulebook.shapes import AgreementFact, ProcessingTerms
 from vault.web.answer import Answer
 from vault.web.call import Call, write_id
 from vault.web.route import Body, Person, Route
@@ -28,6 +28,15 @@ Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=500)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Names = Annotated[tuple[Code, ...], msgspec.Meta(min_length=1, max_length=32)]
 State = Literal["registered", "to-come", "in-force", "over", "revoked"]
+
+
+class ProcessingBody(Body):
+    """What regulation 17(1) asks of an agreement with a processor besides purpose, data and term; `foreign_law` "" for none."""
+
+    breach_notice: bool
+    mandatory_disclosure: bool
+    foreign_law: Annotated[str, msgspec.Meta(max_length=200)]
+    subprocessors: Annotated[tuple[Text, ...], msgspec.Meta(max_length=32)]
 
 
 class AgreementBody(Body, frozen=True, kw_only=True, rename={"since": "from"}):
@@ -41,6 +50,7 @@ class AgreementBody(Body, frozen=True, kw_only=True, rename={"since": "from"}):
     until: Text
     reference: Text
     reason: Reason
+    processing: ProcessingBody | None = None
 
 
 class AgreementStands(msgspec.Struct, frozen=True):
@@ -48,6 +58,15 @@ class AgreementStands(msgspec.Struct, frozen=True):
 
     id: str
     state: State
+
+
+class ProcessingShown(msgspec.Struct, frozen=True):
+    """The terms of processing as they were signed."""
+
+    breach_notice: bool
+    mandatory_disclosure: bool
+    foreign_law: str
+    subprocessors: tuple[str, ...]
 
 
 class AgreementShown(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from"}):
@@ -68,6 +87,7 @@ class AgreementShown(msgspec.Struct, frozen=True, kw_only=True, rename={"since":
     approved_by: str | None
     revoked_by: str | None
     revoked_at: str | None
+    processing: ProcessingShown | None
 
 
 class AgreementsAnswer(msgspec.Struct, frozen=True):
@@ -192,6 +212,20 @@ def _wanted(body: AgreementBody) -> agreements.Wanted:
         valid_to=begins(_day(body.until, "until") + dt.timedelta(days=1)),
         reference=body.reference,
         reason=body.reason,
+        processing=None if body.processing is None else _terms(body.processing),
+    )
+
+
+def _terms(said: ProcessingBody) -> ProcessingTerms:
+    """The terms as they are kept. Raises Invalid for an agreement without one of the two duties, which is none with a processor."""
+    missing = [name for name in ("breach_notice", "mandatory_disclosure") if not getattr(said, name)]
+    if missing:
+        raise Invalid([FieldError(f"processing.{name}", "out-of-range") for name in missing])
+    return ProcessingTerms(
+        breach_notice=True,
+        mandatory_disclosure=True,
+        foreign_law=said.foreign_law,
+        subprocessors=distinct(said.subprocessors, "processing.subprocessors"),
     )
 
 
@@ -237,7 +271,12 @@ def _shown(one: AgreementFact, now: int) -> AgreementShown:
         approved_by=one.approved_by or None,
         revoked_by=one.revoked_by or None,
         revoked_at=None if one.revoked_at is None else write_time(one.revoked_at),
+        processing=None if one.processing is None else _shown_terms(one.processing),
     )
+
+
+def _shown_terms(terms: ProcessingTerms) -> ProcessingShown:
+    return ProcessingShown(terms.breach_notice, terms.mandatory_disclosure, terms.foreign_law, terms.subprocessors)
 
 
 def _in_riyadh(at: int) -> str:

@@ -360,7 +360,7 @@ def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) 
         approved_by=matter.by,
         approved_at=matter.at,
         kept=tuple(kept),
-        recipients=tuple(_recipients(deed, matter.known.subject)),
+        recipients=tuple(_recipients(deed, matter.errand.book(deed), matter.known.subject)),
         epochs=epochs,
         minimum_epoch=deed.cabinet.keys.minimum_epoch,
         index=deed.size,
@@ -391,7 +391,15 @@ def _decided_of(deed: Deed, subject: bytes) -> bool:
     return bool(deed.transaction.connection.execute(select(there)).scalar())
 
 
-def _recipients(deed: Deed, subject: bytes) -> list[Told]:
+def _party(entry: Entry, book: Book) -> str | None:
+    """Whom an entry says something was given outside the house: the recipient, or the processor whose system asked in the house's name."""
+    if entry.recipient not in {None, INTERNAL}:
+        return entry.recipient
+    under = book.agreements.get(entry.agreement or "")
+    return None if under is None else under.recipient
+
+
+def _recipients(deed: Deed, book: Book, subject: bytes) -> list[Told]:
     """Everybody outside the house whom the log says something of hers was given. Raises Unavailable `integrity` for a line that is none."""
     place, about = log_tables.entry, log_tables.subject
     query = (
@@ -411,7 +419,8 @@ def _recipients(deed: Deed, subject: bytes) -> list[Told]:
             stored = parse(bytes(body))
         except EntryRefused as error:
             raise Unavailable("integrity") from error
-        if stored.entry.recipient not in {None, INTERNAL}:
-            told = Told(recipient=str(stored.entry.recipient), record=bytes(record or b"").hex(), at=stored.time, index=number)
+        party = _party(stored.entry, book)
+        if party is not None:
+            told = Told(recipient=party, record=bytes(record or b"").hex(), at=stored.time, index=number)
             found.append(told)
     return found

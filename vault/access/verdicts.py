@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from vault.access_log.deed import Appended, Deed, EntryRefusal
 from vault.access_log.entry import FILE_OF_RECORD, RELEASES, About, Entry
 from vault.policy.decide import decide, masked
-from vault.policy.facts import INTERNAL, Caller, Order, Question, Verdict
+from vault.policy.facts import INTERNAL, Caller, Order, Question, Rules, Verdict
 from vault.rulebook.asker import Errand
 from vault.subjects.people import Known
 from vault.subjects.sheet import RecordState, Sheet
@@ -73,10 +73,9 @@ def weigh(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
     state = known.sheet.records[asked.record.hex()]
     book, policy = errand.book(deed), errand.asker.asker
     rules = book.rules[state.type]
-    party = policy.party
-    recipient = asked.recipient or party
-    action = asked.action or ("use" if party == INTERNAL else "disclose")
     purpose = rules.purposes.get(asked.purpose)
+    recipient = _recipient(policy, rules, asked)
+    action = asked.action or ("use" if recipient == INTERNAL else "disclose")
     # Only a purpose that ends with hours asks who stored the record.
     timed = purpose is not None and purpose.within_hours is not None
     caller = replace(policy, is_storer=state.stored_by in (errand.asker.ref, errand.asker.on_behalf)) if timed else policy
@@ -84,6 +83,14 @@ def weigh(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
     question = Question(action, asked.purpose, recipient, frozenset(asked.fields), deed.now)
     verdict = decide(question, known.sheet.person, rules, caller, orders)
     return Weighed(asked, verdict, masked(verdict, caller), known.subject, known.sheet, state)
+
+
+def _recipient(policy: Caller, rules: Rules, asked: Asked) -> str:
+    """Whom the question names; else the asker's own party, which for a processor is the association where nothing is disclosed."""
+    if asked.recipient is not None:
+        return asked.recipient
+    purpose = rules.purposes.get(asked.purpose)
+    return INTERNAL if policy.processes and purpose is not None and purpose.action != "disclose" else policy.party
 
 
 def as_assigned(errand: Errand, caller: Caller, sheet: Sheet, now: int) -> Caller:
@@ -98,7 +105,7 @@ def enter(deed: Deed, errand: Errand, weighed: Weighed, file: str | None = None)
     asked, verdict, state = weighed.asked, weighed.verdict, weighed.state
     book = errand.book(deed)
     rules = book.rules[state.type]
-    recipient = asked.recipient or errand.asker.asker.party
+    recipient = _recipient(errand.asker.asker, rules, asked)
     # Where there is no file, the entry that says so opens nothing.
     opens = asked.kind in RELEASES and (asked.kind != FILE_OF_RECORD or file is not None)
     appended = deed.append(

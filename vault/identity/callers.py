@@ -18,7 +18,7 @@ from vault.policy.facts import Caller as Asker
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.book import Book
-from vault.rulebook.shapes import SESSION, ClientFact, SessionFact, StaffFact
+from vault.rulebook.shapes import PROCESSOR, SESSION, ClientFact, SessionFact, StaffFact
 from vault.web import Access, Needs, Person, Public
 
 
@@ -121,7 +121,11 @@ def client_caller(association: Association, book: Book, key: str, client: Client
         expires=NEVER if client.expires_at is None else client.expires_at,
         ceremony=client.ceremony,
         needs=needs,
-        asker=replace(_asker(client.party, scopes, purposes), types=None if client.types is None else frozenset(client.types)),
+        asker=replace(
+            _asker(client.party, scopes, purposes),
+            types=None if client.types is None else frozenset(client.types),
+            processes=client.party in book.recipients and book.recipients[client.party].kind == PROCESSOR,
+        ),
     )
 
 

@@ -41,20 +41,24 @@ def article_1_known(question: Question, rules: Rules) -> str | None:
     return None
 
 
+def in_our_name(question: Question, caller: Caller) -> bool:
+    """Whether a processor's system asks for what the association itself would do, and not for data of its own (law 8, regulation 17)."""
+    return caller.processes and question.recipient == INTERNAL and question.action in {"use", "contact"}
+
+
 def article_1_scope(question: Question, rules: Rules, caller: Caller) -> str | None:
-    """The caller asks beyond what was laid down for it; another party's system may only ask for disclosure to itself (article 1)."""
+    """The caller asks beyond what was laid down for it; a third party's system may only ask for disclosure to itself (article 1)."""
     if caller.purposes is not None and question.purpose not in caller.purposes:
         return "OUT_OF_SCOPE"
     if caller.types is not None and rules.type not in caller.types:
         return "OUT_OF_SCOPE"
-    if caller.party != INTERNAL and (question.action != "disclose" or question.recipient != caller.party):
-        return "OUT_OF_SCOPE"
-    return None
+    to_itself = question.action == "disclose" and question.recipient == caller.party
+    return None if caller.party == INTERNAL or to_itself or in_our_name(question, caller) else "OUT_OF_SCOPE"
 
 
-def law_29_at_home(question: Question, rules: Rules) -> str | None:
+def law_29_at_home(question: Question, rules: Rules, caller: Caller) -> str | None:
     """Nothing leaves the Kingdom: a transfer has conditions of its own (law 29), and until somebody lays them down the answer is no."""
-    return "RECIPIENT_ABROAD" if question.recipient in rules.abroad else None
+    return None if rules.abroad.isdisjoint((question.recipient, caller.party)) else "RECIPIENT_ABROAD"
 
 
 def article_2_bound(caller: Caller) -> str | None:

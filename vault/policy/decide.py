@@ -141,7 +141,7 @@ def barred(question: Question, rules: Rules, caller: Caller) -> Verdict | None:
         or article_1_known(question, rules)
         or article_3_personal(question, rules)
         or article_1_scope(question, rules, caller)
-        or law_29_at_home(question, rules)
+        or law_29_at_home(question, rules, caller)
     )
     if reason is None and rules.purposes[question.purpose].basis == "order" and not caller.may_ask_orders:
         reason = "NOT_PERMITTED"

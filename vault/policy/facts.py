@@ -185,10 +185,12 @@ class Caller:
 
     `types` are the record types it may ask about, None for all. `engaged` is False after the end of a member of staff's engagement;
     `is_storer` is True for who stored this person's record. `only_assigned` holds for a caseworker, who reads the people assigned to her or
-    her unit; `assigned_until` is when this person's assignment to her ends, end exclusive, 0 where there is none.
+    her unit; `assigned_until` is when this person's assignment to her ends, end exclusive, 0 where there is none. `processes` holds for the
+    system of a processor, which asks in the association's name for what its agreement covers and is a third party for all else.
     """
 
     party: str = INTERNAL
+    processes: bool = False
     purposes: frozenset[str] | None = None
     types: frozenset[str] | None = None
     may_ask_orders: bool = False

@@ -109,10 +109,28 @@ class RecipientFact(Fact, frozen=True):
     revoked_at: int | None = None
 
 
-class AgreementFact(Fact, frozen=True):
-    """A data sharing agreement with a party outside: what it covers and from when until when (exclusive) in Riyadh's days.
+PROCESSOR = "processor"
+"""The kind of a party that handles data in the association's name (law 8, regulation 17)."""
 
-    `reference` is what the paper is called, `reason` why it was made; both stand here, sealed, and never in the log.
+
+class ProcessingTerms(Fact, frozen=True):
+    """What regulation 17(1) asks of an agreement with a processor besides purpose, data and term, which every agreement has.
+
+    That it tells of a breach without undue delay, that it tells of what the Kingdom's law makes it disclose, which other country's law
+    it is under ("" for none), and to whom it hands work on.
+    """
+
+    breach_notice: bool
+    mandatory_disclosure: bool
+    foreign_law: str
+    subprocessors: tuple[str, ...]
+
+
+class AgreementFact(Fact, frozen=True):
+    """An agreement with a party outside: what it covers and from when until when (exclusive) in Riyadh's days.
+
+    `reference` is what the paper is called, `reason` why it was made; both stand here, sealed, and never in the log. With a processor it
+    has `processing` and names purposes of the association's own, with anybody else purposes of disclosure.
     """
 
     id: str
@@ -130,6 +148,7 @@ class AgreementFact(Fact, frozen=True):
     approved_at: int | None = None
     revoked_by: str = ""
     revoked_at: int | None = None
+    processing: ProcessingTerms | None = None
 
     @property
     def counts(self) -> bool:
