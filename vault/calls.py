@@ -27,6 +27,7 @@ from vault.consent.api import ROUTES as CONSENT
 from vault.consent.challenges_api import ROUTES as CHALLENGES
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence
+from vault.consent.notices_api import notice_routes
 from vault.consent.receipts_api import receipt_routes
 from vault.consent.visitors_api import routes as visitors
 from vault.custody.api import routes as custody
@@ -60,6 +61,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *RECORDS,
         *incoming(rooms.largest_scan),
         *CONSENT,
+        *notice_routes(factor),
         *CHALLENGES,
         *receipt_routes(rooms.channels),
         *evidence(rooms.largest_scan),

@@ -32,9 +32,9 @@ from vault.keys_cli import keys
 from vault.pack_cli import pack
 from vault.package_cli import package
 from vault.publication import document
-from vault.publication.approval_day import approval_day
 from vault.publication.words import WORDS
 from vault.receipt_cli import proof, receipt
+from vault.rulebook.approval_day import approval_day
 from vault.settings import Settings, read
 from vault.storage import schema
 from vault.storage.engine import Database

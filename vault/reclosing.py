@@ -24,8 +24,9 @@ from vault.policy.events import Stopped
 from vault.policy.facts import Standing, Stop, StopKind
 from vault.rulebook import facts
 from vault.rulebook.association import Association
+from vault.rulebook.book import notice_key
 from vault.rulebook.key_facts import EPOCH
-from vault.rulebook.shapes import CLIENT, PURPOSE, RECIPIENT, SESSION, STAFF
+from vault.rulebook.shapes import CLIENT, NOTICE, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
 from vault.storage.journal import RESTORED, Line
 from vault.subjects import people
@@ -224,6 +225,16 @@ def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFa
     return [facts.write(deed, PURPOSE, code, msgspec.structs.replace(purpose, classes=()))]
 
 
+def _notice(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    """A notice that was materially changed at the moment of the line and is not: what was agreed to under it ends on the day told then."""
+    mine = [one for one in association.books.at(deed).notices.values() if one.purpose == line.closing.reference and one.published_at]
+    if any(one.material and (one.published_at or 0) >= line.time for one in mine):
+        return []
+    ends = int(line.closing.detail or line.time)
+    open_ones = [one for one in mine if one.ends_at is None or one.ends_at > ends]
+    return [facts.write(deed, NOTICE, notice_key(one.id, one.version), msgspec.structs.replace(one, ends_at=ends)) for one in open_ones]
+
+
 def _epoch(_deed: Deed, _association: Association, _line: Line) -> list[WrittenFact]:
     """Retired epochs are settled before anything else is (vault.custody.retiring): nothing is left to do here."""
     return []
@@ -246,5 +257,6 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "recipient": _recipient,
     "recipient-key": _recipient_key,
     "purpose": _purpose,
+    "notice": _notice,
     EPOCH: _epoch,
 }

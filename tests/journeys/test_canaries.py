@@ -18,6 +18,7 @@ from keys.packages import PackageKey, read_package
 from keys.secret import Secret
 from tests.journeys.served import PDF, Answer, Served, moment, multipart
 from tests.journeys.traces import Canaries, found_in, left_by_the_server, left_in_files, left_in_postgres
+from vault.policy.pack_file import PARTS
 
 PURPOSE = "service_delivery"
 
@@ -260,6 +261,18 @@ def third_parties(life: Life, record: dict[str, Any]) -> None:
     wrong = {"reference": canaries.text() + "\u202e", "from": canaries.text(), "recipient": canaries.ascii(), "classes": [canaries.ascii()]}
     for part, value in wrong.items():
         life.call("POST", "/v1/agreements", {**agreement, part: value}, token=officer, expected=422)
+    notice: dict[str, Any] = {
+        "purpose": "call_offers",
+        "texts": {"ar": canaries.text(), "en": canaries.ascii()},
+        "parts": {part: canaries.text() for part in PARTS},
+        "approved_by": canaries.text(),
+        "approved_on": "1445-01-09",
+    }
+    admin = served.session("admin")
+    life.call("POST", "/v1/notices", notice, token=admin, expected=201)
+    amiss: dict[str, Any] = {"approved_on": canaries.text(), "texts": {"ar": canaries.text()}, "purpose": canaries.ascii()}
+    for name, said in amiss.items():
+        life.call("POST", "/v1/notices", {**notice, name: said}, token=admin, expected=422)
     order = {
         "authority": canaries.text(),
         "kind": "regulatory",
@@ -422,7 +435,7 @@ def test_no_metric_and_no_line_of_the_log_holds_a_value_or_names_an_association(
     assert b"?" not in b"".join(line.partition(b'"route":')[2] for line in said.splitlines())
 
 
-NAMED = {"/v1/agreements", "/v1/clients", "/v1/purposes", "/v1/recipients", "/v1/record-types"}
+NAMED = {"/v1/agreements", "/v1/notices", "/v1/clients", "/v1/purposes", "/v1/recipients", "/v1/record-types"}
 """Lists that tell by what names an association calls its own things; a canary is such a name, and stands for no person."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.served import NOBODY, PDF, Answer, Served, moment, multipart
+from vault.policy.pack_file import PARTS
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +41,7 @@ class House:
     order: str = ""
     disclosure: str = ""
     agreement: str = ""
+    notice: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -56,6 +58,7 @@ class House:
             "order": (self.order,),
             "disclosure": (self.disclosure,),
             "agreement": (self.agreement,),
+            "notice": (self.notice,),
         }
 
     @property
@@ -104,6 +107,9 @@ def third_parties(house: House) -> None:
     agreement = vault.call("POST", "/v1/agreements", _agreement(), token=vault.session("officer"))
     assert agreement.status == 201, agreement.text
     house.agreement = agreement.json["id"]
+    notice = vault.call("POST", "/v1/notices", _notice() | {"purpose": "service_delivery"}, token=vault.session("admin"))
+    assert notice.status == 201, notice.text
+    house.notice = notice.json["id"]
 
 
 def _order(record: str) -> dict[str, Any]:
@@ -131,6 +137,16 @@ def _agreement() -> dict[str, Any]:
         "until": moment(86_400)[:10],
         "reference": "مذكرة 1",
         "reason": "because",
+    }
+
+
+def _notice() -> dict[str, Any]:
+    """A notice that says all it must."""
+    return {
+        "texts": {"ar": "نص الإشعار", "en": "The notice"},
+        "parts": dict.fromkeys(PARTS, "جزء"),
+        "approved_by": "المجلس",
+        "approved_on": "1445-01-09",
     }
 
 
@@ -211,6 +227,9 @@ BODIES: dict[str, Body] = {
         "value": house.values["national_id"],
         "purpose": "intake",
     },
+    "notices.draft": lambda _, __: _notice() | {"purpose": "service_delivery"},
+    "notices.draft_version": lambda _, __: _notice(),
+    "notices.publish": lambda _, __: {},
     "purpose.propose": lambda _, __: {"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}},
     "purpose.approve": lambda _, __: {"proposal": NOBODY},
     "record-type.propose": lambda _, __: {"fields": [{"name": "full_name", "type": "name", "class": "identity", "required": True}]},
@@ -255,7 +274,9 @@ def _question(record: str) -> dict[str, Any]:
 def ask(house: House, route: tuple[str, str], told: dict[str, Any], id_: str, token: str) -> Answer:
     """One call of a route with this id wherever it takes one."""
     method, path = route
-    url = "/".join(id_ if part.startswith("{") else part for part in path.split("/")) + QUERIES.get(told["operationId"], "")
+    url = "/".join("1" if part == "{version}" else id_ if part.startswith("{") else part for part in path.split("/")) + QUERIES.get(
+        told["operationId"], ""
+    )
     body = BODIES[told["operationId"]](house, id_) if "requestBody" in told else None
     headers = {"If-Match": '"1"', "Idempotency-Key": uuid.uuid4().hex}
     if isinstance(body, tuple):  # a form and the header that says so
@@ -307,6 +328,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
             "disclosures.letter",
             "disclosures.receive",
         ),
+        *("notices.read", "notices.draft_version", "notices.publish"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
 

@@ -248,9 +248,9 @@ def _consent(body: ConsentBody, now: int) -> Consent:
     )
 
 
-def ended_at(text: str | None) -> int | None:
-    """When a consent ends by its own words; an end may lie in the future, so only its form is checked."""
-    return None if text is None else moment(text, "expires_at", 2**62)
+def ended_at(text: str | None, member: str = "expires_at") -> int | None:
+    """When something ends by its own words; an end may lie in the future, so only its form is checked."""
+    return None if text is None else moment(text, member, 2**62)
 
 
 def speaker(text: str) -> str:

@@ -126,7 +126,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "assignments:read",
         "approve",
     ),
-    "second": ("clients:read", "staff:read", "recipients:read", "keys:read", "approve"),
+    "second": ("notices:read", "clients:read", "staff:read", "recipients:read", "keys:read", "approve"),
     CUSTODIAN: ("notices:read", KEYS, "keys:read", "log:verify"),
     "clerk": (SCREEN, "notices:read"),
     CASEWORKER: (SCREEN, "notices:read"),

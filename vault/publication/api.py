@@ -9,13 +9,14 @@ import msgspec
 
 from vault.errors import NotFound
 from vault.publication import document, page, service
-from vault.publication.approval_day import ApprovalDay
 from vault.publication.document import RemarkCode
 from vault.publication.readers import Readers
-from vault.publication.service import Document, Factor
+from vault.publication.service import Document
 from vault.publication.summary import Processing, processing
 from vault.publication.versions import PolicyFact, Published
 from vault.rulebook.alarm import heard
+from vault.rulebook.approval_day import ApprovalDay
+from vault.rulebook.approving import Factor
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels

@@ -13,11 +13,11 @@ from babel.dates import format_date
 from hijridate import Hijri
 
 from vault.policy.pack import Text
-from vault.publication.approval_day import ApprovalDay
 from vault.publication.document import Page, pages
 from vault.publication.summary import Cited, Named, Processing, ProcessingPurpose, processing
 from vault.publication.versions import PolicyFact, Published
 from vault.publication.words import WORDS
+from vault.rulebook.approval_day import ApprovalDay
 from vault.rulebook.channels import Channels
 from vault.web.answer import Answer
 from vault.web.paper import Pages

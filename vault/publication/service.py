@@ -6,17 +6,17 @@ what staff must acknowledge (article 2) moves with the document in the same deed
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 import msgspec
 
 from vault.access_log.deed import Deed
-from vault.access_log.entry import WrittenFact
 from vault.errors import FieldError, Invalid, Unavailable
 from vault.publication import document, versions
-from vault.publication.approval_day import approval_day
 from vault.publication.versions import POLICY, PolicyFact
 from vault.rulebook import facts
+from vault.rulebook.approval_day import approval_day
+from vault.rulebook.approving import Factor
 from vault.rulebook.asker import Errand
 from vault.rulebook.shapes import ASSOCIATION
 from vault.storage.idempotency import Once, made_before, remember
@@ -25,25 +25,6 @@ CREATED: Final = 201
 KIND: Final = "policy.published"
 LONGEST_NAME: Final = 200
 _ID_BYTES: Final = 16
-
-
-class Approval(Protocol):
-    """What an approved deed's entry must carry."""
-
-    @property
-    def facts(self) -> tuple[WrittenFact, ...]:
-        """The step a one-time code used up."""
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """The flag of a ceremony account."""
-
-
-class Factor(Protocol):
-    """The second factor of people, which `identity` keeps and the roof hands in."""
-
-    def approve(self, deed: Deed, caller: Any, code: str | None, *, kind: str) -> Approval:  # noqa: ANN401 - identity's own caller
-        """Let a person's deed through by a code of its own or in a session stepped up by one. Raises a refusal `step-up-required`."""
 
 
 @dataclass(frozen=True, slots=True)

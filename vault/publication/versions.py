@@ -17,8 +17,8 @@ from keys.cabinet import Cabinet
 from vault.access_log.deed import Deed
 from vault.access_log.entry import WrittenFact
 from vault.errors import Unavailable
-from vault.publication.approval_day import ApprovalDay
 from vault.rulebook import facts
+from vault.rulebook.approval_day import ApprovalDay
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import ASSOCIATION, Fact
 

@@ -129,6 +129,8 @@ def _superseded(notices: Mapping[str, NoticeFact]) -> dict[str, tuple[Supersessi
             for new in published
             if new.purpose == old.purpose and _age(new) > _age(old)
         ]
+        if old.ends_at is not None:
+            later.append(Supersession(replaced, material=True, reconsent_by=old.ends_at, published_at=old.published_at or 0))
         if later:
             found[replaced] = tuple(later)
     return found

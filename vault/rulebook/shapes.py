@@ -71,7 +71,12 @@ class RecordTypeFact(Fact, frozen=True):
 
 
 class NoticeFact(Fact, frozen=True):
-    """One version of a notice: texts by language with their SHA-256, what it covers, who approved it and when."""
+    """One version of a notice: texts by language with their SHA-256, what it covers, who approved it and when.
+
+    `parts` are the regulation's eleven in Arabic, `parts_en` those said in English too; `approved_on` is the day as it was written,
+    `approved_day` the Gregorian one. `drafted_by` and `published_by` are two people. `ends_at` is set where a restore lost the version
+    that came after it: what was agreed to under this one ends then.
+    """
 
     id: str
     version: int
@@ -88,6 +93,12 @@ class NoticeFact(Fact, frozen=True):
     published_at: int | None = None
     material: bool = False
     reconsent_by: int | None = None
+    parts_en: dict[str, str] = {}
+    approved_day: str = ""
+    drafted_by: str = ""
+    drafted_at: int = 0
+    published_by: str = ""
+    ends_at: int | None = None
 
 
 class RecipientFact(Fact, frozen=True):

@@ -3,7 +3,7 @@
 import pytest
 
 from vault.errors import Invalid
-from vault.publication.approval_day import ApprovalDay, approval_day
+from vault.rulebook.approval_day import ApprovalDay, approval_day
 
 NOON = 1_767_268_800_000_000  # 2026-01-01T12:00Z
 
