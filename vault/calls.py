@@ -17,6 +17,7 @@ from vault.access.letters import letter_routes
 from vault.access.orders_api import order_routes
 from vault.access.questions_api import ROUTES as QUESTIONS
 from vault.access.renewing_api import ROUTES as RENEWING
+from vault.access.requests_api import request_routes
 from vault.access.restoration_api import restoration_routes
 from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
@@ -72,6 +73,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *search(),
         *erasure(factor),
         *RENEWING,
+        *request_routes(),
         *order_routes(factor),
         *agreement_routes(factor),
         *disclosure_routes(factor, rooms.channels),

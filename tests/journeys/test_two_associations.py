@@ -42,6 +42,7 @@ class House:
     disclosure: str = ""
     agreement: str = ""
     notice: str = ""
+    request: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -59,6 +60,7 @@ class House:
             "disclosure": (self.disclosure,),
             "agreement": (self.agreement,),
             "notice": (self.notice,),
+            "rights_request": (self.request,),
         }
 
     @property
@@ -110,6 +112,9 @@ def third_parties(house: House) -> None:
     notice = vault.call("POST", "/v1/notices", _notice() | {"purpose": "service_delivery"}, token=vault.session("admin"))
     assert notice.status == 201, notice.text
     house.notice = notice.json["id"]
+    request = vault.call("POST", "/v1/requests", _request(house.record), token=vault.session("officer"))
+    assert request.status == 201, request.text
+    house.request = request.json["id"]
 
 
 def _order(record: str) -> dict[str, Any]:
@@ -125,6 +130,10 @@ def _order(record: str) -> dict[str, Any]:
         "valid_to": moment(600),
         "document_sha256": "cd" * 32,
     }
+
+
+def _request(record: str) -> dict[str, Any]:
+    return {"record": record, "kind": "complaint", "channel": "interview", "says": "كلام"}
 
 
 def _agreement() -> dict[str, Any]:
@@ -221,6 +230,12 @@ BODIES: dict[str, Body] = {
     "disclosures.request": lambda _, id_: _disclosure(id_),
     "disclosures.receive": lambda _, __: {"serial": 1, "received_at": "2026-01-01T00:00:00Z"},
     "disclosures.approve": lambda _, __: {},
+    "requests.make": lambda _, id_: _request(id_),
+    "requests.identity": lambda _, __: {"result": "verified", "method": "call_back"},
+    "requests.extension": lambda _, __: {"reason": "unusual_effort", "says": "because"},
+    "requests.refusal": lambda _, __: {"reason": "unfounded", "says": "because"},
+    "requests.answer": lambda _, __: {"says": "because"},
+    "requests.taking-back": lambda _, __: {},
     "records.search": lambda house, _: {
         "type": "beneficiary",
         "field": "national_id",
@@ -299,6 +314,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
             "records.store_batch",
             "orders.register",
             "disclosures.request",
+            "requests.make",
         )
         # A recipient's code is no id: both associations may have one of the same code.
         if takes == ["code"] or (not takes and not in_body) or route == ENDED:
@@ -329,6 +345,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
             "disclosures.receive",
         ),
         *("notices.read", "notices.draft_version", "notices.publish"),
+        *("requests.make", "requests.read", "requests.identity", "requests.extension", "requests.refusal", "requests.answer"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
 

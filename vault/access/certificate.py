@@ -56,7 +56,10 @@ class Certificate(Fact, frozen=True):
 
 
 class ErasureFact(Fact, frozen=True):
-    """An erasure that was asked for: of whom, of which classes (none means all), by whose word, and how it was settled."""
+    """An erasure that was asked for: of whom, of which classes (none means all), by whose word, and how it was settled.
+
+    `request` is the person's request (hex) that it answers, empty where it names none.
+    """
 
     id: str
     subject: str
@@ -69,6 +72,7 @@ class ErasureFact(Fact, frozen=True):
     settled_by: str = ""
     settled_at: int | None = None
     certificate: Certificate | None = None
+    request: str = ""
 
 
 ERASURE: Kind[ErasureFact] = Kind("erasure", ErasureFact, in_book=False)

@@ -23,7 +23,7 @@ from vault.access.erasure_words import ASSOCIATION, ERASE, LOCK, closing
 from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, parse
+from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, WrittenFact, parse
 from vault.attachments import scans
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.identity.callers import Caller, still
@@ -33,9 +33,10 @@ from vault.policy.events import Locked
 from vault.policy.facts import INTERNAL, SELF
 from vault.policy.signers import guardian_of, may_speak
 from vault.records import emptying
-from vault.rulebook import facts
+from vault.rulebook import facts, requests
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
+from vault.rulebook.requests import OPENED
 from vault.rulebook.shapes import FieldFact, RecordTypeFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.subjects import people, visitors
@@ -49,11 +50,15 @@ ACCEPTED: Final = 202
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An erasure as asked for: why, by whose word ("self", "association", or a guardian's id in hex), and of which classes (none: all)."""
+    """An erasure as asked for: why, by whose word ("self", "association", or a guardian's id in hex), and of which classes (none: all).
+
+    `request` is the request of hers that it answers, if any.
+    """
 
     reason: str
     requested_by: str
     classes: tuple[str, ...] = ()
+    request: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,8 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
     `whom` is a record of hers, or of a website's visitor the random id her browser keeps. Where the journal locked her and nobody knows who
     asked, this is the request from now on.
 
-    Raises NotFound, Conflict `erasure-pending`, `classes-in-use` and as `holding.require_free`, Invalid, a refusal for a former guardian,
-    Gone for a repeat after it was carried out, Unavailable `integrity`.
+    Raises NotFound, Conflict `erasure-pending`, `classes-in-use` and as `holding.require_free`, for the request it names as
+    `require_answered_by`, Invalid, a refusal for a former guardian, Gone for a repeat after it was carried out, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
@@ -104,6 +109,8 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
     _check_speaker(deed, errand, known, record, wanted.requested_by)
     fields = _check_classes(book, sheet, wanted.classes)
     holding.require_free(deed, known, fields, errand.asker.asker)
+    if wanted.request is not None:
+        requests.require_answered_by(deed, wanted.request, known.subject, "erasure")
     asked = ErasureFact(
         id=id_.hex(),
         subject=known.subject.hex(),
@@ -112,6 +119,7 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
         asked_by=errand.asker.ref,
         asked_at=deed.now,
         classes=tuple(sorted(set(wanted.classes))),
+        request=wanted.request.hex() if wanted.request is not None else "",
     )
     told = errand.entry(
         kind="erasure.requested",
@@ -290,9 +298,17 @@ def _told(matter: Matter, kind: str, state: State, certificate: Certificate | No
         basis="law",
         article=f"{own.pack}:7",
         law=f"{own.law_pack}:18",
-        facts=(*matter.approval.facts, facts.write(deed, ERASURE, settled.id, settled)),
+        facts=(*matter.approval.facts, facts.write(deed, ERASURE, settled.id, settled), *_answered(matter, state)),
         flags=matter.approval.flags,
     )
+
+
+def _answered(matter: Matter, state: State) -> tuple[WrittenFact, ...]:
+    """The request that is answered by what is carried out here, unless there is none or it was settled meanwhile."""
+    if state != "erased" or not matter.asked.request:
+        return ()
+    found = requests.of(matter.deed, bytes.fromhex(matter.asked.request))
+    return () if found.outcome else (requests.answering(matter.deed, found, "erasure", matter.asked.id, matter.by),)
 
 
 def _erase_person(matter: Matter) -> Certificate:
@@ -348,6 +364,8 @@ def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) 
         kept.append(Kept(what="orders", rule=f"{own.pack}:4"))
     if _decided_of(deed, matter.known.subject):
         kept.append(Kept(what="disclosures", rule=f"{own.pack}:7"))
+    if _asked_of(deed, matter.known.subject):
+        kept.append(Kept(what="requests", rule=f"{own.law_pack}:4"))
     return Certificate(
         erasure=asked.id,
         whole=not asked.classes,
@@ -385,9 +403,19 @@ def _named_by_order(deed: Deed, sheet: Sheet) -> bool:
 
 def _decided_of(deed: Deed, subject: bytes) -> bool:
     """Whether a disclosure was asked for that names her: its fact stays, for it tells who was given or refused what."""
+    return _told_of(deed, subject, DECIDED)
+
+
+def _asked_of(deed: Deed, subject: bytes) -> bool:
+    """Whether she ever asked something about her data: that she did, and what became of it, is kept (implementing regulation 3)."""
+    return _told_of(deed, subject, OPENED)
+
+
+def _told_of(deed: Deed, subject: bytes, kind: str) -> bool:
+    """Whether the log has an entry of this kind about her."""
     place, about = log_tables.entry, log_tables.subject
     same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
-    there = exists().where(same, about.c.association_id == deed.association, about.c.subject == subject, place.c.kind == DECIDED)
+    there = exists().where(same, about.c.association_id == deed.association, about.c.subject == subject, place.c.kind == kind)
     return bool(deed.transaction.connection.execute(select(there)).scalar())
 
 

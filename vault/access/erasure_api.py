@@ -30,11 +30,15 @@ MOST_CLASSES = 16
 
 
 class ErasureBody(Body):
-    """Why, by whose word (`self`, `association` where the law orders it, or a guardian's subject id), and which classes if not all."""
+    """Why, by whose word (`self`, `association` where the law orders it, or a guardian's subject id), and which classes if not all.
+
+    `request` is the request of hers (`POST /v1/requests`) that it answers.
+    """
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_REASON)]
     requested_by: str
     classes: list[str] | None = None
+    request: str | None = None
 
 
 class VisitorErasureBody(Body):
@@ -137,6 +141,7 @@ class ErasureShown(msgspec.Struct, frozen=True, kw_only=True):
     asked_at: str
     settled_by: str | None
     settled_at: str | None
+    request: str | None
     copies: CopiesSince | None
 
 
@@ -164,7 +169,7 @@ class Erasures:
     async def ask(self, call: Call) -> Answer:
         """Lock a person whose erasure is asked for through a record."""
         record, body = call.path_id("record"), call.body
-        wanted = Wanted(_reason(body.reason), _requested_by(body.requested_by), _classes(body.classes))
+        wanted = Wanted(_reason(body.reason), _requested_by(body.requested_by), _classes(body.classes), _request(body.request))
         return await self._locked(call, f"{call.route.name} {record.hex()}", record, wanted, by_record(record))
 
     async def ask_visitor(self, call: Call) -> Answer:
@@ -233,6 +238,14 @@ def _reason(text: str) -> str:
     return text
 
 
+def _request(text: str | None) -> bytes | None:
+    """The id of the request a deed names, None for none. Raises Invalid `unknown-request` for what is no id."""
+    try:
+        return None if text is None else parse_id(text)
+    except NotFound as error:
+        raise Invalid([FieldError("request", "unknown-request")]) from error
+
+
 def _requested_by(text: str) -> str:
     if text in {SELF, ASSOCIATION}:
         return text
@@ -282,6 +295,7 @@ def _asked(one: ErasureFact, known: KeysFact) -> ErasureShown:
         asked_at=write_time(one.asked_at),
         settled_by=one.settled_by or None,
         settled_at=None if one.settled_at is None else write_time(one.settled_at),
+        request=_id(one.request) if one.request else None,
         copies=None if one.certificate is None else _since(one.certificate, known),
     )
 

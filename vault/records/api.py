@@ -65,9 +65,10 @@ class ApplicationAnswer(msgspec.Struct, frozen=True):
 
 
 class UpdateBody(Body):
-    """Fields to change by name; null empties one."""
+    """Fields to change by name; null empties one. `request` is the request of the person's (`POST /v1/requests`) that this answers."""
 
     fields: dict[str, Any]
+    request: str | None = None
 
 
 class BatchBody(Body):
@@ -223,11 +224,11 @@ async def update(call: Call) -> Answer:
     """Change fields of a record whose current revision the caller holds."""
     asker: Asker = call.caller
     record, expected = call.path_id("record"), call.expected_revision
-    fields = call.body.fields
+    fields, request = call.body.fields, _request(call.body.request)
     errand = Errand(asker, call.request_id)
 
     async def changed() -> Kept:
-        return await asker.association.run(lambda deed: service.update(deed, errand, record, expected, fields), weight=2)
+        return await asker.association.run(lambda deed: service.update(deed, errand, record, expected, fields, request=request), weight=2)
 
     kept = await heard(errand, changed, by_record(record))
     return Answer(UpdatedAnswer(write_id(kept.record), kept.revision), headers={"ETag": f'"{kept.revision}"'})
@@ -284,6 +285,13 @@ def _subject(text: str, member: str) -> bytes:
         return parse_id(text)
     except NotFound as error:
         raise Invalid([FieldError(member, "unknown-subject")]) from error
+
+
+def _request(text: str | None) -> bytes | None:
+    try:
+        return None if text is None else parse_id(text)
+    except NotFound as error:
+        raise Invalid([FieldError("request", "unknown-request")]) from error
 
 
 def _moment(text: str | None) -> int | None:

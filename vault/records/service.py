@@ -22,6 +22,7 @@ from vault.policy import pack as packs
 from vault.policy.events import GuardianAppointed
 from vault.policy.facts import NEVER, Guardian, GuardianKind, Person
 from vault.records import filing, index, shelf, tables
+from vault.rulebook import requests
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecordTypeFact
@@ -186,11 +187,11 @@ def _alone(deed: Deed, errand: Errand, intake: Intake) -> Kept | VaultError:
     return kept
 
 
-def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Mapping[str, Any]) -> Kept:
-    """Seal the next revision of a record with these fields changed.
+def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Mapping[str, Any], *, request: bytes | None = None) -> Kept:
+    """Seal the next revision of a record with these fields changed; the request it answers is written in the entry of the change.
 
     Raises NotFound, the refusal `not-assigned` for a caseworker who does not have the case, Conflict `revision-mismatch` on a lost race and
-    `erasure-pending`, Invalid, Unavailable `integrity`.
+    `erasure-pending`, for the request it names as `require_answered_by`, Invalid, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
@@ -202,6 +203,7 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
     if state.revision != expected:
         raise Conflict("revision-mismatch")
     people.unlocked(known)
+    asked = None if request is None else requests.require_answered_by(deed, request, known.subject, "correction")
     shape = type_of(errand.book(deed), state.type)
     cleaned = shelf.clean(shape, fields, partial=True)
     place = shelf.Whole(deed.association, known.subject, record, state.revision + 1)
@@ -226,7 +228,8 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
         review_month=state.review_month,
         scans=filed.scans,
     )
-    told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)), facts=filed.facts)
+    answers = () if asked is None else (requests.answering(deed, asked, "correction", record.hex(), errand.hand),)
+    told = errand.entry(kind="record.updated", outcome="allow", fields=tuple(sorted(cleaned.values)), facts=(*filed.facts, *answers))
     filing.retire(deed, errand, filed.gone)
     people.change(deed, known, [event], told, record=record)
     move_containers(deed, place, moved)

@@ -151,7 +151,17 @@ class Unassigned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     reason: str = ""
 
 
-SheetEvent = Created | Stored | Happened | Renewed | Assigned | Unassigned
+class Noted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="noted", tag_field="e"):
+    """Something was said about a request of hers (id in hex): `what` it was part of, and the words, for those who work on it."""
+
+    request: str
+    what: Literal["asked", "identity", "extension", "answer", "refusal", "taken-back"]
+    text: str
+    at: int
+    by: str
+
+
+SheetEvent = Created | Stored | Happened | Renewed | Assigned | Unassigned | Noted
 _POLICY_EVENTS: Mapping[str, Any] = {shape.__name__: shape for shape in get_args(Event)}
 _BEGINNING = "a sheet begins with its creation"
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -215,7 +225,7 @@ def _after(sheet: Sheet | None, event: SheetEvent) -> Sheet:
         raise ValueError(_BEGINNING)
     if isinstance(event, Stored):
         return _stored(sheet, event)
-    if isinstance(event, Renewed):
+    if isinstance(event, Renewed | Noted):
         return sheet
     if isinstance(event, Assigned | Unassigned):
         return _assigned(sheet, event)
