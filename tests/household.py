@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.simulator import START, World
-from vault.access import reading
+from vault.access import reading, withdrawals
 from vault.access.verdicts import Asked
 from vault.access_log.verify import snapshot
 from vault.attachments.examine import examine as examine_scans
@@ -142,7 +142,7 @@ async def verify(world: World, consent: bytes, caller: Caller, result: Any = "ve
 async def withdraw(world: World, consent: bytes, given_by: str = SELF) -> None:
     """Withdraw, by default by the person herself through the system."""
     job = await errand(world)
-    await world.association.run(lambda deed: consents.withdraw(deed, job, consent, given_by, None))
+    await world.association.run(lambda deed: withdrawals.withdraw(deed, job, consent, given_by, None))
 
 
 async def read(

@@ -21,6 +21,7 @@ from vault.access.requests_api import request_routes
 from vault.access.restoration_api import restoration_routes
 from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
+from vault.access.withdrawal_api import withdrawal_routes
 from vault.breach_reports.api import routes as breach_reports
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
@@ -64,6 +65,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *CONSENT,
         *notice_routes(factor),
         *CHALLENGES,
+        *withdrawal_routes(associations, rooms.channels),
         *receipt_routes(rooms.channels),
         *evidence(rooms.largest_scan),
         *visitors(associations, rooms.limits),

@@ -10,7 +10,7 @@ from functools import partial
 
 import msgspec
 
-from vault.access import agreements, erasing_again
+from vault.access import agreements, erasing_again, silences
 from vault.access.disclosures import end as end_disclosure
 from vault.access.erasure_words import ERASE, LOCK
 from vault.access.orders import end
@@ -64,7 +64,7 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
     """Close the door of one line, where it stands open; how many that were."""
     closing = line.closing
     if closing.kind in _STOPS:
-        return _stop(deed, line)
+        return _stop(deed, association, line)
     if closing.kind == "assignment":
         return _assignment(deed, line)
     if closing.kind in _ERASURES:
@@ -77,7 +77,7 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
     return 1
 
 
-def _stop(deed: Deed, line: Line) -> int:
+def _stop(deed: Deed, association: Association, line: Line) -> int:
     """End a consent the journal says ended: for the person, purpose and recipient of the line."""
     closing = line.closing
     known = _somebody(deed, closing.reference)
@@ -88,7 +88,8 @@ def _stop(deed: Deed, line: Line) -> int:
     if not standing.grants or (standing.newest_stop is not None and standing.newest_stop.recorded_at >= line.time):
         return 0
     stop = Stop(_STOPS[closing.kind], line.time, deed.now)
-    told = Entry(kind=_KINDS[closing.kind], outcome="allow", actor=SYSTEM, purpose=purpose, recipient=recipient, flags=FLAGS)
+    silent = silences.written(deed, association.books.at(deed), known, purpose, recipient) if stop.kind == "withdraw" else ()
+    told = Entry(kind=_KINDS[closing.kind], outcome="allow", actor=SYSTEM, purpose=purpose, recipient=recipient, facts=silent, flags=FLAGS)
     record = bytes.fromhex(next(iter(known.sheet.records))) if known.sheet and known.sheet.records else None
     event = happened(Stopped(purpose, recipient, stop), at=deed.now, by=SYSTEM)
     people.change(deed, known, [event], told, record=record, closes=closing)

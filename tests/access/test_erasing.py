@@ -12,13 +12,12 @@ from tests.access.desk import Desk, rows_of, written
 from tests.access.erasures import NUMBER, REASON, ask, erased, found, settle, somebody, verified
 from tests.household import BASIC, FATIMA, errand, grant, partner, read, store
 from tests.household import asked as consent_to
-from vault.access import reading
+from vault.access import reading, withdrawals
 from vault.access.certificate import ERASURE
 from vault.access.tables import order_record
 from vault.access.verdicts import Asked
 from vault.access_log.entry import About, Entry
 from vault.access_log.verify import snapshot
-from vault.consent import service as consents
 from vault.consent.log_words import not_lost
 from vault.errors import Conflict, Gone, NotFound, Refused
 from vault.policy.events import GuardianAppointed, GuardianshipEnded
@@ -232,10 +231,10 @@ async def test_what_was_made_and_is_erased_is_410_for_the_request_that_made_it(d
     await erased(desk, kept.record)
     world.database.settle()
     with pytest.raises(NotFound):
-        await world.association.run(lambda deed: consents.withdraw(deed, job, consent.id, "self", None))
+        await world.association.run(lambda deed: withdrawals.withdraw(deed, job, consent.id, "self", None))
 
     async def withdrawn() -> None:
-        await world.association.run(lambda deed: consents.withdraw(deed, job, consent.id, "self", None))
+        await world.association.run(lambda deed: withdrawals.withdraw(deed, job, consent.id, "self", None))
 
     with pytest.raises(Gone):
         await not_lost(world.association, consent.id, withdrawn)

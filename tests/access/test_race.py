@@ -16,10 +16,9 @@ import pytest
 
 from tests.household import asked, errand, grant, store
 from tests.simulator import World
-from vault.access import reading
+from vault.access import reading, withdrawals
 from vault.access.verdicts import Asked
 from vault.access_log.deed import Deed
-from vault.consent import service as consents
 from vault.errors import Refused, Unavailable
 from vault.identity.callers import Caller
 from vault.identity.opening import open_association
@@ -109,7 +108,7 @@ async def withdraw(world: World, job: Errand, consent: bytes, withdrawn: asyncio
     """One withdrawal through the first process; told once it is committed."""
     while True:
         try:
-            await world.association.run(lambda deed: consents.withdraw(deed, job, consent, "self", None))
+            await world.association.run(lambda deed: withdrawals.withdraw(deed, job, consent, "self", None))
             break
         except Unavailable:
             continue  # the second process held the database too long: the client asks again

@@ -21,6 +21,7 @@ from vault.access.erasure_api import routes as erasure_routes
 from vault.access.requests import Wanted
 from vault.access.requests_api import request_routes
 from vault.access.rights_words import LISTS
+from vault.access.withdrawal_api import withdrawal_routes
 from vault.access_log.entry import About
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import Unavailable
@@ -82,7 +83,16 @@ class Office(Desk):
 
 async def opened(world: World) -> Any:
     factor = world.identity.factor
-    every = (*routes(), *erasure_routes(factor), *request_routes(), *alert_routes(factor), *RECORDS, *CONSENT, *AUDIT)
+    every = (
+        *routes(),
+        *erasure_routes(factor),
+        *request_routes(),
+        *alert_routes(factor),
+        *RECORDS,
+        *CONSENT,
+        *AUDIT,
+        *withdrawal_routes({}, {}),
+    )
     return world.front(*every)
 
 

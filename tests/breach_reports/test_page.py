@@ -252,7 +252,9 @@ def test_the_file_of_channels_is_read_or_refused(tmp_path: Path):
     assert read_channels(tmp_path) == Channels(Name("أ", "a"), "@x")
     (tmp_path / "public.toml").write_text("demonstration = true\n", encoding="utf-8")
     assert read_channels(tmp_path) == Channels(demonstration=True)
-    for wrong in ("social = 1", "other = 'x'", "= =", "demonstration = 'yes'"):
+    (tmp_path / "public.toml").write_text("site = 'https://vault.example.org:8443'\n", encoding="utf-8")
+    assert read_channels(tmp_path).site == "https://vault.example.org:8443"
+    for wrong in ("social = 1", "other = 'x'", "= =", "demonstration = 'yes'", "site = 'http://x.org'", "site = 'https://x.org/'"):
         (tmp_path / "public.toml").write_text(wrong, encoding="utf-8")
         with pytest.raises(ChannelsRefused):
             read_channels(tmp_path)

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -315,6 +317,22 @@ async def test_the_page_to_print_names_the_number_and_the_hash_of_the_note(small
         assert words.replace("'", "&#39;") in page.text
     assert "<svg" in page.text
     assert "style=" not in page.text
+
+
+async def test_the_page_bears_the_link_of_withdrawal_for_who_may_withdraw_where_the_site_is_known(small: World):
+    consent, _ = await one_receipt(small)
+    page = await fetch(small, consent, "/page")
+    assert "/withdrawal/" not in page.text, "no site, no address"
+    names = {small.code: Channels(site="https://vault.example.org")}
+    for scopes, shown in ((("consents:read", "consents:write"), True), (("consents:read",), False)):
+        caller = replace(await small.system(), scopes=frozenset(scopes))
+        call = small.call(path={"consent": write_id(consent)})
+        call.caller, call.query = caller, {"lang": "ar"}
+        route = next(one for one in receipt_routes(names) if one.name == "consents.receipt_page")
+        text = (await route.handler(call)).body
+        found = re.findall(r"https://vault.example.org(/probe/withdrawal/[A-Za-z0-9_-]{52})<", text)
+        assert bool(found) is shown
+        assert text.count("<svg") == 1 + shown
 
 
 async def test_a_receipt_of_what_is_not_here_or_not_hers_is_not_found(small: World):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.household import BASIC, FATIMA, HOUR, asked, errand, findings, grant, lay_down, partner, read, store, verify, withdraw, written
 from tests.simulator import World
+from vault.access import withdrawals
 from vault.access_log.deed import EntryRefusal
 from vault.consent import history
 from vault.consent import service as consents
@@ -459,7 +460,7 @@ async def test_a_key_records_no_consent_to_what_it_is_not_for(small: World):
     assert small.entries()[-1].reason == "OUT_OF_SCOPE"
     # Closing a door is anybody's who may write consents.
     job = await errand(small, narrow)
-    await small.association.run(lambda deed: consents.withdraw(deed, job, recorded.id, "self", "asked by telephone"))
+    await small.association.run(lambda deed: withdrawals.withdraw(deed, job, recorded.id, "self", "asked by telephone"))
 
 
 async def test_nothing_is_agreed_to_while_erasure_is_pending_but_withdrawal_is_heard(small: World):

@@ -207,6 +207,7 @@ BODIES: dict[str, Body] = {
     "visitor_consents.give": lambda house, _: house.vault.word("v" * 22, OTHER),
     "visitor_consents.withdraw": lambda _, __: {"visitor": "v" * 22, "purpose": "visitor_analytics"},
     "consents.withdraw": lambda _, __: {"given_by": "self"},
+    "withdrawal.press": lambda _, __: b"act=withdraw",
     "erasures.ask": lambda _, __: {"reason": "r", "requested_by": "self"},
     "erasures.ask_visitor": lambda _, __: {"visitor": "v" * 22, "reason": "r", "requested_by": "self"},
     "erasures.approve": lambda _, __: {},
@@ -331,7 +332,15 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
                 reached.add(told["operationId"])
     assert reached >= {
         *("records.read", "records.read_many", "records.update", "records.store", "records.store_batch", "records.access_report"),
-        *("consents.grant", "consents.read", "consents.verify", "consents.withdraw", "decisions.ask", "decisions.ask_many"),
+        *(
+            "consents.grant",
+            "consents.read",
+            "consents.verify",
+            "consents.withdraw",
+            "consents.withdrawal_link",
+            "decisions.ask",
+            "decisions.ask_many",
+        ),
         *("consents.challenge", "consents.challenge.answer", "attachments.read"),
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
         *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, LargeBinary, String, Table, delete, insert, s
 from keys.container import header
 from tests.household import BASIC, FATIMA, asked, errand, findings, grant, partner, read, store, verify, withdraw, written
 from tests.simulator import World
+from vault.access import withdrawals
 from vault.access_log import tables as log_tables
 from vault.access_log.entry import Entry
 from vault.consent import history
-from vault.consent import service as consents
 from vault.errors import NotFound, Unavailable, VaultError
 from vault.identity.opening import unseal
 from vault.records import service
@@ -305,7 +305,7 @@ async def test_a_history_with_a_gap_is_told_to_nobody(vault: World):
         put(vault, event, rows)
         for unit in (
             lambda deed: history.consents(deed, job, kept.record, None),
-            lambda deed: consents.withdraw(deed, job, consent.id, "self", None),
+            lambda deed: withdrawals.withdraw(deed, job, consent.id, "self", None),
         ):
             with pytest.raises(Unavailable) as refused:
                 await vault.association.run(unit)

@@ -6,15 +6,17 @@ answer and the same work; a match counts only if the rows it was found by are th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from vault.access.silences import since_withdrawn
 from vault.access.verdicts import as_assigned
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
 from vault.errors import FieldError, Invalid, Unavailable
 from vault.policy.decide import barred, known_here
 from vault.policy.facts import INTERNAL, Question, Rules, Verdict
+from vault.policy.silence import silenced
 from vault.records import index
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book, purpose_of
@@ -48,7 +50,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One search inside its deed."""
+    """One search inside its deed; `silent_since` where being contacted at this very value was withdrawn for the purpose, else 0."""
 
     deed: Deed
     errand: Errand
@@ -56,6 +58,7 @@ class _Search:
     shape: RecordTypeFact
     field: FieldFact
     question: Question
+    silent_since: int = 0
 
     @property
     def rules(self) -> Rules:
@@ -81,6 +84,7 @@ def search(deed: Deed, errand: Errand, sought: Sought) -> Found:
     errand = errand.still(deed)
     one = _admitted(deed, errand, sought)
     key = index.key_of(one.field, sought.value)
+    one = replace(one, silent_since=since_withdrawn(deed, one.rules.purposes[one.question.purpose], one.field, key))
     loose = index.loose_key_of(one.field, sought.value) if _at_intake(one) else None
     found = _told(one, index.lookup(deed, one.shape, one.field, key))
     if loose is None:
@@ -138,7 +142,10 @@ def _judged(one: _Search, candidates: index.Candidates) -> list[_Match]:
             continue
         states[record] = person.sheet.records[record.hex()]
         caller = as_assigned(one.errand, one.errand.asker.asker, person.sheet, one.deed.now)
-        verdict = known_here(one.question, person.sheet.person, one.rules, caller)
+        somebody = person.sheet.person
+        if one.silent_since:
+            somebody = silenced(somebody, one.question.purpose, one.silent_since)
+        verdict = known_here(one.question, somebody, one.rules, caller)
         judged.append(_Match(record, person.subject, verdict))
     try:
         index.stored(one.deed, states)

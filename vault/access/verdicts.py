@@ -7,10 +7,12 @@ reason that tells more than the person's own agreement, unless it is an officer'
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vault.access.silences import heeded
 from vault.access_log.deed import Appended, Deed, EntryRefusal
 from vault.access_log.entry import FILE_OF_RECORD, RELEASES, About, Entry
 from vault.policy.decide import decide, masked
-from vault.policy.facts import INTERNAL, Caller, Order, Question, Rules, Verdict
+from vault.policy.facts import INTERNAL, Caller, Order, Person, Question, Rules, Verdict
+from vault.records.shelf import Whole
 from vault.rulebook.asker import Errand
 from vault.subjects.people import Known
 from vault.subjects.sheet import RecordState, Sheet
@@ -81,7 +83,12 @@ def weigh(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
     caller = replace(policy, is_storer=state.stored_by in (errand.asker.ref, errand.asker.on_behalf)) if timed else policy
     caller = as_assigned(errand, caller, known.sheet, deed.now)
     question = Question(action, asked.purpose, recipient, frozenset(asked.fields), deed.now)
-    verdict = decide(question, known.sheet.person, rules, caller, orders)
+
+    def about(person: Person) -> Verdict:
+        return decide(question, person, rules, caller, orders)
+
+    place = Whole(deed.association, known.subject, asked.record, state.revision)
+    verdict = heeded(deed, book, question, place, known.sheet, decided=about)
     return Weighed(asked, verdict, masked(verdict, caller), known.subject, known.sheet, state)
 
 

@@ -1,4 +1,4 @@
-"""The calls about consent: recording, verifying, withdrawing, telling; and the purposes and notices it is given for."""
+"""The calls about consent: recording, verifying, telling; and the purposes and notices it is given for."""
 
 from typing import Any, Literal
 
@@ -18,8 +18,6 @@ from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Needs, Person, Query, Route
 from vault.web.times import write_time
-
-LONGEST_REASON = 2000
 
 
 class NoticeShown(Body):
@@ -53,13 +51,6 @@ class VerificationBody(Body):
     result: Literal["verified", "rejected"]
     sighted: Literal["original", "scan"]
     scan_sha256: str | None = None
-
-
-class WithdrawalBody(Body):
-    """Who withdraws, and why if she cares to say."""
-
-    given_by: str
-    reason: str | None = None
 
 
 class StateAnswer(msgspec.Struct, frozen=True):
@@ -164,22 +155,6 @@ async def verify(call: Call) -> Answer:
 
     state = await heard(errand, lambda: not_lost(asker.association, consent, seen), by_consent(consent))
     return Answer(StateAnswer(write_id(consent), state))
-
-
-async def withdraw(call: Call) -> Answer:
-    """Withdraw: for this purpose and recipient nothing is allowed from this answer on."""
-    asker: Asker = call.caller
-    consent, body = call.path_id("consent"), call.body
-    given_by = speaker(body.given_by)
-    if body.reason is not None and len(body.reason) > LONGEST_REASON:
-        raise Invalid([FieldError("reason", "too-long")])
-    errand = Errand(asker, call.request_id)
-
-    async def ended() -> None:
-        await asker.association.run(lambda deed: service.withdraw(deed, errand, consent, given_by, body.reason), weight=2)
-
-    await heard(errand, lambda: not_lost(asker.association, consent, ended), by_consent(consent))
-    return Answer(StateAnswer(write_id(consent), "withdrawn"))
 
 
 async def told(call: Call) -> Answer:
@@ -326,18 +301,6 @@ ROUTES = (
         answer=StateAnswer,
         status=201,
         summary="Record what a second person found.",
-    ),
-    Route(
-        method="POST",
-        path="/v1/consents/{consent}/withdrawal",
-        name="consents.withdraw",
-        handler=withdraw,
-        access=Needs("consents:write"),
-        body=WithdrawalBody,
-        answer=StateAnswer,
-        status=201,
-        headers=frozenset({"Amanah-On-Behalf-Of"}),
-        summary="Withdraw a consent.",
     ),
     Route(
         method="GET",

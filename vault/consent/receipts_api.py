@@ -7,7 +7,7 @@ from typing import Final
 import segno
 from markupsafe import Markup
 
-from vault.consent import receipts
+from vault.consent import links, receipts
 from vault.consent.log_words import not_lost
 from vault.consent.receipt import Json
 from vault.consent.receipt_note import written
@@ -22,6 +22,7 @@ from vault.web.paper import Pages
 from vault.web.route import Needs, Query, Route
 
 PAGES: Final = Pages("vault.consent")
+RECORDS: Final = "consents:write"
 
 
 def receipt_routes(channels: Mapping[str, Channels]) -> list[Route]:
@@ -37,6 +38,15 @@ def receipt_routes(channels: Mapping[str, Channels]) -> list[Route]:
 
         return await heard(errand, lambda: not_lost(asker.association, consent, made), by_consent(consent))
 
+    async def way_out(call: Call, site: str) -> str:
+        """The address by which the consent is withdrawn, for who may record withdrawals; "" where the site is not known."""
+        asker: Asker = call.caller
+        if not site or RECORDS not in asker.scopes:
+            return ""
+        consent, errand = call.path_id("consent"), Errand(asker, call.request_id)
+        link = await asker.association.run(lambda deed: links.make(deed, errand, consent))
+        return site + links.path_of(asker.association.code, link)
+
     async def note(call: Call) -> Answer:
         """The receipt as a signed note."""
         return Answer(written(await document(call), call.caller.association.cabinet.signer))
@@ -48,9 +58,11 @@ def receipt_routes(channels: Mapping[str, Channels]) -> list[Route]:
         hashed = sha256(text.encode()).hexdigest()
         code = segno.make(f"amanah:receipt:{found['dct:identifier']}:{hashed}", error="m")
         drawn = Markup(code.svg_inline(scale=4, border=2))  # noqa: S704  # drawn by us of hexadecimal digits
-        name = channels.get(call.caller.association.code, Channels()).named(call.caller.association.code, language)
+        told = channels.get(call.caller.association.code, Channels())
+        name, address = told.named(call.caller.association.code, language), await way_out(call, told.site)
+        out = Markup(segno.make(address, error="m").svg_inline(scale=4, border=2)) if address else ""  # noqa: S704  # drawn by us of our own address
         said = list(lines(found, language))
-        return PAGES.answer("receipt.html", language, name=name, said=said, sha256=hashed, code=drawn)
+        return PAGES.answer("receipt.html", language, name=name, said=said, sha256=hashed, code=drawn, address=address, out=out)
 
     return [
         Route(

@@ -6,7 +6,7 @@ consent of that person for that purpose and recipient and is in the journal befo
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -36,6 +36,8 @@ CREATED = 201
 MOST_GRANTS = 64
 """Consents that stand side by side for one purpose and recipient: each is in the sheet that every decision reads."""
 Result = Literal["verified", "rejected"]
+Silence = Callable[[Deed, Book, Known, str, str], tuple[WrittenFact, ...]]
+"""Writes down what somebody is not to be contacted at any more, by purpose and recipient; the facts are for the entry of the deed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,15 @@ def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: 
     return result
 
 
-def withdraw(deed: Deed, errand: Errand, consent: bytes, given_by: str, reason: str | None) -> None:
-    """End every consent of this person for the purpose and recipient of that one, now. Raises as `grant` for who speaks; NotFound."""
+def withdraw(deed: Deed, errand: Errand, consent: bytes, given_by: str, reason: str | None, *, silence: Silence) -> None:
+    """End every consent of this person for the purpose and recipient of that one, now. Raises as `grant` for who speaks; NotFound.
+
+    `silence` writes down in the same deed what she is not to be contacted at any more, through nobody's record.
+    """
     matter, taken, purpose = _about(deed, errand, consent)
     check_giver(deed, matter, given_by, purpose)
-    told = _entry(matter, purpose, taken.given, kind="consent.withdrawn", law=f"{matter.book.association.law_pack}:5")
+    silent = silence(deed, matter.book, matter.known, purpose.code, taken.given.recipient)
+    told = _entry(matter, purpose, taken.given, kind="consent.withdrawn", law=f"{matter.book.association.law_pack}:5", facts=silent)
     detail = {"consent": consent.hex()} | ({"reason": reason} if reason else {})
     _stop(deed, matter, taken.given, told, detail, kind="withdraw", by=given_by)
 

@@ -3,6 +3,7 @@
 It is the operator's to write, in `public.toml` beside the association's own files; no pack and no repository holds contact data.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ import msgspec
 from vault.errors import VaultError
 
 FILE: Final = "public.toml"
+_SITE: Final = re.compile(r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 
 
 class ChannelsRefused(VaultError):
@@ -30,13 +32,21 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What pages tell of an association; "" for what nobody wrote down, which pages then describe in words.
 
+    `site`: where the public reaches this service, such as "https://vault.example.org", for the links it prints and hands out.
     `demonstration`: everybody in it is invented, and every page says so.
     """
 
     name: Name | None = None
     social: str = ""
     email: str = ""
+    site: str = ""
     demonstration: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a site that is no origin over TLS."""
+        if self.site and _SITE.fullmatch(self.site) is None:
+            message = "site is https://, a host and nothing more"
+            raise ValueError(message)
 
     @property
     def names(self) -> dict[str, str]:
