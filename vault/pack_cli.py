@@ -36,8 +36,7 @@ def list_(language: str) -> None:
 def lint_(file: Path, language: str) -> None:
     """Check a pack, and say what it lays down, or where it does not hold and why; exit 1 where it does not."""
     try:
-        with file.open(encoding="utf-8") as content:
-            found = lint(content.read(_LONGEST))
+        found = lint(_whole(file))
     except PackRefused as refused:
         said = _WORDS[refused.code.replace("-", "_")].in_language(language)
         _end(f"{refused.path or file.name}: {refused.code}: {said}")
@@ -47,6 +46,15 @@ def lint_(file: Path, language: str) -> None:
         _end(f"{type(error).__name__}: {error.filename or error}")
     holds = _WORDS["holds"].in_language(language)
     click.echo(holds.format(name=found.name, purposes=len(found.purposes), types=len(found.record_types), articles=len(found.articles)))
+
+
+def _whole(file: Path) -> str:
+    """The text of a file. Raises PackRefused `too-long`: judged by its beginning, a pack could say anything after it."""
+    with file.open(encoding="utf-8") as content:
+        text = content.read(_LONGEST + 1)
+    if len(text) > _LONGEST:
+        raise PackRefused("", "too-long")
+    return text
 
 
 def _end(message: str) -> NoReturn:

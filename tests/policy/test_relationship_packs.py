@@ -1,6 +1,7 @@
 """The packs of the relationship policies lie over the privacy articles: they add and narrow, and never widen."""
 
 import re
+from dataclasses import replace
 from importlib import resources
 
 import pytest
@@ -133,6 +134,19 @@ def test_implied_agreement_serves_a_programmes_instructions_and_nothing_else():
         ('purposes.publication.proof = "hearsay"', "purposes.publication.proof", "unknown-word"),
         ("review.record_months = 0", "review.record_months", "out-of-range"),
         ('articles.9 = { ar = "اتصلوا على 0551234567", en = "call" }', "articles.9.ar", "contact-data"),
+        ('law = "sa-pdpl"', "", ""),
+        ("record_types.beneficiary.either = []", "record_types.beneficiary", "wider-than-base"),
+        ("record_types.beneficiary.id = 99", "record_types.beneficiary", "wider-than-base"),
+        ('channels.phone = { ar = "هاتف", en = "phone", forms = ["verbal", "written"] }', "channels.phone", "wider-than-base"),
+        ('channels.phone = { ar = "هاتف", en = "phone", forms = ["verbal", "implied"] }', "", ""),
+        ("review.policy_months = 13", "review.policy_months", "wider-than-base"),
+        ("review.record_months = 13", "review.record_months", "wider-than-base"),
+        ("retention.beneficiary = 61", "retention.beneficiary", "wider-than-base"),
+        ("retention.beneficiary = 59", "", ""),
+        ("reply.rights_request_days = 31", "reply.rights_request_days", "wider-than-base"),
+        ("reply.service_decision_min_days = 30", "", ""),
+        ('record_types.donor.fields.health_note = { id = 17, kind = "text", class = "identity", ar = "ا", en = "i" }',
+         "record_types.donor.fields.health_note", "number-twice"),
         ('articles.9 = { ar = "راسلونا", en = "write to a@b.example" }', "articles.9.en", "contact-data"),
     ],
 )  # fmt: skip
@@ -162,6 +176,59 @@ def test_what_is_shut_below_to_all_but_orders_is_not_opened_above():
     assert read("").switches.sharing == "order_only"
     with pytest.raises(PackRefused, match=r"switches\.sharing: wider-than-base"):
         read('switches.sharing = "order_or_written"')
+
+
+IMPLIED = """
+[purposes.instructions]
+action = "use"
+forms = ["implied"]
+internal_only = true
+classes = ["identity"]
+article = "6.1"
+law = "6"
+label = { ar = "ا", en = "i" }
+[notice.instructions]
+purpose = { ar = "ا", en = "i" }
+optional = { ar = "ا", en = "i" }
+consequences = { ar = "ا", en = "i" }
+recipients = { ar = "ا", en = "i" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "holds"),
+    [
+        ("", "", True),
+        ("internal_only = true", "internal_only = false", False),
+        ('classes = ["identity"]\n', "", False),
+        ('classes = ["identity"]', 'classes = ["identity", "health"]', False),
+        ('law = "6"', 'law = "5"', False),
+        ('action = "use"', 'action = "contact"', False),
+        ('forms = ["implied"]', 'forms = ["verbal"]', False),
+    ],
+)
+def test_what_is_implied_is_enough_inside_the_house_for_an_agreement_alone(old, new, holds):
+    text = HEAD + IMPLIED.replace(old, new, 1)
+    if holds:
+        assert lint(text).purposes["instructions"].forms == {"implied"}
+        return
+    with pytest.raises(PackRefused, match="form-too-weak"):
+        lint(text)
+
+
+def test_a_pack_of_another_law_is_not_laid_over_this_one():
+    def law_of(name):
+        return replace(load("sa-pdpl"), name=name) if name == "else" else load(name)
+
+    def text_of(name):
+        return resources.files("vault.policy.packs").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+    def read(said):
+        return parse(f'{HEAD}law = "{said}"\n', law_of, text_of)
+
+    assert read("sa-pdpl").law == "sa-pdpl"
+    with pytest.raises(PackRefused, match=r"^law: wider-than-base$"):
+        read("else")
 
 
 @pytest.mark.parametrize("base", ['"nobody"', "3", '"sa-pdpl"'])

@@ -37,8 +37,28 @@ def test_a_bad_pack_is_told_where_and_why_in_one_line(tmp_path: Path, language: 
 
 
 def test_every_code_of_a_refusal_has_its_sentence():
-    sources = [Path(f"vault/policy/{name}.py").read_text(encoding="utf-8") for name in ("pack_file", "overlay", "reader", "pack")]
-    codes = {code for source in sources for code in re.findall(r'PackRefused\([^)]*"([a-z-]+)"\)', source)}
+    sources = [Path(f"vault/policy/{name}.py").read_text(encoding="utf-8") for name in ("pack_file", "overlay", "reader", "pack", "floor")]
+    codes = {code for source in sources for code in re.findall(r'(?:PackRefused|_no_longer)\([^)]*"([a-z-]+)"\)', source)} | {"too-long"}
     words = Path("vault/pack_words.toml").read_text(encoding="utf-8")
     assert len(codes) > 12
     assert {code for code in codes if f"\n{code.replace('-', '_')} = " not in words} == set()
+
+
+def test_a_pack_is_judged_whole_or_not_at_all(tmp_path: Path):
+    text = FOLDER.joinpath("cooperative.toml").read_text(encoding="utf-8")
+    file = tmp_path / "own.toml"
+    file.write_text(f"{text}#{' ' * (1024 * 1024 - len(text) - 1)}", encoding="utf-8")
+    assert CliRunner().invoke(pack, ["lint", str(file)]).exit_code == 0
+    with file.open("a", encoding="utf-8") as out:
+        out.write('\n[purposes.sold]\naction = "sell"\n')
+    said = CliRunner().invoke(pack, ["lint", str(file)])
+    assert (said.exit_code, said.output) == (1, "amanah: own.toml: too-long: The file is too long for a pack.\n")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, '"\\u001b[31m\\u202e" = 1'])
+def test_what_a_bad_pack_holds_neither_breaks_the_command_nor_reaches_the_terminal(tmp_path: Path, text: str):
+    file = tmp_path / "own.toml"
+    file.write_text(text, encoding="utf-8")
+    said = CliRunner().invoke(pack, ["lint", str(file)])
+    assert (said.exit_code, said.output.count("\n")) == (1, 1)
+    assert said.output.removesuffix("\n").isprintable()

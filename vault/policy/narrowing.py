@@ -32,6 +32,11 @@ def type_within(narrow: RecordType, wide: RecordType) -> bool:
             or not _inside(mine, laid)
         ):
             return False
+    return demands_kept(narrow, wide)
+
+
+def demands_kept(narrow: RecordType, wide: RecordType) -> bool:
+    """True where a record type asks for no less than the other: what must be there still must, and of each group one."""
     # A field that must be there fills every group it stands in, and a smaller group asks for more than a larger one.
     asked = [{name} for name, each in narrow.fields.items() if each.required] + [set(group) for group in narrow.either]
     demanded = [{name} for name, each in wide.fields.items() if each.required] + [set(group) for group in wide.either]

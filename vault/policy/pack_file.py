@@ -5,11 +5,12 @@ Format: docs/spec/policy-pack.md.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import Any, Final, cast
 
 from vault.policy.facts import Action, Form, Proof, Purpose
-from vault.policy.narrowing import within
+from vault.policy.floor import hold, stay_within
 from vault.policy.overlay import overlaid
 from vault.policy.pack_facts import FEW_VALUES, Channel, Field, NoticeText, Pack, RecordType, Review, Switches, Text
 from vault.policy.reader import PackRefused, Reader
@@ -28,8 +29,11 @@ FORMS: Final = ("written", "electronic", "verbal", "implied")
 ACTIONS: Final = ("use", "contact", "publish", "disclose")
 STATES: Final = ("deceased", "restricted")
 PROOFS: Final = ("asserted", "vault")
-_CONTACT_DATA: Final = re.compile(r"[0-9]{7,}|SA[0-9]{2}|@|https?:|www\.")
-"""What only the contact data of somebody looks like: a pack is nobody's in particular."""
+_CONTACT_DATA: Final = re.compile(r"([0-9] ?){7,}|SA[0-9]{2}|@|https?:|www\.")
+"""What only the contact data of somebody looks like, in either digits: a pack is nobody's in particular."""
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Signs that move what stands around them, on a terminal or in a line of two scripts, and are not seen themselves."""
+_DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 
 def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str] | None = None) -> Pack:
@@ -38,7 +42,6 @@ def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str
     `law_of` gives the law pack, and the pack a file is laid over (`extends`), by name; `text_of` that pack's own text.
     """
     table = _tables(text)
-    _require_nobodys(table, "")
     extends = table.pop("extends", "")
     below = None
     if extends:
@@ -52,6 +55,8 @@ def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str
     kind = reader.choice("kind", ("law", "association"))
     law = "" if kind == "law" else reader.text("law")
     base = law_of(law) if law else None
+    if base is not None and base.kind != "law":
+        raise PackRefused("law", "unknown-pack")
     classes = base.classes if base else _classes(reader)
     purposes, labels = _purposes(reader, classes)
     switches = _switches(reader)
@@ -61,7 +66,7 @@ def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str
         name=reader.text("name"),
         kind=kind,
         version=reader.text("version"),
-        effective_from=reader.text("effective_from"),
+        effective_from=_day(reader, "effective_from"),
         source=reader.text("source"),
         title=_text(reader.table("title")),
         law=law,
@@ -83,37 +88,55 @@ def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str
     reader.finish()
     _cited(pack, base or pack)
     if below is not None:
-        _within(pack, below)
+        stay_within(pack, below)
+    if base is not None:
+        hold(pack, base)
     return pack
 
 
-def _require_nobodys(value: object, path: str) -> None:
-    """Refuse a text in which somebody's number, account or address could stand."""
+def _require_nobodys(table: Mapping[str, Any]) -> None:
+    """Refuse a name or a text that is not seen as it stands, or in which somebody's number, account or address could stand."""
+    for path, text in _texts_of(table, ""):
+        if _UNSEEN.search(text) is not None:
+            raise PackRefused(path, "unseen-signs")
+        if _CONTACT_DATA.search(text.translate(_DIGITS)) is not None:
+            raise PackRefused(path, "contact-data")
+
+
+def _texts_of(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """Every name and text in a table with the path of its place; what is not seen is a question mark in a path."""
     if isinstance(value, dict):
         for name, each in value.items():
-            _require_nobodys(each, f"{path}.{name}" if path else name)
-    elif isinstance(value, str) and _CONTACT_DATA.search(value) is not None:
-        raise PackRefused(path, "contact-data")
+            place = f"{path}.{name}" if path else str(name)
+            place = _UNSEEN.sub("?", place)
+            yield place, name
+            yield from _texts_of(each, place)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts_of(each, path)
+    elif isinstance(value, str):
+        yield path, value
 
 
 def _tables(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PackRefused("", "not-toml") from error
+    _require_nobodys(table)
+    return table
 
 
-def _within(pack: Pack, below: Pack) -> None:
-    """Refuse a purpose or a switch that opens what the pack below keeps shut."""
-    for code, purpose in pack.purposes.items():
-        laid = below.purposes.get(code)
-        if laid is not None and not within(purpose, laid):
-            raise PackRefused(f"purposes.{code}", "wider-than-base")
-    own, laid_switches = pack.switches, below.switches
-    if own.sale > laid_switches.sale or own.vital_interest > laid_switches.vital_interest:
-        raise PackRefused("switches", "wider-than-base")
-    if own.sharing != laid_switches.sharing == "order_only":
-        raise PackRefused("switches.sharing", "wider-than-base")
+def _day(reader: Reader, name: str) -> str:
+    """A day of the calendar, as ISO 8601 writes one."""
+    told = reader.text(name)
+    try:
+        plain = date.fromisoformat(told).isoformat()
+    except ValueError:
+        plain = ""
+    if plain != told:
+        raise PackRefused(name, "wrong-type")
+    return told
 
 
 def _channels(reader: Reader) -> dict[str, Channel]:
