@@ -30,10 +30,10 @@ async def test_nobody_without_a_session_sees_a_page(small_window: Window):
         small_window.cookie = cookie
         for path in PLACES:
             answer = await small_window.get(path)
-            assert (answer.status_code, answer.headers["location"], answer.text) == (303, "/officer/sign-in", "")
+            assert (answer.status_code, answer.headers["location"], answer.text) == (303, "/officer/sign-in?lang=en", "")
     small_window.cookie = ""
     answer = await small_window.send("/officer/sign-out", token="x")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/officer/sign-in")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/officer/sign-in?lang=en")
 
 
 async def test_the_cookie_opens_nothing_under_v1_and_a_token_no_page(small_window: Window):
@@ -57,7 +57,8 @@ async def test_what_is_wrong_is_told_on_the_page_and_no_secret_comes_back(small_
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Origin": "null"}, {"Origin": "https://elsewhere.example"}],
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Origin": "null"}, {"Origin": "https://elsewhere.example"}]
+    + [{"Origin": each} for each in ("http://[", "vault", "https://vault.elsewhere.example", "https://vault@elsewhere.example")],
 )
 async def test_a_form_of_another_site_does_nothing(small_window: Window, headers: dict[str, str]):
     account = small_window.world.ceremony.staff["officer"]
@@ -79,6 +80,33 @@ async def test_a_form_without_this_sessions_token_does_nothing(small_window: Win
         assert answer.status_code == 409
         assert "too old" in text_of(answer)
     assert (await small_window.send("/officer/sign-out", {**OURS, "Origin": "http://vault"})).status_code == 303
+
+
+async def test_who_signs_in_again_leaves_the_session_this_browser_was_in_and_no_other(small_window: Window):
+    await small_window.sign_in()
+    elsewhere, small_window.cookie = small_window.cookie, ""
+    await small_window.sign_in()
+    before = small_window.cookie
+    await small_window.sign_in()
+    now = small_window.cookie
+    seen = {}
+    for name, cookie in (("elsewhere", elsewhere), ("before", before), ("now", now)):
+        small_window.cookie = cookie
+        seen[name] = (await small_window.get("/officer")).status_code
+    assert seen == {"elsewhere": 200, "before": 303, "now": 200}
+    assert [each.kind for each in small_window.world.entries()][-2:] == ["session.opened", "session.ended"]
+
+
+@pytest.mark.parametrize("cookie", ["ams_probe_0011223344556677_" + "A" * 43, "ams_nowhere_0011223344556677_" + "A" * 43, "ams_x"])
+async def test_a_cookie_of_no_session_keeps_nobody_from_signing_in(small_window: Window, cookie: str):
+    small_window.cookie = cookie
+    assert (await small_window.sign_in()).status_code == 200
+
+
+async def test_who_is_led_to_the_sign_in_page_is_led_there_in_the_language_she_reads(small_window: Window):
+    for query, led in (("?lang=ar", "?lang=ar"), ("?person=x&lang=en", "?lang=en"), ("?xlang=en", ""), ("?lang=en%0d", ""), ("", "")):
+        answer = await small_window.http.get(f"/officer/log{query}")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/officer/sign-in{led}"), query
 
 
 async def test_who_signs_out_is_out(small_window: Window):

@@ -1,5 +1,6 @@
 """Signing in and out with a browser: user name, password and one-time code, the session in a cookie, and what is wrong told on the page."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from vault.web.call import Call
 from vault.web.door import led_to
 from vault.web.form import Form
 from vault.web.problems import problem_headers, problem_of, status_of
+from vault.web.receiving import session_cookie
 from vault.web.route import KIBIBYTE, Public, Route
 
 _FORM: Final = Form(fields={"username": 300, "password": 4096, "code": 40})
@@ -68,7 +70,16 @@ class _Signing:
             )
         except (Unauthenticated, TooMany, Unavailable) as error:
             return _asked(call, error)
+        await self._leave(call)
         return led_to(link("/officer", call.language), cookie_of(opened, call.now))
+
+    async def _leave(self, call: Call) -> None:
+        """End the session this browser was in: its cookie goes, so nobody could end it from a page any more, and whoever took it stays in."""
+        # One that is no session, has ended by itself or cannot be asked about now keeps nobody from the new one.
+        with suppress(Unauthenticated, TooMany, Unavailable):
+            before = await self.frame.identity.entrance.authenticate(session_cookie(call.headers), call)
+            if before is not None:
+                await self.frame.identity.sessions.sign_out(before)
 
     async def sign_out(self, call: Call) -> Answer:
         require_form(call)

@@ -54,7 +54,7 @@ class Door:
         """Return the controller's answer to a call, whose caller, query and body are set here. Raises VaultError and Disconnected."""
         route = bound.route
         if not bound.is_public and not await self._lets_in(route, call):
-            return led_to(route.sign_in)
+            return led_to(route.sign_in + _language_of(query))
         if route.limit is not None:
             try:
                 for key, times in circles(call.network):
@@ -89,6 +89,12 @@ class Door:
 def led_to(path: str, headers: Mapping[str, str] | None = None) -> Answer:
     """Return the answer that leads a browser to a page of ours, to be fetched with GET (RFC 9110, 15.4.4)."""
     return Answer(status=HTTPStatus.SEE_OTHER, headers={"Location": path, **(headers or {})}, media_type=HTML)
+
+
+def _language_of(query: bytes) -> str:
+    """The part of a query that says in which language somebody reads, for the page she is led to; nothing else of it is looked at yet."""
+    found = next((each for each in (b"lang=ar", b"lang=en") if each in query.split(b"&")), b"")
+    return f"?{found.decode()}" if found else ""
 
 
 async def _take_body(bound: Bound, call: Call, receive: Receive) -> None:
