@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.access.counter import by_law_of_orders
+from tests.household import FATIMA, store
 from tests.officer.browser import Window, text_of, uuid_of
 from vault.custody.api import routes as custody_routes
 
@@ -59,6 +61,39 @@ async def test_all_that_waits_is_shown_and_approved_with_a_fresh_code_each(windo
     assert "Nothing waits" in text_of(await window.get("/officer/approvals"))
     kinds = [each.kind for each in window.world.entries() if each.outcome == "allow"]
     assert {"order.approved", "disclosure.approved", "keys.ceremony-approved", "erasure.approved"} <= set(kinds)
+
+
+async def test_who_approves_sees_all_that_she_approves(small_window: Window):
+    kept, order = await small_window.counter.under_an_order()
+    bounded = {"statute": "نظام الإجراءات الجزائية، المادة 59", "uses": 3, "secret": True}
+    await small_window.counter.ask("officer", "POST", "/orders", small_window.counter.order(kept.record, **bounded))
+    await small_window.counter.requested(kept.record, **by_law_of_orders(order))
+    await proposed(small_window)
+    await small_window.sign_in("second_officer")
+    page = await small_window.get("/officer/approvals")
+    said = text_of(page)
+    assert "Kind judicial" in said
+    assert "Valid from 2026-01-01" in said
+    assert f"The order {order}" in said
+    assert "Statute نظام الإجراءات الجزائية، المادة 59 Packages it allows 3 Secrecy the person is not told of it" in said
+    assert "add a copy of the keys" in said
+    assert "Full name" in said
+
+
+async def test_what_waits_longest_is_found_behind_all_that_was_settled_since(small_window: Window, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vault.access.erasures.MOST_LOOKED_AT", 1)
+    waits = await erased(small_window, (await store(small_window.world)).record)
+    later = await erased(small_window, (await store(small_window.world, FATIMA | {"national_id": "1000000016"})).record)
+    await small_window.sign_in("second_officer")
+    await small_window.get("/officer/approvals")
+    assert (await small_window.approve("second_officer", kind="erasure", id=later, act="turn-down")).status_code == 303
+    page = await small_window.get("/officer/approvals")
+    assert (waits in page.text, later in page.text) == (True, False)
+    assert "More waits than is shown" not in text_of(page)
+    monkeypatch.setattr("vault.officer.approvals.MOST_PAGES", 1)
+    page = await small_window.get("/officer/approvals")
+    assert waits not in page.text
+    assert "More waits than is shown" in text_of(page)
 
 
 async def test_the_reason_of_an_erasure_and_every_value_stay_off_the_page(small_window: Window):

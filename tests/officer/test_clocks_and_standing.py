@@ -44,6 +44,32 @@ async def test_the_report_with_the_least_time_left_stands_first(window: Window):
     assert "overdue by 3 h" in text_of(await window.get("/officer/reports"))
 
 
+async def test_what_runs_out_first_is_never_cut_by_what_came_later(small_window: Window, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vault.officer.reports.MOST", 1)
+    first = await reported(small_window)
+    small_window.world.clock.forward(80 * HOUR)
+    second = await reported(small_window)
+    await small_window.sign_in()
+    page = await small_window.get("/officer/reports")
+    assert (first in page.text, second in page.text) == (True, False)
+    assert "the 500 reports with the least time left" in text_of(page)
+    assert "running now 2 Of these overdue 1" in text_of(await small_window.get("/officer/month"))
+
+
+async def test_reports_by_their_clocks_go_on_page_after_page(small_window: Window):
+    references = []
+    for _ in range(3):
+        references.append(await reported(small_window))
+        small_window.world.clock.forward(HOUR)
+    errand = Errand(await small_window.world.person("officer"), "request-1")
+    found: list[str] = []
+    after: bytes | None = None
+    for _ in references:
+        here, page = await small_window.reports.listed(errand, Wanted(limit=1, by_clock=True, after=after))
+        found, after = [*found, here[0].case.fact.reference], page.more
+    assert (found, after) == (references, None)
+
+
 async def test_without_reports_the_page_says_so(small_window: Window):
     await small_window.sign_in()
     assert "There are no reports" in text_of(await small_window.get("/officer/reports"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.consent.test_service import ward
 from tests.household import asked, grant, store, written
 from tests.officer.browser import Window, text_of, uuid_of
 
@@ -30,7 +31,9 @@ async def test_a_second_person_verifies_what_waits(window: Window):
     await window.sign_in("second_officer")
     page = await window.get(PATH, person=person)
     assert consent in page.text
-    assert "national_id" in text_of(page)
+    said = text_of(page)
+    assert "National ID or Iqama number" in said
+    assert "Signed by the person Explicit no Signed on 2026-01-01 03:00 (Riyadh time) Recorded on 2026-01-01 03:00" in said
     status, leads = await settled(window, "second_officer", person=person, id=consent, act="verify")
     assert (status, leads) == (303, f"{PATH}?person={person}&done=verified&lang=en")
     assert window.world.entries()[-1].kind == "consent.verified"
@@ -56,6 +59,62 @@ async def test_without_a_person_the_page_lists_the_papers_that_wait_of_whomever(
     page = await window.get(PATH)
     assert papers[0][1] not in page.text
     assert papers[1][1] in page.text
+
+
+async def test_every_paper_of_a_person_is_found_however_many_consents_she_gave(small_window: Window, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vault.officer.consents.MOST", 1)
+    person, consent = await signed(small_window)
+    world, officer = small_window.world, small_window.world.ceremony.staff["officer"].username
+    later = await asked(
+        world,
+        purpose="publication",
+        fields=frozenset({"full_name"}),
+        form="written",
+        explicit=True,
+        expires_at=world.clock.now + 86_400_000_000,
+        evidence=written(officer, world.clock.now),
+    )
+    second = await grant(world, bytes.fromhex(person.replace("-", "")), later, await world.person("officer"))
+    await small_window.sign_in("second_officer")
+    page = await small_window.get(PATH, person=person)
+    assert consent in page.text
+    assert uuid_of(second.id) in page.text
+    assert "Explicit yes" in text_of(page)
+    assert "Ends on 2026-01-02 03:00" in text_of(page)
+
+
+@pytest.mark.parametrize("bound", ["vault.consent.awaiting.MOST_PEOPLE", "vault.consent.awaiting.MOST_LOOKED_AT"])
+async def test_where_older_papers_were_not_looked_at_the_page_does_not_say_that_none_waits(
+    small_window: Window, monkeypatch: pytest.MonkeyPatch, bound: str
+):
+    person, consent = await signed(small_window)
+    await grant(small_window.world, (await store(small_window.world)).record)
+    await small_window.sign_in("second_officer")
+    page = await small_window.get(PATH)
+    assert (consent in page.text, "Only the newest consents" in page.text) == (True, False)
+    monkeypatch.setattr(bound, 1)
+    page = await small_window.get(PATH)
+    assert consent not in page.text
+    assert "Only the newest consents" in text_of(page)
+    assert "No written consent" not in text_of(page)
+    assert consent in (await small_window.get(PATH, person=person)).text
+
+
+async def test_beyond_a_page_of_papers_the_page_says_that_there_may_be_more(small_window: Window, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vault.officer.consents.PAGE", 1)
+    await signed(small_window)
+    await small_window.sign_in("second_officer")
+    assert "Only the newest consents" in text_of(await small_window.get(PATH))
+
+
+async def test_what_a_guardian_signed_says_so(small_window: Window):
+    world, officer = small_window.world, small_window.world.ceremony.staff["officer"].username
+    kept, guardian = await ward(world)
+    paper = await asked(world, form="written", given_by=guardian, evidence=written(officer, world.clock.now))
+    await grant(world, kept.record, paper, await world.person("officer"))
+    await small_window.sign_in("second_officer")
+    page = await small_window.get(PATH)
+    assert f"whoever acts for the person by law: {uuid_of(bytes.fromhex(guardian))}" in text_of(page)
 
 
 async def test_what_is_rejected_waits_no_longer(window: Window):

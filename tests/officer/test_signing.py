@@ -1,5 +1,8 @@
 """Signing in with a browser: the cookie, what it counts for, and forms that are not ours."""
 
+import re
+from html import unescape
+
 import pytest
 
 from tests.officer.browser import OURS, Window, text_of
@@ -107,6 +110,38 @@ async def test_who_is_led_to_the_sign_in_page_is_led_there_in_the_language_she_r
     for query, led in (("?lang=ar", "?lang=ar"), ("?person=x&lang=en", "?lang=en"), ("?xlang=en", ""), ("?lang=en%0d", ""), ("", "")):
         answer = await small_window.http.get(f"/officer/log{query}")
         assert (answer.status_code, answer.headers["location"]) == (303, f"/officer/sign-in{led}"), query
+
+
+async def test_after_a_form_the_page_can_still_be_read_in_the_other_language(small_window: Window):
+    wrong = await small_window.sign_in(password="not-the-password-55")
+    assert 'href="?lang=ar"' in wrong.text
+    await small_window.sign_in()
+    nobody = {"id": "00000000-0000-4000-8000-000000000000", "code": "000000", "act": "verify"}
+    for path, fields, leads in (
+        ("/officer/approvals", {"kind": "order"}, "/officer/approvals?lang=ar"),
+        ("/officer/consents", {"person": "x"}, "/officer/consents?person=x&amp;lang=ar"),
+    ):
+        answer = await small_window.send(path, **{**nobody, "act": "approve"} if "kind" in fields else nobody, **fields)
+        assert f'href="{leads}"' in answer.text, path
+
+
+async def test_a_wrong_code_is_told_as_one_and_what_to_do(small_window: Window):
+    await small_window.sign_in()
+    answer = await small_window.send("/officer/consents", person="", id="00000000-0000-4000-8000-000000000000", act="verify", code="000000")
+    assert "The code is wrong, too old or was used before" in text_of(answer)
+
+
+async def test_what_comes_to_stand_in_the_address_can_only_be_an_id(small_window: Window):
+    await small_window.sign_in()
+    lines = {"person": ("/officer", "/officer/log", "/officer/consents", "/officer/person"), "actor": ("/officer/log",)}
+    ids = {"person": "00000000-0000-4000-8000-00000000000f", "actor": "staff:00000000-0000-4000-8000-00000000000f"}
+    for name, paths in lines.items():
+        for path in paths:
+            page = await small_window.get(path)
+            [pattern] = re.findall(rf'<input id="{name}"[^>]* pattern="([^"]+)"', page.text)
+            sent = re.compile(unescape(pattern))
+            assert sent.fullmatch(f" {ids[name].replace('0', '٠')} "), path
+            assert not [typed for typed in ("1000000008", "فاطمة", "staff:", "0551234567", "client:1000000008") if sent.fullmatch(typed)]
 
 
 async def test_who_signs_out_is_out(small_window: Window):

@@ -105,7 +105,7 @@ class Reports:
         return taken
 
     async def listed(self, errand: Errand, wanted: Wanted) -> tuple[list[Listed], Page]:
-        """A page of reports for an officer, newest first. Raises NotFound for an `after` that is none, Unavailable `integrity`.
+        """A page of reports for an officer, in the order wanted. Raises NotFound for an `after` that is none, Unavailable `integrity`.
 
         Where index and log disagree about any report there is no list, so that none can be taken out of it unseen.
         """

@@ -18,6 +18,7 @@ from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.shapes import ALL_KINDS, EXCLUSIONS, NOTE, REPLY, ExclusionsFact, Finding, Reason, ReportFact, State
 from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.policy import pack as packs
+from vault.policy.facts import NEVER
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
@@ -59,23 +60,33 @@ class Listed:
 class Wanted:
     """Which reports: in this state (None: all but those in quarantine), with unanswered messages or without (None: either).
 
-    At most `limit`, behind the one with the id `after`.
+    At most `limit`, behind the one with the id `after`; the newest first, or with `by_clock` those whose time to tell the authority is over
+    first, and those without a clock last.
     """
 
     state: State | None = None
     unanswered: bool | None = None
     after: bytes | None = None
     limit: int = 50
+    by_clock: bool = False
 
     def matches(self, fact: ReportFact) -> bool:
         """Whether a report is one of these."""
         states = (self.state,) if self.state else tuple(each for each in STATES if each != "quarantined")
         return fact.state in states and self.unanswered in {None, bool(lifecycle.unanswered(fact))}
 
+    def place(self, id_: bytes, fact: ReportFact) -> tuple[int, bytes]:
+        """Where a report stands: the greatest comes first."""
+        if not self.by_clock:
+            return fact.received_at, id_
+        # Every clock runs equally long, so the one that began first ends first.
+        clock = lifecycle.clock(fact, 0)
+        return -NEVER if clock is None else -clock.due_at, id_
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of reports, newest first; the id the next page begins after, None for none; how many lie in quarantine.
+    """A page of reports in the order wanted; the id the next page begins after, None for none; how many lie in quarantine.
 
     `withheld` counts those of the page that the reader is excluded from.
     """
@@ -88,11 +99,11 @@ class Page:
 
 def page(known: Mapping[bytes, ReportFact], wanted: Wanted) -> Page:
     """The page that is wanted out of all reports. Raises NotFound for an `after` that is none."""
-    places = sorted(((fact.received_at, id_) for id_, fact in known.items() if wanted.matches(fact)), reverse=True)
+    places = sorted((wanted.place(id_, fact) for id_, fact in known.items() if wanted.matches(fact)), reverse=True)
     if wanted.after is not None:
         if wanted.after not in known:
             raise NotFound
-        behind = (known[wanted.after].received_at, wanted.after)
+        behind = wanted.place(wanted.after, known[wanted.after])
         places = [place for place in places if place < behind]
     here = [id_ for _, id_ in places[: wanted.limit]]
     quarantined = sum(fact.state == "quarantined" for fact in known.values())

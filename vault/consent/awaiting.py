@@ -31,17 +31,26 @@ class Paper:
     record: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Papers that wait; `is_cut` where others may wait that were not looked at."""
+
+    papers: list[Paper]
+    is_cut: bool
+
+
 def awaits(told: Told) -> bool:
     """Whether a consent is in writing, stands, and was neither verified nor rejected."""
     return told.grant.form == "written" and told.verified_at is None and told.stopped_at is None and told.seen != "rejected"
 
 
-def papers(deed: Deed, errand: Errand, limit: int) -> list[Paper]:
+def papers(deed: Deed, errand: Errand, limit: int) -> Waiting:
     """The papers that wait, of the people who gave one last; at most `limit`. Raises Unavailable `integrity`."""
     errand = errand.still(deed)
     found: list[Paper] = []
     named: dict[bytes, bytes] = {}
-    for subject in _newest(deed):
+    newest, is_cut = _newest(deed)
+    for subject in newest:
         try:
             happened = happened_to(deed, people.of_subject(deed, subject))
         except NotFound:
@@ -52,14 +61,15 @@ def papers(deed: Deed, errand: Errand, limit: int) -> list[Paper]:
                 named[subject] = bytes.fromhex(given[told.grant.id])
                 found.append(Paper(told, named[subject]))
         if len(found) == limit:
+            is_cut = True
             break
     about = tuple(About(subject, record or None) for subject, record in named.items())
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=about, basis="law", count=len(found)))
-    return found
+    return Waiting(found, is_cut)
 
 
-def _newest(deed: Deed) -> list[bytes]:
-    """The people whose consents were recorded last, each once, the newest first."""
+def _newest(deed: Deed) -> tuple[list[bytes], bool]:
+    """The people whose consents were recorded last, each once, the newest first; and whether others gave one before them."""
     place = tables.entry
     query = (
         select(place.c.body)
@@ -71,4 +81,5 @@ def _newest(deed: Deed) -> list[bytes]:
         entries = [parse(bytes(body)).entry for body in deed.transaction.connection.execute(query).scalars().all()]
     except EntryRefused as error:
         raise Unavailable("integrity") from error
-    return list(dict.fromkeys(about.subject for entry in entries for about in entry.about))[:MOST_PEOPLE]
+    people_ = list(dict.fromkeys(about.subject for entry in entries for about in entry.about))
+    return people_[:MOST_PEOPLE], len(people_) > MOST_PEOPLE or len(entries) == MOST_LOOKED_AT

@@ -4,13 +4,14 @@ Invariants: every settling takes a fresh one-time code in its own form; who made
 room itself when she tries; a link back shows what was done, so that loading again does nothing twice.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from vault.access import disclosures, erasing, erasures, orders
 from vault.access.approving import Approver
 from vault.access.certificate import ErasureFact
-from vault.access.shapes import DisclosureFact, OrderFact
+from vault.access.shapes import DisclosureFact, OrderFact, Refusal
 from vault.access.waiting import waiting
 from vault.custody import service as custody
 from vault.errors import Conflict, Malformed, NotFound, Refused, TooMany, VaultError
@@ -28,9 +29,13 @@ from vault.web.problems import problem_headers, problem_of, status_of
 from vault.web.route import Query, Route
 from vault.web.times import fold_digits
 
+T = TypeVar("T")
 Kind = Literal["order", "disclosure", "erasure", "keys"]
 PATH: Final = "/officer/approvals"
-MOST: Final = 100
+PAGE: Final = 100
+MOST: Final = 500
+MOST_PAGES: Final = 50
+"""What waits longest is looked for among that many pages of what was settled since."""
 TURNED_DOWN_BY: Final = {"order": "orders", "disclosure": "approve", "erasure": "approve", "keys": "keys:write"}
 """The scope that turning down takes, by kind."""
 
@@ -129,32 +134,54 @@ class _Approvals:
             await heard(errand, lambda: run(lambda deed: custody.withdraw(deed, errand, id_)))
 
     async def _shown(self, call: Call, error: VaultError | None = None) -> Answer:
-        items = await _items(call)
+        items, is_cut = await _items(call)
         return await self.frame.page(
             "approvals.html",
             call,
             status=None if error is None else status_of(error),
             headers={} if error is None else problem_headers(error),
             items=items,
+            is_cut=is_cut,
             done=call.query.get("done"),
             problem=None if error is None else problem_of(error, call.request_id, call.language),
         )
 
 
-async def _items(call: Call) -> list[Item]:
-    """All that waits and the caller may see, by kind, each look an entry."""
+async def _items(call: Call) -> tuple[list[Item], bool]:
+    """All that waits and the caller may see, by kind, each look an entry; and whether more waits than is shown."""
     caller: Caller = call.caller
     association, errand = caller.association, Errand(caller, call.request_id)
     maker = _Maker(caller, await association.book(), speaker_of(call, await association.book()))
     found = await heard(errand, lambda: association.run(lambda deed: waiting(deed, errand)))
     items = [*map(maker.order, found.orders), *map(maker.disclosure, found.disclosures)]
-    wanted = erasures.Wanted("locked", None, MOST)
-    locked, _, _ = await heard(errand, lambda: association.run(lambda deed: erasures.page(deed, errand, wanted)))
-    items += map(maker.erasure, locked)
+
+    async def locked(after: int | None) -> tuple[list[ErasureFact], int | None]:
+        wanted = erasures.Wanted("locked", after, PAGE)
+        here, _, more = await heard(errand, lambda: association.run(lambda deed: erasures.page(deed, errand, wanted)))
+        return here, more
+
+    async def proposed(after: int | None) -> tuple[list[CeremonyFact], int | None]:
+        here, _, more = await heard(errand, lambda: association.run(lambda deed: custody.page(deed, errand, "proposed", after, PAGE)))
+        return here, more
+
+    erased, is_cut = await _every(locked)
+    items += map(maker.erasure, erased)
     if "keys:read" in caller.scopes:
-        proposed, _, _ = await heard(errand, lambda: association.run(lambda deed: custody.page(deed, errand, "proposed", None, MOST)))
-        items += map(maker.keys, proposed)
-    return items
+        ceremonies, too = await _every(proposed)
+        items, is_cut = [*items, *map(maker.keys, ceremonies)], is_cut or too
+    return items, is_cut
+
+
+async def _every(page: Callable[[int | None], Awaitable[tuple[list[T], int | None]]]) -> tuple[list[T], bool]:
+    """What stands on all pages, and whether it goes on: a page may be empty and yet not the last."""
+    found: list[T] = []
+    after: int | None = None
+    for _ in range(MOST_PAGES):
+        here, after = await page(after)
+        found += here
+        if after is None or len(found) >= MOST:
+            break
+    return found, after is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +195,17 @@ class _Maker:
     def order(self, fact: OrderFact) -> Item:
         says = [
             ("authority", fact.authority),
+            ("order_kind", self.say.word(f"order_{fact.kind}")),
             ("order_number", f"{fact.number} ({fact.issued_on})"),
             ("recipient", fact.recipient),
             ("records", ", ".join(map(self.say.id, fact.records))),
-            ("fields", ", ".join(fact.fields)),
+            ("fields", self.say.fields(fact.fields)),
+            ("valid_from", self.say.time(fact.valid_from)),
             ("valid_to", self.say.time(fact.valid_to)),
             ("document", fact.document_sha256),
+            *([("statute", fact.statute)] if fact.statute else []),
+            *([("uses", str(fact.uses))] if fact.uses is not None else []),
+            *([("secrecy", self.say.word("order_secret"))] if fact.secret else []),
         ]
         return self._item("order", fact.id, fact.registered_by, fact.registered_at, says)
 
@@ -182,21 +214,29 @@ class _Maker:
             ("recipient", fact.recipient),
             ("purpose", self.say.purpose(fact.purpose)),
             ("basis", self.say.word(f"basis_{fact.basis}")),
-            *(("given", f"{self.say.id(part.record)}: {', '.join(part.fields)}") for part in fact.granted),
-            *(("not_given", f"{self.say.id(part.record)}: {part.field} ({part.article})") for part in fact.refused),
+            *([("order", self.say.id(fact.order))] if fact.order else []),
+            *(("given", f"{self.say.id(part.record)}: {self.say.fields(part.fields)}") for part in fact.granted),
+            *(("not_given", f"{self.say.id(part.record)}: {self._not_given(part)}") for part in fact.refused),
         ]
         return self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says)
 
     def erasure(self, fact: ErasureFact) -> Item:
         says = [
             ("record", self.say.id(fact.record) if fact.record else self.say.word("a_visitor")),
-            ("scope", ", ".join(fact.classes) or self.say.word("whole_person")),
+            ("scope", self.say.joined(map(self.say.class_, fact.classes)) or self.say.word("whole_person")),
         ]
         return self._item("erasure", fact.id, fact.asked_by, fact.asked_at, says)
 
     def keys(self, fact: CeremonyFact) -> Item:
-        told = [("act", fact.act), ("below", "" if fact.below is None else str(fact.below)), ("copy_name", fact.name), ("root", fact.root)]
+        root = self.say.word(f"root_{fact.root.replace('-', '_')}") if fact.root else ""
+        act, below = self.say.word(f"act_{fact.act.replace('-', '_')}"), "" if fact.below is None else str(fact.below)
+        told = [("act", act), ("below", below), ("copy_name", fact.name), ("root", root)]
         return self._item("keys", fact.id, fact.proposed_by, fact.proposed_at, [each for each in told if each[1]])
+
+    def _not_given(self, part: Refusal) -> str:
+        return (
+            f"{self.say.fields([part.field])} ({self.say.reason(part.code)}, {self.say.word('article')} {self.say.article(part.article)})"
+        )
 
     def _item(self, kind: Kind, id_: str, by: str, at: int, says: list[tuple[str, str]]) -> Item:
         yours = same_person(self.book, by, self.caller.ref)

@@ -14,7 +14,7 @@ from vault.consent.log_words import not_lost
 from vault.errors import Conflict, Malformed, NotFound, Refused, TooMany, VaultError
 from vault.identity.callers import Caller
 from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
-from vault.policy.facts import INTERNAL
+from vault.policy.facts import INTERNAL, SELF
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.subjects.meant import by_consent, by_record
@@ -34,12 +34,16 @@ RESULTS: Final[dict[str, Result]] = {"verify": "verified", "reject": "rejected"}
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A written consent that waits."""
+    """A written consent that waits, with all that has to be the same on the signed paper; `guardian` is empty where she signed herself."""
 
     id: str
     purpose: str
     recipient: str | None
     fields: str
+    guardian: str
+    signed: str
+    expires: str | None
+    explicit: bool
     recorded: str
     record: str
 
@@ -94,9 +98,9 @@ class _Consents:
 
     async def _shown(self, call: Call, person: str, error: VaultError | None = None) -> Answer:
         papers: list[Paper] | None = None
-        missing = False
+        missing = is_cut = False
         try:
-            papers = await (_papers(call, parse_id(fold_digits(person).strip().lower())) if person else _all(call))
+            papers, is_cut = await (_papers(call, parse_id(fold_digits(person).strip().lower())) if person else _all(call))
         except NotFound as unknown:
             missing, error = True, error or unknown
         return await self.frame.page(
@@ -105,6 +109,7 @@ class _Consents:
             status=None if error is None else status_of(error),
             headers={} if error is None else problem_headers(error),
             papers=papers,
+            is_cut=is_cut,
             person=person,
             missing=missing,
             done=call.query.get("done"),
@@ -112,24 +117,29 @@ class _Consents:
         )
 
 
-async def _papers(call: Call, record: bytes) -> list[Paper]:
-    """The written consents of the record's person that stand and that nobody has verified. Raises NotFound."""
+async def _papers(call: Call, record: bytes) -> tuple[list[Paper], bool]:
+    """The written consents of the record's person that stand and that nobody has verified, all of them. Raises NotFound."""
     caller: Caller = call.caller
     errand, speaker = Errand(caller, call.request_id), speaker_of(call, await caller.association.book())
 
-    def of_record(deed: Deed) -> history.Page:
-        return history.consents(deed, errand, record, None, limit=MOST)
+    def of_record(deed: Deed) -> list[Told]:
+        page = history.consents(deed, errand, record, None, limit=MOST)
+        found = list(page.items)
+        while page.more is not None:
+            page = history.consents(deed, errand, record, None, after=page.more, limit=MOST)
+            found += page.items
+        return found
 
-    page = await heard(errand, lambda: caller.association.run(of_record), by_record(record))
-    return [_paper(one, record, speaker) for one in page.items if awaits(one)]
+    told = await heard(errand, lambda: caller.association.run(of_record), by_record(record))
+    return [_paper(one, record, speaker) for one in told if awaits(one)], False
 
 
-async def _all(call: Call) -> list[Paper]:
-    """The written consents that wait, of the people who gave one last."""
+async def _all(call: Call) -> tuple[list[Paper], bool]:
+    """The written consents that wait, of the people who gave one last, and whether there may be others."""
     caller: Caller = call.caller
     errand, speaker = Errand(caller, call.request_id), speaker_of(call, await caller.association.book())
     found = await heard(errand, lambda: caller.association.run(lambda deed: awaiting.papers(deed, errand, PAGE)))
-    return [_paper(one.told, one.record, speaker) for one in found]
+    return [_paper(one.told, one.record, speaker) for one in found.papers], found.is_cut
 
 
 def _paper(one: Told, record: bytes, speaker: Speaker) -> Paper:
@@ -137,7 +147,11 @@ def _paper(one: Told, record: bytes, speaker: Speaker) -> Paper:
         id=speaker.id(one.grant.id),
         purpose=speaker.purpose(one.purpose),
         recipient=None if one.recipient == INTERNAL else one.recipient,
-        fields=", ".join(sorted(one.grant.fields)),
+        fields=speaker.fields(sorted(one.grant.fields)),
+        guardian="" if one.grant.by == SELF else speaker.id(one.grant.by),
+        signed=speaker.time(one.grant.indicated_at),
+        expires=None if one.grant.expires_at is None else speaker.time(one.grant.expires_at),
+        explicit=one.grant.explicit,
         recorded=speaker.time(one.grant.recorded_at),
         record=write_id(record) if record else "",
     )

@@ -5,11 +5,13 @@ counts only from a page of ours, opened in the same session.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final, Literal
 from urllib.parse import urlencode
+
+from babel import Locale
 
 from vault.errors import Conflict
 from vault.identity.callers import Caller
@@ -29,7 +31,17 @@ PAGES: Final = Pages("vault.officer")
 SIGN_IN: Final = "/officer/sign-in"
 LANG: Final = Query(kind="choice", choices=("ar", "en"))
 FORM_STALE: Final = "form-stale"
+TYPED: Final = {
+    "person": r"\s*[0-9a-fA-F٠-٩۰-۹]{8}(-[0-9a-fA-F٠-٩۰-۹]{4}){3}-[0-9a-fA-F٠-٩۰-۹]{12}\s*",
+    "actor": r"\s*(staff|client):[0-9a-fA-F٠-٩۰-۹\-]{32,36}\s*",
+}
+"""What a browser sends of a line that comes to stand in the address: an id, and never a name or a number of somebody's (promise 6)."""
 RIYADH: Final = dt.timezone(dt.timedelta(hours=3))
+HANDS: Final = frozenset({"system", "reporter", "visitor", "public"})
+"""Hands in the log that are nobody's account."""
+REPORTS: Final = "breach_report"
+"""What the log names as the purpose of work on reports."""
+CLASSES: Final = frozenset({"identity", "contact", "finance", "family", "health", "sensitive"})
 _PLACES: Final = (
     ("/officer", "home", OWN),
     ("/officer/log", "log", "log:read"),
@@ -55,6 +67,12 @@ class Speaker:
         """A moment as the clocks in Riyadh show it."""
         return moment(microseconds).astimezone(RIYADH).strftime("%Y-%m-%d %H:%M")
 
+    def counted(self, unit: str, number: int) -> str:
+        """So many `hours` or `minutes`, as the language counts them."""
+        category = "zero" if number == 0 else Locale.parse(self.language).plural_form(number)
+        words = vars(PAGES.words(self.language))
+        return str(words.get(f"{unit}_{category}", words[f"{unit}_other"])).format(n=number)
+
     def id(self, hexadecimal: str) -> str:
         """An id as it travels."""
         return write_id(bytes.fromhex(hexadecimal))
@@ -63,6 +81,10 @@ class Speaker:
         """An actor as a search takes it: `staff:<uuid>`; others as the log writes them."""
         kind, _, id_ = ref.partition(":")
         return f"{kind}:{self.id(id_)}" if kind in ("staff", "client") else ref
+
+    def hand(self, ref: str) -> str:
+        """Whose hand it was, for people: who has no id in a word of ours."""
+        return self.word(f"hand_{ref}") if ref in HANDS else self.actor(ref)
 
     def kind(self, code: str) -> str:
         """A kind of entry in words, its code where there are none yet."""
@@ -80,8 +102,32 @@ class Speaker:
         """A purpose by its title, its code where it has none."""
         if code is None:
             return self.word("no_purpose")
+        if code == REPORTS:
+            return self.word("purpose_reports")
         known = self.book.purposes.get(code) if self.book else None
         return known.title.get(self.language, code) if known else code
+
+    def field(self, name: str) -> str:
+        """A field by its label where every record type that has it labels it so, else by its name."""
+        types = self.book.types.values() if self.book else ()
+        labels = {one.labels.get(self.language, name) for each in types for one in each.fields if one.name == name}
+        return labels.pop() if len(labels) == 1 else name
+
+    def fields(self, names: Iterable[str]) -> str:
+        """Fields one after another."""
+        return self.joined(map(self.field, names))
+
+    def class_(self, name: str) -> str:
+        """A class of data in a word, its name where an association has one of its own."""
+        return self.word(f"class_{name}") if name in CLASSES else name
+
+    def joined(self, words: Iterable[str]) -> str:
+        """Words one after another, with the comma of the language."""
+        return (", " if self.language == "en" else "، ").join(words)
+
+    def article(self, text: str) -> str:
+        """An article by its number: which policy it is of, every page of the association knows."""
+        return text.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +160,7 @@ class Frame:
             token=form_token(caller),
             elsewhere=_in_the_other_language(call),
             say=speaker,
+            typed=TYPED,
             **values,
         )
 
@@ -183,9 +230,9 @@ def link(path: str, language: str, **query: object) -> str:
     return f"{path}?{urlencode({**{name: value for name, value in query.items() if value is not None}, 'lang': language})}"
 
 
-def _in_the_other_language(call: Call) -> str | None:
-    """The same page in the other language, None for what a form answered."""
-    if call.route.method != "GET":
-        return None
+def _in_the_other_language(call: Call) -> str:
+    """The same page in the other language; after a form the page it stood on, for whom it stood there."""
     asked = {name: write_id(value) if isinstance(value, bytes) else value for name, value in call.query.items()}
+    if call.route.method != "GET":
+        asked = {"person": call.form.fields.get("person") or None}
     return link(call.route.path, "ar" if call.language == "en" else "en", **{**asked, "lang": None})

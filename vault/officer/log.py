@@ -45,7 +45,7 @@ class Row:
     by: str
     record: str | None
     purpose: str
-    fields: tuple[str, ...]
+    fields: str
     recipient: str | None
     article: str | None
     reason: str | None
@@ -157,14 +157,14 @@ def row(one: Shown, speaker: Speaker) -> Row:
         kind=speaker.kind(entry.kind),
         outcome=speaker.outcome(entry.outcome),
         is_refused=entry.outcome != "allow",
-        hand=speaker.actor(hand),
+        hand=speaker.hand(hand),
         is_somebody=hand.startswith(("staff:", "client:")),
         by=speaker.actor(entry.actor) if entry.on_behalf else "",
         record=None if record is None else write_id(record),
         purpose=speaker.purpose(entry.purpose) if entry.purpose else "",
-        fields=entry.fields,
+        fields=speaker.fields(entry.fields),
         recipient=None if entry.recipient == INTERNAL else entry.recipient,
-        article=entry.article,
+        article=None if entry.article is None else speaker.article(entry.article),
         reason=speaker.reason(entry.reason) if entry.reason else None,
         count=entry.count,
     )
@@ -177,7 +177,7 @@ def seers(found: Sequence[Shown], speaker: Speaker) -> list[Seer]:
         entry = one.stored.entry
         if entry.outcome == "allow" and entry.kind in RELEASES | SHOWINGS:
             latest.setdefault(entry.on_behalf or entry.actor, []).append(one.stored.time)
-    return [Seer(speaker.actor(hand), len(times), speaker.time(max(times))) for hand, times in latest.items()]
+    return [Seer(speaker.hand(hand), len(times), speaker.time(max(times))) for hand, times in latest.items()]
 
 
 def _wanted(query: Any) -> Wanted:  # noqa: ANN401  # what the route declared

@@ -23,10 +23,12 @@ from vault.rulebook.asker import Errand
 from vault.web.answer import Answer
 from vault.web.call import Call
 from vault.web.route import Query, Route
-from vault.web.times import fold_digits, moment
+from vault.web.times import fold_digits, moment, month_in_words
 
 PATH: Final = "/officer/month"
 SEEN: Final = RELEASES | SHOWINGS
+MOST_CLOCKS: Final = 100_000
+"""Clocks that are counted: more than ever run at once."""
 _MONTH: Final = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 # What a board is told of beside accesses and refusals: kinds of allowed entries, by the name of their words.
 _DEEDS: Final = {
@@ -104,7 +106,7 @@ class _Months:
         return await self.frame.page(
             "month.html",
             call,
-            month=str(month),
+            month=month_in_words(month.first, call.language),
             facts=[*_facts(found), *await self._clocks(call)],
             seen=columns(month.days, seen, speaker.word("others"), leftwards=leftwards) if seen else None,
             seen_table=sorted((day + 1, name, count) for (day, name), count in seen.items()),
@@ -122,7 +124,7 @@ class _Months:
         if "reports" not in caller.scopes:
             return []
         errand = Errand(caller, call.request_id)
-        found, _ = await heard(errand, lambda: self.reports.listed(errand, Wanted(limit=500)))
+        found, _ = await heard(errand, lambda: self.reports.listed(errand, Wanted(limit=MOST_CLOCKS, by_clock=True)))
         running = [each.clock for each in found if each.clock is not None]
         return [("open_clocks", len(running)), ("overdue_clocks", sum(each.is_overdue(call.now) for each in running))]
 

@@ -47,7 +47,7 @@ class _Reports:
 
     async def look(self, call: Call) -> Answer:
         errand = Errand(call.caller, call.request_id)
-        found, page = await heard(errand, lambda: self.reports.listed(errand, Wanted(limit=MOST)))
+        found, page = await heard(errand, lambda: self.reports.listed(errand, Wanted(limit=MOST, by_clock=True)))
         labels = {
             code: text.en if call.language == "en" else text.ar
             for code, text in (await self.reports.categories(errand.asker.association)).items()
@@ -74,7 +74,7 @@ def line(one: Listed, labels: dict[str, str], speaker: Speaker, now: int) -> Lin
         category=labels.get(fact.category, fact.category),
         received=speaker.time(fact.received_at),
         due=None if clock is None else speaker.time(clock.due_at),
-        left=None if clock is None else speaker.word("hours").format(hours=abs(clock.left(now)) // HOUR),
+        left=None if clock is None else speaker.counted("hours", abs(clock.left(now)) // HOUR),
         overdue=clock is not None and clock.is_overdue(now),
         provisional=clock is not None and clock.provisional,
         used=max(0, min(100, used)),

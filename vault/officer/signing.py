@@ -74,7 +74,7 @@ class _Signing:
         return led_to(link("/officer", call.language), cookie_of(opened, call.now))
 
     async def _leave(self, call: Call) -> None:
-        """End the session this browser was in: its cookie goes, so nobody could end it from a page any more, and whoever took it stays in."""
+        """End the session this browser was in: its cookie is replaced, so that no page could end it any more."""
         # One that is no session, has ended by itself or cannot be asked about now keeps nobody from the new one.
         with suppress(Unauthenticated, TooMany, Unavailable):
             before = await self.frame.identity.entrance.authenticate(session_cookie(call.headers), call)

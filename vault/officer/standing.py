@@ -49,7 +49,7 @@ class _Standing:
             found=found,
             note=note,
             vkey=association.cabinet.signer.vkey,
-            age=speaker.word("minutes").format(minutes=minutes),
+            age=speaker.counted("minutes", minutes),
             problem=None if wrong is None else problem_of(wrong, call.request_id, call.language),
             now=speaker.time(call.now),
         )

@@ -4,10 +4,10 @@ Invariant: what `write_time` writes `parse_time` reads back to the same microsec
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 
 RIYADH: Final = timezone(timedelta(hours=3))
 """The Kingdom's clock: three hours before UTC all the year."""
@@ -44,6 +44,11 @@ def write_time(microseconds: int) -> str:
 def moment(microseconds: int) -> datetime:
     """Return the moment; msgspec writes it as `write_time` does."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def month_in_words(day: date, language: str) -> str:
+    """The month of a day as a reader says it."""
+    return format_date(day, "MMMM y", locale="en_GB" if language == "en" else "ar_SA")
 
 
 def in_words(at: datetime, language: str) -> str:
