@@ -1,7 +1,7 @@
 """`amanah audit`: the auditor's questions as a signed-in person asks the running service; tables to read, files to keep.
 
 Invariants: the command holds no key and reads no database; what it prints came over the service's call, which is an entry; every answer
-ends in the checkpoint it is complete to; a cell of a CSV file is never a formula.
+ends in the checkpoint it is complete to; a cell of a CSV file is never a formula, and none of a table a word to the terminal.
 """
 
 import json
@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from vault.access.questions import QUESTIONS
 from vault.calling import Person, Service
@@ -118,7 +119,7 @@ def _print(found: Answer, language: str) -> None:
     for name in shown:
         table.add_column(_word(name, language), no_wrap=name in {"index", "time"}, overflow="fold")
     for one in found.items:
-        table.add_row(*(_cell(one, name, language) for name in shown))
+        table.add_row(*(as_seen(_cell(one, name, language)) for name in shown))
     if found.items:
         Console(soft_wrap=False).print(table)
     else:
@@ -171,6 +172,11 @@ def _last(found: Answer, language: str) -> Iterator[str]:
         yield _word("goes_on", language).format(next=found.next)
     yield _word("complete", language).format(size=found.complete_to)
     yield found.checkpoint
+
+
+def as_seen(cell: str) -> Text:
+    """A cell as it stands, no markup in it, and a question mark for every sign that a terminal would obey and not show."""
+    return Text("".join(sign if sign.isprintable() else "?" for sign in cell))
 
 
 def _word(name: str, language: str) -> str:
