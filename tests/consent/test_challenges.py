@@ -3,14 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
-from tests.household import BASIC, FATIMA, asked, read, store
+from tests.access.test_searching import happens
+from tests.access.test_tampering import client
+from tests.household import BASIC, FATIMA, asked, lay_down, read, store
 from tests.simulator import World
 from vault.consent.api import ROUTES as CONSENT
-from vault.consent.challenges import CHALLENGES, LIFE, MOST_AN_HOUR, TRIES
+from vault.consent.challenges import CHALLENGES, FORM, LIFE, MOST_AN_HOUR, TRIES
 from vault.consent.challenges_api import ROUTES
+from vault.identity import scopes as identity
+from vault.policy.events import Locked
+from vault.rulebook.book import notice_key
+from vault.rulebook.shapes import NOTICE
 from vault.rulebook.tables import fact
 from vault.web.call import write_id
 
@@ -19,8 +26,9 @@ SECOND = 1_000_000
 
 
 async def call(world: World, path: str, body: Mapping[str, Any], **headers: str) -> Any:
+    own = {"Authorization": f"Bearer {world.ceremony.api_key}"}
     async with world.front(*ROUTES, *CONSENT) as http:
-        return await http.post(path, json=body, headers={"Authorization": f"Bearer {world.ceremony.api_key}", **headers})
+        return await http.post(path, json=body, headers=own | headers)
 
 
 async def challenge(world: World, record: bytes, purpose: str = "service_delivery", **changes: Any) -> Any:
@@ -152,6 +160,41 @@ async def test_odd_codes_are_wrong_codes(small: World, code: str):
     kept = await store(small)
     issued = (await challenge(small, kept.record)).json()
     assert (await answer(small, kept.record, issued, code)).json()["code"] == "wrong-code"
+
+
+async def test_whoever_took_the_key_of_a_public_form_answers_for_nobody(vault: World):
+    kept = await store(vault)
+    notice = (await vault.association.refresh()).current_notice("service_delivery")
+    assert notice is not None
+    assert FORM == identity.FORM
+    key, _, _ = await client(vault, "form", scopes=identity.require_system((FORM, "consents:write", "notices:read"), internal=True))
+    shown = {"id": write_id(bytes.fromhex(notice.id)), "version": 1, "language": "ar", "sha256": notice.sha256["ar"]}
+    body, bearer = {"purpose": "service_delivery", "fields": list(BASIC), "notice": shown}, {"Authorization": f"Bearer {key}"}
+    told = await call(vault, f"/v1/records/{write_id(kept.record)}/consent-challenges", body, **bearer)
+    assert (told.status_code, told.json()["code"], told.json()["article"]) == (403, "out-of-scope", "cooperative:1")
+    assert (vault.entries()[-1].kind, vault.entries()[-1].reason) == ("consent.refused", "OUT_OF_SCOPE")
+    # What the system behind the form asked may be answered through it.
+    issued = (await challenge(vault, kept.record)).json()
+    assert (await answer(vault, kept.record, issued, **bearer)).status_code == 201
+
+
+async def test_what_may_be_asked_no_more_is_not_agreed_to_by_an_old_code(vault: World):
+    kept = await store(vault)
+    issued = [(await challenge(vault, kept.record)).json() for _ in range(3)]
+    book = await vault.association.refresh()
+    notice = book.current_notice("service_delivery")
+    assert notice is not None
+    for shown, code in (
+        (msgspec.structs.replace(notice, state="draft"), "invalid"),
+        (msgspec.structs.replace(notice, fields=()), "exceeds-notice"),
+    ):
+        await lay_down(vault, NOTICE, notice_key(notice.id, notice.version), shown)
+        refused = await answer(vault, kept.record, issued[0])
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+    await lay_down(vault, NOTICE, notice_key(notice.id, notice.version), notice)
+    assert (await answer(vault, kept.record, issued[0])).status_code == 201
+    await happens(vault, kept, Locked(vault.clock.now))
+    assert (await answer(vault, kept.record, issued[1])).json()["code"] == "erasure-pending"
 
 
 async def test_another_records_challenge_is_none(small: World):

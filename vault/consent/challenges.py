@@ -1,7 +1,8 @@
 """Challenges: the vault says which words are to be shown and which code comes back, and takes the consent when it does.
 
 Invariants: what is agreed to is what was asked, word for word, and not what the answer says; a code counts once, for a quarter of an hour
-and five tries; a wrong try is an entry and stays counted; of the code nothing is kept but a keyed hash.
+and five tries; a wrong try is an entry and stays counted; of the code nothing is kept but a keyed hash. The code is told to no key of a
+public form: whoever took that from where strangers come by could answer for the person.
 """
 
 import os
@@ -32,6 +33,8 @@ LIFE: Final = 15 * 60 * 1_000_000
 HOUR: Final = 3600 * 1_000_000
 MOST_AN_HOUR: Final = 10
 """Challenges for one record in an hour: with the tries of each, fifty guesses at a million codes."""
+FORM: Final = "applications:write"
+"""The scope of a public form's key."""
 ISSUED: Final = "consent.challenged"
 ANSWERED: Final = "consent.challenge-answered"
 
@@ -84,13 +87,17 @@ def drawn() -> str:
 def issue(deed: Deed, errand: Errand, record: bytes, consent: Consent, draw: Draw = drawn) -> Issued:
     """Ask somebody for an electronic consent: the code is told here and never again.
 
-    Raises as `service.grant` does for what may not be asked; TooMany where this record was asked for too often.
+    Raises as `service.grant` does for what may not be asked, the refusal `out-of-scope` for the key of a public form; TooMany where this
+    record was asked for too often.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
     people.unlocked(known)
     matter = Matter(errand, errand.book(deed), known, record)
     purpose, notice = checked(deed, matter, consent)
+    if FORM in errand.asker.scopes:
+        told = errand.entry(kind="consent.refused", outcome="refuse", purpose=purpose.code, article=f"{matter.book.association.pack}:1")
+        raise matter.refusal(told, "OUT_OF_SCOPE")
     stands = _stands(deed, record)
     if len(stands.issued) >= MOST_AN_HOUR:
         raise TooMany(max(1, (stands.issued[0] + HOUR - deed.now) // 1_000_000 + 1))
