@@ -50,7 +50,7 @@ async def test_all_that_waits_is_shown_and_approved_with_a_fresh_code_each(windo
     assert all(text in page.text for text in (order, disclosure, ceremony, uuid_of(record), "المحكمة العامة بالرياض", "cd" * 32))
     assert said.count("A fresh one-time code") == 3
     for kind, id_ in (("order", order), ("disclosure", disclosure), ("keys", ceremony)):
-        done = await window.approve("second_officer", kind=kind, id=id_, act="approve")
+        done = await window.approve("second_officer", kind=kind, id=id_, act="approve", considered="yes")
         assert (done.status_code, done.headers["location"]) == (303, "/officer/approvals?done=approved&lang=en"), done.text
     erasure = await erased(window, record)
     page = await window.get("/officer/approvals", done="approved")
@@ -191,3 +191,31 @@ async def test_a_page_of_approvals_holds_no_other_form(small_window: Window):
     await small_window.sign_in("second_officer")
     page = await small_window.get("/officer/approvals")
     assert set(re.findall(r'<form[^>]* action="([^"?]+)', page.text)) == {"/officer/sign-out"}
+
+
+async def test_who_approves_a_disclosure_on_consent_says_what_the_law_sets_against_it(window: Window):
+    kept = await window.counter.agreed()
+    silent, barred = await window.counter.requested(kept.record), await window.counter.requested(kept.record)
+    await window.sign_in("second_officer")
+    page = await window.get("/officer/approvals")
+    said = text_of(page)
+    assert said.index("It harms the interest of a minor or ward") < said.index("It touches security")
+    refused = await window.approve("second_officer", kind="disclosure", id=silent, act="approve")
+    assert (refused.status_code, "has to be considered" in text_of(refused)) == (409, True)
+    ended = await window.approve("second_officer", kind="disclosure", id=barred, act="approve", bar_ward_interest="yes", considered="yes")
+    assert (ended.status_code, ended.headers["location"]) == (303, "/officer/approvals?done=turned-down&lang=en")
+    shown = [(await window.counter.ask("officer", "GET", f"/disclosures/{id_}")).json() for id_ in (silent, barred)]
+    assert [(each["state"], each.get("bars")) for each in shown] == [("requested", None), ("barred", ["ward_interest"])]
+    done = await window.approve("second_officer", kind="disclosure", id=silent, act="approve", considered="yes")
+    assert done.headers["location"] == "/officer/approvals?done=approved&lang=en"
+    assert (await window.counter.ask("officer", "GET", f"/disclosures/{silent}")).json()["bars"] == []
+
+
+async def test_nobody_is_asked_to_weigh_an_order(small_window: Window):
+    kept, order = await small_window.counter.under_an_order()
+    ordered = await small_window.counter.requested(kept.record, **by_law_of_orders(order))
+    await small_window.sign_in("second_officer")
+    page = await small_window.get("/officer/approvals")
+    assert "What the law sets against it" not in text_of(page)
+    done = await small_window.approve("second_officer", kind="disclosure", id=ordered, act="approve")
+    assert done.headers["location"] == "/officer/approvals?done=approved&lang=en"

@@ -4,15 +4,16 @@ Invariants: every settling takes a fresh one-time code in its own form; who made
 room itself when she tries; a link back shows what was done, so that loading again does nothing twice.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeVar
 
 from vault.access import disclosures, erasing, erasures, orders
 from vault.access.approving import Approver
 from vault.access.certificate import ErasureFact
-from vault.access.shapes import DisclosureFact, OrderFact, Refusal
+from vault.access.shapes import BARS, DisclosureFact, OrderFact, Refusal
 from vault.access.waiting import waiting
+from vault.access_log.deed import Deed
 from vault.custody import service as custody
 from vault.errors import Conflict, Malformed, NotFound, Refused, TooMany, VaultError
 from vault.identity.callers import Caller
@@ -42,7 +43,10 @@ TURNED_DOWN_BY: Final = {"order": "orders", "disclosure": "approve", "erasure": 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that waits: what it says, who made it and when; `yours` where the caller made it or counts as who did."""
+    """One thing that waits: what it says, who made it and when; `yours` where the caller made it or counts as who did.
+
+    `weighed` where its approver is asked what the law sets against it (law 16).
+    """
 
     kind: Kind
     id: str
@@ -51,6 +55,7 @@ class Item:
     yours: bool
     may_turn_down: bool
     says: list[tuple[str, str]] = field(default_factory=list)
+    weighed: bool = False
 
 
 def approval_routes(frame: Frame) -> list[Route]:
@@ -65,7 +70,7 @@ def approval_routes(frame: Frame) -> list[Route]:
             pages.settle,
             "approve",
             "Approve or turn down what another person made, with a fresh one-time code.",
-            *("kind", "id", "act", "code"),
+            *("kind", "id", "act", "code", *(f"bar_{bar}" for bar in BARS), "considered"),
         ),
     ]
 
@@ -93,7 +98,8 @@ class _Approvals:
                 await self._turn_down(call, given.get("kind", ""), id_, code)
         except (Refused, Conflict, NotFound, TooMany) as error:
             return await self._shown(call, error)
-        return led_to(link(PATH, call.language, done="approved" if act == "approve" else "turned-down"))
+        ended = act != "approve" or (given.get("kind") == "disclosure" and bool(_bars(given)))
+        return led_to(link(PATH, call.language, done="turned-down" if ended else "approved"))
 
     async def _approve(self, call: Call, kind: str, id_: bytes, code: str) -> None:
         caller: Caller = call.caller
@@ -102,7 +108,8 @@ class _Approvals:
         if kind == "order":
             await run(lambda deed: orders.approve(deed, Approver(caller, call.request_id, code, factor), id_))
         elif kind == "disclosure":
-            await run(lambda deed: disclosures.approve(deed, Approver(caller, call.request_id, code, factor), id_))
+            bars = _bars(call.form.fields)
+            await run(lambda deed: _approve_disclosure(deed, Approver(caller, call.request_id, code, factor), id_, bars))
         elif kind == "keys":
             await run(lambda deed: custody.approve(deed, custody.Approver(caller, call.request_id, factor, code), id_))
         elif kind == "erasure":
@@ -140,11 +147,26 @@ class _Approvals:
             call,
             status=None if error is None else status_of(error),
             headers={} if error is None else problem_headers(error),
+            bars=BARS,
             items=items,
             is_cut=is_cut,
             done=call.query.get("done"),
             problem=None if error is None else problem_of(error, call.request_id, call.language),
         )
+
+
+def _bars(given: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The bars of law 16 that were ticked, None where nobody said that she considered them."""
+    ticked = tuple(bar for bar in BARS if f"bar_{bar}" in given)
+    return ticked if ticked or "considered" in given else None
+
+
+def _approve_disclosure(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None) -> None:
+    """Approve as the call does; here nobody is silent about the bars where no authority ordered it. Raises Conflict `bars-unsaid`."""
+    ordered = disclosures.of(deed, disclosure).basis == "order"
+    if not ordered and bars is None:
+        raise Conflict("bars-unsaid")
+    disclosures.approve(deed, approver, disclosure, None if ordered else bars)
 
 
 async def _items(call: Call) -> tuple[list[Item], bool]:
@@ -218,7 +240,7 @@ class _Maker:
             *(("given", f"{self.say.id(part.record)}: {self.say.fields(part.fields)}") for part in fact.granted),
             *(("not_given", f"{self.say.id(part.record)}: {self._not_given(part)}") for part in fact.refused),
         ]
-        return self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says)
+        return replace(self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says), weighed=fact.basis != "order")
 
     def erasure(self, fact: ErasureFact) -> Item:
         says = [
