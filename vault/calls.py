@@ -15,6 +15,7 @@ from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.letters import letter_routes
 from vault.access.orders_api import order_routes
+from vault.access.person_api import person_routes
 from vault.access.questions_api import ROUTES as QUESTIONS
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.requests_api import request_routes
@@ -66,6 +67,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *notice_routes(factor),
         *CHALLENGES,
         *withdrawal_routes(associations, rooms.channels),
+        *person_routes(associations, rooms.channels),
         *receipt_routes(rooms.channels),
         *evidence(rooms.largest_scan),
         *visitors(associations, rooms.limits),

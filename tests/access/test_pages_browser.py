@@ -103,3 +103,49 @@ def test_whoever_holds_the_link_looks_and_presses_once_and_types_nothing(house: 
         judge(seen, house, f"{language}-{width}-withdrawn-other-language")
     listed = house.vault.call("GET", f"/v1/records/{house.person}/consents?limit=500", token=house.vault.key()).json["items"]
     assert next(one["state"] for one in listed if one["id"] == consent) == "withdrawn"
+
+
+@pytest.mark.parametrize(("width", "language"), WINDOWS)
+def test_a_person_comes_in_by_code_reads_the_words_withdraws_and_leaves(house: House, browser: Browser, width: int, language: str):
+    consent = house.consent()
+    made = house.vault.call("POST", f"/v1/records/{house.person}/person-page", {}, token=house.vault.key()).json
+    with looking(browser, width, language) as seen:
+        page, keyboard = seen.page, seen.page.keyboard
+        page.goto(f"http://127.0.0.1:{house.vault.port}{made['path']}")
+        judge(seen, house, f"{language}-{width}-door")
+        tab_to(seen, "#code")
+        keyboard.insert_text("1")
+        keyboard.press("Enter")
+        page.wait_for_selector("[role=alert]")
+        judge(seen, house, f"{language}-{width}-door-wrong")
+        tab_to(seen, "#code")
+        keyboard.insert_text(made["code"])
+        keyboard.press("Enter")
+        page.wait_for_selector("section h2")
+        assert page.evaluate("document.documentElement.dir") == ("rtl" if language == "ar" else "ltr")
+        tab_to(seen, "summary")
+        keyboard.press("Enter")
+        assert page.locator("details[open] .document").is_visible()
+        judge(seen, house, f"{language}-{width}-person")
+        tab_to(seen, "button[value=withdraw]")
+        keyboard.press("Enter")
+        page.wait_for_selector("[role=status]")
+        judge(seen, house, f"{language}-{width}-person-withdrawn")
+        tab_to(seen, "input[value=copy]")
+        keyboard.press("Space")
+        tab_to(seen, "button[value=ask]")
+        keyboard.press("Enter")
+        page.wait_for_selector("#asked")
+        judge(seen, house, f"{language}-{width}-person-asked")
+        tab_to(seen, ".turned")
+        keyboard.press("Enter")
+        page.wait_for_selector(f"html[lang={'en' if language == 'ar' else 'ar'}]")
+        assert page.locator("section h2").count() >= 1, "the other language keeps her in"
+        assert made["code"] not in page.url
+        tab_to(seen, "button[value=leave]")
+        keyboard.press("Enter")
+        page.wait_for_selector("[role=status]")
+        judge(seen, house, f"{language}-{width}-person-left")
+        assert page.locator("section, #code").count() == 0
+    listed = house.vault.call("GET", f"/v1/records/{house.person}/consents?limit=500", token=house.vault.key()).json["items"]
+    assert next(one["state"] for one in listed if one["id"] == consent) == "withdrawn"

@@ -27,6 +27,8 @@ PUBLIC = {
     ("GET", "/v1/public/{association}/notice"),
     ("GET", "/v1/public/{association}/notice/document"),
     ("GET", "/{association}/privacy"),
+    ("GET", "/{association}/person/{token}"),
+    ("POST", "/{association}/person/{token}"),
     ("GET", "/{association}/withdrawal/{token}"),
     ("POST", "/{association}/withdrawal/{token}"),
     ("GET", "/officer/sign-in"),

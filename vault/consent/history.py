@@ -88,6 +88,11 @@ def one(errand: Errand, happened: list[Happened], consent: bytes, at: int) -> To
     raise Unavailable("integrity")
 
 
+def heard(errand: Errand, happened: list[Happened], at: int) -> list[Told]:
+    """Every consent given in these events, oldest first, as it stands at a moment and as this asker may hear of it."""
+    return [_heard(told, errand) for told in tell(happened, at)]
+
+
 def _heard(told: Told, errand: Errand) -> Told:
     """A consent as this asker may hear of it: that the association invalidated it says more than the person's own word."""
     hidden = told.state == "invalidated" and not errand.asker.asker.sees_reasons

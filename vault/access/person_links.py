@@ -1,0 +1,197 @@
+"""Lets a person in to her own page: by a link and a code, both handed to her by the association, and for a quarter of an hour.
+
+Invariants: the code counts once, for three days and five tries; a wrong try is an entry and stays counted; of code and session nothing is
+kept but keyed hashes, and neither stands in an address; whoever may no longer speak for the person is let in no more (regulation 13).
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import About, WrittenFact
+from vault.consent import link_token
+from vault.consent.challenges import FORM
+from vault.consent.visitors import MAY_NOTHING
+from vault.consent.within import require_case
+from vault.errors import FieldError, Invalid, NotFound
+from vault.policy.facts import SELF, Caller, Person
+from vault.policy.signers import guardian_of, may_speak
+from vault.rulebook import facts
+from vault.rulebook.asker import Errand
+from vault.rulebook.association import Association
+from vault.rulebook.facts import Kind
+from vault.rulebook.shapes import Fact
+from vault.subjects import people
+from vault.subjects.people import Known
+from vault.web.times import fold_digits
+
+ACTOR: Final = "person"
+ISSUED: Final = "person-page.issued"
+OPENED: Final = "person-page.opened"
+DIGITS: Final = 8
+TRIES: Final = 5
+WAITS: Final = 3 * 24 * 3_600_000_000
+LASTS: Final = 15 * 60 * 1_000_000
+Draw = Callable[[], str]
+
+
+class PersonPageFact(Fact, frozen=True):
+    """One way in: to whose page, through which record, for whom ("self" or a guardian's id); hashes of code and session, in hexadecimal.
+
+    `ends_at` is until when the code, and once it was given the session, counts; times in microseconds UTC.
+    """
+
+    id: str
+    subject: str
+    record: str
+    given_to: str
+    code: str
+    ends_at: int
+    tries: int = TRIES
+    session: str = ""
+
+
+PERSON_PAGES: Kind[PersonPageFact] = Kind("person-page", PersonPageFact, in_book=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever is let in to a person's page, as one who asks: nobody by name, who may nothing but what the page is for."""
+
+    association: Association
+    ref: str = ACTOR
+    on_behalf: str | None = None
+    scopes: frozenset[str] = frozenset()
+    flags: tuple[str, ...] = ()
+    assignees: frozenset[str] = frozenset()
+    asker: Caller = MAY_NOTHING
+
+    def still(self, _deed: Deed) -> "Visitor":
+        """The same visitor: there is no account that could end."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A way in as it leaves: the link's token, the code, which is told once, and until when both count (microseconds UTC)."""
+
+    token: str
+    code: str
+    until: int
+
+
+def drawn() -> str:
+    """A fresh code: eight digits, each as likely as any other."""
+    return f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+
+
+def issue(deed: Deed, errand: Errand, record: bytes, given_to: str, draw: Draw = drawn) -> Issued:
+    """Make a way in to the page of the record's person, for herself or a guardian of hers who may speak for her.
+
+    Raises NotFound, Invalid `unknown-guardian`, a refusal where the asker does not reach the record, and to the key of a public form:
+    whoever took that from where strangers come by could look as the person.
+    """
+    errand = errand.still(deed)
+    known = people.of_record(deed, record)
+    require_case(deed, errand, known, record, ISSUED)
+    if FORM in errand.asker.scopes:
+        article, about = f"{errand.book(deed).association.pack}:1", (About(known.subject, record),)
+        raise EntryRefusal(errand.entry(kind=ISSUED, outcome="refuse", reason="OUT_OF_SCOPE", article=article, about=about))
+    if not _speaks(known, given_to, deed.now):
+        raise Invalid([FieldError("given_to", "unknown-guardian")])
+    id_, code = os.urandom(16), draw()
+    until = (deed.now + WAITS) // link_token.SECOND * link_token.SECOND
+    made = PersonPageFact(
+        id=id_.hex(), subject=known.subject.hex(), record=record.hex(), given_to=given_to, code=_code(deed, id_.hex(), code), ends_at=until
+    )
+    written = facts.write(deed, PERSON_PAGES, made.id, made)
+    deed.append(errand.entry(kind=ISSUED, outcome="allow", about=(About(known.subject, record),), basis="law", facts=(written,)))
+    # Who gives the code in its last minute has her quarter of an hour all the same.
+    return Issued(link_token.write(deed.cabinet, deed.association, "person", id_, until + LASTS), code, until)
+
+
+def waits(deed: Deed, token: str) -> bool:
+    """Whether the code of a link can still be given. Raises NotFound for whatever is no link, and past its days."""
+    return _waits(deed, _found(deed, token))
+
+
+def enter(deed: Deed, errand: Errand, token: str, code: str) -> str:
+    """The session that the right code opens, told once; "" where the code is not the one, or counts no more. Raises as `waits`.
+
+    A wrong code is counted in a deed that stands, and an entry.
+    """
+    found = _found(deed, token)
+    if not _waits(deed, found):
+        return ""
+    if not deed.cabinet.pepper.matches("person-code", _said(found.id, code), bytes.fromhex(found.code)):
+        _tell(deed, errand, found, _write(deed, msgspec.structs.replace(found, tries=found.tries - 1)), wrong=True)
+        return ""
+    session = secrets.token_urlsafe(32)
+    opened = msgspec.structs.replace(found, session=deed.cabinet.pepper.hash("person-session", session).hex(), ends_at=deed.now + LASTS)
+    _tell(deed, errand, found, _write(deed, opened), wrong=False)
+    return session
+
+
+def entered(deed: Deed, token: str, session: str) -> tuple[PersonPageFact, Known] | None:
+    """The way in that this session came by, and the person; None for a session there is none of or that ended. Raises as `waits`."""
+    found = _found(deed, token)
+    open_ = found.session and deed.now < found.ends_at
+    if not open_ or not deed.cabinet.pepper.matches("person-session", session, bytes.fromhex(found.session)):
+        return None
+    return found, _person(deed, found)
+
+
+def leave(deed: Deed, errand: Errand, found: PersonPageFact) -> None:
+    """End the session."""
+    written = _write(deed, msgspec.structs.replace(found, ends_at=deed.now))
+    about = (About(bytes.fromhex(found.subject), bytes.fromhex(found.record)),)
+    deed.append(errand.entry(kind="person-page.left", outcome="allow", about=about, basis="law", facts=(written,)))
+
+
+def _found(deed: Deed, token: str) -> PersonPageFact:
+    id_ = link_token.read(deed.cabinet, deed.association, "person", token, deed.now)
+    found = facts.read(deed, PERSON_PAGES, id_.hex())
+    if found is None:
+        raise NotFound
+    _person(deed, found)
+    return found
+
+
+def _person(deed: Deed, found: PersonPageFact) -> Known:
+    known = people.of_subject(deed, bytes.fromhex(found.subject))
+    if not _speaks(known, found.given_to, deed.now):
+        raise NotFound
+    return known
+
+
+def _speaks(known: Known, given_to: str, now: int) -> bool:
+    person = known.sheet.person if known.sheet is not None else Person()
+    return (given_to == SELF or guardian_of(person, given_to) is not None) and may_speak(person, given_to, now)
+
+
+def _waits(deed: Deed, found: PersonPageFact) -> bool:
+    return not found.session and found.tries > 0 and deed.now < found.ends_at
+
+
+def _tell(deed: Deed, errand: Errand, found: PersonPageFact, written: WrittenFact, *, wrong: bool) -> None:
+    about = (About(bytes.fromhex(found.subject), bytes.fromhex(found.record)),)
+    told = {"outcome": "refuse", "reason": "CODE_WRONG"} if wrong else {"outcome": "allow", "basis": "law"}
+    article = f"{errand.book(deed).association.pack}:7"
+    deed.append(errand.entry(kind=OPENED, article=article, about=about, facts=(written,), **told))
+
+
+def _write(deed: Deed, found: PersonPageFact) -> WrittenFact:
+    return facts.write(deed, PERSON_PAGES, found.id, found)
+
+
+def _said(id_: str, code: str) -> str:
+    return f"{id_} {fold_digits(code.strip())}"
+
+
+def _code(deed: Deed, id_: str, code: str) -> str:
+    return deed.cabinet.pepper.hash("person-code", _said(id_, code)).hex()
