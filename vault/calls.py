@@ -11,6 +11,7 @@ from vault.access.attachments_api import attachment_routes as attachments
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.checkpoint_page import checkpoint_page_routes
 from vault.access.consent_proof_api import consent_proof_routes
+from vault.access.contact_api import contact_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.letters import letter_routes
@@ -89,6 +90,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *alert_routes(factor),
         *checkpoint_page_routes(rooms.channels),
         *consent_proof_routes(rooms.channels),
+        *contact_routes(rooms.channels),
         *identity(rooms.identity),
         *custody(factor),
         *publication(associations, factor, rooms.channels),

@@ -55,6 +55,8 @@ AFTER = [
     (WITHDRAWN, READ, "on a consent"),
     (closing("invalidation", WHO.hex(), "p|INTERNAL"), replace(READ, kind="decision"), "on a consent"),
     (closing("refusal", WHO.hex(), "p|INTERNAL"), replace(READ, kind="evidence.read", basis="law"), "on a consent"),
+    (WITHDRAWN, replace(READ, kind="contact", agreement="g2"), "on a consent"),
+    (closing("lock", WHO.hex(), SENT), replace(READ, kind="contact.asked"), "about a person"),
     (closing("order", "o1"), ORDERED, "on an order"),
     (closing("agreement", "g1"), SHARED, "under an agreement"),
     (closing("disclosure", "d1"), RELEASED, "on a disclosure"),

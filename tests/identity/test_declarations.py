@@ -149,6 +149,11 @@ async def test_a_new_purpose_takes_article_and_law_from_the_pack_and_has_its_own
     kept = await store(desk.world)
     with pytest.raises(Refused):
         await read(desk.world, kept.record, "winter_campaign", ("mobile",))
+    assert fact.channel == "", "of several means none was named"
+    await desk.lay_down("/purposes/winter_calls", {**body, "channel": "call"})
+    assert (await desk.told("/purposes", "winter_calls"))["channel"] == "call"
+    post = await desk("admin", "PUT", "/purposes/winter_letters", {**body, "channel": "post"})
+    assert (post.status_code, post.json()["code"]) == (422, "wider-than-pack")
     # A purpose of several articles must say which.
     several = await desk(
         "admin",

@@ -51,7 +51,7 @@ def facts(case):
     if "assigned_until" in caller:
         caller["assigned_until"] = NOW + int(caller["assigned_until"] * HOUR)
     asked = {"action": "use", "purpose": "service_delivery", "recipient": INTERNAL, **case["question"]}
-    question = Question(asked["action"], asked["purpose"], asked["recipient"], frozenset(asked["fields"]), NOW)
+    question = Question(asked["action"], asked["purpose"], asked["recipient"], frozenset(asked["fields"]), NOW, asked.get("channel", ""))
     orders = [
         Order("o1", each.get("kind", "judicial"), "court", frozenset({"full_name", "iban"}), NOW - HOUR, NOW + HOUR, verified=True)
         for each in case.get("orders", ())

@@ -116,7 +116,7 @@ class Reading:
         judged = await heard(errand, lambda: asker.association.run(lambda deed: ask(deed, errand, asked)), by_record(asked.record))
         if not judged.verdict.allowed:
             asker.association.refusals.refused(asker.ref)
-        return Answer(_verdict(judged))
+        return Answer(verdict_answer(judged))
 
     async def read_many(self, call: Call) -> Answer:
         """Read the same fields of many records: one entry each, one commit."""
@@ -154,7 +154,7 @@ class Reading:
         if isinstance(answer, Judged):
             if not answer.verdict.allowed:
                 asker.association.refusals.refused(asker.ref)
-            return dict(msgspec.to_builtins(_verdict(answer)))
+            return dict(msgspec.to_builtins(verdict_answer(answer)))
         if isinstance(answer, Refused):
             asker.association.refusals.refused(asker.ref)
         if isinstance(asked, Asked):
@@ -204,7 +204,8 @@ def _read(given: Given) -> ReadAnswer:
     )
 
 
-def _verdict(judged: Judged) -> VerdictAnswer:
+def verdict_answer(judged: Judged) -> VerdictAnswer:
+    """The verdict as the caller may hear it."""
     heard, place = judged.heard, judged.appended
     return VerdictAnswer(
         decision="permit" if heard.allowed else "deny",

@@ -18,7 +18,10 @@ Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_gl
 Day = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
 TOUCHES: Final = frozenset(
-    {"record.read", "record.search", "decision", "disclosure.decided", "disclose", "evidence.read", "attachment.read"}
+    {
+        *("record.read", "record.search", "decision", "disclosure.decided", "disclose", "evidence.read", "attachment.read"),
+        *("contact", "contact.asked"),
+    }
 )
 """The kinds of entry by which somebody asks about a person, whatever she is answered."""
 WITHDRAWN: Final = "consent.withdrawn"

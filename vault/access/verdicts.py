@@ -11,7 +11,7 @@ from vault.access.silences import heeded
 from vault.access_log.deed import Appended, Deed, EntryRefusal
 from vault.access_log.entry import FILE_OF_RECORD, RELEASES, About, Entry
 from vault.policy.decide import decide, masked
-from vault.policy.facts import INTERNAL, Caller, Order, Person, Question, Rules, Verdict
+from vault.policy.facts import INTERNAL, Caller, Channel, Order, Person, Question, Rules, Verdict
 from vault.records.shelf import Whole
 from vault.rulebook.asker import Errand
 from vault.subjects.people import Known
@@ -20,7 +20,7 @@ from vault.subjects.sheet import RecordState, Sheet
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked about one record; `recipient` None stands for the asker's own party."""
+    """What is asked about one record; `recipient` None stands for the asker's own party, `channel` is the means of a contact."""
 
     record: bytes
     action: str | None
@@ -28,6 +28,7 @@ class Asked:
     fields: tuple[str, ...]
     recipient: str | None = None
     kind: str = "record.read"
+    channel: Channel = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def weigh(deed: Deed, errand: Errand, asked: Asked, known: Known, orders: Sequen
     timed = purpose is not None and purpose.within_hours is not None
     caller = replace(policy, is_storer=state.stored_by in (errand.asker.ref, errand.asker.on_behalf)) if timed else policy
     caller = as_assigned(errand, caller, known.sheet, deed.now)
-    question = Question(action, asked.purpose, recipient, frozenset(asked.fields), deed.now)
+    question = Question(action, asked.purpose, recipient, frozenset(asked.fields), deed.now, asked.channel)
 
     def about(person: Person) -> Verdict:
         return decide(question, person, rules, caller, orders)

@@ -14,10 +14,12 @@ from vault.access_log.findings import Findings
 
 STOPS: Final = frozenset({"withdrawal", "refusal", "invalidation"})
 """The journal's words for the end of what a person agreed to."""
+CONTACTS: Final = frozenset({"contact", "contact.asked"})
+"""The kinds of entry about contacting somebody."""
 OF_PERSONS: Final = frozenset(
     {
         *("record.read", "record.search", "record.stored", "record.updated", "evidence.read", "attachment.read"),
-        *("decision", "disclosure.decided", "disclose", "consent.granted"),
+        *("decision", "disclosure.decided", "disclose", "consent.granted", *CONTACTS),
     }
 )
 """The kinds of entry that open, release or add something of a person: none of them is allowed once her erasure was asked for."""

@@ -101,6 +101,7 @@ class PurposeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     article: str
     title: dict[str, str]
     classes: list[str] | None
+    channel: str
 
 
 class PurposesAnswer(msgspec.Struct, frozen=True):
@@ -185,6 +186,7 @@ async def purposes(call: Call) -> Answer:
                     article=f"{book.association.pack}:{one.article}",
                     title=one.title,
                     classes=sorted(one.classes) if one.classes is not None else None,
+                    channel=one.channel,
                 )
                 for one in sorted(book.purposes.values(), key=lambda purpose: purpose.code)
             ],

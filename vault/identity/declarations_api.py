@@ -11,7 +11,7 @@ from vault.identity import declared
 from vault.identity.bodies import Code
 from vault.identity.declarations import Declarations, Declared
 from vault.identity.declared import WantedField, WantedPurpose
-from vault.policy.facts import Action, Form, Proof
+from vault.policy.facts import Action, Channel, Form, Proof
 from vault.rulebook.shapes import FieldFact, PurposeFact
 from vault.web import Answer, Body, Call, Person, Route, parse_id, write_id
 from vault.web.route import MEBIBYTE, Handler
@@ -31,6 +31,7 @@ class PurposeBody(Body, frozen=True, kw_only=True):
     double_opt_in: bool | None = None
     honours_gpc: bool | None = None
     proof: Proof | None = None
+    channel: Channel | None = None
     title: dict[str, str] | None = None
 
 
@@ -95,6 +96,7 @@ class _Api:
             double_opt_in=body.double_opt_in,
             honours_gpc=body.honours_gpc,
             proof=body.proof,
+            channel=body.channel,
             title=declared.text_of(body.title, "title"),
         )
         return _declared(await self.declarations.propose_purpose(call.caller, call.path["code"], wanted))
@@ -163,6 +165,7 @@ def _purpose(fact: PurposeFact) -> dict[str, Any]:
         "double_opt_in": fact.double_opt_in,
         "honours_gpc": fact.honours_gpc,
         "proof": fact.proof,
+        "channel": fact.channel,
         "title": fact.title,
     }
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from vault.errors import FieldError, Invalid
 from vault.identity.packs import purpose_fact, record_type_fact
 from vault.policy import pack as packs
-from vault.policy.facts import Action, Form, Proof, Purpose
+from vault.policy.facts import Action, Channel, Form, Proof, Purpose
 from vault.policy.pack import Field, Pack, RecordType, Text, type_within, within
 from vault.policy.pack_facts import FEW_VALUES
 from vault.rulebook.book import purpose_of
@@ -22,7 +22,7 @@ WIDER: Final = "wider-than-pack"
 LONGEST_LABEL: Final = 200
 LOWEST, HIGHEST = 0, 10**12
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{1,31}", re.ASCII)
-_NARROWING: Final = ("action", "article", "forms", "classes", "internal_only", "double_opt_in", "honours_gpc", "proof")
+_NARROWING: Final = ("action", "article", "forms", "classes", "internal_only", "double_opt_in", "honours_gpc", "proof", "channel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class WantedPurpose:
     double_opt_in: bool | None = None
     honours_gpc: bool | None = None
     proof: Proof | None = None
+    channel: Channel | None = None
     title: Text | None = None
 
 
@@ -77,7 +78,9 @@ def purpose(pack: Pack, code: str, wanted: WantedPurpose) -> PurposeFact:
         raise Invalid([FieldError("action" if wanted.article is None else "article", WIDER)], WIDER)
     if len({(own.article, own.law) for own in fits}) > 1:
         raise Invalid([FieldError("article", "missing")])
-    return purpose_fact(fits[0], wanted.title, from_pack=False)
+    # Of several means of contact none is meant where none was named: then nobody is contacted for this purpose.
+    own = fits[0] if len({each.channel for each in fits}) == 1 else replace(fits[0], channel="")
+    return purpose_fact(own, wanted.title, from_pack=False)
 
 
 def record_type(pack: Pack, name: str, wanted: Sequence[WantedField], one_of: tuple[tuple[str, ...], ...] | None) -> RecordTypeFact:

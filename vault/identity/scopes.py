@@ -24,6 +24,7 @@ SYSTEM: Final[Mapping[str, str]] = {
     "consents:write": "Record consents, refusals and withdrawals as they were given.",
     "consents:read": "Read the state, history and receipts of consents.",
     "decisions:ask": "Ask whether something may be done; every answer is an entry.",
+    "contacts:read": "Fetch the means of contact of people who agreed to be contacted for a purpose, page by page.",
     "notices:read": "Read the notice in force for a purpose.",
     "evidence:write": "Hand in scans that prove a consent.",
     "assignments:write": "Give a person's case to somebody or to a unit, end that, and open a case in an emergency.",
@@ -74,7 +75,7 @@ BESIDE_FORM: Final = frozenset({"notices:read", "consents:write"})
 
 SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES and scope != FORM)
 
-PARTY_SCOPES: Final = ("decisions:ask", "notices:read", "records:read")
+PARTY_SCOPES: Final = ("contacts:read", "decisions:ask", "notices:read", "records:read")
 """All that the system of a party outside the house may hold."""
 
 Role = Literal["administrator", "officer", "second", "custodian", "clerk", "caseworker"]

@@ -145,6 +145,11 @@ def article_6_2_agreement(question: Question, rules: Rules, caller: Caller) -> s
     return "NO_AGREEMENT" if agreement_of(question, rules, caller) is None else None
 
 
+def article_6_4_channel(question: Question, purpose: Purpose) -> str | None:
+    """Somebody who agreed to one means of contact is not reached by another (article 6.4, law 25)."""
+    return "ACTION_MISMATCH" if question.channel and question.channel != purpose.channel else None
+
+
 def agreement_of(question: Question, rules: Rules, caller: Caller) -> Agreement | None:
     """The agreement in force with the caller's party that names the purpose and the class of every field; they are not added together."""
     laid = rules.agreements.get(caller.party, ())

@@ -41,6 +41,7 @@ from vault.policy.articles import (
     article_6_2_agreement,
     article_6_2_written,
     article_6_3_in_house,
+    article_6_4_channel,
     article_6_4_confirmed,
     article_6_5_signal,
     article_7_contested,
@@ -221,6 +222,8 @@ def _action(matter: Matter) -> str | None:
     """Each purpose is laid down for one action, and a pack may set a signal before all consent (articles 1 and 6.5)."""
     if matter.question.action != matter.purpose.action:
         return "ACTION_MISMATCH"
+    if (reason := article_6_4_channel(matter.question, matter.purpose)) is not None:
+        return reason
     standing = matter.person.standings.get(key(matter.purpose.code, matter.question.recipient), Standing())
     return article_6_5_signal(matter, (standing, *standing.twins))
 
@@ -311,9 +314,11 @@ def _borne(matter: Matter, grant: Grant, admitted: frozenset[str]) -> frozenset[
 
 
 def _admitted(matter: Matter) -> frozenset[str]:
-    """The fields asked for that are of a class the purpose reaches at all."""
-    fields, classes = matter.question.fields, matter.purpose.classes
-    return fields if classes is None else frozenset([name for name in fields if matter.rules.field_classes[name] in classes])
+    """The fields asked for that are of a class the purpose reaches at all; nobody is contacted with sensitive data (law 26)."""
+    fields, classes, known = matter.question.fields, matter.purpose.classes, matter.rules.field_classes
+    if matter.purpose.action == "contact":
+        fields = frozenset([name for name in fields if known[name] not in matter.rules.sensitive_classes])
+    return fields if classes is None else frozenset([name for name in fields if known[name] in classes])
 
 
 def _basis(grants: Iterable[Grant]) -> Basis:

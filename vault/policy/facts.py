@@ -12,6 +12,7 @@ Action = Literal["use", "contact", "publish", "disclose"]
 Form = Literal["written", "electronic", "verbal", "implied"]
 Basis = Literal["written_consent", "electronic_consent", "judicial_order", "regulatory_order", "agreement", "law", "none"]
 Proof = Literal["asserted", "vault"]
+Channel = Literal["", "sms", "whatsapp", "call", "email", "post"]
 StopKind = Literal["withdraw", "refuse", "invalidate"]
 GuardianKind = Literal["wali", "wasi", "carer", "agent", "custodian"]
 
@@ -32,8 +33,9 @@ class Purpose:
 
     `forms` are the forms of consent of which one is enough; `basis` is `consent`, `order` (article 4) or `law` (duties of the association).
     `proof` says whose word makes an electronic consent complete: that of a system, or only an answer to the vault's own challenge.
-    `classes`, where not None, narrows the purpose to fields of these classes. For purposes of basis `law`: `despite` names the states
-    (`deceased`, `restricted`) that do not end the duty, `within_hours` how long after storing it lasts, for who stored the record only.
+    `classes`, where not None, narrows the purpose to fields of these classes. `channel` is the one means of contact of a purpose of
+    contact; where none was laid down nobody is contacted by any. For purposes of basis `law`: `despite` names the states (`deceased`,
+    `restricted`) that do not end the duty, `within_hours` how long after storing it lasts, for who stored the record only.
     """
 
     code: str
@@ -49,6 +51,7 @@ class Purpose:
     despite: frozenset[str] = frozenset()
     within_hours: int | None = None
     proof: Proof = "asserted"
+    channel: Channel = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +207,17 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question: whether this may be done, with these fields, for this purpose and this recipient, at this moment."""
+    """One question: whether this may be done, with these fields, for this purpose and this recipient, at this moment.
+
+    `channel` is by which means somebody is to be contacted, empty where the question is about the values alone.
+    """
 
     action: Action | str
     purpose: str
     recipient: str
     fields: frozenset[str]
     at: int
+    channel: Channel = ""
 
 
 @dataclass(frozen=True, slots=True)

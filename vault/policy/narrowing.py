@@ -14,6 +14,7 @@ def within(narrow: Purpose, wide: Purpose) -> bool:
         and narrow.honours_gpc >= wide.honours_gpc
         and (wide.classes is None or (narrow.classes is not None and narrow.classes <= wide.classes))
         and narrow.despite <= wide.despite
+        and narrow.channel in {"", wide.channel}
         and (wide.proof == "asserted" or narrow.proof == "vault")
         and (wide.within_hours is None or (narrow.within_hours is not None and narrow.within_hours <= wide.within_hours))
     )

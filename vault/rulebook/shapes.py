@@ -41,6 +41,7 @@ class PurposeFact(Fact, frozen=True):
     despite: tuple[str, ...] = ()
     within_hours: int | None = None
     proof: str = "asserted"
+    channel: str = ""
     title: dict[str, str] = {}
     from_pack: bool = True
 
