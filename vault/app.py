@@ -32,10 +32,11 @@ from vault.errors import Unavailable, VaultError
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, identifier_of, load_keys, open_with, require_epochs, require_no_restore
 from vault.identity.service import Identity
+from vault.recalling import Recaller
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
 from vault.rulebook.channels import Channels, read_channels
-from vault.settings import Settings
+from vault.settings import Settings, SettingsRefused
 from vault.storage import schema
 from vault.storage.engine import Database
 from vault.storage.group_commit import DATABASE_ERRORS
@@ -45,11 +46,13 @@ from vault.web.front import Front
 from vault.web.limits import Limits
 from vault.web.logs import RequestLog
 from vault.web.metrics import Metrics
+from vault.webhooks import Wire, trust
 
 CHECKPOINT_SECONDS = 10
 PURGE_SECONDS = 60.0
 READY_SECONDS = 1.0
 TEND_SECONDS = 10.0
+RECALL_SECONDS = 5.0
 
 
 def clock() -> int:
@@ -86,6 +89,8 @@ class House:
     channels: dict[str, Channels] = field(default_factory=dict)
     posts: dict[str, Post] = field(default_factory=dict)
     watchers: dict[str, Watcher] = field(default_factory=dict)
+    recallers: dict[str, Recaller] = field(default_factory=dict)
+    wire: Wire = field(init=False)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     sealed: set[str] = field(default_factory=set)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -95,6 +100,14 @@ class House:
     _looked: "asyncio.Future[bool] | None" = None
     _look_again: float = 0.0
     _purge_again: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Say by whom recipients' webhooks are believed. Raises SettingsRefused for a file of authorities that cannot be read."""
+        try:
+            context = trust(self.settings.webhook_ca_file)
+        except OSError as error:
+            raise SettingsRefused("settings-webhook-ca-file") from error
+        self.wire = Wire(context, private_targets=self.settings.webhook_private_targets)
 
     @classmethod
     def open(cls, settings: Settings, *, now: Callable[[], int] = clock, say: Callable[[str], object] = str) -> "House":
@@ -141,6 +154,7 @@ class House:
         self.writers[code].submit(self._settle, association).result()
         self.associations[code] = association
         self.watchers[code] = Watcher(association)
+        self.recallers[code] = Recaller(association, self.wire)
         self.sealed.discard(code)
 
     def _settle(self, association: Association) -> None:
@@ -177,6 +191,8 @@ class House:
         self.sealed.add(code)
         association = self.associations.pop(code)
         self.watchers.pop(code, None)
+        if (recaller := self.recallers.pop(code, None)) is not None:
+            await recaller.close()
         with suppress(VaultError):
             await association.refusals.tell_all()
             await association.checkpoint()
@@ -194,6 +210,7 @@ class House:
             association.log.close()
         for executor in self.executors:
             executor.shutdown()
+        self.wire.close()
         self.database.dispose()
 
     async def ready(self) -> bool:
@@ -242,6 +259,14 @@ class House:
             except Exception as error:  # noqa: BLE001  # a defect of a rule must not keep the checkpoints from going out
                 self.say(f"{code}: the log could not be looked through ({type(error).__name__})")
 
+    async def recall(self) -> None:
+        """Raise what past recipients are to be told of, and begin to send what is due; a failure is said, and all is tried again."""
+        for code, recaller in list(self.recallers.items()):
+            try:
+                await recaller.round()
+            except VaultError as error:
+                self.say(f"{code}: past recipients could not be looked after ({error.code})")
+
     async def mail(self) -> None:
         """Mail the newest checkpoints that are due; one that cannot be sent is said, and tried again."""
         await asyncio.gather(*(self._mail(self.associations[code], post) for code, post in self.posts.items() if code in self.associations))
@@ -260,12 +285,13 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_keep_checkpoints(house)), asyncio.create_task(_keep_asking(house))]
+        tasks = [asyncio.create_task(keep(house)) for keep in (_keep_checkpoints, _keep_asking, _keep_recalling)]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*(recaller.close() for recaller in house.recallers.values()))
             await house.checkpoints()
             identity.close()
             house.close()
@@ -299,6 +325,15 @@ async def _keep_asking(house: House) -> None:
             await house.tend()
         except Exception as error:  # noqa: BLE001  # a defect in one round must not end the rounds: nothing would be sealed any more
             house.say(f"asking the roots failed ({type(error).__name__})")
+
+
+async def _keep_recalling(house: House) -> None:
+    while True:
+        await asyncio.sleep(RECALL_SECONDS)
+        try:
+            await house.recall()
+        except Exception as error:  # noqa: BLE001  # a defect in one round must not end the rounds: nobody would be told any more
+            house.say(f"past recipients could not be looked after ({type(error).__name__})")
 
 
 async def _keep_checkpoints(house: House) -> None:

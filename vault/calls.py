@@ -18,6 +18,8 @@ from vault.access.letters import letter_routes
 from vault.access.orders_api import order_routes
 from vault.access.person_api import person_routes
 from vault.access.questions_api import ROUTES as QUESTIONS
+from vault.access.recalls_api import ROUTES as RECALLS
+from vault.access.register_api import ROUTES as REGISTER
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.requests_api import request_routes
 from vault.access.restoration_api import restoration_routes
@@ -84,6 +86,8 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *disclosure_routes(factor, rooms.channels),
         *letter_routes(rooms.channels),
         *restoration_routes(factor),
+        *RECALLS,
+        *REGISTER,
         *AUDIT,
         *QUESTIONS,
         *assignment_routes(factor),

@@ -21,6 +21,7 @@ _OF_SETTINGS = {
     "settings-config-file": "the file that AMANAH_CONFIG names cannot be read as TOML",
     "settings-database-url-file": "the file with the database's address cannot be read",
     "settings-root-credential": "AMANAH_ROOT_CREDENTIAL stands alone: no root key file and no passphrase beside it",
+    "settings-webhook-ca-file": "the file that AMANAH_WEBHOOK_CA_FILE names cannot be read as certificates in PEM",
     "settings-trusted-proxies": "AMANAH_TRUSTED_PROXIES is no list of networks, such as 10.0.0.0/8, with commas between",
 }
 

@@ -34,7 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `database_url` without a password, or `database_url_file` holding one; `root_key_file` for one root over all associations, else each
     has its own under `~/.config/amanah/<association>/root`; `root_passphrase_file` where that root is sealed under a passphrase;
     `root_credential` for one that systemd hands to the unit, instead of both.
-    `largest_scan` is in bytes.
+    `largest_scan` is in bytes. `webhook_ca_file` names the authorities that recipients' webhooks are believed by, instead of the system's;
+    `webhook_private_targets` lets them lie inside the house, which is for trials only.
     """
 
     data_dir: str = "amanah-data"
@@ -50,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tls_cert: str | None = None
     tls_key: str | None = None
     largest_scan: int = 25 * 1024 * 1024
+    webhook_ca_file: str | None = None
+    webhook_private_targets: bool = False
 
     @property
     def folder(self) -> Path:

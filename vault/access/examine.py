@@ -1,4 +1,4 @@
-"""Examines the index from records to orders against what the orders say, and whether emergencies were looked into: for `doctor`."""
+"""Examines the indexes to orders and to recalls against what these say, and what nobody looked into or confirmed: for `doctor`."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,14 @@ from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
 from vault.access.alert_facts import ALERT
+from vault.access.recall_facts import RECALL
 from vault.access.shapes import ORDER
-from vault.access.tables import order_record
+from vault.access.tables import order_record, recall_outbox
 from vault.errors import Unavailable
 from vault.rulebook.facts import read_all
 from vault.storage.octets import octets
+
+DAY = 86_400_000_000
 
 
 def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> Iterator[str]:
@@ -41,3 +44,25 @@ def overdue(connection: Connection, cabinet: Cabinet, association: bytes, now: i
         alert = msgspec.json.decode(content, type=ALERT.shape)
         if alert.is_overdue(now):
             yield f"alert {key}: a case was opened in an emergency by {alert.hand}, and nobody has looked into it within 48 hours"
+
+
+def recalled(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:
+    """Recipients who have not confirmed what they were to destroy or correct, and rows of the outbox that do not fit the recalls."""
+    try:
+        found = read_all(connection, cabinet, association, {RECALL.name}).get(RECALL.name, {})
+    except Unavailable:
+        return
+    told = {bytes.fromhex(key): msgspec.json.decode(content, type=RECALL.shape) for key, content in found.items()}
+    untold = {key for key, one in told.items() if one.is_open and one.told_at is None}
+    query = select(octets(recall_outbox.c.recall)).where(recall_outbox.c.association_id == association)
+    for row in connection.execute(query).scalars():
+        if row not in told:
+            yield f"recall_outbox {row.hex()}: no recall says so"
+        untold.discard(row)
+    for key in sorted(untold):
+        yield f"recall_outbox {key.hex()}: missing, and the recall was never told"
+    waiting = [one for one in told.values() if one.is_open]
+    for recipient in sorted({one.recipient for one in waiting}):
+        hers = [one.raised_at for one in waiting if one.recipient == recipient]
+        days = (now - min(hers)) // DAY
+        yield f"recalls: {recipient} has not confirmed {len(hers)}, the oldest of {days} days ago (GET /v1/recalls)"

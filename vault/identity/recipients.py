@@ -24,6 +24,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RECIPIENT, RecipientFact
 from vault.storage.journal import Closing
+from vault.web.webhook_address import parse_webhook
 
 _CONFIRMED: Final = "recipient.key-confirmed"
 
@@ -38,6 +39,7 @@ class Wanted:
     country: str
     key_type: str = ""
     key_public: str = ""
+    webhook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def _register(deed: Deed, caller: Caller, wanted: Wanted) -> tuple[RecipientFact
         country=wanted.country,
         key_type=wanted.key_type,
         key_public=wanted.key_public,
+        webhook=wanted.webhook,
         registered_by=before.registered_by if before else caller.ref,
         hands=tuple(sorted({caller.ref, *(before.hands if before else ())})),
     )
@@ -173,6 +176,8 @@ def _require_sound(wanted: Wanted) -> None:
     for language, name in wanted.name.items():
         if not name.strip() or not name.isprintable():
             raise Invalid([FieldError(f"name.{language}", "out-of-range")])
+    if wanted.webhook and parse_webhook(wanted.webhook) is None:
+        raise Invalid([FieldError("webhook", "out-of-range")])
     if not wanted.key_type:
         return
     try:
@@ -183,4 +188,4 @@ def _require_sound(wanted: Wanted) -> None:
 
 def _said(recipient: RecipientFact) -> tuple[object, ...]:
     """What a person laid down of it."""
-    return recipient.name, recipient.kind, recipient.country, recipient.key_type, recipient.key_public
+    return recipient.name, recipient.kind, recipient.country, recipient.key_type, recipient.key_public, recipient.webhook

@@ -37,6 +37,7 @@ class RecipientBody(Body):
     kind: Literal["partner", "authority", "processor"]
     country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
     key: KeyGiven | None = None
+    webhook: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class ConfirmationBody(Body):
@@ -74,6 +75,7 @@ class RecipientShown(msgspec.Struct, frozen=True, omit_defaults=True):
     country: str
     state: str
     key: KeyShown | None = None
+    webhook: str = ""
 
 
 class RecipientsAnswer(msgspec.Struct, frozen=True):
@@ -162,7 +164,7 @@ def _code(call: Call) -> str:
 def _wanted(code: str, body: RecipientBody) -> Wanted:
     key = (body.key.type, body.key.public) if body.key else ("", "")
     name = {"ar": body.name.ar, "en": body.name.en}
-    return Wanted(code=code, name=name, kind=body.kind, country=body.country, key_type=key[0], key_public=key[1])
+    return Wanted(code=code, name=name, kind=body.kind, country=body.country, key_type=key[0], key_public=key[1], webhook=body.webhook)
 
 
 def _stands(recipient: RecipientFact) -> RecipientStands:
@@ -175,4 +177,4 @@ def _stands(recipient: RecipientFact) -> RecipientStands:
 
 def _shown(recipient: RecipientFact) -> RecipientShown:
     stands = _stands(recipient)
-    return RecipientShown(stands.code, recipient.name, recipient.kind, recipient.country, stands.state, stands.key)
+    return RecipientShown(stands.code, recipient.name, recipient.kind, recipient.country, stands.state, stands.key, recipient.webhook)

@@ -25,6 +25,7 @@ SYSTEM: Final[Mapping[str, str]] = {
     "consents:read": "Read the state, history and receipts of consents.",
     "decisions:ask": "Ask whether something may be done; every answer is an entry.",
     "contacts:read": "Fetch the means of contact of people who agreed to be contacted for a purpose, page by page.",
+    "recalls:confirm": "See what a party is to destroy or correct, and say that it did; for keys of parties outside the house.",
     "notices:read": "Read the notice in force for a purpose.",
     "evidence:write": "Hand in scans that prove a consent.",
     "assignments:write": "Give a person's case to somebody or to a unit, end that, and open a case in an emergency.",
@@ -75,7 +76,7 @@ BESIDE_FORM: Final = frozenset({"notices:read", "consents:write"})
 
 SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES and scope != FORM)
 
-PARTY_SCOPES: Final = ("contacts:read", "decisions:ask", "notices:read", "records:read")
+PARTY_SCOPES: Final = ("contacts:read", "decisions:ask", "notices:read", "recalls:confirm", "records:read")
 """All that the system of a party outside the house may hold."""
 
 Role = Literal["administrator", "officer", "second", "custodian", "clerk", "caseworker"]

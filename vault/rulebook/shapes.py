@@ -105,6 +105,7 @@ class NoticeFact(Fact, frozen=True):
 class RecipientFact(Fact, frozen=True):
     """A registered party outside the house, with the public key its packages are sealed to.
 
+    `webhook` is the https address its system is told of recalls at, empty where it has none.
     `hands` are those who changed any of it since a second person last confirmed it; no package is sealed while `confirmed_by` is empty.
     """
 
@@ -119,6 +120,7 @@ class RecipientFact(Fact, frozen=True):
     confirmed_at: int | None = None
     hands: tuple[str, ...] = ()
     revoked_at: int | None = None
+    webhook: str = ""
 
 
 PROCESSOR = "processor"
