@@ -232,6 +232,8 @@ BODIES: dict[str, Body] = {
     "restoration.confirm": lambda _, __: {},
     "detection.propose": lambda _, __: {},
     "detection.approve": lambda _, __: {"proposal": NOBODY},
+    "recalls.confirm": lambda _, __: {"outcome": "destroyed"},
+    "recalls.own.confirm": lambda _, __: {"outcome": "destroyed"},
     "disclosures.request": lambda _, id_: _disclosure(id_),
     "disclosures.receive": lambda _, __: {"serial": 1, "received_at": "2026-01-01T00:00:00Z"},
     "disclosures.approve": lambda _, __: {},
