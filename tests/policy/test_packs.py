@@ -64,7 +64,7 @@ def test_a_beneficiary_has_the_fields_and_classes_of_the_contract():
     assert {name for name, each in fields.items() if each.searchable} == {"national_id", "mobile", "full_name"}
     assert [name for name, each in fields.items() if each.required] == ["full_name"]
     assert COOPERATIVE.record_types["beneficiary"].either == (("national_id", "identity_note"),)
-    others = {"guardian", "staff", "contact_person", "donor", "member", "volunteer", "visitor", "related_party", "document"}
+    others = {"guardian", "staff", "contact_person", "donor", "member", "volunteer", "visitor", "related_party", "document", "testimony"}
     assert set(COOPERATIVE.record_types) == {"beneficiary", *others}
     assert len({each.id for each in COOPERATIVE.record_types.values()}) == len(COOPERATIVE.record_types)
 

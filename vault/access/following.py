@@ -1,4 +1,4 @@
-"""Follows the log for what past recipients have to be told: withdrawals, corrections and erasures, whichever room wrote them.
+"""Follows the log for withdrawals, corrections and erasures: what past recipients are told, and what published is to be taken down.
 
 Invariants: who was given something is taken from the log's own entries; recalls, their place in the outbox and how far the log was followed
 are written in one deed, so that each cause raises its recalls once, whichever process dies and however many follow. Law 18, 25, 28 and
@@ -13,7 +13,8 @@ from typing import Final
 
 from sqlalchemy import and_, insert, select
 
-from vault.access.recall_facts import FOLLOW, OWN, RECALL, FollowFact, RecallFact, What
+from vault.access.publishing import take_down
+from vault.access.recall_facts import FOLLOW, OWN, RECALL, Cause, FollowFact, RecallFact, What
 from vault.access.tables import recall_outbox
 from vault.access_log import tables as log_tables
 from vault.access_log.closed import STOPS
@@ -35,19 +36,6 @@ CAUSES: Final = ("consent.withdrawn", "consent.invalidated", "consent.refused", 
 AT_ONCE: Final = 100
 """Causes that are looked at in one deed."""
 REMEMBERED: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """An entry that past recipients are told of: about whom, and what of it they may have been given."""
-
-    number: int
-    what: What
-    subject: bytes
-    record: bytes | None = None
-    fields: frozenset[str] = frozenset()
-    purpose: str = ""
-    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +105,8 @@ def _cause(number: int, stored: Stored) -> Iterator[Cause]:
 def _raise(deed: Deed, causes: Sequence[Cause], end: int) -> int:
     """Write the recalls of what no other process has followed, and how far the log was followed."""
     through = _through(deed)
-    raised = sum([_recalls(deed, cause) for cause in causes if cause.number >= through])
+    fresh = [cause for cause in causes if cause.number >= through]
+    raised = sum([_recalls(deed, cause) + take_down(deed, cause) for cause in fresh])
     if raised or end - through >= REMEMBERED:
         place = facts.write(deed, FOLLOW, OWN, FollowFact(through=max(end, through)))
         deed.append(Entry(kind=FOLLOWED, outcome="allow", actor=SYSTEM, facts=(place,)))

@@ -1,5 +1,6 @@
 """What is kept about recalls: that a past recipient is to be told of a change, how far it got, and how far the log was followed for it."""
 
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from vault.rulebook.facts import Kind
@@ -8,6 +9,19 @@ from vault.rulebook.shapes import Fact
 OWN: Final = "own"
 What = Literal["withdrawal", "correction", "erasure"]
 Outcome = Literal["destroyed", "corrected", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """An entry that past recipients are told of: about whom, and what of it they may have been given."""
+
+    number: int
+    what: What
+    subject: bytes
+    record: bytes | None = None
+    fields: frozenset[str] = frozenset()
+    purpose: str = ""
+    recipient: str = ""
 
 
 class RecallFact(Fact, frozen=True):

@@ -145,9 +145,16 @@ def article_6_2_agreement(question: Question, rules: Rules, caller: Caller) -> s
     return "NO_AGREEMENT" if agreement_of(question, rules, caller) is None else None
 
 
+def article_6_1_channel(question: Question, purpose: Purpose) -> str | None:
+    """What somebody agreed to see published in one channel is not published in another (article 6.1)."""
+    elsewhere = purpose.action == "publish" and purpose.channel not in {"", question.channel}
+    return "ACTION_MISMATCH" if question.channel and elsewhere else None
+
+
 def article_6_4_channel(question: Question, purpose: Purpose) -> str | None:
     """Somebody who agreed to one means of contact is not reached by another (article 6.4, law 25)."""
-    return "ACTION_MISMATCH" if question.channel and question.channel != purpose.channel else None
+    other = purpose.action == "contact" and purpose.channel != question.channel
+    return "ACTION_MISMATCH" if question.channel and other else None
 
 
 def agreement_of(question: Question, rules: Rules, caller: Caller) -> Agreement | None:

@@ -36,6 +36,7 @@ from vault.policy.articles import (
     article_4_order,
     article_5_notice,
     article_6_1_agreed,
+    article_6_1_channel,
     article_6_1_form,
     article_6_1_in_force,
     article_6_2_agreement,
@@ -222,7 +223,8 @@ def _action(matter: Matter) -> str | None:
     """Each purpose is laid down for one action, and a pack may set a signal before all consent (articles 1 and 6.5)."""
     if matter.question.action != matter.purpose.action:
         return "ACTION_MISMATCH"
-    if (reason := article_6_4_channel(matter.question, matter.purpose)) is not None:
+    reason = article_6_1_channel(matter.question, matter.purpose) or article_6_4_channel(matter.question, matter.purpose)
+    if reason is not None:
         return reason
     standing = matter.person.standings.get(key(matter.purpose.code, matter.question.recipient), Standing())
     return article_6_5_signal(matter, (standing, *standing.twins))

@@ -12,7 +12,7 @@ Action = Literal["use", "contact", "publish", "disclose"]
 Form = Literal["written", "electronic", "verbal", "implied"]
 Basis = Literal["written_consent", "electronic_consent", "judicial_order", "regulatory_order", "agreement", "law", "none"]
 Proof = Literal["asserted", "vault"]
-Channel = Literal["", "sms", "whatsapp", "call", "email", "post"]
+Channel = Literal["", "sms", "whatsapp", "call", "email", "post", "website", "social", "print", "press", "broadcast"]
 StopKind = Literal["withdraw", "refuse", "invalidate"]
 GuardianKind = Literal["wali", "wasi", "carer", "agent", "custodian"]
 
@@ -34,8 +34,9 @@ class Purpose:
     `forms` are the forms of consent of which one is enough; `basis` is `consent`, `order` (article 4) or `law` (duties of the association).
     `proof` says whose word makes an electronic consent complete: that of a system, or only an answer to the vault's own challenge.
     `classes`, where not None, narrows the purpose to fields of these classes. `channel` is the one means of contact of a purpose of
-    contact; where none was laid down nobody is contacted by any. For purposes of basis `law`: `despite` names the states (`deceased`,
-    `restricted`) that do not end the duty, `within_hours` how long after storing it lasts, for who stored the record only.
+    contact, none reaching nobody, and the one channel of a purpose of publication, none standing for all. For purposes of basis `law`:
+    `despite` names the states (`deceased`, `restricted`) that do not end the duty, `within_hours` how long after storing it lasts, for who
+    stored the record only.
     """
 
     code: str
@@ -209,7 +210,7 @@ class Caller:
 class Question:
     """One question: whether this may be done, with these fields, for this purpose and this recipient, at this moment.
 
-    `channel` is by which means somebody is to be contacted, empty where the question is about the values alone.
+    `channel` is by which means somebody is to be contacted, or where something is to be published; empty for the values alone.
     """
 
     action: Action | str

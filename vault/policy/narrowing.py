@@ -14,10 +14,17 @@ def within(narrow: Purpose, wide: Purpose) -> bool:
         and narrow.honours_gpc >= wide.honours_gpc
         and (wide.classes is None or (narrow.classes is not None and narrow.classes <= wide.classes))
         and narrow.despite <= wide.despite
-        and narrow.channel in {"", wide.channel}
+        and _channel_within(narrow, wide)
         and (wide.proof == "asserted" or narrow.proof == "vault")
         and (wide.within_hours is None or (narrow.within_hours is not None and narrow.within_hours <= wide.within_hours))
     )
+
+
+def _channel_within(narrow: Purpose, wide: Purpose) -> bool:
+    """A purpose of contact without a channel reaches nobody, one of publication without a channel every channel."""
+    if wide.action == "publish":
+        return wide.channel in {"", narrow.channel}
+    return narrow.channel in {"", wide.channel}
 
 
 def type_within(narrow: RecordType, wide: RecordType) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final, cast
 
-from vault.policy.contact import CHANNELS
+from vault.policy.contact import CHANNELS, PUBLISHED
 from vault.policy.facts import Action, Form, Proof, Purpose
 from vault.policy.facts import Channel as Means
 from vault.policy.floor import hold, stay_within
@@ -221,7 +221,7 @@ def _purposes(reader: Reader, classes: Mapping[str, int]) -> tuple[dict[str, Pur
             despite=frozenset(table.words("despite", STATES)),
             within_hours=hours or None,
             proof=cast("Proof", table.choice("proof", PROOFS, "asserted")),
-            channel=cast("Means", table.choice("channel", tuple(CHANNELS), "")),
+            channel=cast("Means", table.choice("channel", (*CHANNELS, *PUBLISHED), "")),
         )
         labels[code] = _text(table.table("label"))
         table.finish()
