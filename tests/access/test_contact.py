@@ -22,6 +22,7 @@ from tests.simulator import World
 from vault.access import contact
 from vault.access.contact import Wanted
 from vault.access.contact_api import contact_routes
+from vault.access.withdrawal_api import withdrawal_routes
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
 from vault.errors import NotFound, Refused, Unavailable
@@ -40,8 +41,8 @@ MOBILES = ("0551234567", "0551234568", "0551234569")
 
 @pytest_asyncio.fixture
 async def http(vault: World) -> AsyncIterator[httpx.AsyncClient]:
-    named = {vault.code: Channels(name=Name(**SENDER))}
-    async with vault.front(*contact_routes(named)) as made:
+    named = {vault.code: Channels(name=Name(**SENDER), site="https://vault.example.org")}
+    async with vault.front(*contact_routes(named), *withdrawal_routes(vault.associations, named)) as made:
         yield made
 
 
@@ -91,13 +92,19 @@ async def test_a_list_holds_who_agrees_at_that_moment_and_names_its_sender(vault
     count = len(vault.entries())
     answer = await page(http, vault, named=True)
     assert answer.status_code == 200, answer.text
-    told_ = answer.json()
+    told_, written = answer.json(), vault.entries()[count:]
     assert {one["record"]: one["fields"] for one in told_["items"]} == {
         uuid_of(given[number][0]): {"mobile": f"+966{MOBILES[number][1:]}", "full_name": FATIMA["full_name"]} for number in (0, 2)
     }
     assert (told_["sender"], told_["left_out"], told_["next"]) == (SENDER, 2, None)
     assert told_["decided_at"] < told_["valid_until"]
-    written = vault.entries()[count:]
+    # Beside everybody stands the link by which she ends it herself.
+    stop = next(one["stop"] for one in told_["items"] if one["record"] == uuid_of(given[0][0]))
+    assert stop.startswith("https://vault.example.org/probe/withdrawal/")
+    pressed = await http.post(stop.removeprefix("https://vault.example.org"), data={"act": "withdraw"})
+    assert pressed.status_code == 200
+    vault.clock.forward(1)
+    assert [one["record"] for one in (await page(http, vault)).json()["items"]] == [uuid_of(given[2][0])]
     allowed = [one for one in written if (one.kind, one.outcome) == ("contact", "allow")]
     assert sorted(len(one.about) for one in allowed) == [1, 1]
     assert {(one.basis, one.article, one.purpose, one.recipient, one.fields) for one in allowed} == {
@@ -248,7 +255,7 @@ async def lists(association: Association, job: Errand, done: asyncio.Event) -> t
 @pytest.mark.slow
 async def test_no_page_holds_anybody_behind_a_withdrawal_whichever_process_made_it(vault: World):
     """Pages through one process while withdrawals come in through another: nobody is given out behind her withdrawal."""
-    kept = await asyncio.gather(*(store(vault, {"full_name": "منى", "identity_note": "x", "mobile": "0551234567"}) for _ in range(120)))
+    kept = await asyncio.gather(*(store(vault, {"full_name": "منى", "identity_note": "x", "mobile": f"0551{n:06}"}) for n in range(120)))
     vault.clock.forward(1)
     consent = await agreed(vault)
     given = await asyncio.gather(*(grant(vault, one.record, consent) for one in kept))

@@ -364,7 +364,7 @@ async def test_the_register_tells_every_disclosure_in_numbers_and_codes_and_no_c
     assert [(one["recipient"], one["kind"], one["records"], one["packages"]) for one in lines] == [
         ("partner", "partner", "1", "1"),
         ("partner", "partner", "1", "0"),
-        ("nobody", "", "0", "0"),
+        ("", "", "0", "0"),
     ]
     assert (lines[0]["fields"], lines[0]["classes"]) == ("full_name mobile national_id", "contact identity")
     assert (lines[0]["article"], lines[0]["law"], lines[0]["revoked_at"]) == ("cooperative:6.2", "sa-pdpl:15", "")

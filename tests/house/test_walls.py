@@ -10,6 +10,7 @@ from tests.house import tree
 
 ROOF = {
     *("backup_cli.py", "calls.py", "checkpoint_mail.py", "commands.py", "keys_cli.py", "unsealing.py"),
+    *("recalling.py", "webhooks.py"),
     *(
         "app.py",
         "calling.py",

@@ -16,6 +16,7 @@ from vault.access.door import give_out, take_sealed
 from vault.access.verdicts import Asked, Judged, Weighed, enter, judge, weigh
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About
+from vault.consent.links import Link, link_of
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
 from vault.policy.contact import CHANNELS
 from vault.policy.decide import barred, cites
@@ -47,10 +48,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One person who is on a page: the record and the values of the fields, of which the means of contact is never missing."""
+    """One person who is on a page: the record, the values of the fields, of which the means of contact is never missing, and her way out.
+
+    `link` is that by which the consent it rests on is withdrawn, without an account or a word typed.
+    """
 
     record: bytes
     values: dict[str, str]
+    link: Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,8 @@ class Page:
 
     def contacts(self) -> list[Contact]:
         """Who is on the page, with what opens through the door, once; who has no such means of contact is not. Raises `integrity`."""
-        given = [(judged.asked.record, give_out(judged, sealed)) for judged, sealed in zip(self.judged, self.sealed, strict=True)]
-        return [Contact(record, values) for record, values in given if values.get(self.field)]
+        given = [(judged, give_out(judged, sealed)) for judged, sealed in zip(self.judged, self.sealed, strict=True)]
+        return [Contact(judged.asked.record, values, _way_out(judged)) for judged, values in given if values.get(self.field)]
 
 
 def may_contact(deed: Deed, errand: Errand, record: bytes, purpose: str, channel: Channel) -> Judged:
@@ -116,6 +121,10 @@ def page(deed: Deed, errand: Errand, wanted: Wanted) -> Page:
     sealed = take_sealed(deed, book, judged)
     last = records[-1] if len(records) == wanted.limit else None
     return Page(field, judged, [sealed[number] for number in range(len(judged))], len(left_out), last, deed.now)
+
+
+def _way_out(judged: Judged) -> Link:
+    return link_of(judged.appended.deed, bytes.fromhex(judged.verdict.grants[-1]))
 
 
 def _field(book: Book, type_: str, channel: Channel) -> str:

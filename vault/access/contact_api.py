@@ -11,6 +11,7 @@ from vault.access import contact
 from vault.access.api import VerdictAnswer, verdict_answer
 from vault.access.contact import MOST, Page, Wanted
 from vault.access.verdicts import Judged
+from vault.consent.links import path_of
 from vault.errors import Conflict, FieldError, Invalid
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
@@ -47,10 +48,11 @@ class ContactsBody(Body, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """One person on the page."""
+    """One person on the page; `stop` is the link by which she ends it, null where the association's `site` is not known."""
 
     record: str
     fields: dict[str, Any]
+    stop: str | None
 
 
 class ContactsAnswer(msgspec.Struct, frozen=True):
@@ -87,8 +89,8 @@ class _Api:
         """Give one page."""
         asker: Asker = call.caller
         errand, wanted = Errand(asker, call.request_id), _wanted(call.body)
-        sender = self.channels.get(asker.association.code, Channels()).names
-        if not sender:
+        told = self.channels.get(asker.association.code, Channels())
+        if not told.names:
             # Whoever is written to is told by whom (law 25), so nothing leaves that nobody signs.
             raise Conflict("sender-unnamed")
 
@@ -100,14 +102,18 @@ class _Api:
             page, people = await heard(errand, given)
         return Answer(
             ContactsAnswer(
-                sender=sender,
-                items=[Person(write_id(one.record), one.values) for one in people],
+                sender=told.names,
+                items=[Person(write_id(one.record), one.values, _stop(told, asker, one)) for one in people],
                 left_out=page.left_out,
                 decided_at=write_time(page.at),
                 valid_until=write_time(page.valid_until),
                 next=None if page.next is None else write_id(page.next),
             )
         )
+
+
+def _stop(told: Channels, asker: Asker, person: contact.Contact) -> str | None:
+    return told.site + path_of(asker.association.code, person.link) if told.site else None
 
 
 def _wanted(body: ContactsBody) -> Wanted:

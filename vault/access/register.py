@@ -35,10 +35,11 @@ def _line(book: Book, one: DisclosureFact) -> dict[str, str]:
     classes = {each.name: each.field_class for shape in book.types.values() for each in shape.fields}
     said = {
         "id": one.id,
-        "recipient": one.recipient,
+        # What nobody laid down is not named: a caller typed it.
+        "recipient": one.recipient if recipient else "",
         "kind": recipient.kind if recipient else "",
         "country": recipient.country if recipient else "",
-        "purpose": one.purpose,
+        "purpose": one.purpose if purpose else "",
         "article": f"{book.association.pack}:{purpose.article}" if purpose else "",
         "law": f"{book.association.law_pack}:{purpose.law}" if purpose and purpose.law else "",
         "basis": one.basis,

@@ -66,9 +66,14 @@ def make(deed: Deed, errand: Errand, consent: bytes) -> Link:
     errand = errand.still(deed)
     known, record = people.of_consent(deed, consent)
     require_case(deed, errand, known, record, MADE)
-    until = (deed.now + LASTS) // link_token.SECOND * link_token.SECOND
     about = (About(known.subject, record or None),)
     deed.append(errand.entry(kind=MADE, outcome="allow", about=about, basis="law", consents=(consent.hex(),)))
+    return link_of(deed, consent)
+
+
+def link_of(deed: Deed, consent: bytes) -> Link:
+    """The link of a consent that an entry of the same deed names."""
+    until = (deed.now + LASTS) // link_token.SECOND * link_token.SECOND
     return Link(link_token.write(deed.cabinet, deed.association, "withdrawal", consent, until), until)
 
 
