@@ -71,3 +71,9 @@ class AgeKey(Unspoken):
         if foreign:
             return None
         raise Unopenable
+
+
+def new_key() -> tuple[str, str]:
+    """Make a key: its private text (`AGE-SECRET-KEY-1…`), for who is to open what is sealed to it alone, and the public one."""
+    made = pyrage.x25519.Identity.generate()
+    return str(made), str(made.to_public())

@@ -12,6 +12,7 @@ from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.checkpoint_page import checkpoint_page_routes
 from vault.access.consent_proof_api import consent_proof_routes
 from vault.access.contact_api import contact_routes
+from vault.access.copy_api import copy_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.letters import letter_routes
@@ -82,6 +83,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *erasure(factor),
         *RENEWING,
         *request_routes(),
+        *copy_routes(factor, rooms.channels),
         *order_routes(factor),
         *agreement_routes(factor),
         *disclosure_routes(factor, rooms.channels),

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import delete
 
-from tests.access.desk import Desk, written
+from tests.access.desk import Desk, put, rows_of, written
 from tests.access.erasures import erased
 from tests.household import FATIMA, errand, grant, store
 from tests.simulator import START, World
@@ -17,11 +17,13 @@ from vault.access import requests
 from vault.access.alerts_api import alert_routes
 from vault.access.api import routes
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.copy_api import copy_routes
 from vault.access.erasure_api import routes as erasure_routes
 from vault.access.requests import Wanted
 from vault.access.requests_api import request_routes
 from vault.access.rights_words import LISTS
 from vault.access.withdrawal_api import withdrawal_routes
+from vault.access_log import tables as log_tables
 from vault.access_log.entry import About
 from vault.consent.api import ROUTES as CONSENT
 from vault.errors import Unavailable
@@ -87,6 +89,7 @@ async def opened(world: World) -> Any:
         *routes(),
         *erasure_routes(factor),
         *request_routes(),
+        *copy_routes(factor, {}),
         *alert_routes(factor),
         *RECORDS,
         *CONSENT,
@@ -385,6 +388,19 @@ async def test_no_answer_rests_on_a_deed_the_log_does_not_tell_of(small: World):
         await small.association.run(lie)
         with pytest.raises(Unavailable, match="integrity"):
             await small.association.run(lambda deed: requests.answer(deed, job, bytes.fromhex(made.id), ""))
+
+
+async def test_a_deed_whose_entry_is_gone_or_is_none_any_more_makes_the_request_answer_503(small_office: Office):
+    office, world = small_office, small_office.world
+    kept = await store(world)
+    request = await office.checked(kept.record, "correction")
+    await office.correct(kept.record, request)
+    number = (await office.told(request))["deeds"][0]["entry"]
+    rows = rows_of(world, log_tables.entry)
+    put(world, log_tables.entry, [{**row, "body": b"{}"} if row["number"] == number else row for row in rows])
+    assert (await office.get(f"/v1/requests/{request}", office.officer)).status_code == 503
+    put(world, log_tables.entry, [row for row in rows_of(world, log_tables.entry) if row["number"] != number])
+    assert (await office.get(f"/v1/requests/{request}", office.officer)).status_code == 503
 
 
 async def test_every_reason_cites_one_article_in_both_languages():

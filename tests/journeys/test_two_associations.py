@@ -244,6 +244,8 @@ BODIES: dict[str, Body] = {
     "requests.refusal": lambda _, __: {"reason": "unfounded", "says": "because"},
     "requests.answer": lambda _, __: {"says": "because"},
     "requests.taking-back": lambda _, __: {},
+    "requests.copy": lambda _, __: {},
+    "requests.package": lambda _, __: {},
     "records.search": lambda house, _: {
         "type": "beneficiary",
         "field": "national_id",
@@ -366,6 +368,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         ),
         *("notices.read", "notices.draft_version", "notices.publish"),
         *("requests.make", "requests.read", "requests.identity", "requests.extension", "requests.refusal", "requests.answer"),
+        *("requests.copy", "requests.package", "requests.letter"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
 

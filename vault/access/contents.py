@@ -36,7 +36,7 @@ class Enclosed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """One record on its way into the package; `files` the names its documents have there, by field."""
 
     judged: Judged
@@ -57,9 +57,9 @@ def contents(releasing: Releasing, enclosed: Enclosed) -> dict[str, bytes]:
     """Open what the committed entries name; every file of the package by its name. Raises Unavailable `integrity`."""
     held, documents = [], dict[str, bytes]()
     for number, (judged, values) in enumerate(zip(releasing.judged, releasing.values(), strict=True), 1):
-        named = {field: name for field, value in values.items() if (name := _named(enclosed, judged, number, field, value))}
-        documents |= {name: enclosed.files[judged.asked.record, field] for field, name in named.items()}
-        held.append(_Held(judged, values, named))
+        one, its = hold(enclosed, number, judged, values)
+        held.append(one)
+        documents |= its
     told = _told(releasing, enclosed.code, held)
     return {
         CONTENT: _content.encode(told),
@@ -69,13 +69,19 @@ def contents(releasing: Releasing, enclosed: Enclosed) -> dict[str, bytes]:
     }
 
 
+def hold(enclosed: Enclosed, number: int, judged: Judged, values: Mapping[str, Any]) -> tuple[Held, dict[str, bytes]]:
+    """One opened record as a package has it, the one of this number in it, and its files by the names they have there."""
+    named = {field: name for field, value in values.items() if (name := _named(enclosed, judged, number, field, value))}
+    return Held(judged, values, named), {name: enclosed.files[judged.asked.record, field] for field, name in named.items()}
+
+
 def _named(enclosed: Enclosed, judged: Judged, number: int, field: str, value: Any) -> str:  # noqa: ANN401 - a value of any kind
     if (judged.asked.record, field) not in enclosed.files:
         return ""
     return f"files/{number}-{field}.{ENDINGS[value['type']]}"
 
 
-def _told(releasing: Releasing, code: str, held: Sequence[_Held]) -> dict[str, Any]:
+def _told(releasing: Releasing, code: str, held: Sequence[Held]) -> dict[str, Any]:
     found, order = releasing.disclosure, releasing.order
     types = sorted({one.judged.state.type for one in held})
     return {
@@ -105,7 +111,7 @@ def _fields(releasing: Releasing, type_: str) -> Iterator[FieldFact]:
     return (field for field in releasing.book.types[type_].fields if field.name in given)
 
 
-def _table(releasing: Releasing, type_: str, held: Sequence[_Held]) -> bytes:
+def _table(releasing: Releasing, type_: str, held: Sequence[Held]) -> bytes:
     """The records of one type as a table, a column for each field that any of them has here, under its Arabic name and its code."""
     fields, out = list(_fields(releasing, type_)), io.StringIO()
     head = ["id", *(f"{field.labels.get('ar', '')} ({field.name})" for field in fields)]
@@ -114,7 +120,7 @@ def _table(releasing: Releasing, type_: str, held: Sequence[_Held]) -> bytes:
     return out.getvalue().encode()
 
 
-def _page(releasing: Releasing, enclosed: Enclosed, held: Sequence[_Held], language: Literal["ar", "en"]) -> str:
+def _page(releasing: Releasing, enclosed: Enclosed, held: Sequence[Held], language: Literal["ar", "en"]) -> str:
     found, book, order = releasing.disclosure, releasing.book, releasing.order
     verdict, other = releasing.judged[0].verdict, "ar" if language == "en" else "en"
     return _PAGES.page(

@@ -16,21 +16,22 @@ from sqlalchemy import and_, exists, select
 from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access import holding
-from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State, Told
+from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State
 from vault.access.copies import DAYS, day_of
 from vault.access.disclosures import DECIDED
 from vault.access.erasure_words import ASSOCIATION, ERASE, LOCK, closing
+from vault.access.given import given_to
 from vault.access.tables import order_record
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, WrittenFact, parse
+from vault.access_log.entry import About, Entry, WrittenFact
 from vault.attachments import scans
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.identity.callers import Caller, still
 from vault.identity.second_factor import Approval, SecondFactor
 from vault.identity.two_people import require_two
 from vault.policy.events import Locked
-from vault.policy.facts import INTERNAL, SELF
+from vault.policy.facts import SELF
 from vault.policy.signers import guardian_of, may_speak
 from vault.records import emptying
 from vault.rulebook import facts, requests
@@ -378,7 +379,7 @@ def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) 
         approved_by=matter.by,
         approved_at=matter.at,
         kept=tuple(kept),
-        recipients=tuple(_recipients(deed, matter.errand.book(deed), matter.known.subject)),
+        recipients=tuple(given_to(deed, matter.errand.book(deed), matter.known.subject)),
         epochs=epochs,
         minimum_epoch=deed.cabinet.keys.minimum_epoch,
         index=deed.size,
@@ -417,38 +418,3 @@ def _told_of(deed: Deed, subject: bytes, kind: str) -> bool:
     same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
     there = exists().where(same, about.c.association_id == deed.association, about.c.subject == subject, place.c.kind == kind)
     return bool(deed.transaction.connection.execute(select(there)).scalar())
-
-
-def _party(entry: Entry, book: Book) -> str | None:
-    """Whom an entry says something was given outside the house: the recipient, or the processor whose system asked in the house's name."""
-    if entry.recipient not in {None, INTERNAL}:
-        return entry.recipient
-    under = book.agreements.get(entry.agreement or "")
-    return None if under is None else under.recipient
-
-
-def _recipients(deed: Deed, book: Book, subject: bytes) -> list[Told]:
-    """Everybody outside the house whom the log says something of hers was given. Raises Unavailable `integrity` for a line that is none."""
-    place, about = log_tables.entry, log_tables.subject
-    query = (
-        select(place.c.number, place.c.body, about.c.record)
-        .join(about, and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number))
-        .where(
-            about.c.association_id == deed.association,
-            about.c.subject == subject,
-            place.c.kind.in_(sorted(RELEASES)),
-            place.c.outcome == "allow",
-        )
-        .order_by(place.c.number)
-    )
-    found = []
-    for number, body, record in deed.transaction.connection.execute(query).all():
-        try:
-            stored = parse(bytes(body))
-        except EntryRefused as error:
-            raise Unavailable("integrity") from error
-        party = _party(stored.entry, book)
-        if party is not None:
-            told = Told(recipient=party, record=bytes(record or b"").hex(), at=stored.time, index=number)
-            found.append(told)
-    return found

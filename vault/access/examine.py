@@ -1,4 +1,4 @@
-"""Examines the indexes to orders and to recalls against what these say, and what nobody looked into or confirmed: for `doctor`."""
+"""Examines the indexes to orders and to recalls, emergencies nobody looked into, and requests of people that are past due: for `doctor`."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,13 @@ from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
 from vault.access.alert_facts import ALERT
+from vault.access.copies import day_of
 from vault.access.recall_facts import RECALL
 from vault.access.shapes import ORDER
 from vault.access.tables import order_record, recall_outbox
 from vault.errors import Unavailable
-from vault.rulebook.facts import read_all
+from vault.rulebook.facts import holding, read_all
+from vault.rulebook.requests import REQUEST
 from vault.storage.octets import octets
 
 DAY = 86_400_000_000
@@ -66,3 +68,10 @@ def recalled(connection: Connection, cabinet: Cabinet, association: bytes, now: 
         hers = [one.raised_at for one in waiting if one.recipient == recipient]
         days = (now - min(hers)) // DAY
         yield f"recalls: {recipient} has not confirmed {len(hers)}, the oldest of {days} days ago (GET /v1/recalls)"
+
+
+def unanswered(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:
+    """Requests of people whose answer is past due (law 4, implementing regulation 3); what does not hold is named with the facts."""
+    for key, found in sorted(holding(connection, cabinet, association, REQUEST).items(), key=lambda each: each[1].due_at):
+        if found.is_overdue(now):
+            yield f"request {key}: {found.kind}, its answer was due on {day_of(found.due_at)}; GET /v1/requests?state=overdue lists them"
