@@ -17,8 +17,8 @@ from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.letters import letter_routes
 from vault.access.orders_api import order_routes
-from vault.access.publishing_api import ROUTES as PUBLISHING
 from vault.access.person_api import person_routes
+from vault.access.publishing_api import ROUTES as PUBLISHING
 from vault.access.questions_api import ROUTES as QUESTIONS
 from vault.access.recalls_api import ROUTES as RECALLS
 from vault.access.register_api import ROUTES as REGISTER
