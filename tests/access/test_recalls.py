@@ -14,7 +14,7 @@ from tests.access.counter import Counter, by_law_of_orders, told
 from tests.access.desk import rows_of
 from tests.access.desk import written as uuid_of
 from tests.access.test_processors import TERMS
-from tests.household import asked, errand, grant, lay_down, store
+from tests.household import asked, errand, grant, lay_down, read, store, verify, written
 from tests.household import withdraw as take_back
 from tests.simulator import World
 from vault.access import contact, following, outbox, recall_note
@@ -33,6 +33,7 @@ from vault.errors import Unavailable
 from vault.records import service
 from vault.rulebook import facts
 from vault.rulebook.shapes import RECIPIENT
+from vault.subjects import people
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 HOOK = "https://partner.example/hook"
@@ -128,6 +129,31 @@ async def test_an_erasure_is_told_to_everybody_an_authority_included(counter: Co
         ("court", "erasure", record.hex()),
         ("partner", "erasure", record.hex()),
     ]
+
+
+async def test_of_several_records_each_is_told_of_where_it_was_given_and_what_the_house_read_is_told_to_nobody(small_counter: Counter):
+    counter, world = small_counter, small_counter.world
+    record, _ = await shared(counter)
+    known = await world.association.run(lambda deed: people.of_record(deed, record).subject)
+    second = await store(world, {"full_name": "فاطمة"}, type_="donor", known=known)
+    given = await grant(world, record)
+    # A consent in writing that never counted, and was rejected, ends nothing that anybody was given.
+    form = {"form": "written", "evidence": written("second_officer@probe", world.clock.now)}
+    never = await grant(world, record, await asked(world, "partner_sharing", recipient="partner", **form))
+    await verify(world, never.id, await world.person("officer"), "rejected")
+    world.clock.forward(1)
+    assert (await read(world, record))["mobile"]
+    follower = Follower(world.association)
+    assert await follower.follow() == 0
+    assert given.id != never.id
+    await correct(world, second.record, {"full_name": "فاطمة الشمري"})
+    assert await follower.follow() == 0, "another record of hers, which was given to nobody"
+    path = f"/records/{uuid_of(second.record)}/erasure"
+    locked = await counter.ask("officer", "POST", path, {"reason": "she asked", "requested_by": "self"})
+    done = await counter.approve("second_officer", f"/erasures/{locked.json()['id']}/approval")
+    assert done.status_code == 200, done.text
+    assert await follower.follow() == 1, "the erasure is the person's, and told of once"
+    assert [(one.recipient, one.what, one.record) for one in recalls(world)] == [("partner", "erasure", record.hex())]
 
 
 async def test_who_withdraws_from_offers_is_told_to_the_processor_that_wrote_to_her(counter: Counter):
