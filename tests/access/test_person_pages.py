@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tests.access.test_tampering import client
 from tests.household import FATIMA, asked, errand, grant, read, store, withdraw
 from tests.simulator import World
 from vault.access import person_links, person_pages
@@ -14,6 +15,7 @@ from vault.access.person_api import person_routes
 from vault.access.person_links import LASTS, PERSON_PAGES, TRIES, WAITS
 from vault.access_log.verify import snapshot
 from vault.consent import link_token
+from vault.consent.challenges import FORM
 from vault.errors import Refused
 from vault.policy.events import GuardianshipEnded
 from vault.records.service import GuardianOf, Kept
@@ -231,6 +233,15 @@ async def test_what_is_no_link_is_one_404_and_nobody_without_the_scope_makes_one
     assert (
         await call(small, "POST", f"/v1/records/{write_id(b'n' * 16)}/person-page", key=small.ceremony.api_key, json={})
     ).status_code == 404
+
+
+async def test_the_key_of_a_public_form_is_told_no_code(small: World):
+    kept = await store(small)
+    key, _, _ = await client(small, "form", scopes=(FORM, "consents:write", "notices:read"))
+    told = await call(small, "POST", f"/v1/records/{write_id(kept.record)}/person-page", key=key, json={})
+    assert (told.status_code, told.json()["code"], told.json()["article"]) == (403, "out-of-scope", "cooperative:1")
+    last = small.entries()[-1]
+    assert (last.kind, last.outcome, last.reason, last.about[0].record) == ("person-page.issued", "refuse", "OUT_OF_SCOPE", kept.record)
 
 
 async def test_of_many_consents_the_newest_are_shown_and_the_others_counted(small: World, monkeypatch: pytest.MonkeyPatch):

@@ -12,9 +12,10 @@ from typing import Final
 
 import msgspec
 
-from vault.access_log.deed import Deed
+from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, WrittenFact
 from vault.consent import link_token
+from vault.consent.challenges import FORM
 from vault.consent.visitors import MAY_NOTHING
 from vault.consent.within import require_case
 from vault.errors import FieldError, Invalid, NotFound
@@ -92,11 +93,15 @@ def drawn() -> str:
 def issue(deed: Deed, errand: Errand, record: bytes, given_to: str, draw: Draw = drawn) -> Issued:
     """Make a way in to the page of the record's person, for herself or a guardian of hers who may speak for her.
 
-    Raises NotFound, Invalid `unknown-guardian`, a refusal where the asker does not reach the record.
+    Raises NotFound, Invalid `unknown-guardian`, a refusal where the asker does not reach the record, and to the key of a public form:
+    whoever took that from where strangers come by could look as the person.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
     require_case(deed, errand, known, record, ISSUED)
+    if FORM in errand.asker.scopes:
+        article, about = f"{errand.book(deed).association.pack}:1", (About(known.subject, record),)
+        raise EntryRefusal(errand.entry(kind=ISSUED, outcome="refuse", reason="OUT_OF_SCOPE", article=article, about=about))
     if not _speaks(known, given_to, deed.now):
         raise Invalid([FieldError("given_to", "unknown-guardian")])
     id_, code = os.urandom(16), draw()
