@@ -99,6 +99,25 @@ async def test_a_processor_abroad_gets_nothing(small_counter: Counter):
     assert await delivery(small_counter, record) == (403, "recipient-abroad")
 
 
+async def test_nobody_alone_moves_a_party_into_the_kingdom_or_makes_it_a_processor_under_an_agreement(counter: Counter):
+    record, _ = await served(counter, country="AE")
+    id_ = await counter.allied(purposes=["service_delivery"], processing=TERMS)
+    for change in ({"country": "SA"}, {"kind": "partner", "country": "AE"}):
+        answer = await counter.ask("admin", "PUT", "/recipients/partner", counter.party(**{"kind": "processor", **change}))
+        assert told(answer) == (409, "recipient-under-agreement")
+        assert await delivery(counter, record) == (403, "recipient-abroad")
+    moved = await counter.ask("admin", "PUT", "/recipients/partner", counter.party(kind="processor", country="BH"))
+    assert moved.status_code == 200, "what opens nothing she may set right alone"
+    await counter.ask("officer", "POST", f"/agreements/{id_}/revocation")
+    home = counter.party(kind="processor")
+    assert (await counter.ask("admin", "PUT", "/recipients/partner", home)).status_code == 200
+    assert await delivery(counter, record) == (403, "no-agreement")
+    waits = await counter.ask("officer", "POST", "/agreements", work(counter))
+    assert told(await counter.ask("admin", "PUT", "/recipients/partner", counter.party())) == (409, "recipient-under-agreement")
+    await counter.approve("second_officer", f"/agreements/{waits.json()['id']}/approval")
+    assert await delivery(counter, record) == VALUE
+
+
 @pytest.mark.parametrize(
     ("change", "field", "code"),
     [

@@ -1,8 +1,9 @@
 """Parties outside the house: registered by one person, their keys confirmed by another who compared the fingerprint, revoked by one alone.
 
 Invariants: whatever is changed of a recipient, its key seals nothing until a person confirms it who had no hand in any change since the
-last confirmation, and where anything was ever changed she says the fingerprint she compared; who is revoked never comes back under that
-code, since consents name it; what ends is in the journal first.
+last confirmation, and where anything was ever changed she says the fingerprint she compared; what an agreement of two people rests on (a
+processor or not, in the Kingdom or not) nobody changes alone while it lasts; who is revoked never comes back under that code, since consents
+name it; what ends is in the journal first.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from vault.rulebook import facts
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
-from vault.rulebook.shapes import RECIPIENT, RecipientFact
+from vault.rulebook.shapes import HOME, RECIPIENT, RecipientFact
 from vault.storage.journal import Closing
 from vault.web.webhook_address import parse_webhook
 
@@ -51,7 +52,7 @@ class Recipients:
     async def register(self, caller: Caller, wanted: Wanted) -> tuple[RecipientFact, bool]:
         """Lay a recipient down or change it, and tell whether it is new; what is as it was stays confirmed.
 
-        Raises Invalid for a name or key that is none, Conflict `recipient-revoked`.
+        Raises Invalid for a name or key that is none, Conflict `recipient-revoked`, `recipient-under-agreement`.
         """
         made = await caller.association.run(lambda deed: _register(deed, still(deed, caller), wanted))
         await caller.association.refresh()
@@ -118,10 +119,13 @@ def key_of(recipient: RecipientFact) -> str:
 
 
 def _register(deed: Deed, caller: Caller, wanted: Wanted) -> tuple[RecipientFact, bool]:
-    before = caller.association.books.at(deed).recipients.get(wanted.code)
+    book = caller.association.books.at(deed)
+    before = book.recipients.get(wanted.code)
     if before is not None and before.revoked_at is not None:
         raise Conflict("recipient-revoked")
     _require_sound(wanted)
+    if before is not None and _moves_ground(before, wanted) and _is_bound(book, wanted.code, deed.now):
+        raise Conflict("recipient-under-agreement")
     now = RecipientFact(
         code=wanted.code,
         name=wanted.name,
@@ -148,6 +152,16 @@ def _register(deed: Deed, caller: Caller, wanted: Wanted) -> tuple[RecipientFact
     )
     deed.append(told, changes_law=True, closes=closes)
     return now, before is None
+
+
+def _moves_ground(before: RecipientFact, wanted: Wanted) -> bool:
+    """Whether it would become another kind of party, or be in the Kingdom from now on: what a verdict on its own system rests on."""
+    return before.kind != wanted.kind or (before.country != HOME and wanted.country == HOME)
+
+
+def _is_bound(book: Book, code: str, now: int) -> bool:
+    """Whether an agreement with this party waits for approval, is to come or in force: who approves it approves it with the party as it is."""
+    return any(one.recipient == code and one.revoked_at is None and now < one.valid_to for one in book.agreements.values())
 
 
 def _revoke(deed: Deed, caller: Caller, code: str) -> RecipientFact:
