@@ -268,13 +268,13 @@ class House:
                 self.say(f"{code}: past recipients could not be looked after ({error.code})")
 
     async def mail(self) -> None:
-        """Mail the newest checkpoints that are due; one that cannot be sent is said, and tried again."""
+        """Mail the newest checkpoints that are due; one that cannot be sent, for whatever reason, is said, and tried again."""
         await asyncio.gather(*(self._mail(self.associations[code], post) for code, post in self.posts.items() if code in self.associations))
 
     async def _mail(self, association: Association, post: Post) -> None:
         try:
             await asyncio.to_thread(post.send_if_due, association.outside.read(), self.clock() / 1e6)
-        except (VaultError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # a setting no server takes must not end the rounds: nothing would be mailed any more
             self.say(f"{association.code}: the checkpoint could not be mailed ({type(error).__name__})")
 
 
@@ -285,7 +285,8 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(keep(house)) for keep in (_keep_checkpoints, _keep_asking, _keep_recalling)]
+        rounds = (_keep_checkpoints, _keep_mailing, _keep_asking, _keep_recalling)
+        tasks = [asyncio.create_task(each(house)) for each in rounds]
         try:
             yield
         finally:
@@ -338,7 +339,16 @@ async def _keep_recalling(house: House) -> None:
 
 async def _keep_checkpoints(house: House) -> None:
     while True:
-        await house.mail()
         await asyncio.sleep(CHECKPOINT_SECONDS)
         await house.watch()
-        await house.checkpoints()
+        try:
+            await house.checkpoints()
+        except Exception as error:  # noqa: BLE001  # the next round tries again: without rounds nobody looks through the log either
+            house.say(f"the checkpoints could not be kept ({type(error).__name__})")
+
+
+async def _keep_mailing(house: House) -> None:
+    """Beside the other rounds: a mail server that keeps us waiting holds up no alert and no checkpoint."""
+    while True:
+        await house.mail()
+        await asyncio.sleep(CHECKPOINT_SECONDS)

@@ -1,22 +1,25 @@
 """Brings the newest checkpoint out of the house by mail, once an hour: whoever holds it convicts a later falsification (promise 8).
 
 Invariants: a mail holds the signed note and nothing of any person; no mail server is spoken to in the clear but one on this machine; one
-process of a data folder sends at a time, and each checkpoint once; a mail that cannot be sent stops nothing.
+process of a data folder sends at a time, and each checkpoint once; a mail that cannot be sent stops nothing, and a server that never comes
+to an end is hung up on.
 """
 
 import fcntl
 import os
 import smtplib
+import socket
 import ssl
+import threading
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from email_validator import EmailNotValidError, validate_email
@@ -31,6 +34,8 @@ EVERY: Final = 3600
 AGAIN: Final = 600
 """Seconds between two mails, and between two attempts where one failed."""
 PATIENCE: Final = 20.0
+MOST_SECONDS: Final = 60.0
+"""Seconds that one word of the server may be waited for, and that one mail may take in all."""
 _MODE: Final = 0o600
 _MOST_PASSWORD: Final = 1024
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -85,6 +90,36 @@ def read_mail(folder: Path) -> Mail | None:
     return mail
 
 
+class _Line(smtplib.SMTP):
+    """A line to a mail server that is hung up on after `MOST_SECONDS`: the patience is for each word, and a server may talk for ever."""
+
+    def __init__(self, host: str, port: int, **how: Any) -> None:  # noqa: ANN401 - what the kind of line takes
+        """Connect, and hear the greeting."""
+        self._end = threading.Timer(MOST_SECONDS, self._hang_up)
+        self._end.daemon = True
+        self._end.start()
+        try:
+            super().__init__(host, port, timeout=PATIENCE, **how)
+        except BaseException:
+            self._end.cancel()
+            raise
+
+    def close(self) -> None:
+        """Be done with the server."""
+        self._end.cancel()
+        super().close()
+
+    def _hang_up(self) -> None:
+        line = self.sock
+        if line is not None:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+
+class _SealedLine(_Line, smtplib.SMTP_SSL):
+    """The same over TLS from the first byte."""
+
+
 @dataclass(slots=True)
 class Post:
     """The mail of one association's checkpoints; `folder` is the association's."""
@@ -103,7 +138,8 @@ class Post:
     def send_if_due(self, note: str, now: float) -> bool:
         """Mail the note where the last mail is an hour old and was another note; whether it was sent. `now` is UTC in seconds.
 
-        Raises OSError (smtplib's errors among them) where it cannot be sent; then it is tried again after ten minutes.
+        Raises OSError (smtplib's errors among them) and ValueError (a name or password no server takes) where it cannot be sent; then it
+        is tried again after ten minutes.
         """
         if now < self._not_before:
             return False
@@ -152,11 +188,11 @@ class Post:
     def _server(self) -> smtplib.SMTP:
         mail = self.mail
         if mail.security == "none":
-            return smtplib.SMTP(mail.host, mail.port, timeout=PATIENCE)
+            return _Line(mail.host, mail.port)
         trust = ssl.create_default_context(cafile=mail.ca_file)
         if mail.security == "tls":
-            return smtplib.SMTP_SSL(mail.host, mail.port, timeout=PATIENCE, context=trust)
-        server = smtplib.SMTP(mail.host, mail.port, timeout=PATIENCE)
+            return _SealedLine(mail.host, mail.port, context=trust)
+        server = _Line(mail.host, mail.port)
         try:
             server.starttls(context=trust)
         except BaseException:

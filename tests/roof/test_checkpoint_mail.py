@@ -4,12 +4,14 @@ import email
 import email.policy
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import ip_address
@@ -27,6 +29,7 @@ from cryptography.x509.oid import NameOID
 from keys.notes import Signer
 from keys.secret import Secret
 from tests.journeys.served import FIRST, Served
+from vault import checkpoint_mail
 from vault.access_log.checkpoint import Checkpoint, opened, origin
 from vault.checkpoint_mail import AGAIN, EVERY, FILE, SENT, MailRefused, Post, read_mail
 
@@ -206,6 +209,33 @@ def test_a_server_that_speaks_tls_from_the_first_byte(tmp_path: Path, free_port:
     assert len(box.letters) == 1
 
 
+@contextmanager
+def endless(port: int) -> Iterator[None]:
+    """A server whose greeting never comes to an end, each line of it in good time."""
+    over = threading.Event()
+
+    def greet(listening: socket.socket) -> None:
+        line, _ = listening.accept()
+        with line, suppress(OSError):
+            while not over.wait(0.02):
+                line.sendall(b"220-wait\r\n")
+
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        talking = threading.Thread(target=greet, args=(listening,))
+        talking.start()
+        yield
+        over.set()
+        talking.join()
+
+
+@pytest.mark.parametrize("security", ["none", "starttls"])
+def test_a_server_that_never_comes_to_an_end_is_hung_up_on(tmp_path: Path, free_port: int, security: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checkpoint_mail, "MOST_SECONDS", 0.5)
+    post = set_up(tmp_path, port=free_port, security=security)
+    with endless(free_port), pytest.raises(OSError, match="closed"):
+        post.send_if_due(note(7), NOW)
+
+
 def test_a_server_that_offers_no_sealed_line_gets_nothing(tmp_path: Path, free_port: int):
     box, post = Box(), set_up(tmp_path, port=free_port, security="starttls")
     with server(box, free_port), pytest.raises(OSError, match="STARTTLS"):
@@ -260,6 +290,41 @@ def test_a_mail_that_cannot_leave_is_said_and_stops_nothing(alone: Served, free_
     alone.start()
     alone.said(b"first: the checkpoint could not be mailed (ConnectionRefusedError)")
     assert alone.call("GET", "/health/ready").status == 200
+
+
+def test_while_the_mail_server_keeps_us_waiting_checkpoints_go_out_all_the_same(alone: Served, free_port: int):
+    set_up(alone.data / "associations" / FIRST, port=free_port)
+    outside = alone.data / "associations" / FIRST / "checkpoint"
+    with endless(free_port):
+        alone.start()
+        before = outside.read_bytes()
+        assert alone.call("GET", "/v1/notices/current?purpose=service_delivery", token=alone.key()).status == 200
+        alone.sign_in("officer")
+        until = time.monotonic() + 60
+        while outside.read_bytes() == before:
+            assert time.monotonic() < until, "no round was made"
+            time.sleep(0.1)
+        alone.stop()
+
+
+def test_a_password_that_is_no_text_is_said_and_ends_no_rounds(alone: Served, free_port: int):
+    password = alone.folder / "password"
+    password.touch(0o600)
+    password.write_bytes(b"\xff\xfe")
+    set_up(alone.data / "associations" / FIRST, port=free_port, user=USER, password_file=str(password))
+    box = Box()
+    with server(box, free_port):
+        alone.start()
+        outside = alone.data / "associations" / FIRST / "checkpoint"
+        alone.said(b"first: the checkpoint could not be mailed (UnicodeDecodeError)")
+        before = outside.read_bytes()
+        alone.sign_in("officer")
+        until = time.monotonic() + 60
+        while outside.read_bytes() == before:
+            assert time.monotonic() < until, "the rounds are over"
+            time.sleep(0.1)
+        alone.stop()
+    assert box.letters == []
 
 
 def doctor(vault: Served) -> bytes:

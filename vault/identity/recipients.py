@@ -2,8 +2,8 @@
 
 Invariants: whatever is changed of a recipient, its key seals nothing until a person confirms it who had no hand in any change since the
 last confirmation, and where anything was ever changed she says the fingerprint she compared; what an agreement of two people rests on (a
-processor or not, in the Kingdom or not) nobody changes alone while it lasts; who is revoked never comes back under that code, since consents
-name it; what ends is in the journal first.
+processor or not, in the Kingdom or not) nobody changes alone while it lasts; who is revoked never comes back under that code, since
+consents name it; what ends is in the journal first.
 """
 
 from dataclasses import dataclass
@@ -160,7 +160,7 @@ def _moves_ground(before: RecipientFact, wanted: Wanted) -> bool:
 
 
 def _is_bound(book: Book, code: str, now: int) -> bool:
-    """Whether an agreement with this party waits for approval, is to come or in force: who approves it approves it with the party as it is."""
+    """Whether an agreement with this party waits for approval, is to come or in force: it is approved with the party as it is."""
     return any(one.recipient == code and one.revoked_at is None and now < one.valid_to for one in book.agreements.values())
 
 
