@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.slow,
 ]
 WINDOWS = [(width, language) for width in (360, 1280) for language in ("ar", "en")]
-PAGES = ("", "/log", "/approvals", "/consents", "/reports", "/month", "/standing")
+PAGES = ("", "/log", "/approvals", "/consents", "/requests", "/reports", "/month", "/standing")
 SHOTS = os.environ.get("AMANAH_TESTS_SCREENSHOTS")
 RNG = random.Random("officer")  # invented people
 
@@ -30,6 +30,7 @@ class Office:
     person: str
     values: dict[str, str]
     erasure: str
+    request: str
 
     @property
     def url(self) -> str:
@@ -74,9 +75,12 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         assert made.call("POST", "/v1/orders", order, token=officer).status == 201
         signed = made.consent("written", "publication", ["full_name"])
         assert made.call("POST", f"/v1/records/{person}/consents", signed, token=made.key()).status == 201
+        asked_for = {"record": person, "kind": "copy", "channel": "phone", "says": "أريد نسخة من بياناتي"}
+        taken = made.call("POST", "/v1/requests", asked_for, token=made.key())
+        assert taken.status == 201, taken.text
         report = {"category": "other", "narrative": "نشرت الجمعية صورة ابنتي في حسابها دون موافقتي.", "language": "ar"}
         assert made.call("POST", "/v1/public/first/breach-reports", report).status == 201
-        yield Office(made, person, values, asked.json["id"])
+        yield Office(made, person, values, asked.json["id"], taken.json["id"])
     finally:
         made.stop()
 
@@ -155,8 +159,10 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
         token = office.vault.session("officer")
         cookie = {"name": "__Host-amanah", "value": token, "domain": "127.0.0.1", "path": "/", "secure": True, "sameSite": "Strict"}
         seen.page.context.add_cookies([cookie])  # type: ignore[list-item]  # its TypedDict takes a dict
-        for path in PAGES:
-            answer = seen.page.goto(f"{office.url}{path}?lang={language}")
+        request = f"request={office.request}"
+        pages = [(path, "") for path in PAGES] + [("/requests/one", request), ("/requests/letter", request)]
+        for path, query in pages:
+            answer = seen.page.goto(f"{office.url}{path}?lang={language}&{query}".rstrip("&"))
             assert answer is not None
             assert answer.status == 200, path
             judge(seen, office, f"{language}-{width}{path.replace('/', '-') or '-home'}")

@@ -77,7 +77,8 @@ class _Api:
         asker: Asker = call.caller
         request, errand, association = call.path_id("rights_request"), Errand(asker, call.request_id), asker.association
         found = await heard(errand, lambda: association.run(lambda deed: request_queue.shown(deed, errand, request)))
-        return letter(found, association.code, self.channels.get(association.code, Channels()), call.now, call.query["lang"])
+        language, own = call.query["lang"], self.channels.get(association.code, Channels())
+        return letter(found, own.named(association.code, language), f"?lang={'ar' if language == 'en' else 'en'}", call.now, language)
 
 
 def copy_routes(factor: SecondFactor, channels: Mapping[str, Channels]) -> list[Route]:

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 from vault.access.request_queue import Shown
 from vault.access.rights_words import LISTS, Ground
 from vault.records.values.dates import date
-from vault.rulebook.channels import Channels
 from vault.web.answer import Answer
 from vault.web.call import write_id
 from vault.web.paper import Pages
@@ -32,9 +31,9 @@ def stage_of(shown: Shown) -> Stage:
             return outcome
 
 
-def letter(shown: Shown, code: str, channels: Channels, now: int, language: str) -> Answer:
-    """The page of the letter, as the association of this code sends it."""
-    return PAGES.answer("reply.html", language, name=channels.named(code, language), **_said(shown, now, language))
+def letter(shown: Shown, name: str, elsewhere: str, now: int, language: str) -> Answer:
+    """The page of the letter, as the association of this name sends it; `elsewhere` is where it stands in the other language."""
+    return PAGES.answer("reply.html", language, name=name, elsewhere=elsewhere, **_said(shown, now, language))
 
 
 def _said(shown: Shown, now: int, language: str) -> dict[str, Any]:

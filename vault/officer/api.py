@@ -7,6 +7,7 @@ from vault.officer.frame import Frame
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
 from vault.officer.reports import report_routes
+from vault.officer.requests import request_pages
 from vault.officer.signing import signing_routes
 from vault.officer.standing import standing_routes
 from vault.web.route import Route
@@ -19,6 +20,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *log_routes(frame),
         *approval_routes(frame),
         *consent_routes(frame),
+        *request_pages(frame),
         *report_routes(frame, reports),
         *standing_routes(frame),
         *month_routes(frame, reports),

@@ -46,6 +46,7 @@ _PLACES: Final = (
     ("/officer", "home", OWN),
     ("/officer/log", "log", "log:read"),
     ("/officer/approvals", "approvals", "approve"),
+    ("/officer/requests", "requests", "requests"),
     ("/officer/reports", "reports", "reports"),
     ("/officer/month", "month", "log:read"),
     ("/officer/standing", "standing", "log:verify"),
