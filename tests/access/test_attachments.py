@@ -30,6 +30,7 @@ from vault.access_log.entry import About, Entry
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
 from vault.attachments import scans
+from vault.attachments.receiving import Received
 from vault.attachments.tables import chunk, evidence
 from vault.consent.evidence_api import routes as evidence_routes
 from vault.errors import Unavailable
@@ -37,6 +38,7 @@ from vault.records import filing
 from vault.records.api import ROUTES as RECORDS
 from vault.records.attachments_api import attachment_routes as incoming
 from vault.rulebook.asker import Errand
+from vault.rulebook.association import Association
 from vault.rulebook.shapes import CLIENT
 from vault.web.call import parse_id, write_id
 from vault.web.ranges import WHOLE, Wish
@@ -558,3 +560,23 @@ async def test_the_packs_own_documents_are_stored_for_somebody_known_and_a_repea
     assert answers[0].json()["subject"] == write_id(somebody.subject)
     assert (await desk.see(answers[0].json()["id"], purpose="intake")).content == REPORT
     assert desk.sound()
+
+
+async def test_a_file_whose_last_answer_was_lost_is_kept_and_may_be_cited(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """It is large enough to be stored in several deeds: what the log tells of is not dropped with what did not arrive."""
+    large, run, lost = REPORT + bytes(1_500_000), Association.run, list[Received]()
+
+    async def losing(association: Association, unit: Any, *, weight: int = 1) -> Any:
+        made = await run(association, unit, weight=weight)
+        if isinstance(made, Received) and not lost:
+            lost.append(made)
+            raise Unavailable("log-unavailable")
+        return made
+
+    monkeypatch.setattr(Association, "run", losing)
+    assert code(await desk.hand_in(large, key="k" * 16)) == (503, "log-unavailable")
+    again = await desk.hand_in(large, key="k" * 16)
+    assert (again.status_code, again.json()["id"]) == (201, write_id(lost[0].id)), again.text
+    stored = await desk.store(medical_report=again.json())
+    assert stored.status_code == 201, stored.text
+    assert findings(desk.world) == []

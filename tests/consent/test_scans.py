@@ -17,6 +17,7 @@ from tests.household import BASIC, FATIMA, errand, findings, read, store, writte
 from tests.simulator import SECOND, World
 from vault.access.erasure_api import routes as erasure_routes
 from vault.access.scans_api import routes as scan_routes
+from vault.access.withdrawal_api import withdrawal_routes
 from vault.access_log.tables import entry
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
@@ -115,7 +116,8 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 async def desk_of(world: World) -> AsyncIterator[Desk]:
     kept = await store(world)
-    async with world.front(*ROUTES, *RECORDS, *evidence_routes(MOST), *scan_routes(), *erasure_routes(world.identity.factor)) as http:
+    ends = (*withdrawal_routes(world.associations, {}), *erasure_routes(world.identity.factor))
+    async with world.front(*ROUTES, *RECORDS, *evidence_routes(MOST), *scan_routes(), *ends) as http:
         yield Desk(world, http, kept.record, kept.subject)
 
 

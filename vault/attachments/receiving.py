@@ -1,7 +1,7 @@
 """Takes a file in while it arrives: judged by its first bytes, sealed chunk by chunk, stored a mebibyte at a time, never held whole.
 
 Invariants: no byte of it lies anywhere unsealed; its name and its declared type are not looked at; what did not arrive whole is dropped,
-and what a crash leaves goes with the next purge.
+and what a crash leaves goes with the next purge; what the log tells of is whole and is never dropped for an answer that was lost.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from vault.access_log.entry import WrittenFact
 from vault.attachments import scans
 from vault.attachments.scans import About, Use
 from vault.errors import FieldError, Gone, Invalid, Malformed, NotFound, VaultError
+from vault.rulebook import facts
 from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.association import Association
 from vault.storage.idempotency import Once, made_before, remember
@@ -181,6 +182,12 @@ def keep(deed: Deed, errand: Errand, arrival: Arrival, once: Once | None) -> Rec
     return Received(arrival.id, scans.stored(deed, arrival.id, arrival.purpose.use).about.sha256)
 
 
+def _drop_unfinished(deed: Deed, scan: bytes) -> None:
+    # The answer to the last deed may have been lost, and the file be whole and cited by now: what the log tells of stays.
+    if not facts.version(deed, scans.SCAN, scan.hex()):
+        scans.drop(deed, [scan])
+
+
 def _put(deed: Deed, errand: Errand, arrival: Arrival) -> None:
     # Nothing of it counts before its last deed, which is the entry.
     errand.still(deed)
@@ -196,6 +203,6 @@ def _made(deed: Deed, scan: bytes, use: Use) -> Received:
 
 async def _drop(association: Association, scan: bytes) -> None:
     try:
-        await association.run(lambda deed: scans.drop(deed, [scan]))
+        await association.run(lambda deed: _drop_unfinished(deed, scan))
     except VaultError:
         return  # the purge of another day takes it
