@@ -33,8 +33,11 @@ from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.challenges_api import ROUTES as CHALLENGES
+from vault.consent.events_api import EVENT_ROUTES
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence
+from vault.consent.guardians_api import guardian_routes
+from vault.consent.merging_api import merge_routes
 from vault.consent.notices_api import notice_routes
 from vault.consent.receipts_api import receipt_routes
 from vault.consent.visitors_api import routes as visitors
@@ -69,6 +72,9 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *RECORDS,
         *incoming(rooms.largest_scan),
         *CONSENT,
+        *EVENT_ROUTES,
+        *merge_routes(factor),
+        *guardian_routes(factor),
         *notice_routes(factor),
         *CHALLENGES,
         *withdrawal_routes(associations, rooms.channels),

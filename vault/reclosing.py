@@ -18,6 +18,7 @@ from vault.access.shapes import DISCLOSURE, ORDER
 from vault.access_log.checkpoint import opened
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
+from vault.consent import capacity, guardians, merging
 from vault.errors import NotFound, Unavailable
 from vault.identity.proposals import PURPOSE_PROPOSAL
 from vault.policy.events import Stopped
@@ -65,8 +66,8 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
     closing = line.closing
     if closing.kind in _STOPS:
         return _stop(deed, association, line)
-    if closing.kind == "assignment":
-        return _assignment(deed, line)
+    if closing.kind in _OF_PEOPLE:
+        return _OF_PEOPLE[closing.kind](deed, line)
     if closing.kind in _ERASURES:
         return _erasure(deed, association, line)
     written = _FACTS[closing.kind](deed, association, line)
@@ -105,6 +106,31 @@ def _assignment(deed: Deed, line: Line) -> int:
     told = Entry(kind="assignment.ended", outcome="allow", actor=SYSTEM, flags=FLAGS)
     people.change(deed, known, [Unassigned(assignment=closing.detail, at=deed.now, by=SYSTEM)], told, closes=closing)
     return 1
+
+
+def _merge(deed: Deed, line: Line) -> int:
+    """Join again whom the journal says two people joined: what was said of one since holds for both."""
+    told = Entry(kind=merging.APPROVED, outcome="allow", actor=SYSTEM, flags=FLAGS)
+    try:
+        return merging.join_again(deed, (line.closing.reference, line.closing.detail), told, by=SYSTEM)
+    except NotFound:
+        return 0
+    except Unavailable:
+        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
+        return 0
+
+
+def _capacity(deed: Deed, line: Line) -> int:
+    """End a guardian's office again, or take capacity again by a court or by death, where the journal says so and the sheet does not."""
+    closing = line.closing
+    known = _somebody(deed, closing.reference)
+    if known is None:
+        return 0
+    told = Entry(kind=_OF_CAPACITY[closing.kind], outcome="allow", actor=SYSTEM, flags=FLAGS)
+    if closing.kind == guardians.JOURNAL:
+        guardian, _, cause = closing.detail.partition("|")
+        return guardians.end_again(deed, known, bytes.fromhex(guardian), told, for_cause=bool(cause), by=SYSTEM)
+    return capacity.close_again(deed, known, closing.kind, told, by=SYSTEM, at=line.time)
 
 
 def _somebody(deed: Deed, subject: str) -> people.Known | None:
@@ -244,6 +270,12 @@ def _epoch(_deed: Deed, _association: Association, _line: Line) -> list[WrittenF
 _ERASURES: dict[str, tuple[str, Callable[[Deed, Association, Line, Entry], int]]] = {
     LOCK: ("erasure.requested", erasing_again.lock_again),
     ERASE: ("erasure.approved", erasing_again.erase_again),
+}
+_OF_CAPACITY = {guardians.JOURNAL: guardians.ENDED, "interdiction": capacity.INTERDICTED, "death": capacity.DECEASED}
+_OF_PEOPLE: dict[str, Callable[[Deed, Line], int]] = {
+    **dict.fromkeys(_OF_CAPACITY, _capacity),
+    "assignment": _assignment,
+    merging.JOURNAL: _merge,
 }
 _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "session": _session,

@@ -72,6 +72,7 @@ def life(served: Served) -> Life:
     accounts(life)
     policies(life)
     third_parties(life, records["beneficiary"])
+    notices_and_guardians(life, records["beneficiary"])
     wordings(life)
     reports(life)
     refusals(life, records["beneficiary"])
@@ -233,6 +234,33 @@ def policies(life: Life) -> None:
     life.call("GET", f"/v1/public/first/notice?{canaries.ascii()}=1", token=None, expected=400)
 
 
+def notices_and_guardians(life: Life, record: dict[str, Any]) -> None:
+    """A notice in canary words, and a person in two records with a guardian, a judgment and a death that canaries tell of."""
+    canaries, served = life.canaries, life.vault
+    officer = served.session("officer")
+    notice: dict[str, Any] = {
+        "purpose": "call_offers",
+        "texts": {"ar": canaries.text(), "en": canaries.ascii()},
+        "parts": {part: canaries.text() for part in PARTS},
+        "approved_by": canaries.text(),
+        "approved_on": "1445-01-09",
+    }
+    twin = served.store(served.fields(random.Random(62)))
+    merge = {"kept": record["id"], "absorbed": twin["id"], "reason": canaries.text()}
+    life.call("POST", "/v1/merges", merge, token=officer, expected=201)
+    life.call("POST", "/v1/merges", {**merge, "absorbed": canaries.ascii()}, token=officer, expected=422)
+    guardians = f"/v1/records/{twin['id']}/guardians"
+    life.call("POST", guardians, {"guardian": record["subject"], "kind": "wasi", "deed": canaries.text()}, expected=201)
+    life.call("POST", guardians, {"guardian": canaries.text(), "kind": canaries.ascii()}, expected=422)
+    life.call("POST", f"/v1/records/{twin['id']}/interdiction", {"on": True, "judgment": canaries.text()}, token=officer, expected=201)
+    life.call("POST", f"/v1/records/{twin['id']}/death", {"evidence": canaries.text()}, token=officer, expected=201)
+    admin = served.session("admin")
+    life.call("POST", "/v1/notices", notice, token=admin, expected=201)
+    amiss: dict[str, Any] = {"approved_on": canaries.text(), "texts": {"ar": canaries.text()}, "purpose": canaries.ascii()}
+    for name, said in amiss.items():
+        life.call("POST", "/v1/notices", {**notice, name: said}, token=admin, expected=422)
+
+
 def third_parties(life: Life, record: dict[str, Any]) -> None:
     """Recipients by canary names, orders whose authority and number are canaries, and packages that hold the values of a record."""
     canaries, served, secret = life.canaries, life.vault, PackageKey(Secret.random())
@@ -261,18 +289,6 @@ def third_parties(life: Life, record: dict[str, Any]) -> None:
     wrong = {"reference": canaries.text() + "\u202e", "from": canaries.text(), "recipient": canaries.ascii(), "classes": [canaries.ascii()]}
     for part, value in wrong.items():
         life.call("POST", "/v1/agreements", {**agreement, part: value}, token=officer, expected=422)
-    notice: dict[str, Any] = {
-        "purpose": "call_offers",
-        "texts": {"ar": canaries.text(), "en": canaries.ascii()},
-        "parts": {part: canaries.text() for part in PARTS},
-        "approved_by": canaries.text(),
-        "approved_on": "1445-01-09",
-    }
-    admin = served.session("admin")
-    life.call("POST", "/v1/notices", notice, token=admin, expected=201)
-    amiss: dict[str, Any] = {"approved_on": canaries.text(), "texts": {"ar": canaries.text()}, "purpose": canaries.ascii()}
-    for name, said in amiss.items():
-        life.call("POST", "/v1/notices", {**notice, name: said}, token=admin, expected=422)
     order = {
         "authority": canaries.text(),
         "kind": "regulatory",
@@ -435,7 +451,7 @@ def test_no_metric_and_no_line_of_the_log_holds_a_value_or_names_an_association(
     assert b"?" not in b"".join(line.partition(b'"route":')[2] for line in said.splitlines())
 
 
-NAMED = {"/v1/agreements", "/v1/notices", "/v1/clients", "/v1/purposes", "/v1/recipients", "/v1/record-types"}
+NAMED = {"/v1/agreements", "/v1/merges", "/v1/notices", "/v1/clients", "/v1/purposes", "/v1/recipients", "/v1/record-types"}
 """Lists that tell by what names an association calls its own things; a canary is such a name, and stands for no person."""
 
 

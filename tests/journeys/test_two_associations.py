@@ -43,6 +43,7 @@ class House:
     agreement: str = ""
     notice: str = ""
     request: str = ""
+    merge: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -61,6 +62,7 @@ class House:
             "agreement": (self.agreement,),
             "notice": (self.notice,),
             "rights_request": (self.request,),
+            "merge": (self.merge,),
         }
 
     @property
@@ -115,6 +117,10 @@ def third_parties(house: House) -> None:
     request = vault.call("POST", "/v1/requests", _request(house.record), token=vault.session("officer"))
     assert request.status == 201, request.text
     house.request = request.json["id"]
+    twin = {"kept": house.record, "absorbed": vault.store(vault.fields(RNG))["id"], "reason": "same card"}
+    merge = vault.call("POST", "/v1/merges", twin, token=vault.session("officer"))
+    assert merge.status == 201, merge.text
+    house.merge = merge.json["id"]
 
 
 def _order(record: str) -> dict[str, Any]:
@@ -253,6 +259,20 @@ BODIES: dict[str, Body] = {
         "value": house.values["national_id"],
         "purpose": "intake",
     },
+    "consents.refuse": lambda _, __: {"purpose": "sms_offers", "given_by": "self", "indicated_at": moment(-60)},
+    "consents.renew": lambda house, _: _once_more(house),
+    "consents.confirm": lambda house, _: _once_more(house),
+    "consents.invalidate": lambda _, __: {"reason": "forged"},
+    "consents.import": lambda house, id_: {
+        "items": [house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER) | {"record": id_}]
+    },
+    "merges.request": lambda _, id_: {"kept": id_, "absorbed": NOBODY, "reason": "same card"},
+    "merges.approve": lambda _, __: {},
+    "guardians.record": lambda _, id_: {"guardian": id_, "kind": "wali"},
+    "guardians.verify": lambda _, __: {"result": "verified", "sighted": "original"},
+    "guardians.end": lambda _, __: {"reason": "because"},
+    "capacity.interdict": lambda _, __: {"on": True, "judgment": "صك"},
+    "capacity.death": lambda _, __: {"evidence": "شهادة"},
     "notices.draft": lambda _, __: _notice() | {"purpose": "service_delivery"},
     "notices.draft_version": lambda _, __: _notice(),
     "notices.publish": lambda _, __: {},
@@ -293,6 +313,12 @@ def _asked(house: House) -> dict[str, Any]:
     return {name: consent[name] for name in ("purpose", "fields", "explicit", "notice")}
 
 
+def _once_more(house: House) -> dict[str, Any]:
+    """A consent given on or confirmed."""
+    consent = house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER)
+    return {name: value for name, value in consent.items() if name not in ("purpose", "fields", "recipient")}
+
+
 def _question(record: str) -> dict[str, Any]:
     return {"record": record, "action": "use", "purpose": "service_delivery", "recipient": "INTERNAL", "fields": ["full_name"]}
 
@@ -328,6 +354,8 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
             "orders.register",
             "disclosures.request",
             "requests.make",
+            "consents.import",
+            "merges.request",
         )
         # A recipient's code is no id: both associations may have one of the same code.
         if takes == ["code"] or (not takes and not in_body) or route == ENDED:
@@ -370,6 +398,9 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("notices.read", "notices.draft_version", "notices.publish"),
         *("requests.make", "requests.read", "requests.identity", "requests.extension", "requests.refusal", "requests.answer"),
         *("requests.copy", "requests.package", "requests.letter"),
+        *("consents.refuse", "consents.renew", "consents.confirm", "consents.invalidate", "consents.import"),
+        *("merges.request", "merges.approve", "guardians.record", "guardians.verify", "guardians.end"),
+        *("capacity.read", "capacity.interdict", "capacity.death"),
         *("client.approve", "client.rotate", "client.revoke", "staff.approve", "staff.end"),
     }
 

@@ -5,16 +5,19 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from vault.policy.events import (
+    CapacityTold,
     Disclosed,
     Given,
     GuardianAppointed,
     GuardianshipEnded,
+    Interdicted,
     Locked,
     Requested,
     Restricted,
     Signal,
     Stopped,
     SubjectDeceased,
+    SubjectsMerged,
     Verified,
 )
 from vault.policy.facts import (
@@ -115,7 +118,11 @@ events = st.one_of(
     st.builds(Disclosed, purposes, recipients, moments),
 )
 states = st.one_of(
-    st.builds(SubjectDeceased, moments), st.builds(Restricted, moments, st.booleans()), st.builds(Locked, moments, st.booleans())
+    st.builds(CapacityTold, moments),
+    st.builds(Interdicted, moments, st.booleans()),
+    st.builds(SubjectDeceased, moments),
+    st.builds(Restricted, moments, st.booleans()),
+    st.builds(Locked, moments, st.booleans()),
 )
 standings = st.builds(
     Standing,
@@ -139,6 +146,7 @@ people = st.builds(
     signal_ended_at=st.none() | moments,
     stored_at=st.none() | moments,
 )
+merges = st.builds(SubjectsMerged, people, moments)
 blank_people = st.builds(Person, full_capacity_from=st.none() | moments, interdicted=st.booleans())
 questions = st.builds(
     Question,

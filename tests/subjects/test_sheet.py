@@ -1,6 +1,8 @@
 """The sheet: the same events give the same bytes, each change raises the version by one, and it opens at its place only."""
 
-from typing import Any
+from collections import Counter
+from random import Random
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,12 +17,30 @@ from tests.household import asked, grant, store, verify, withdraw, written
 from tests.policy import strategies
 from tests.simulator import World
 from vault.access_log.deed import Deed
-from vault.policy.events import Event, SubjectDeceased
-from vault.policy.facts import Person
+from vault.policy.events import (
+    CapacityTold,
+    Disclosed,
+    Event,
+    Given,
+    GuardianAppointed,
+    GuardianshipEnded,
+    Interdicted,
+    Locked,
+    Requested,
+    Restricted,
+    Signal,
+    Stopped,
+    SubjectDeceased,
+    SubjectsMerged,
+    Verified,
+)
+from vault.policy.facts import SELF, Grant, Guardian, Person, Stop
 from vault.policy.standing import apply
 from vault.subjects import people, tables
 from vault.subjects.sheet import (
     Created,
+    Joined,
+    Sheet,
     SheetEvent,
     Stored,
     decode,
@@ -29,6 +49,7 @@ from vault.subjects.sheet import (
     encode_events,
     fold,
     happened,
+    of_all,
     policy_event,
 )
 
@@ -45,7 +66,9 @@ stored = st.builds(
     review_month=st.just("2027-01"),
     full_capacity_from=st.none() | strategies.moments,
 )
-spoken = st.one_of(strategies.events, strategies.states).map(lambda event: happened(event, at=1, by="client:00", record=b"\xaa" * 16))
+spoken = st.one_of(strategies.events, strategies.states, strategies.merges).map(
+    lambda event: happened(event, at=1, by="client:00", record=b"\xaa" * 16)
+)
 versions = st.lists(st.lists(st.one_of(stored, spoken), min_size=1, max_size=3), max_size=8).map(lambda more: [[created], *more])
 
 
@@ -64,17 +87,91 @@ def test_a_sheet_rebuilt_from_its_stored_events_has_the_same_bytes(history: list
     assert rebuilt.version == len(history)
 
 
-@given(st.lists(st.one_of(strategies.events, strategies.states), max_size=8))
-def test_a_sheet_knows_of_a_person_what_the_articles_fold(happenings: list[Event]):
+MANY = 10_000
+
+
+def test_after_ten_thousand_random_events_of_every_kind_the_rebuilt_sheet_has_the_bytes_of_the_live_one():
+    """Two sheets of one person, joined on the way, through everything that can happen to her: 10,000 events in all."""
+    random = Random(20260127)
+    purposes, recipients = ("serve", "share", "offer"), ("INTERNAL", "R1")
+    live: list[Sheet | None] = [None, None]
+    kept: list[list[bytes]] = [[], []]
+    kinds: Counter[str] = Counter()
+
+    def write(which: int, events: list[SheetEvent]) -> None:
+        live[which] = fold(live[which], events)
+        kept[which].append(encode_events(events))
+
+    def what(at: int) -> SheetEvent:
+        purpose, recipient, by = random.choice(purposes), random.choice(recipients), random.choice([SELF, "G", "H"])
+        said = at - random.choice([0, 0, 0, 3, 40])
+        grant = Grant(
+            f"{at:032x}",
+            random.choice(["written", "electronic"]),
+            frozenset({"name"}),
+            "n:1",
+            by,
+            said,
+            at,
+            at,
+            random.choice([None, at + 50]),
+        )
+        guardian = Guardian(random.choice(["G", "H"]), random.choice(["wali", "agent"]), random.random() < 0.7, at - 5)
+        day = random.choice([at - 1000, at + 200])
+        everything: list[Event] = [
+            *([Given(purpose, recipient, grant, kind) for kind in ("grant", "renew", "confirm", "import_grant")] * 2),
+            *(Stopped(purpose, recipient, Stop(kind, said, at), by) for kind in ("withdraw", "refuse", "invalidate")),
+            Requested(purpose, recipient, at),
+            Verified(purpose, recipient, f"{max(0, at - 2):032x}", at),
+            GuardianAppointed(guardian),
+            GuardianshipEnded(guardian.id, at, for_cause=random.random() < 0.2),
+            CapacityTold(day),
+            Interdicted(at, on=random.random() < 0.5),
+            Signal(at, opted_out=random.random() < 0.5),
+            Disclosed(purpose, recipient, at),
+            Restricted(at, on=random.random() < 0.5),
+            Locked(at, on=random.random() < 0.5),
+            *([SubjectDeceased(at)] if at > MANY * 9 // 10 else []),
+        ]
+        event = random.choice(everything)
+        kinds[type(event).__name__] += 1
+        return happened(event, at=at, by="client:00")
+
+    for which in (0, 1):
+        write(which, [created])
+    joined = MANY // 3
+    for at in range(MANY):
+        which = random.randrange(2)
+        events: list[SheetEvent] = [what(at)]
+        write(which, events)
+        if at == joined:
+            before = [sheet.person for sheet in live if sheet is not None]
+            for one, other in ((0, 1), (1, 0)):
+                merged = SubjectsMerged(before[other], at)
+                write(one, [Joined(others=(f"{other:032x}",), at=at, by="staff:01"), happened(merged, at=at, by="staff:01")])
+        shared = of_all(events, f"{which:032x}")
+        if at > joined and shared:
+            write(1 - which, shared)
+        if at % 2500 == 0 or at == MANY - 1:
+            for each, content in zip(live, kept, strict=True):
+                rebuilt = people.rebuild(decode_events(one) for one in content)
+                assert each is not None
+                assert rebuilt is not None
+                assert encode(rebuilt) == encode(each)
+    assert len(kinds) == len(get_args(Event)) - 3  # a merge comes once; an order and a notice are no one's own
+
+
+@given(st.lists(st.one_of(strategies.events, strategies.states, strategies.merges), max_size=8))
+def test_a_sheet_knows_of_a_person_what_the_articles_fold(happened_then: list[Event]):
     person = Person()
     sheet = fold(None, [created])
-    for event in happenings:
+    for event in happened_then:
         person = apply(person, event)
         sheet = fold(sheet, [happened(event, at=1, by="client:00")])
     assert sheet.person == person
 
 
-@given(st.one_of(strategies.events, strategies.states))
+@given(st.one_of(strategies.events, strategies.states, strategies.merges))
 def test_an_event_of_the_articles_is_kept_word_for_word(event: Event):
     (again,) = decode_events(encode_events([happened(event, at=1, by="staff:00")]))
     assert policy_event(again) == event  # type: ignore[arg-type]  # the one that was put in

@@ -82,12 +82,26 @@ class ToldConsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     asserted_by: str | None = None
 
 
+class ToldEnd(msgspec.Struct, frozen=True):
+    """The newest word that ended, or never began, something for a purpose and a recipient."""
+
+    purpose: str
+    recipient: str
+    state: str
+    indicated_at: str
+    recorded_at: str
+
+
 class ConsentsAnswer(msgspec.Struct, frozen=True):
-    """Consents of a person as known at a moment, newest last, and where the next page begins; it permits nothing."""
+    """Consents of a person as known at a moment, newest last, and where the next page begins; it permits nothing.
+
+    `ended`: the newest stop for each purpose and recipient, a no to what was never given among them; left out where there is none.
+    """
 
     as_of: str
     items: list[ToldConsent]
     next: str | None
+    ended: list[ToldEnd] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PurposeAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +146,7 @@ async def grant(call: Call) -> Answer:
     """Record a consent."""
     asker: Asker = call.caller
     record, body = call.path_id("record"), call.body
-    consent = _consent(body, call.now)
+    consent = consent_of(body, call.now)
     request = once_for(asker, route=f"{call.route.name} {record.hex()}", key=call.idempotency_key, body=body)
     errand = Errand(asker, call.request_id)
 
@@ -168,7 +182,8 @@ async def told(call: Call) -> Answer:
 
     page = await heard(errand, lambda: asker.association.run(of_record), by_record(record))
     items = [_told(one) for one in page.items]
-    return Answer(ConsentsAnswer(write_time(page.at), items, None if page.more is None else write_id(page.more)))
+    ended = [ToldEnd(one.purpose, one.recipient, one.kind, write_time(one.indicated_at), write_time(one.recorded_at)) for one in page.ended]
+    return Answer(ConsentsAnswer(write_time(page.at), items, None if page.more is None else write_id(page.more), ended or msgspec.UNSET))
 
 
 async def purposes(call: Call) -> Answer:
@@ -206,7 +221,8 @@ async def current_notice(call: Call) -> Answer:
     )
 
 
-def _consent(body: ConsentBody, now: int) -> Consent:
+def consent_of(body: ConsentBody, now: int) -> Consent:
+    """The consent that a body says. Raises Invalid by member."""
     return Consent(
         purpose=body.purpose,
         recipient=body.recipient or INTERNAL,

@@ -3,7 +3,7 @@
 Invariant: what was the case permits nothing; it is told and never decided on.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About
@@ -41,12 +41,27 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """The newest stop for a purpose and a recipient, whether anything was ever given there or not."""
+
+    purpose: str
+    recipient: str
+    kind: str
+    indicated_at: int
+    recorded_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Some of a person's consents, the one the next page begins behind (None: these were the last), and the moment they are told for."""
+    """Some of a person's consents, the one the next page begins behind (None: these were the last), and the moment they are told for.
+
+    `ended` are the newest stops for every purpose and recipient, a no to what was never given among them.
+    """
 
     at: int
     items: list[Told]
     more: bytes | None
+    ended: list[Ended] = field(default_factory=list)
 
 
 def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None, *, after: bytes | None = None, limit: int = 50) -> Page:
@@ -63,7 +78,21 @@ def consents(deed: Deed, errand: Errand, record: bytes, as_of: int | None, *, af
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=(About(known.subject, record),), basis="law"))
     told = [_heard(one, errand) for one in tell(happened, at)]
     behind = told[_place(told, after) :]
-    return Page(at, behind[:limit], bytes.fromhex(behind[limit - 1].grant.id) if len(behind) > limit else None)
+    more = bytes.fromhex(behind[limit - 1].grant.id) if len(behind) > limit else None
+    return Page(at, behind[:limit], more, _ended(happened, errand))
+
+
+def _ended(happened: list[Happened], errand: Errand) -> list[Ended]:
+    """The newest stops in these events, as this asker may hear of them."""
+    newest: dict[str, Ended] = {}
+    for one in happened:
+        event = policy_event(one)
+        if isinstance(event, Stopped):
+            stop = event.stop
+            kind = {"withdraw": "withdrawn", "refuse": "refused", "invalidate": "invalidated"}[stop.kind]
+            heard = "ended" if kind == "invalidated" and not errand.asker.asker.sees_reasons else kind
+            newest[key(event.purpose, event.recipient)] = Ended(event.purpose, event.recipient, heard, stop.indicated_at, stop.recorded_at)
+    return [newest[name] for name in sorted(newest)]
 
 
 def _place(told: list[Told], after: bytes | None) -> int:

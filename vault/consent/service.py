@@ -16,14 +16,14 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
 from vault.attachments.scans import Scan, cite
 from vault.consent.evidence import Weighed, weigh
-from vault.consent.within import Consent, Matter, check_giver, checked
+from vault.consent.within import Consent, Matter, check_giver, check_scope, checked, purpose_for, require_reach
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.policy.events import Event, Given, Requested, Stopped, Verified
 from vault.policy.facts import Grant, Person, Standing, Stop, StopKind, key
 from vault.policy.standing import apply, replaced
 from vault.rulebook.asker import Asker, Errand
 from vault.rulebook.book import Book, notice_key
-from vault.rulebook.shapes import PurposeFact
+from vault.rulebook.shapes import NoticeFact, PurposeFact
 from vault.rulebook.two_people import STAFF, same_person
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.journal import Closing
@@ -38,6 +38,8 @@ MOST_GRANTS = 64
 Result = Literal["verified", "rejected"]
 Silence = Callable[[Deed, Book, Known, str, str], tuple[WrittenFact, ...]]
 """Writes down what somebody is not to be contacted at any more, by purpose and recipient; the facts are for the entry of the deed."""
+FLAGS = {"renew": "renewed", "confirm": "confirmed", "import_grant": "imported"}
+"""What an entry says of a consent that was not simply given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,17 @@ class Recorded:
 
     id: bytes
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A no as it is brought to the vault: for what and whom, who said it and when (microseconds UTC), and why if that was said."""
+
+    purpose: str
+    recipient: str
+    given_by: str
+    indicated_at: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +89,16 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
     people.unlocked(known)
     matter = Matter(errand, errand.book(deed), known, record)
     purpose, notice = checked(deed, matter, consent)
+    return take(deed, matter, consent, weighed_here(deed, consent, purpose, notice), once)
+
+
+def weighed_here(deed: Deed, consent: Consent, purpose: PurposeFact, notice: NoticeFact) -> Weighed:
+    """The evidence that came with a consent, as it counts for this purpose. Raises Invalid as `weigh`."""
     weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
     if consent.form == "electronic" and purpose.proof == "vault":
         # Only an answer to the vault's own challenge (`vault.consent.challenges`) completes it.
-        weighed = replace(weighed, missing=(*weighed.missing, "challenge"))
-    return take(deed, matter, consent, weighed, once)
+        return replace(weighed, missing=(*weighed.missing, "challenge"))
+    return weighed
 
 
 def take(
@@ -88,13 +106,14 @@ def take(
 ) -> Recorded:
     """Record a consent that was checked and whose evidence is weighed; `told` are facts the same deed wrote. Raises as `grant`."""
     known, purpose = matter.known, matter.book.purposes[consent.purpose]
-    given = Given(consent.purpose, consent.recipient, _grant(deed, consent, weighed, purpose))
+    given = Given(consent.purpose, consent.recipient, _grant(deed, consent, weighed, purpose), consent.kind)
     _bounded(known, given)
     scan, cited = cite(deed, known, weighed.scan) if weighed.scan is not None else (None, ())
     detail = _detail(matter, consent, weighed, scan)
     fields = tuple(sorted(consent.fields))
     proof = scan.id.hex() if scan else None
-    entry = _entry(matter, purpose, given, kind="consent.granted", fields=fields, evidence=proof, facts=(*cited, *told))
+    flags = () if consent.kind == "grant" else (FLAGS[consent.kind],)
+    entry = _entry(matter, purpose, given, kind="consent.granted", fields=fields, evidence=proof, facts=(*cited, *told), flags=flags)
     _happen(deed, matter, given, entry, detail)
     id_ = bytes.fromhex(given.grant.id)
     row = {"association_id": deed.association, "consent": id_, "subject": known.subject, "record": matter.record}
@@ -125,7 +144,7 @@ def verify(deed: Deed, errand: Errand, consent: bytes, result: Result, sighted: 
     Who has seen the scan tells its SHA-256. Raises a refusal `same-person` with its entry, TooMany, Invalid `evidence-mismatch` where the
     consent rests on no scan or on another, Conflict where it no longer stands or was rejected before, NotFound.
     """
-    matter, taken, purpose = _about(deed, errand, consent)
+    matter, taken, purpose = about(deed, errand, consent)
     given = taken.given
     kind = "consent.verified" if result == "verified" else "consent.rejected"
     told = _entry(matter, purpose, given, kind=kind, flags=errand.asker.flags)
@@ -155,7 +174,7 @@ def withdraw(deed: Deed, errand: Errand, consent: bytes, given_by: str, reason: 
 
     `silence` writes down in the same deed what she is not to be contacted at any more, through nobody's record.
     """
-    matter, taken, purpose = _about(deed, errand, consent)
+    matter, taken, purpose = about(deed, errand, consent)
     check_giver(deed, matter, given_by, purpose)
     silent = silence(deed, matter.book, matter.known, purpose.code, taken.given.recipient)
     told = _entry(matter, purpose, taken.given, kind="consent.withdrawn", law=f"{matter.book.association.law_pack}:5", facts=silent)
@@ -172,7 +191,41 @@ def staff_ref(asker: Asker, book: Book, text: str) -> str | None:
     return f"{STAFF}{found}" if found else None
 
 
-def _about(deed: Deed, errand: Errand, consent: bytes) -> tuple[Matter, Taken, PurposeFact]:
+def refuse(deed: Deed, errand: Errand, record: bytes, said: Refusal) -> None:
+    """Record that somebody was asked and said no: nothing is done for that purpose and recipient until she agrees anew.
+
+    Raises as `grant` for purpose, recipient and who speaks; NotFound.
+    """
+    errand = errand.still(deed)
+    known = people.of_record(deed, record)
+    people.unlocked(known)
+    matter = Matter(errand, errand.book(deed), known, record)
+    purpose = purpose_for(matter.book, said.purpose, said.recipient)
+    check_scope(matter, purpose)
+    require_reach(deed, errand, known, record, "consent.declined")
+    check_giver(deed, matter, said.given_by, purpose)
+    stop = Stopped(said.purpose, said.recipient, Stop("refuse", min(said.indicated_at, deed.now), deed.now), said.given_by)
+    told = errand.entry(
+        kind="consent.declined", outcome="allow", purpose=said.purpose, recipient=said.recipient, article=matter.article(purpose)
+    )
+    closing = Closing("refusal", known.subject.hex(), key(said.purpose, said.recipient))
+    _happen(deed, matter, stop, told, {"reason": said.reason} if said.reason else {}, closes=closing)
+
+
+def invalidate(deed: Deed, errand: Errand, consent: bytes, reason: str) -> None:
+    """End every consent of this person for the purpose and recipient of that one, since it was found that it never was good.
+
+    Raises NotFound, Conflict `consent-not-standing` where it ended before.
+    """
+    matter, taken, purpose = about(deed, errand, consent)
+    if standing_of(matter.known, taken.given) is None:
+        raise Conflict("consent-not-standing")
+    law = f"{matter.book.association.law_pack}:5"
+    told = _entry(matter, purpose, taken.given, kind="consent.invalidated", law=law, flags=errand.asker.flags)
+    _stop(deed, matter, taken.given, told, {"consent": consent.hex(), "reason": reason}, kind="invalidate")
+
+
+def about(deed: Deed, errand: Errand, consent: bytes) -> tuple[Matter, Taken, PurposeFact]:
     """What a deed on a recorded consent is about. Raises NotFound, Unavailable `integrity` where index and history disagree."""
     errand = errand.still(deed)
     known, record = people.of_consent(deed, consent)
@@ -250,6 +303,7 @@ def _grant(deed: Deed, consent: Consent, weighed: Weighed, purpose: PurposeFact)
         complete=not weighed.missing,
         verified=consent.form != "written",
         confirmed=weighed.confirmed or not purpose.double_opt_in,
+        imported=consent.kind == "import_grant",
     )
 
 

@@ -6,7 +6,7 @@ regulation 13), and that refusal is an entry.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
@@ -20,11 +20,15 @@ from vault.rulebook.shapes import NoticeFact, PurposeFact
 from vault.subjects.people import Known
 
 SENSITIVE = frozenset({"health", "sensitive"})
+Kind = Literal["grant", "renew", "confirm", "import_grant"]
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A consent as it is brought to the vault; times in microseconds UTC, `channel` empty where it was not said by which it came."""
+    """A consent as it is brought to the vault; times in microseconds UTC, `channel` empty where it was not said by which it came.
+
+    `kind` is how it came: given, renewed, confirmed by herself, or brought in from elsewhere.
+    """
 
     purpose: str
     recipient: str
@@ -40,6 +44,7 @@ class Consent:
     expires_at: int | None
     evidence: Mapping[str, Any]
     channel: str = ""
+    kind: Kind = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,16 @@ def checked(deed: Deed, matter: Matter, consent: Consent) -> tuple[PurposeFact, 
 
 def purpose_of(book: Book, consent: Consent) -> PurposeFact:
     """The purpose of a consent. Raises Invalid where it asks for none, or goes to nobody it can go to."""
-    purpose = book.purposes.get(consent.purpose)
+    return purpose_for(book, consent.purpose, consent.recipient)
+
+
+def purpose_for(book: Book, code: str, party: str) -> PurposeFact:
+    """The purpose of this code, for this recipient. Raises Invalid as `purpose_of`."""
+    purpose = book.purposes.get(code)
     if purpose is None:
         raise Invalid([FieldError("purpose", "unknown-purpose")])
     if purpose.basis != "consent":
         raise Invalid([FieldError("purpose", "no-consent-asked")])
-    party = consent.recipient
     if party != INTERNAL and (party not in book.recipients or book.recipients[party].revoked_at is not None):
         raise Invalid([FieldError("recipient", "unknown-recipient")])
     if (party == INTERNAL) == (purpose.action == "disclose") or (purpose.internal_only and party != INTERNAL):

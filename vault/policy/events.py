@@ -72,6 +72,21 @@ class SubjectDeceased:
 
 
 @dataclass(frozen=True, slots=True)
+class CapacityTold:
+    """The day of full capacity became known, or became known otherwise."""
+
+    full_capacity_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interdicted:
+    """A court took an adult's capacity, or gave it back (`on` False)."""
+
+    at: int
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectsMerged:
     """Another sheet turned out to be the same person's; the more restrictive state holds for each purpose and recipient."""
 
@@ -135,6 +150,8 @@ Event = (
     | GuardianAppointed
     | GuardianshipEnded
     | SubjectDeceased
+    | CapacityTold
+    | Interdicted
     | SubjectsMerged
     | Signal
     | Disclosed

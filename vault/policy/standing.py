@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import Final
 
 from vault.policy.events import (
+    CapacityTold,
     Event,
     Given,
     GuardianAppointed,
     GuardianshipEnded,
+    Interdicted,
     Locked,
     NoticePublished,
     Requested,
@@ -110,7 +112,9 @@ def apply(person: Person, event: Event) -> Person:
             return replace(person, guardians=_guarded(person, event))
         case SubjectsMerged():
             return _merged(person, event.absorbed)
-        case SubjectDeceased() | Signal() | Restricted() | Locked():
+        case CapacityTold():
+            return told_capacity(person, event.full_capacity_from)
+        case SubjectDeceased() | Signal() | Restricted() | Locked() | Interdicted():
             return _changed(person, event)
         case _:
             return person
@@ -205,7 +209,9 @@ def _guarded(person: Person, event: GuardianAppointed | GuardianshipEnded) -> tu
     return (*(guardian for guardian in person.guardians if guardian.id != event.guardian.id), event.guardian)
 
 
-def _changed(person: Person, event: SubjectDeceased | Signal | Restricted | Locked) -> Person:
+def _changed(person: Person, event: SubjectDeceased | Signal | Restricted | Locked | Interdicted) -> Person:
+    if isinstance(event, Interdicted):
+        return replace(person, interdicted=event.on)
     if isinstance(event, SubjectDeceased):
         return replace(person, deceased_at=_least(person.deceased_at, event.at))
     if isinstance(event, Signal):

@@ -161,15 +161,20 @@ def _rebuilt(versions: Sequence[Sequence[SheetEvent]]) -> bytes | None:
 
 def _given(subject: bytes, versions: Sequence[Sequence[SheetEvent]]) -> dict[bytes, tuple[bytes, bytes]]:
     found = {}
-    for one in (one for events in versions for one in events if isinstance(one, Happened)):
+    for one in _said_here(versions):
         event = policy_event(one)
         if isinstance(event, Given):
             found[bytes.fromhex(event.grant.id)] = (subject, bytes.fromhex(one.record))
     return found
 
 
+def _said_here(versions: Sequence[Sequence[SheetEvent]]) -> Iterator[Happened]:
+    """What was said through this sheet: consents and scans are of the sheet they came by."""
+    return (one for events in versions for one in events if isinstance(one, Happened) and not one.through)
+
+
 def _scans(subject: bytes, versions: Sequence[Sequence[SheetEvent]]) -> dict[bytes, bytes]:
-    told = (one.detail.get("scan") for events in versions for one in events if isinstance(one, Happened))
+    told = (one.detail.get("scan") for one in _said_here(versions))
     return {bytes.fromhex(scan["id"]): subject for scan in told if scan}
 
 

@@ -1,7 +1,8 @@
 """Opens and changes what is known about one person, beside the log's newest entry about her.
 
 Invariants: a sheet counts only if its version and its sealed bytes are those the newest write entry of that person names, events likewise;
-every change writes events, sheet and log entry in one transaction; a sheet that does not open, does not fit or is missing raises
+every change writes events, sheet and log entry in one transaction; what is said of a person is written in all of her sheets (ADR 0062); a
+sheet that does not open, does not fit or is missing raises
 Unavailable `integrity`, never an older truth.
 """
 
@@ -22,10 +23,12 @@ from vault.access_log import tables as log_tables
 from vault.access_log.deed import Appended, Deed
 from vault.access_log.entry import About, Entry
 from vault.errors import Conflict, NotFound, Unavailable
+from vault.policy.events import SubjectsMerged
+from vault.policy.facts import Person
 from vault.storage.journal import Closing
 from vault.storage.metadata import OUTLASTS, metadata
 from vault.subjects import tables
-from vault.subjects.sheet import Renewed, Sheet, SheetEvent, decode, decode_events, encode, encode_events, fold
+from vault.subjects.sheet import Joined, Renewed, Sheet, SheetEvent, decode, decode_events, encode, encode_events, fold, happened, of_all
 
 _MAY_DELETE = text("SELECT has_table_privilege(current_user, 'subject_event', 'DELETE')")
 _FORGET = text("SELECT amanah_forget(:subject)")
@@ -153,6 +156,46 @@ def change(
     closes: Closing | None = None,
 ) -> tuple[Known, Appended]:
     """Write events, sheet and log entry; `wrapped` for somebody new or under another key. Returns the person after it and the entry."""
+    sheet, about = _write(deed, known, events, record=record, wrapped=wrapped)
+    others = known.sheet.others if known.sheet is not None else ()
+    shared: list[SheetEvent] = of_all(events, known.subject.hex()) if others else []
+    also = [_write(deed, other, shared)[1] for other in _known_still(deed, others)] if shared else []
+    appended = deed.append(replace(entry, about=(about, *also, *entry.about)), closes=closes)
+    return replace(known, sheet=sheet), appended
+
+
+def join(deed: Deed, one: Known, other: Known, entry: Entry, *, by: str, closes: Closing) -> Appended:
+    """Make two people's sheets those of one person: each takes over what the other says, the stricter in every respect, from one entry on.
+
+    Raises Unavailable `integrity`, NotFound where one of them has no sheet.
+    """
+    if one.sheet is None or other.sheet is None:
+        raise NotFound
+    sides = [(known, [known, *_known_still(deed, known.sheet.others)]) for known in (one, other) if known.sheet is not None]
+    about = []
+    for (_, mine), (theirs, all_theirs) in (sides, sides[::-1]):
+        names = tuple(sorted(known.subject.hex() for known in all_theirs))
+        merged = SubjectsMerged(theirs.sheet.person if theirs.sheet else Person(), deed.now)
+        events: list[SheetEvent] = [Joined(others=names, at=deed.now, by=by), happened(merged, at=deed.now, by=by)]
+        about += [_write(deed, known, events)[1] for known in mine]
+    return deed.append(replace(entry, about=(*about, *entry.about)), closes=closes)
+
+
+def _known_still(deed: Deed, subjects: Iterable[str]) -> list[Known]:
+    """Those of these people who are still here: one who was erased is nobody's other sheet any more."""
+    found = []
+    for subject in subjects:
+        try:
+            found.append(of_subject(deed, bytes.fromhex(subject)))
+        except NotFound:
+            continue
+    return found
+
+
+def _write(
+    deed: Deed, known: Known, events: Sequence[SheetEvent], *, record: bytes | None = None, wrapped: bytes | None = None
+) -> tuple[Sheet, About]:
+    """Write the next version of somebody's sheet and its events; what the entry says of her is for the caller to append."""
     sheet = fold(known.sheet, events)
     association, subject, version = deed.association, known.subject, sheet.version
     sealed = seal_blob(known.key, context(b"sheet/v1", association, subject, version), encode(sheet))
@@ -174,9 +217,7 @@ def change(
         if moved != 1:
             raise Unavailable("integrity")
     tables.ADD_EVENT.run(transaction, [{"v_association_id": association, "v_subject": subject, "v_version": version, "v_sealed": history}])
-    about = About(subject, record, version, sha256(sealed).digest(), sha256(history).digest())
-    appended = deed.append(replace(entry, about=(about, *entry.about)), closes=closes)
-    return replace(known, sheet=sheet), appended
+    return sheet, About(subject, record, version, sha256(sealed).digest(), sha256(history).digest())
 
 
 def renewed(deed: Deed, known: Known, by: str) -> tuple[Known, Renewed, bytes]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from vault.policy.events import Event
+from vault.policy.events import CapacityTold, Disclosed, Event, Locked, SubjectsMerged
 from vault.policy.facts import NEVER, Person
 from vault.policy.standing import apply, told_capacity
 
@@ -60,7 +60,7 @@ class Assignment:
 class Sheet:
     """All a decision needs to know about one person; `records` by record id in hex.
 
-    `assigned` is left out of the bytes where her case was never given to anybody.
+    `assigned` is left out of the bytes where her case was never given to anybody, `same` (ids in hex) where she is known by no other sheet.
     """
 
     version: int
@@ -70,6 +70,12 @@ class Sheet:
     person: Person = field(default_factory=Person)
     records: Mapping[str, RecordState] = field(default_factory=dict)
     assigned: tuple[Assignment, ...] | msgspec.UnsetType = msgspec.UNSET
+    same: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The other sheets of this person (ids in hex): what is said of her is said in all of them."""
+        return () if isinstance(self.same, msgspec.UnsetType) else self.same
 
     @property
     def assignments(self) -> tuple[Assignment, ...]:
@@ -115,7 +121,10 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="happened", tag_field="e"):
-    """Something the articles know about: consent, guardianship, capacity; `event` is the policy's own, `detail` its evidence."""
+    """Something the articles know about: consent, guardianship, capacity; `event` is the policy's own, `detail` its evidence.
+
+    `through` is the other sheet of hers (id in hex) by which it was said, empty where it was this one.
+    """
 
     name: str
     event: msgspec.Raw
@@ -123,6 +132,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     by: str
     record: str = ""
     detail: dict[str, Any] = {}
+    through: str = ""
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="renewed", tag_field="e"):
@@ -161,8 +171,17 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     by: str
 
 
-SheetEvent = Created | Stored | Happened | Renewed | Assigned | Unassigned | Noted
+class Joined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="joined", tag_field="e"):
+    """She turned out to be the person of these sheets (ids in hex) too; what they hold comes beside it as an event of the articles."""
+
+    others: tuple[str, ...]
+    at: int
+    by: str
+
+
+SheetEvent = Created | Stored | Happened | Renewed | Assigned | Unassigned | Noted | Joined
 _POLICY_EVENTS: Mapping[str, Any] = {shape.__name__: shape for shape in get_args(Event)}
+_OF_ONE_SHEET = frozenset({SubjectsMerged.__name__, Locked.__name__, Disclosed.__name__})
 _BEGINNING = "a sheet begins with its creation"
 _encoder = msgspec.json.Encoder(order="deterministic")
 _sheets = msgspec.json.Decoder(Sheet)
@@ -207,6 +226,22 @@ def policy_event(one: Happened) -> Event:
     return event
 
 
+def of_all(events: Iterable[SheetEvent], through: str) -> list[SheetEvent]:
+    """What of the events of one sheet (`through`, its id in hex) holds for every sheet of the person.
+
+    That is all that is said of her, and not of a record or a case. The lock of an erasure is one sheet's: each is erased by itself. A day
+    of full capacity that a birth date told is told to all.
+    """
+    found: list[SheetEvent] = []
+    for one in events:
+        if isinstance(one, Happened) and one.name not in _OF_ONE_SHEET:
+            found.append(msgspec.structs.replace(one, through=through))
+        elif isinstance(one, Stored) and one.full_capacity_from is not None:
+            told = happened(CapacityTold(one.full_capacity_from), at=one.at, by=one.by)
+            found.append(msgspec.structs.replace(told, through=through))
+    return found
+
+
 def fold(sheet: Sheet | None, events: Iterable[SheetEvent]) -> Sheet:
     """The sheet after one version's events; None stands for nobody yet. Raises ValueError unless creation comes first, and once."""
     for event in events:
@@ -229,6 +264,8 @@ def _after(sheet: Sheet | None, event: SheetEvent) -> Sheet:
         return sheet
     if isinstance(event, Assigned | Unassigned):
         return _assigned(sheet, event)
+    if isinstance(event, Joined):
+        return replace(sheet, same=tuple(sorted({*sheet.others, *event.others})))
     return replace(sheet, person=apply(sheet.person, policy_event(event)))
 
 
