@@ -81,7 +81,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *person_routes(associations, rooms.channels),
         *receipt_routes(rooms.channels),
         *evidence(rooms.largest_scan),
-        *visitors(associations, rooms.limits),
+        *visitors(associations, rooms.limits, channels=rooms.channels),
         *reading(),
         *attachments(),
         *scans(),

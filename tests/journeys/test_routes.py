@@ -29,6 +29,8 @@ PUBLIC = {
     ("GET", "/{association}/privacy"),
     ("GET", "/{association}/person/{token}"),
     ("POST", "/{association}/person/{token}"),
+    ("GET", "/{association}/visitors.js"),
+    ("GET", "/v1/public/{association}/visitor-notice"),
     ("GET", "/{association}/withdrawal/{token}"),
     ("POST", "/{association}/withdrawal/{token}"),
     ("GET", "/officer/sign-in"),

@@ -137,6 +137,11 @@ def withdraw(deed: Deed, errand: Errand, visitor: str, purpose: str, room: Room)
     people.change(deed, found, [_event(deed, stopped)], told, closes=closing)
 
 
+def is_asked(purpose: PurposeFact) -> bool:
+    """Whether visitors are asked about a purpose: one that heeds their browsers' signal."""
+    return purpose.honours_gpc and purpose.action != "disclose" and "electronic" in purpose.forms
+
+
 def _bounded(deed: Deed, visitor: Known, room: Room) -> None:
     """Let a word in that may wait. Raises TooMany, Unavailable `consents-paused`."""
     room.for_a_yes()
@@ -151,9 +156,9 @@ def _handle(visitor: str) -> str:
 
 
 def _purpose(book: Book, code: str) -> PurposeFact:
-    """A purpose that visitors are asked about: one that heeds their browsers' signal."""
+    """A purpose that visitors are asked about."""
     purpose = book.purposes.get(code)
-    if purpose is None or not purpose.honours_gpc or purpose.action == "disclose" or "electronic" not in purpose.forms:
+    if purpose is None or not is_asked(purpose):
         raise Invalid([FieldError("purpose", "unknown-purpose")])
     return purpose
 

@@ -13,6 +13,7 @@ import msgspec
 from vault.errors import VaultError
 
 FILE: Final = "public.toml"
+_HERE: Final = re.compile(r"http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)
 _SITE: Final = re.compile(r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 
 
@@ -33,6 +34,7 @@ class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What pages tell of an association; "" for what nobody wrote down, which pages then describe in words.
 
     `site`: where the public reaches this service, such as "https://vault.example.org", for the links it prints and hands out.
+    `sites`: the origins of the association's websites, whose pages may speak for their visitors (docs/spec/visitors-script.md).
     `demonstration`: everybody in it is invented, and every page says so.
     """
 
@@ -40,12 +42,15 @@ class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     social: str = ""
     email: str = ""
     site: str = ""
+    sites: tuple[str, ...] = ()
     demonstration: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a site that is no origin over TLS."""
-        if self.site and _SITE.fullmatch(self.site) is None:
-            message = "site is https://, a host and nothing more"
+        """Refuse what is no origin over TLS; among `sites` one of this machine may be without, to try it out."""
+        if (self.site and _SITE.fullmatch(self.site) is None) or not all(
+            _SITE.fullmatch(one) or _HERE.fullmatch(one) for one in self.sites
+        ):
+            message = "a site is https://, a host and nothing more"
             raise ValueError(message)
 
     @property

@@ -21,6 +21,7 @@ from vault.web.openapi import describe
 from vault.web.receiving import parse_networks
 from vault.web.route import Public, Route
 from vault.web.routing import framework
+from vault.web.sites import preflights
 
 Ready = Callable[[], Awaitable[bool]]
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -57,7 +58,8 @@ def build(
         clock=clock,
         trusted=parse_networks(trusted_proxies),
     )
-    bounds = [_bound(route) for route in [*every, _schema_route(described)]]
+    # Preflights are the browser's own question and no operation: the OpenAPI file leaves them out.
+    bounds = [_bound(route) for route in [*every, _schema_route(described), *preflights(every)]]
     front.framework = framework(bounds, front.handle, [_told(each, journalist, clock) for each in lifespan])
     return front
 

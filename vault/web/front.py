@@ -22,6 +22,7 @@ from vault.web.problems import Problem, internal_problem, problem_headers, probl
 from vault.web.receiving import Disconnected, Message, Networks, Receive, Scope, client_network, has_body, weigh_body
 from vault.web.routing import MethodNotAllowed, in_our_words, is_slashed, parameters, spelled
 from vault.web.sending import Outcome, Send, outcome_of, outcome_of_other_spelling, outcome_of_page, outcome_of_problem
+from vault.web.sites import allowing
 
 MAX_HEADERS = 100
 IDS_AT_ONCE = 256
@@ -101,6 +102,8 @@ class Front:
             raise
         except Exception as error:  # noqa: BLE001  # answered here: Litestar's way to its exception handlers costs more than the refusal
             visit.outcome = await self._problem(error, visit, scope, receive)
+        if visit.call is not None:
+            visit.outcome.headers.extend(allowing(bound.route, visit.call.path, scope["headers"]))
         return visit.outcome
 
     async def _served(self, visit: Visit, bound: Bound, scope: Scope, receive: Receive) -> Outcome:

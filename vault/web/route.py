@@ -5,7 +5,7 @@ is made, never when it is called.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, dataclass_transform
 
@@ -19,13 +19,15 @@ from vault.web.scopes import Access, Needs, Person, Public
 __all__ = ["Access", "Body", "Handler", "Needs", "Person", "Public", "Query", "Rate", "Route"]
 
 Handler = Callable[[Call], Awaitable[Answer]]
+Sites = Callable[[str], Collection[str]]
+"""The origins of other sites whose pages may make a call and read its answer, by an association's code."""
 Kind = Literal["text", "integer", "id", "time", "choice", "fields"]
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
 USUAL_BODY = 64 * KIBIBYTE
 LARGE_BODY = 4 * MEBIBYTE
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PATH = re.compile(r"(/([a-z0-9.-]+|\{[a-z_]+\}))*(/\{[a-z_]+:path\})?|/")
 _PARAMETER = re.compile(r"\{([a-z_]+)(:path)?\}")
 HEADER_NAMES = frozenset({"Idempotency-Key", "If-Match", "Amanah-On-Behalf-Of", "Range", "If-Range"})
@@ -70,7 +72,8 @@ class Route:
     bytes) and judges the content type itself, among `accepts`. `form`: the controller gets `call.form`. `media_type` HTML makes it a
     page, whose problems are pages too, unless it lies under /v1. `answer`: the type of the JSON given back, for the OpenAPI file.
     `headers`: which of the contract's request headers the controller reads, for the OpenAPI file. `sign_in`: the path of the page where
-    people sign in; the session is then that of the cookie, and who has none is led there.
+    people sign in; the session is then that of the cookie, and who has none is led there. `sites`: whose pages, of other sites, may call
+    it (Fetch, CORS); its path names an association, and it is public: a browser sends nothing that tells who somebody is.
     Raises ValueError or TypeError where the declaration cannot hold.
     """
 
@@ -92,6 +95,7 @@ class Route:
     headers: frozenset[str] = frozenset()
     limit: Rate | None = None
     sign_in: str = ""
+    sites: Sites | None = None
     summary: str = ""
 
     def __post_init__(self) -> None:
@@ -102,6 +106,8 @@ class Route:
             raise ValueError(f"{self.name}: a body is JSON, a form or raw, and only one of them")
         if not self.headers <= HEADER_NAMES:
             raise ValueError(f"{self.name}: headers other than {sorted(HEADER_NAMES)}")
+        if self.sites is not None and ("association" not in self.parameters or not isinstance(self.access, Public)):
+            raise ValueError(f"{self.name}: other sites call what is public and an association's")
         if self.sign_in and (not self.is_page or isinstance(self.access, Public)):
             raise ValueError(f"{self.name}: a session by cookie counts for pages only")
         if self.body is not None:

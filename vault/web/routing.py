@@ -58,8 +58,9 @@ def framework(bounds: Sequence[Bound], handle: Handle, lifespan: Sequence[Callab
     for bound in bounds:
         paths.setdefault(bound.route.path, []).extend(_methods(bound.route))
     # OPTIONS first: where it is missing when a path is first registered, Litestar puts its own there.
-    handlers = [_handler(path, ["OPTIONS"], {"allow": methods})(options) for path, methods in paths.items()]
-    handlers += [_handler(bound.route.path, _methods(bound.route), {}, _answering(bound, handle))(answered_before) for bound in bounds]
+    handlers = [_handler(path, ["OPTIONS"], {"allow": methods})(options) for path, methods in paths.items() if "OPTIONS" not in methods]
+    first = sorted(bounds, key=lambda bound: bound.route.method != "OPTIONS")
+    handlers += [_handler(bound.route.path, _methods(bound.route), {}, _answering(bound, handle))(answered_before) for bound in first]
     return Litestar(
         handlers,
         openapi_config=None,
