@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from tests.household import BASIC, electronic, lay_down, store, written
 from tests.simulator import SECOND, World
+from vault.access.withdrawal_api import withdrawal_routes
 from vault.access_log.tables import entry
 from vault.consent import api
 from vault.consent.api import ROUTES
@@ -57,13 +58,13 @@ class Desk:
 
 @pytest_asyncio.fixture(loop_scope="function")
 async def desk(vault: World) -> AsyncIterator[Desk]:
-    async with vault.front(*ROUTES) as http:
+    async with vault.front(*ROUTES, *withdrawal_routes(vault.associations, {})) as http:
         yield Desk(vault, http, (await store(vault)).record)
 
 
 @pytest_asyncio.fixture(loop_scope="function")
 async def till(small: World) -> AsyncIterator[Desk]:
-    async with small.front(*ROUTES) as http:
+    async with small.front(*ROUTES, *withdrawal_routes(small.associations, {})) as http:
         yield Desk(small, http, (await store(small)).record)
 
 
