@@ -302,6 +302,7 @@ QUERIES = {
     "records.read": "?purpose=service_delivery&fields=full_name",
     "attachments.read": "?purpose=service_delivery",
     "notices.current": "?purpose=service_delivery",
+    "visitor_consents.notice": "?purpose=visitor_analytics",
     "access_log.inclusion": "?index=0&size=1",
     "access_log.consistency": "?from=1&to=1",
 }
