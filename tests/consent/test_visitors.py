@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tests.household import errand, findings, lay_down, store
 from tests.simulator import World
 from vault.access.api import routes as access_routes
+from vault.access.withdrawal_api import withdrawal_routes
 from vault.access_log.verify import snapshot
 from vault.access_log.verify import verify as verify_log
 from vault.consent import visitors as visitors_of_consent
@@ -81,7 +82,7 @@ class Site:
 
 async def site_of(world: World, bounds: VisitorLimits | None = None) -> AsyncIterator[Site]:
     routes = visitor_routes(world.associations, Limits(world.clock), bounds)
-    async with world.front(*routes, *ROUTES, *RECORDS, *access_routes()) as http:
+    async with world.front(*routes, *ROUTES, *RECORDS, *access_routes(), *withdrawal_routes(world.associations, {})) as http:
         yield Site(world, http)
 
 
