@@ -16,6 +16,7 @@ from vault.access.api import routes as reading
 from vault.access.assignments_api import assignment_routes
 from vault.access.consent_proof_api import consent_proof_routes
 from vault.access.search_api import routes as search_routes
+from vault.access.withdrawal_api import withdrawal_routes
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.receipts_api import receipt_routes
 from vault.identity.scopes import require_system
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="function")
 @pytest_asyncio.fixture
 async def http(vault: World) -> AsyncIterator[httpx.AsyncClient]:
     calls = (*RECORDS, *CONSENT, *receipt_routes({}), *consent_proof_routes({}), *reading(), *search_routes())
+    calls = (*calls, *withdrawal_routes(vault.associations, {}))
     async with vault.front(*calls, *assignment_routes(vault.identity.factor)) as made:
         yield made
 
