@@ -99,6 +99,18 @@ async def test_a_processor_abroad_gets_nothing(small_counter: Counter):
     assert await delivery(small_counter, record) == (403, "recipient-abroad")
 
 
+async def test_a_purpose_that_was_narrowed_to_the_house_is_no_processors_any_more(counter: Counter):
+    record, _ = await served(counter)
+    await counter.allied(purposes=["service_delivery"], processing=TERMS)
+    assert await delivery(counter, record) == VALUE
+    narrower = {"action": "use", "forms": ["electronic", "written"], "internal_only": True}
+    waits = (await counter.ask("admin", "PUT", "/purposes/service_delivery", narrower)).json()
+    assert (await counter.approve("officer", "/purposes/service_delivery/approval", proposal=waits["proposal"])).status_code == 200
+    assert await delivery(counter, record) == (403, "purpose-internal-only")
+    kept = await counter.ask("key", "GET", f"/records/{written(record)}?purpose=service_delivery&fields=mobile")
+    assert kept.json()["fields"] == VALUE
+
+
 async def test_nobody_alone_moves_a_party_into_the_kingdom_or_makes_it_a_processor_under_an_agreement(counter: Counter):
     record, _ = await served(counter, country="AE")
     id_ = await counter.allied(purposes=["service_delivery"], processing=TERMS)

@@ -169,9 +169,10 @@ def agreement_of(question: Question, rules: Rules, caller: Caller) -> Agreement 
     return max(found, key=lambda each: (each.valid_to, each.id), default=None)
 
 
-def article_6_3_in_house(question: Question, purpose: Purpose) -> str | None:
-    """Research, and every purpose laid down as the association's own, never goes to a third party (article 6.3)."""
-    return "PURPOSE_INTERNAL_ONLY" if purpose.internal_only and question.recipient != INTERNAL else None
+def article_6_3_in_house(question: Question, purpose: Purpose, caller: Caller) -> str | None:
+    """Research, and every purpose laid down as the association's own, never leaves the house, to a processor as little (article 6.3)."""
+    leaves = question.recipient != INTERNAL or caller.party != INTERNAL
+    return "PURPOSE_INTERNAL_ONLY" if purpose.internal_only and leaves else None
 
 
 def article_6_4_confirmed(matter: Matter, grant: Grant) -> str | None:

@@ -117,7 +117,7 @@ def decide(question: Question, person: Person, rules: Rules, caller: Caller, ord
 def _by_law_or_consent(matter: Matter, caller: Caller) -> Verdict:
     """What no order opens: by a duty of the law or by consent."""
     question, person, purpose = matter.question, matter.person, matter.purpose
-    reason = article_7_contested(person, purpose, question.at) or article_6_3_in_house(question, purpose) or _action(matter)
+    reason = article_7_contested(person, purpose, question.at) or article_6_3_in_house(question, purpose, caller) or _action(matter)
     if reason is not None:
         return _refusal(question, matter.rules, reason)
     return _by_law(matter, caller) if purpose.basis == "law" else _by_consent(matter)
