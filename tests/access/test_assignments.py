@@ -253,6 +253,56 @@ async def test_a_hand_over_is_for_a_time_and_of_a_case_that_is_hers(office: Offi
     assert code_of(await office.ask("reem", "GET", f"/v1/records/{uuid.UUID(bytes=record)}/assignments")) == (403, "not-assigned")
 
 
+def path_of(record: bytes, assignment: httpx.Response) -> str:
+    return f"/v1/records/{uuid.UUID(bytes=record)}/assignments/{assignment.json()['id']}/end"
+
+
+async def test_what_was_handed_over_ends_with_the_case_it_came_from(office: Office):
+    record = await person(office)
+    first = await office.assign("officer", record, {"staff": office.id("huda")})
+    own = await office.assign("huda", record, {"staff": office.id("huda")}, until=office.in_(24 * 100))
+    there = await office.assign("huda", record, {"staff": office.id("reem")}, until=office.in_(24 * 100))
+    back = await office.assign("reem", record, {"staff": office.id("huda")}, **{"from": office.in_(1), "until": office.in_(24 * 99)})
+    assert [made.status_code for made in (own, there, back)] == [201, 201, 201]
+    assert (await office.ask("officer", "POST", path_of(record, first), {"reason": WHY})).status_code == 200
+    office.world.clock.forward(3600)
+    assert await office.read("huda", record) == (403, "not-assigned")
+    assert await office.read("reem", record) == (403, "not-assigned")
+    assert {(one["state"], one["ended_because"]) for one in await office.listed("officer", record)} == {("ended", WHY)}
+    with office.world.database.connect() as connection:
+        assert list(examine(connection, office.world.association.cabinet, office.world.association.id, {})) == []
+
+
+async def test_a_caseworker_ends_what_is_hers_or_came_from_her_and_nobody_elses(office: Office):
+    record = await person(office)
+    first = await office.assign("officer", record, {"staff": office.id("huda")})
+    there = await office.assign("huda", record, {"unit": "south"}, until=office.in_(24))
+    assert code_of(await office.ask("reem", "POST", path_of(record, first), {"reason": WHY})) == (403, "not-assigned")
+    assert code_of(await office.ask("reem", "POST", path_of(record, there), {"reason": WHY})) == (403, "not-assigned"), "it is her unit's"
+    assert await office.read("huda", record) == (200, None)
+    assert (await office.ask("huda", "POST", path_of(record, there), {"reason": WHY})).status_code == 200
+    assert await office.read("reem", record) == (403, "not-assigned")
+
+
+async def test_who_sees_values_at_a_screen_and_is_no_caseworker_gives_no_case_out(office: Office):
+    record = await person(office)
+    assert code_of(await office.assign("clerk", record, {"staff": office.id("huda")})) == (403, "out-of-scope")
+    made = await office.assign("officer", record, {"staff": office.id("huda")})
+    assert code_of(await office.ask("clerk", "POST", path_of(record, made), {"reason": WHY})) == (403, "out-of-scope")
+    told = office.world.entries()[-1]
+    assert (told.kind, told.outcome, told.reason, told.about[0].record) == ("assignment.ended", "refuse", "OUT_OF_SCOPE", record)
+
+
+async def test_a_caseworker_stores_nothing_more_of_somebody_whose_case_she_does_not_have(office: Office):
+    record = await person(office)
+    subject = str(uuid.UUID(bytes=office.world.entries()[-1].about[0].subject))
+    more = {"type": "beneficiary", "fields": {"full_name": "منى", "identity_note": "لا يوجد"}, "subject": {"id": subject}}
+    assert code_of(await office.ask("huda", "POST", "/v1/records", more)) == (403, "not-assigned")
+    assert (office.world.entries()[-1].kind, office.world.entries()[-1].reason) == ("record.stored", "NOT_ASSIGNED")
+    await office.assign("officer", record, {"staff": office.id("huda")})
+    assert (await office.ask("huda", "POST", "/v1/records", more)).status_code == 201
+
+
 async def test_an_assignment_may_begin_later(office: Office):
     record = await person(office)
     made = await office.assign("officer", record, {"staff": office.id("huda")}, **{"from": office.in_(2), "until": office.in_(4)})

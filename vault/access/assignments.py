@@ -1,14 +1,15 @@
 """Who has a person's case: given, handed over for a time, ended, and opened in an emergency by a caseworker who does not have it.
 
 Invariants: an assignment lifts the limit of a caseworker's role and nothing else, so that every article still decides and every read is an
-entry; a caseworker hands over only a case she has, for no longer than she has it; a case that is opened in an emergency is hers for one
-hour, with her own one-time code and her reason, and an alert asks somebody else to look into it; an end is in the journal before it is
-committed.
+entry; a caseworker hands over only a case she has, for no longer than she has it: what she handed over ends with what she had; she ends
+what is hers or came from her, and nobody else's; whoever sees values at a screen and is no caseworker gives no case out; a case that is
+opened in an emergency is hers for one hour, with her own one-time code and her reason, and an alert asks somebody else to look into it; an
+end is in the journal before it is committed.
 """
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vault.access_log.deed import Deed, EntryRefusal
@@ -17,13 +18,14 @@ from vault.consent.within import require_reach
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound
 from vault.identity.callers import is_engaged
 from vault.identity.second_factor import SecondFactor
+from vault.policy.facts import NEVER
 from vault.rulebook.asker import Asker, Errand
 from vault.rulebook.book import Book
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.journal import Closing
 from vault.subjects import people
 from vault.subjects.people import Known
-from vault.subjects.sheet import Assigned, Assignment, AssignmentKind, SheetEvent, Unassigned, assigned_until
+from vault.subjects.sheet import Assigned, Assignment, SheetEvent, Unassigned, assigned_until, ended_with
 
 MADE: Final = "assignment.made"
 ENDED: Final = "assignment.ended"
@@ -72,6 +74,10 @@ class Told:
     ended_by: str = ""
     ended_because: str = ""
 
+    def lasts(self, at: int) -> bool:
+        """Whether it was neither over nor ended at this moment; one that was to come was not."""
+        return self.ended_at is None and (self.assignment.until is None or at < self.assignment.until)
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -111,13 +117,30 @@ class _Case:
         counted = [one for one in self.assignments if emergencies or one.kind != EMERGENCY]
         return assigned_until(counted, self.asker.assignees, self.deed.now)
 
-    def require_hers(self, kind: str, *, until: int = 0) -> None:
-        """Refuse a caseworker who does not have this case, or not until then; what she opened in an emergency she only looks at."""
-        if not self.asker.asker.only_assigned:
-            return
-        hers = self.hers_until(emergencies=kind == READ)
-        if hers == 0 or until > hers:
+    def require_hers(self, kind: str) -> None:
+        """Refuse a caseworker who does not have this case; what she opened in an emergency she only looks at."""
+        if self.asker.asker.only_assigned and not self.hers_until(emergencies=kind == READ):
             raise self.refusal(kind, "NOT_ASSIGNED")
+
+    def require_giver(self, kind: str) -> None:
+        """Refuse who sees values at a client's screen and is no caseworker: cases are given and taken by others than who reads them."""
+        if self.asker.on_behalf is not None and not self.asker.asker.only_assigned:
+            raise self.refusal(kind, "OUT_OF_SCOPE")
+
+    def handed_from(self, until: int) -> str:
+        """The id of what the asker has for longest, until then at least. Raises the refusal `not-assigned` where there is none."""
+        held = [one for one in self.assignments if one.kind != EMERGENCY and one.to in self.asker.assignees and one.lasts(self.deed.now)]
+        best = max(held, key=lambda one: NEVER if one.until is None else one.until, default=None)
+        if best is None or (best.until is not None and until > best.until):
+            raise self.refusal(MADE, "NOT_ASSIGNED")
+        return best.id
+
+    def may_end(self, assignment: Assignment) -> bool:
+        """Whether it is the asker's to end: hers, or handed over from what she or her unit has; anybody's where she is no caseworker."""
+        if not self.asker.asker.only_assigned:
+            return True
+        came_from = [one for one in self.assignments if one.id == assignment.under]
+        return assignment.to == self.errand.hand or any(one.to in self.asker.assignees for one in came_from)
 
     def give(self, assignment: Assignment, reason: str, entry: Entry) -> None:
         """Write the assignment. Raises Conflict `too-many-assignments`."""
@@ -140,8 +163,8 @@ class _Case:
 def assign(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once | None) -> Assignment:
     """Give the case of the record's person to somebody; by a caseworker it is a hand-over, which must have an end.
 
-    Raises Invalid, NotFound, Gone, Conflict `erasure-pending`, `too-many-assignments`, and the refusal `not-assigned` for a caseworker who
-    does not have the case, or not for so long.
+    Raises Invalid, NotFound, Gone, Conflict `erasure-pending`, `too-many-assignments`, and the refusals `not-assigned` for a caseworker who
+    does not have the case, or not for so long, `out-of-scope` for anybody else at a client's screen.
     """
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
@@ -149,24 +172,32 @@ def assign(deed: Deed, errand: Errand, record: bytes, wanted: Wanted, once: Once
     case = _Case.of(deed, errand, record, MADE)
     since = deed.now if wanted.since is None else wanted.since
     _require_sound(deed, errand.book(deed), wanted, since)
-    kind: AssignmentKind = "assigned"
+    case.require_giver(MADE)
+    made = os.urandom(16)
+    assignment = Assignment(made.hex(), wanted.to, "assigned", since, wanted.until)
     if errand.asker.asker.only_assigned:
-        kind = "handed_over"
-        case.require_hers(MADE, until=_required_end(wanted, since))
+        assignment = replace(assignment, kind="handed_over", under=case.handed_from(_required_end(wanted, since)))
     people.unlocked(case.known)
-    assignment = Assignment(os.urandom(16).hex(), wanted.to, kind, since, wanted.until)
     case.give(assignment, wanted.reason, case.entry(MADE))
     if once is not None:
-        remember(deed.transaction, deed.association, once, bytes.fromhex(assignment.id), CREATED)
+        remember(deed.transaction, deed.association, once, made, CREATED)
     return assignment
 
 
 def end(deed: Deed, errand: Errand, record: bytes, assignment: bytes, reason: str) -> None:
-    """End an assignment before its time. Raises NotFound for one that is over or never was, and the refusal `not-assigned` as `assign`."""
+    """End an assignment before its time, and what was handed over from it.
+
+    Raises NotFound for one that is over or never was, and the refusals `out-of-scope` as `assign`, `not-assigned` for a caseworker who does
+    not have the case or whose that assignment is not.
+    """
     case = _Case.of(deed, errand.still(deed), record, ENDED)
-    if all(one.id != assignment.hex() or not case.stands(one) for one in case.assignments):
+    found = next((one for one in case.assignments if one.id == assignment.hex() and case.stands(one)), None)
+    if found is None:
         raise NotFound
+    case.require_giver(ENDED)
     case.require_hers(ENDED)
+    if not case.may_end(found):
+        raise case.refusal(ENDED, "NOT_ASSIGNED")
     event = Unassigned(assignment=assignment.hex(), at=deed.now, by=case.errand.hand, reason=reason)
     closing = Closing("assignment", case.known.subject.hex(), assignment.hex())
     people.change(deed, case.known, [event], case.entry(ENDED), record=record, closes=closing)
@@ -240,10 +271,9 @@ def _told(versions: list[list[SheetEvent]]) -> list[Told]:
         if isinstance(event, Assigned):
             found[event.assignment.id] = Told(event.assignment, event.reason, event.by, event.at)
         else:
-            began = found[event.assignment]
-            found[event.assignment] = Told(
-                began.assignment, began.reason, began.by, began.at, ended_at=event.at, ended_by=event.by, ended_because=event.reason
-            )
+            for id_ in ended_with([one.assignment for one in found.values()], event.assignment):
+                if found[id_].lasts(event.at):
+                    found[id_] = replace(found[id_], ended_at=event.at, ended_by=event.by, ended_because=event.reason)
     return list(found.values())
 
 

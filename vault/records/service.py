@@ -98,8 +98,9 @@ def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = Non
 
     `among` says how many records there are where that was counted before.
 
-    Raises a refusal for a type the asker's key is not for, Invalid for a type, kind, person or guardian there is none of, Conflict
-    `idempotency-mismatch` and `erasure-pending`, Gone where what the request made is erased, Unavailable `integrity`.
+    Raises a refusal for a type the asker's key is not for, `not-assigned` for a caseworker and somebody known whose case she does not have,
+    Invalid for a type, kind, person or guardian there is none of, Conflict `idempotency-mismatch` and `erasure-pending`, Gone where what
+    the request made is erased, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     once = intake.once
@@ -115,6 +116,8 @@ def store(deed: Deed, errand: Errand, intake: Intake, *, among: int | None = Non
         # Nobody else is known by what a browser keeps.
         raise Invalid([FieldError("subject.visitor", "unknown-kind")])
     known, wrapped = _person(deed, intake.whose)
+    if known.sheet is not None:
+        _require_assigned(deed, errand, known, None, "record.stored")
     arrival = _arrival(deed, errand, known, intake)
     place = shelf.Whole(deed.association, known.subject, os.urandom(16), FIRST)
     filed = filing.file(deed, known.subject, shape, intake.cleaned, {})
@@ -197,7 +200,7 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
     known = people.of_record(deed, record)
     if known.sheet is None:
         raise NotFound
-    _require_assigned(deed, errand, known, record)
+    _require_assigned(deed, errand, known, record, "record.updated")
     state = known.sheet.records[record.hex()]
     errand.require_type(deed, state.type, "record.updated", (About(known.subject, record),))
     if state.revision != expected:
@@ -237,10 +240,10 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
     return Kept(record, known.subject, place.revision)
 
 
-def _require_assigned(deed: Deed, errand: Errand, known: people.Known, record: bytes) -> None:
-    """Refuse a caseworker the record of somebody whose case she does not have."""
+def _require_assigned(deed: Deed, errand: Errand, known: people.Known, record: bytes | None, kind: str) -> None:
+    """Refuse a caseworker to store or change anything of somebody whose case she does not have."""
     until = known.sheet.assigned_until(errand.asker.assignees, deed.now) if known.sheet is not None else 0
-    errand.require_assigned(deed, until, "record.updated", (About(known.subject, record),))
+    errand.require_assigned(deed, until, kind, (About(known.subject, record),))
 
 
 def listed(deed: Deed, errand: Errand, type_: str | None, after: bytes | None, limit: int) -> Sequence[Row[bytes, str, int, str]]:

@@ -43,13 +43,17 @@ class RecordState:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Whose case the person is: `to` is "staff:<hex>" or "unit:<code>", from one moment to another, end exclusive, None for no end."""
+    """Whose case the person is: `to` is "staff:<hex>" or "unit:<code>", from one moment to another, end exclusive, None for no end.
+
+    `under`: the id of the assignment it was handed over from, with which it ends; left out of the bytes of any other.
+    """
 
     id: str
     to: str
     kind: AssignmentKind
     since: int
     until: int | None = None
+    under: str | msgspec.UnsetType = msgspec.UNSET
 
     def lasts(self, at: int) -> bool:
         """Whether it is in force at this moment."""
@@ -91,6 +95,15 @@ def assigned_until(assignments: Iterable[Assignment], assignees: Collection[str]
     """Until when one of these people and units has the case, of what is in force at this moment; 0 where none has."""
     hers = [one for one in assignments if one.to in assignees and one.lasts(at)]
     return max([NEVER if one.until is None else one.until for one in hers], default=0)
+
+
+def ended_with(assignments: Iterable[Assignment], ended: str) -> frozenset[str]:
+    """The ids of an assignment that ends and of all that were handed over from it, one after another; they come oldest first."""
+    gone = {ended}
+    for one in assignments:
+        if one.under in gone:
+            gone.add(one.id)
+    return frozenset(gone)
 
 
 class Created(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="created", tag_field="e"):
@@ -153,7 +166,7 @@ class Assigned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Unassigned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unassigned", tag_field="e"):
-    """The assignment with this id ended before its time."""
+    """The assignment with this id ended before its time, and with it what was handed over from it."""
 
     assignment: str
     at: int
@@ -274,7 +287,8 @@ def _assigned(sheet: Sheet, event: Assigned | Unassigned) -> Sheet:
     lasting = [one for one in sheet.assignments if one.until is None or one.until > event.at]
     if isinstance(event, Assigned):
         return replace(sheet, assigned=(*lasting, event.assignment))
-    return replace(sheet, assigned=tuple(one for one in lasting if one.id != event.assignment))
+    gone = ended_with(lasting, event.assignment)
+    return replace(sheet, assigned=tuple(one for one in lasting if one.id not in gone))
 
 
 def _stored(sheet: Sheet, event: Stored) -> Sheet:
