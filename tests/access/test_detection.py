@@ -52,10 +52,11 @@ def test_an_ordinary_day_at_work_fires_nothing():
 
 def test_every_kind_of_entry_that_gives_something_of_a_person_is_watched():
     assert (RELEASES | SHOWINGS) - {"breach_report.read"} <= detection.TOUCHES
-    log = Log(people_an_hour=3)
-    for one in range(4):
-        log.add("attachment.read", one)
-    assert log.rules == ["bulk"]
+    for kind in ("attachment.read", "consent.read", "consent.receipt", "consent.proof"):
+        log = Log(people_an_hour=3)
+        for one in range(4):
+            log.add(kind, one)
+        assert log.rules == ["bulk"], kind
 
 
 def test_more_people_in_one_hour_than_the_threshold_fire_once_and_name_the_newest_entries():
@@ -181,6 +182,24 @@ def test_every_opening_by_the_emergency_procedure_fires(said: dict[str, Any]):
     for _ in range(2):
         log.add(said.get("kind", "record.read"), 1, **{name: value for name, value in said.items() if name != "kind"})
     assert log.found == [Finding("break_glass", CLERK, (0,)), Finding("break_glass", CLERK, (1,))]
+
+
+def test_who_tries_to_open_with_wrong_codes_is_told_of_once_an_hour():
+    log = Log()
+    for minute in range(70):
+        log.add("access.break_glass", 1, outcome="refuse", reason="STEP_UP_REQUIRED", at=WORK + minute * MINUTE)
+    log.add("access.break_glass", 1, outcome="refuse", reason="STEP_UP_REQUIRED", hand="staff:cc")
+    log.add("access.break_glass", 1)
+    assert log.found == [Finding("break_glass", hand, (at,)) for hand, at in ((CLERK, 0), (CLERK, 60), ("staff:cc", 70), (CLERK, 71))]
+
+
+def test_what_a_client_does_for_many_at_its_screen_is_counted_for_the_client_as_well():
+    log = Log(people_an_hour=2, people_an_hour_systems=3, misses=1, misses_systems=2)
+    for one in range(4):
+        log.add("record.read", one, hand=SYSTEM, on_behalf=f"staff:{one}")
+    for one in range(3):
+        log.add("record.search", request=f"q{one}", hand=SYSTEM, on_behalf=f"staff:{one}")
+    assert log.found == [Finding("bulk", SYSTEM, (0, 1, 2, 3), 3), Finding("enumeration", SYSTEM, (4, 5, 6), 2)]
 
 
 def test_an_opening_by_the_usual_way_is_no_break_glass():

@@ -254,6 +254,31 @@ async def test_the_place_is_written_down_after_so_many_entries_and_looking_goes_
     assert other._next > 6, "a new process begins where the log says"
 
 
+async def test_what_a_new_process_looks_back_at_is_never_here_all_at_once(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    world = small_desk.world
+    monkeypatch.setattr(watching, "AT_ONCE", 3)
+    await declare(world, people_an_hour_systems=9)
+    kept = [await store(world) for _ in range(10)]
+    consent = (await grant(world, kept[0].record)).id
+    await withdraw(world, consent)
+    at_work(world)
+    for one in kept[:9]:
+        await small_desk.read(one.record)
+    assert "bulk" not in await fired(world)
+    await mark(world)
+    goes, entries = list[int](), watching._entries
+
+    def counted(*asked: Any) -> list[tuple[int, bytes]]:
+        goes.append(len(found := entries(*asked)))
+        return found
+
+    monkeypatch.setattr(watching, "_entries", counted)
+    await small_desk.read(kept[9].record)
+    assert "bulk" in await fired(world), "the nine before the restart count"
+    assert len(goes) > 4
+    assert max(goes) <= 3
+
+
 @pytest.mark.parametrize("body", [b"\xff", b'{"v":1,"k":"record.read","o":"allow","a":"staff:1","n":"00","t":"now","w":"w","ws":0}'])
 async def test_an_entry_whose_bytes_are_none_does_not_keep_the_others_from_being_looked_at(small_desk: Desk, body: bytes):
     world = small_desk.world

@@ -2,11 +2,10 @@
 
 Invariants: a finding rests on what the entries say and on the declared thresholds, and on nothing else, so that whoever reads the same
 entries finds the same; nothing is blocked, an alert only asks for a look; every rule tells of one thing once in its window, so that nobody
-is buried under repetitions.
+is buried under repetitions; whom a client names at its screen is its own word, so that what it does for many is counted for it as well.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -82,6 +81,12 @@ class _Seen:
         return self.hand.startswith("client:")
 
     @property
+    def hands(self) -> tuple["_Seen", ...]:
+        """The same entry as that of the person at the screen and as that of the client, which alone says who she is."""
+        client = self.entry.actor
+        return (self,) if client == self.hand else (self, replace(self, hand=client))
+
+    @property
     def subjects(self) -> tuple[bytes, ...]:
         return tuple(about.subject for about in self.entry.about)
 
@@ -119,6 +124,7 @@ class Watch:
         self._bulk: dict[str, _Window] = {}
         self._misses: dict[str, _Window] = {}
         self._off_hours: dict[str, int] = {}
+        self._tried: dict[str, int] = {}
         self._touched: dict[tuple[str, bytes], int] = {}
         self._withdrawn: dict[bytes, _Withdrawal] = {}
 
@@ -128,17 +134,23 @@ class Watch:
         one = _Seen(number, stored.time, entry.on_behalf or entry.actor, entry)
         if entry.kind == WITHDRAWN and entry.outcome == "allow":
             self._note_withdrawal(one)
-        found = [_break_glass(one)]
+        found = [self._by_glass(one)]
         if entry.kind in TOUCHES:
-            rules: tuple[Callable[[_Seen], Finding | None], ...] = (
-                self._by_bulk,
-                self._by_enumeration,
-                self._by_hours,
-                self._by_withdrawal,
-                self._by_canary,
-            )
-            found += [rule(one) for rule in rules]
+            for each in one.hands:
+                found += [self._by_bulk(each), self._by_enumeration(each)]
+            found += [rule(one) for rule in (self._by_hours, self._by_withdrawal, self._by_canary)]
         return [each for each in found if each is not None]
+
+    def _by_glass(self, one: _Seen) -> Finding | None:
+        """Each time a case was opened, and once an hour where somebody only tried: wrong codes bury nobody under alerts."""
+        if not {one.entry.kind, one.entry.reason, *one.entry.flags} & BREAK_GLASS:
+            return None
+        if one.entry.outcome == "refuse":
+            hour = one.time // HOUR
+            if self._tried.get(one.hand) == hour:
+                return None
+            self._tried[one.hand] = hour
+        return Finding("break_glass", one.hand, (one.number,))
 
     def _by_bulk(self, one: _Seen) -> Finding | None:
         window = _window(self._bulk, one, HOUR)
@@ -192,11 +204,6 @@ class Watch:
         since = one.time - self.rules.hours_after_withdrawal * HOUR
         self._withdrawn = {subject: known for subject, known in self._withdrawn.items() if known.time > since}
         self._withdrawn |= {subject: _Withdrawal(one.number, one.time) for subject in one.subjects}
-
-
-def _break_glass(one: _Seen) -> Finding | None:
-    said = {one.entry.kind, one.entry.reason, *one.entry.flags}
-    return Finding("break_glass", one.hand, (one.number,)) if said & BREAK_GLASS else None
 
 
 def _window(windows: dict[str, _Window], one: _Seen, length: int) -> _Window:

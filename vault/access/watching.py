@@ -5,11 +5,12 @@ raised again: whichever process dies, and however many look, each alert is raise
 through again after a restart.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from vault.access.alert_facts import ALERT, OWN, WATCH, AlertFact, WatchFact, in_force, padded
 from vault.access.detection import HOUR, WITHDRAWN, DetectionFact, Finding, Watch
@@ -98,29 +99,38 @@ def _standing(deed: Deed) -> tuple[DetectionFact, int]:
     return in_force(deed), 0 if stands is None else stands.through
 
 
-def _entries(transaction: Transaction, association: bytes, first: int) -> list[tuple[int, bytes]]:
+def _entries(transaction: Transaction, association: bytes, first: int, *which: ColumnElement[bool]) -> list[tuple[int, bytes]]:
+    """The next entries from a place on, a go of them."""
     place = tables.entry
-    query = select(place.c.number, place.c.body).where(place.c.association_id == association, place.c.number >= first)
+    query = select(place.c.number, place.c.body).where(place.c.association_id == association, place.c.number >= first, *which)
     rows = transaction.connection.execute(query.order_by(place.c.number).limit(AT_ONCE)).all()
     return [(row.number, row.body) for row in rows]
 
 
-def _before(transaction: Transaction, association: bytes, through: int, rules: DetectionFact) -> list[tuple[int, bytes]]:
+def _before(transaction: Transaction, association: bytes, through: int, rules: DetectionFact) -> Iterator[tuple[int, bytes]]:
     """The entries before a place that what follows is seen beside: those of the last hour, and withdrawals with what came after."""
     place, subject, connection = tables.entry, tables.subject, transaction.connection
     here = (place.c.association_id == association, place.c.number < through)
     newest = connection.execute(select(place.c.time).where(*here).order_by(place.c.number.desc()).limit(1)).scalar()
     if newest is None:
-        return []
-    columns = select(place.c.number, place.c.body).where(*here)
-    # A window is one of the clock, so one hour back is enough to begin at the beginning of it.
-    found = {row.number: row.body for row in connection.execute(columns.where(place.c.time >= newest // HOUR * HOUR)).all()}
+        return
+    # A window is one of the clock, so one hour back is enough to begin at the beginning of it; and time never goes back in the log.
+    earlier = select(place.c.number).where(*here, place.c.time < newest // HOUR * HOUR)
+    last = connection.execute(earlier.order_by(place.c.number.desc()).limit(1)).scalar()
+    begins = 0 if last is None else last + 1
     since = newest - rules.hours_after_withdrawal * HOUR
     withdrawn = select(place.c.number).where(*here, place.c.kind == WITHDRAWN, place.c.time >= since)
     people = select(subject.c.subject).where(subject.c.association_id == association, subject.c.number.in_(withdrawn))
     named = select(subject.c.number).where(subject.c.association_id == association, subject.c.subject.in_(people))
-    found |= {row.number: row.body for row in connection.execute(columns.where(place.c.time >= since, place.c.number.in_(named))).all()}
-    return sorted(found.items())
+    yield from _one_by_one(transaction, association, 0, place.c.number < begins, place.c.time >= since, place.c.number.in_(named))
+    yield from _one_by_one(transaction, association, begins, place.c.number < through)
+
+
+def _one_by_one(transaction: Transaction, association: bytes, first: int, *which: ColumnElement[bool]) -> Iterator[tuple[int, bytes]]:
+    """Every entry from a place on for which this holds, in order; no more of them are here at once than one go takes."""
+    while some := _entries(transaction, association, first, *which):
+        yield from some
+        first = some[-1][0] + 1
 
 
 def _see(watch: Watch, number: int, encoded: bytes) -> list[Finding]:
