@@ -1,11 +1,15 @@
 """Counts of the log day by day: each entry once, on its day, on both engines."""
 
+import uuid
+
 import pytest
 
 from tests.access.desk import Desk
-from tests.household import grant, read, store
+from tests.household import grant, lay_down, read, store
 from tests.simulator import START
-from vault.access.tallies import DAY, Tally, note, tallies
+from vault.access.tallies import DAY, Noted, Tally, note, tallies
+from vault.access_log.entry import About, Entry
+from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
 from vault.rulebook.asker import Errand
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -41,3 +45,20 @@ async def test_reading_them_is_an_entry(desk: Desk):
     await desk.world.association.run(lambda deed: note(deed, errand))
     last = desk.world.entries()[-1]
     assert (last.kind, last.outcome, last.request) == ("access_log.read", "allow", "request-9")
+
+
+async def test_what_is_about_a_case_is_counted_on_no_day_for_whom_it_excludes(desk: Desk):
+    world, case = desk.world, uuid.uuid4()
+    officer, other = await world.person("officer"), await world.person("second_officer")
+    await lay_down(world, EXCLUSIONS, officer.id, ExclusionsFact(cases=(case.hex,)))
+    told = Entry(kind="breach_report.read", outcome="allow", actor=other.ref, about=(About(case.bytes, case.bytes),))
+    await world.association.run(lambda deed: deed.append(told))
+    counted = {}
+    for reader in (officer, other):
+        errand = Errand(reader, "request-9")
+        noted = await world.association.run(lambda deed, errand=errand: note(deed, errand))
+        found = await world.association.look(
+            lambda transaction, noted=noted: tallies(transaction, world.association.id, START, START + DAY, noted.hidden)
+        )
+        counted[reader.ref] = (noted, sum(each.count for each in found if each.kind == "breach_report.read"))
+    assert counted == {officer.ref: (Noted((case.bytes,), 1), 0), other.ref: (Noted((), 0), 1)}

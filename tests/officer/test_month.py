@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.household import grant, read, store
+from tests.household import grant, lay_down, read, store
 from tests.officer.browser import Window, text_of, uuid_of
 from tests.officer.test_clocks_and_standing import reported
+from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
 from vault.errors import Refused
 from vault.officer.frame import Frame
 from vault.officer.month import Month, _Months
@@ -45,6 +46,18 @@ async def test_the_board_is_told_what_the_log_says(window: Window):
     assert re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+", page.text.replace(window.token, "")) == []
     last = window.world.entries()[-1]
     assert (last.kind, last.outcome) == ("access_log.read", "allow")
+
+
+async def test_a_reader_who_is_excluded_from_a_report_is_told_how_much_is_kept_from_her(small_window: Window):
+    world = small_window.world
+    await lived(small_window)
+    [taken] = [entry for entry in world.entries() if entry.kind == "breach_report.received"]
+    officer = (await world.person("officer")).id
+    await lay_down(world, EXCLUSIONS, officer, ExclusionsFact(cases=(taken.about[0].subject.hex(),)))
+    await small_window.sign_in()
+    said = text_of(await small_window.get("/officer/month"))
+    assert "Breach reports received 0" in said
+    assert "entries kept from you since they are about reports you are excluded from: 1." in said
 
 
 async def test_other_months_are_a_link_away_and_the_next_is_not_there_yet(small_window: Window):

@@ -1,12 +1,14 @@
 """How often what happened, day by day: counts out of the log's projection, for the month that a board is told of.
 
-Invariant: counts only; the entry of the reading is committed before anything is counted.
+Invariants: counts only; the entry of the reading is committed before anything is counted; what is about a case the reader is excluded from
+is counted on no day.
 """
 
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from vault.access.withholding import count, hidden_from, open_only
 from vault.access_log import tables
 from vault.access_log.deed import Deed
 from vault.rulebook.asker import Errand
@@ -28,20 +30,30 @@ class Tally:
     count: int
 
 
-def note(deed: Deed, errand: Errand) -> None:
-    """Append the entry of the reading that follows."""
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the reading leaves out: the cases its reader is excluded from, and how many entries of the whole log name one of them."""
+
+    hidden: tuple[bytes, ...]
+    withheld: int
+
+
+def note(deed: Deed, errand: Errand) -> Noted:
+    """Append the entry of the reading that follows. Raises Unavailable `integrity`."""
     errand = errand.still(deed)
+    hidden = hidden_from(deed, errand.asker)
     deed.append(errand.entry(kind="access_log.read", outcome="allow", basis="law"))
+    return Noted(hidden, count(deed, hidden))
 
 
-def tallies(transaction: Transaction, association: bytes, since: int, until: int) -> list[Tally]:
+def tallies(transaction: Transaction, association: bytes, since: int, until: int, hidden: tuple[bytes, ...] = ()) -> list[Tally]:
     """The counts from one moment up to another, in microseconds UTC; a look beside the queue of deeds, since a month may be long."""
     place = tables.entry
     day = ((place.c.time - since) // DAY).label("day")
     grouped = (day, place.c.kind, place.c.outcome, place.c.purpose, place.c.reason)
     query = (
         select(*grouped, func.count().label("count"))
-        .where(place.c.association_id == association, place.c.time >= since, place.c.time < until)
+        .where(place.c.association_id == association, place.c.time >= since, place.c.time < until, *open_only(hidden))
         .group_by(*grouped)
     )
     rows = transaction.connection.execute(query).all()

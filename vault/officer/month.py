@@ -98,15 +98,16 @@ class _Months:
         association, errand = caller.association, Errand(caller, call.request_id)
         now = Month(moment(call.now).astimezone(RIYADH).date().replace(day=1))
         month = Month.parse(call.query["month"]) if call.query["month"] else now
-        await heard(errand, lambda: association.run(lambda deed: note(deed, errand)))
+        noted = await heard(errand, lambda: association.run(lambda deed: note(deed, errand)))
         since, until = month.begins, month.begins + month.days * DAY
-        found = await association.look(lambda transaction: tallies(transaction, association.id, since, until))
+        found = await association.look(lambda transaction: tallies(transaction, association.id, since, until, noted.hidden))
         speaker, leftwards = speaker_of(call, await association.book()), call.language != "en"
         seen, refused = _by_day_and_purpose(found, speaker), _by_day(found, speaker)
         return await self.frame.page(
             "month.html",
             call,
             month=month_in_words(month.first, call.language),
+            withheld=noted.withheld,
             facts=[*_facts(found), *await self._clocks(call)],
             seen=columns(month.days, seen, speaker.word("others"), leftwards=leftwards) if seen else None,
             seen_table=sorted((day + 1, name, count) for (day, name), count in seen.items()),
