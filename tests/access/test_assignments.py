@@ -273,6 +273,17 @@ async def test_what_was_handed_over_ends_with_the_case_it_came_from(office: Offi
         assert list(examine(connection, office.world.association.cabinet, office.world.association.id, {})) == []
 
 
+async def test_what_was_handed_over_and_ended_before_keeps_its_own_end(office: Office):
+    record = await person(office)
+    first = await office.assign("officer", record, {"staff": office.id("huda")})
+    there = await office.assign("huda", record, {"staff": office.id("reem")}, until=office.in_(24))
+    assert (await office.ask("huda", "POST", path_of(record, there), {"reason": "عادت من إجازتها"})).status_code == 200
+    office.world.clock.forward(60)
+    assert (await office.ask("officer", "POST", path_of(record, first), {"reason": WHY})).status_code == 200
+    listed = {one["id"]: one["ended_because"] for one in await office.listed("officer", record)}
+    assert listed == {first.json()["id"]: WHY, there.json()["id"]: "عادت من إجازتها"}
+
+
 async def test_a_caseworker_ends_what_is_hers_or_came_from_her_and_nobody_elses(office: Office):
     record = await person(office)
     first = await office.assign("officer", record, {"staff": office.id("huda")})

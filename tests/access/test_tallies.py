@@ -1,6 +1,7 @@
 """Counts of the log day by day: each entry once, on its day, on both engines."""
 
 import uuid
+from functools import partial
 
 import pytest
 
@@ -8,9 +9,11 @@ from tests.access.desk import Desk
 from tests.household import grant, lay_down, read, store
 from tests.simulator import START
 from vault.access.tallies import DAY, Noted, Tally, note, tallies
+from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry
 from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
 from vault.rulebook.asker import Errand
+from vault.storage.transaction import Transaction
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -47,6 +50,14 @@ async def test_reading_them_is_an_entry(desk: Desk):
     assert (last.kind, last.outcome, last.request) == ("access_log.read", "allow", "request-9")
 
 
+def _noted(errand: Errand, deed: Deed) -> Noted:
+    return note(deed, errand)
+
+
+def _found(association: bytes, hidden: tuple[bytes, ...], transaction: Transaction) -> list[Tally]:
+    return tallies(transaction, association, START, START + DAY, hidden)
+
+
 async def test_what_is_about_a_case_is_counted_on_no_day_for_whom_it_excludes(desk: Desk):
     world, case = desk.world, uuid.uuid4()
     officer, other = await world.person("officer"), await world.person("second_officer")
@@ -56,9 +67,7 @@ async def test_what_is_about_a_case_is_counted_on_no_day_for_whom_it_excludes(de
     counted = {}
     for reader in (officer, other):
         errand = Errand(reader, "request-9")
-        noted = await world.association.run(lambda deed, errand=errand: note(deed, errand))
-        found = await world.association.look(
-            lambda transaction, noted=noted: tallies(transaction, world.association.id, START, START + DAY, noted.hidden)
-        )
+        noted = await world.association.run(partial(_noted, errand))
+        found = await world.association.look(partial(_found, world.association.id, noted.hidden))
         counted[reader.ref] = (noted, sum(each.count for each in found if each.kind == "breach_report.read"))
     assert counted == {officer.ref: (Noted((case.bytes,), 1), 0), other.ref: (Noted((), 0), 1)}

@@ -19,7 +19,7 @@ Day = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", 
 TOUCHES: Final = frozenset(
     {
         *("record.read", "record.search", "decision", "disclosure.decided", "disclose", "evidence.read", "attachment.read"),
-        *("contact", "contact.asked", "publication.decided"),
+        *("contact", "contact.asked", "publication.decided", "consent.read", "consent.receipt", "consent.proof"),
     }
 )
 """The kinds of entry by which somebody asks about a person, whatever she is answered."""
