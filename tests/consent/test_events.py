@@ -130,14 +130,17 @@ async def test_what_never_was_good_is_invalidated_by_an_officer_and_named_to_off
     kept = await counter.store()
     record = kept["id"]
     consent = await counter.grant(record)
-    by_system = await counter("key", "POST", f"/consents/{consent}/invalidation", {"reason": "forged"})
+    by_system = await counter("key", "POST", f"/consents/{consent}/invalidation", {"reason": "the signature is forged"})
     assert by_system.status_code == 403
-    answer = await counter("officer", "POST", f"/consents/{consent}/invalidation", {"reason": "forged"})
+    for no_words in ("forged", "0000-00-00", "2026-13-45T99:99:99Z"):
+        answer = await counter("officer", "POST", f"/consents/{consent}/invalidation", {"reason": no_words})
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "out-of-range")
+    answer = await counter("officer", "POST", f"/consents/{consent}/invalidation", {"reason": "the signature is forged"})
     assert (answer.status_code, answer.json()) == (201, {"id": consent, "state": "invalidated"})
     assert (await counter.reason(record), await counter.reason(record, who="key")) == ("CONSENT_INVALIDATED", "NOT_PERMITTED")
     assert [(await counter.consents(record, who))["ended"][0]["state"] for who in ("officer", "key")] == ["invalidated", "ended"]
     assert [line.closing.kind for line in counter.world.association.log.journal.lines()] == ["invalidation"]
-    twice = await counter("officer", "POST", f"/consents/{consent}/invalidation", {"reason": "forged"})
+    twice = await counter("officer", "POST", f"/consents/{consent}/invalidation", {"reason": "the signature is forged"})
     assert (twice.status_code, twice.json()["code"]) == (409, "consent-not-standing")
 
 

@@ -135,7 +135,7 @@ async def test_one_removed_for_cause_takes_what_he_gave_along_and_one_replaced_l
     subject, his = minor["subject"].replace("-", ""), guardian.replace("-", "")
     lines = [line.closing for line in counter.world.association.log.journal.lines()]
     assert lines == [Closing("guardian", subject, his), Closing("guardian", subject, f"{his}|for-cause")]
-    nobody = await counter("officer", "POST", f"/records/{record}/guardians/{NOBODY}/end", {"reason": "because"})
+    nobody = await counter("officer", "POST", f"/records/{record}/guardians/{NOBODY}/end", {"reason": "custody moved"})
     assert nobody.status_code == 404
 
 
@@ -244,6 +244,8 @@ async def test_an_adult_under_interdiction_is_spoken_for_until_another_person_re
 async def test_a_death_ends_consent_and_an_order_is_answered_still(till: Counter):
     record = (await till.store())["id"]
     await till.grant(record)
+    slip = await till("officer", "POST", f"/records/{record}/death", {"evidence": "2026-13-45T99:99:99Z"})
+    assert (slip.status_code, slip.json()["errors"][0]["code"]) == (422, "out-of-range")
     answer = await till("officer", "POST", f"/records/{record}/death", {"evidence": "شهادة وفاة 5"})
     assert answer.json() == {"state": "deceased"}
     assert (await till.reason(record), await till.reason(record, who="key")) == ("SUBJECT_DECEASED", "NOT_PERMITTED")

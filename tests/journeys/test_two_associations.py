@@ -262,7 +262,7 @@ BODIES: dict[str, Body] = {
     "consents.refuse": lambda _, __: {"purpose": "sms_offers", "given_by": "self", "indicated_at": moment(-60)},
     "consents.renew": lambda house, _: _once_more(house),
     "consents.confirm": lambda house, _: _once_more(house),
-    "consents.invalidate": lambda _, __: {"reason": "forged"},
+    "consents.invalidate": lambda _, __: {"reason": "the signature is forged"},
     "consents.import": lambda house, id_: {
         "items": [house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER) | {"record": id_}]
     },
@@ -270,9 +270,9 @@ BODIES: dict[str, Body] = {
     "merges.approve": lambda _, __: {},
     "guardians.record": lambda _, id_: {"guardian": id_, "kind": "wali"},
     "guardians.verify": lambda _, __: {"result": "verified", "sighted": "original"},
-    "guardians.end": lambda _, __: {"reason": "because"},
-    "capacity.interdict": lambda _, __: {"on": True, "judgment": "صك"},
-    "capacity.death": lambda _, __: {"evidence": "شهادة"},
+    "guardians.end": lambda _, __: {"reason": "custody moved"},
+    "capacity.interdict": lambda _, __: {"on": True, "judgment": "صك حجر"},
+    "capacity.death": lambda _, __: {"evidence": "شهادة وفاة"},
     "notices.draft": lambda _, __: _notice() | {"purpose": "service_delivery"},
     "notices.draft_version": lambda _, __: _notice(),
     "notices.publish": lambda _, __: {},

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ from vault.rulebook.asker import Asker, Errand, once_for
 from vault.storage.idempotency import Once
 from vault.subjects.meant import by_consent, by_record
 from vault.web.answer import Answer
+from vault.web.body import InWords
 from vault.web.call import Call, write_id
 from vault.web.problems import Problem, problem_of
 from vault.web.route import LARGE_BODY, Body, Needs, Person, Route
@@ -28,7 +29,6 @@ from vault.web.route import LARGE_BODY, Body, Needs, Person, Route
 LONGEST_REASON = 2000
 MOST_ITEMS = 500
 MOST_AT_ONCE = 50
-Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=LONGEST_REASON)]
 
 
 class RefusalBody(Body, frozen=True, kw_only=True):
@@ -55,9 +55,9 @@ class AgainBody(Body, frozen=True, kw_only=True):
 
 
 class FindingBody(Body, frozen=True, kw_only=True):
-    """Why a consent never was good."""
+    """Why a consent never was good, in words."""
 
-    reason: Reason
+    reason: InWords
 
 
 class ImportedBody(ConsentBody, frozen=True, kw_only=True):

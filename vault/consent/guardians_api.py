@@ -15,12 +15,12 @@ from vault.rulebook.approving import Factor, Second
 from vault.rulebook.asker import Asker, Errand
 from vault.subjects.meant import by_record
 from vault.web.answer import Answer
+from vault.web.body import InWords
 from vault.web.call import Call, write_id
 from vault.web.route import Body, Needs, Person, Query, Route
 from vault.web.times import write_time
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=500)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
 _ENDLESS = 2**62
 
@@ -46,7 +46,7 @@ class SeenBody(Body, frozen=True, kw_only=True):
 class EndBody(Body, frozen=True, kw_only=True):
     """Why an office ended; `for_cause` takes the ground from what he gave too."""
 
-    reason: Reason
+    reason: InWords
     for_cause: bool = False
 
 
@@ -54,14 +54,14 @@ class InterdictionBody(Body, frozen=True, kw_only=True):
     """What a court did: took capacity (`on`) or gave it back, which takes another person and a code."""
 
     on: bool
-    judgment: Reason
+    judgment: InWords
     code: Code | None = None
 
 
 class DeathBody(Body, frozen=True, kw_only=True):
     """What shows the death."""
 
-    evidence: Reason
+    evidence: InWords
 
 
 class Stands(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 
@@ -32,6 +32,9 @@ _AT = re.compile(r" - at `(?:key in )?(\$[^`]*)`\Z")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 _NO_SUCH_TEXT = ("Invalid RFC3339", "Invalid UUID", "Invalid base64")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[([0-9]+|\.\.\.)\]")
+
+InWords = Annotated[str, msgspec.Meta(max_length=500, pattern=r"\S\s+\S")]
+"""What a person found and why, where it ends what somebody is given and is not undone: two words at least, not a slip of the finger."""
 
 
 def require_json(headers: Headers) -> None:
