@@ -20,7 +20,8 @@ from vault.web.front import Front
 from vault.web.metrics import MetricsServer
 
 GC_THRESHOLD = 50_000
-
+# A year, and this name alone: what else lives under it is not ours to decide (RFC 6797, 6.1).
+_BY_TLS_ONLY = [("strict-transport-security", "max-age=31536000")]
 
 _WHY = {"": "no answer", SEALED: "it is another's, or the file of epochs was altered"}
 
@@ -98,6 +99,7 @@ def _listen(service: Front | str, settings: Settings, workers: int | None) -> No
         proxy_headers=False,
         lifespan="on",
         timeout_graceful_shutdown=10,
+        headers=_BY_TLS_ONLY if settings.tls_cert else None,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )

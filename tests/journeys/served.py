@@ -10,6 +10,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -205,7 +206,7 @@ class Served:
         chunked = raw is not None and not isinstance(raw, bytes)
         if chunked:
             sent["Transfer-Encoding"] = "chunked"
-        line = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
+        line = self._line(port or self.port)
         try:
             try:
                 line.request(method, path, raw, {**sent, **(headers or {})}, encode_chunked=chunked)
@@ -342,6 +343,12 @@ class Served:
         done = self.call("POST", f"/v1/clients/{made.json['id']}/approval", token=self.approver("officer", association))
         assert done.status == 200, done.text
         return made.json["id"], made.json["key"]
+
+    def _line(self, port: int) -> http.client.HTTPConnection:
+        trusted = self.settings.get("AMANAH_TLS_CERT")
+        if trusted is None:
+            return http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        return http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=ssl.create_default_context(cafile=trusted))
 
     def _is_ready(self) -> bool:
         try:

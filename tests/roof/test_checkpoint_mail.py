@@ -12,22 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from keys.notes import Signer
 from keys.secret import Secret
+from tests.certificates import self_signed, server_side
 from tests.journeys.served import FIRST, Served
 from vault import checkpoint_mail
 from vault.access_log.checkpoint import Checkpoint, opened, origin
@@ -56,30 +51,6 @@ class Box:
         self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         self.sealed.append(session.ssl is not None)
         return "250 taken"
-
-
-def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for this machine's loopback, and a server's context with it."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, none))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return folder / "cert.pem", context
 
 
 def known(_server: object, _session: object, _envelope: object, _mechanism: str, shown: object) -> AuthResult:
@@ -184,7 +155,8 @@ def test_a_newer_one_is_behind_only_after_two_hours(tmp_path: Path, free_port: i
 
 
 def test_over_a_network_the_line_is_sealed_and_both_ends_known(tmp_path: Path, free_port: int):
-    trusted, context = certificate(tmp_path)
+    trusted, key = self_signed(tmp_path)
+    context = server_side(trusted, key)
     password = tmp_path / "password"
     password.touch(0o600)
     password.write_text(WORD, encoding="utf-8")
@@ -200,7 +172,8 @@ def test_over_a_network_the_line_is_sealed_and_both_ends_known(tmp_path: Path, f
 
 
 def test_a_server_that_speaks_tls_from_the_first_byte(tmp_path: Path, free_port: int):
-    trusted, context = certificate(tmp_path)
+    trusted, key = self_signed(tmp_path)
+    context = server_side(trusted, key)
     box, how = Box(), {"port": free_port, "security": "tls"}
     with server(box, free_port, ssl_context=context):
         with pytest.raises(ssl.SSLCertVerificationError):
