@@ -23,13 +23,13 @@ from vault.access.verdicts import Asked
 from vault.breach_reports import intake
 from vault.breach_reports import service as reports
 from vault.breach_reports.intake import Told
-from vault.breach_reports.reporter import Reporter
+from vault.breach_reports.shapes import REPORTER
 from vault.errors import VaultError
 from vault.examining import examine
 from vault.identity.entrance import Entrance
 from vault.identity.second_factor import Guesses, SecondFactor
 from vault.records import service
-from vault.rulebook.asker import Errand
+from vault.rulebook.asker import Errand, Stranger
 from vault.rulebook.association import Association
 from vault.rulebook.shapes import CLIENT, STAFF, ClientFact
 from vault.settings import Settings
@@ -145,7 +145,8 @@ async def tell(made: World, settings: Settings) -> Story:
 
 async def report(made: World) -> bytes:
     """A violation somebody reported: its id."""
-    nobody, told = Errand(Reporter(made.association), "r"), Told("other", "رأيت ما لا ينبغي أن يراه أحد", "ar", contact="0500000000")
+    nobody = Errand(Stranger(made.association, REPORTER), "r")
+    told = Told("other", "رأيت ما لا ينبغي أن يراه أحد", "ar", contact="0500000000")
     taken = await made.association.run(lambda deed: intake.receive(deed, nobody, told, "", None))
     found = await made.association.run(lambda deed: intake.of_receipt(deed, taken.receipt or ""))
     assert found is not None

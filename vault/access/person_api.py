@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from vault.access import person_links, person_pages
-from vault.access.person_links import Issued, Visitor
+from vault.access.person_links import ACTOR, Issued
 from vault.access.person_pages import ASKED, Own
 from vault.access.rights_words import LISTS
 from vault.access_log.deed import Deed
@@ -19,7 +19,7 @@ from vault.consent.receipt_words import word
 from vault.errors import FieldError, Invalid
 from vault.policy.facts import INTERNAL, SELF
 from vault.rulebook.alarm import heard
-from vault.rulebook.asker import Asker, Errand
+from vault.rulebook.asker import Asker, Errand, Stranger
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.book import Book
 from vault.rulebook.channels import Channels
@@ -104,7 +104,7 @@ class _PersonPages:
         return open_here(self.associations, call.path["association"])
 
     def _errand(self, call: Call) -> Errand:
-        return Errand(Visitor(self._association(call)), call.request_id)
+        return Errand(Stranger(self._association(call), ACTOR), call.request_id)
 
     def _door(self, call: Call, *, waits: bool, wrong: bool = False) -> Answer:
         status = HTTPStatus.UNPROCESSABLE_ENTITY if wrong else None

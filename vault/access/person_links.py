@@ -16,14 +16,12 @@ from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, WrittenFact
 from vault.consent import link_token
 from vault.consent.challenges import FORM
-from vault.consent.visitors import MAY_NOTHING
 from vault.consent.within import require_case
 from vault.errors import FieldError, Invalid, NotFound
-from vault.policy.facts import SELF, Caller, Person
+from vault.policy.facts import SELF, Person
 from vault.policy.signers import guardian_of, may_speak
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
-from vault.rulebook.association import Association
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
 from vault.subjects import people
@@ -57,23 +55,6 @@ class PersonPageFact(Fact, frozen=True):
 
 
 PERSON_PAGES: Kind[PersonPageFact] = Kind("person-page", PersonPageFact, in_book=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Whoever is let in to a person's page, as one who asks: nobody by name, who may nothing but what the page is for."""
-
-    association: Association
-    ref: str = ACTOR
-    on_behalf: str | None = None
-    scopes: frozenset[str] = frozenset()
-    flags: tuple[str, ...] = ()
-    assignees: frozenset[str] = frozenset()
-    asker: Caller = MAY_NOTHING
-
-    def still(self, _deed: Deed) -> "Visitor":
-        """The same visitor: there is no account that could end."""
-        return self
 
 
 @dataclass(frozen=True, slots=True)

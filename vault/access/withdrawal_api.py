@@ -9,12 +9,12 @@ import msgspec
 from vault.access import withdrawals
 from vault.consent import links
 from vault.consent.api import StateAnswer, speaker
-from vault.consent.links import Holder, Link, Shown, by_link
+from vault.consent.links import ACTOR, Link, Shown, by_link
 from vault.consent.log_words import not_lost
 from vault.errors import FieldError, Invalid
 from vault.policy.facts import INTERNAL
 from vault.rulebook.alarm import heard
-from vault.rulebook.asker import Asker, Errand
+from vault.rulebook.asker import Asker, Errand, Stranger
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.subjects.meant import by_consent
@@ -99,7 +99,7 @@ class _Withdrawals:
         return await self._page(call, errand, shown, done=True)
 
     def _errand(self, call: Call) -> Errand:
-        return Errand(Holder(open_here(self.associations, call.path["association"])), call.request_id)
+        return Errand(Stranger(open_here(self.associations, call.path["association"]), ACTOR), call.request_id)
 
     def _channels(self, association: Association) -> Channels:
         return self.channels.get(association.code, Channels())

@@ -13,14 +13,14 @@ from vault.breach_reports.index import Index
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.limits import Intake, IntakeFull
-from vault.breach_reports.reporter import Reporter, about
+from vault.breach_reports.reporter import about
 from vault.breach_reports.service import Listed, Page, SecondFactor, SecondPerson, Wanted, listed, page
-from vault.breach_reports.shapes import Doubt
+from vault.breach_reports.shapes import REPORTER, Doubt
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.policy import pack as packs
 from vault.policy.pack import Text
 from vault.rulebook.alarm import INTEGRITY, Seldom, integrity, nobody, ring
-from vault.rulebook.asker import Errand, once_for
+from vault.rulebook.asker import Errand, Stranger, once_for
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.storage.idempotency import Once
@@ -193,4 +193,4 @@ def _once(errand: Errand, key: str | None, told: Told) -> Once | None:
 
 
 def _errand(association: Association, knock: Knock) -> Errand:
-    return Errand(Reporter(association), knock.request)
+    return Errand(Stranger(association, REPORTER), knock.request)

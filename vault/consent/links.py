@@ -11,14 +11,11 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import About
 from vault.consent import history, link_token
 from vault.consent.history import Told
-from vault.consent.visitors import MAY_NOTHING
 from vault.consent.within import require_case
 from vault.errors import NotFound
-from vault.policy.facts import Caller
 from vault.policy.signers import may_speak
 from vault.rulebook.alarm import Meant
 from vault.rulebook.asker import Errand
-from vault.rulebook.association import Association
 from vault.subjects import people
 from vault.subjects.meant import by_consent
 
@@ -26,23 +23,6 @@ ACTOR: Final = "link"
 MADE: Final = "consent.link-made"
 LASTS: Final = 5 * 365 * 24 * 3_600_000_000
 """A paper lies in a drawer for years, and withdrawing is to be as easy then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Whoever holds a link, as one who asks: nobody by name, who may nothing but what the link is for."""
-
-    association: Association
-    ref: str = ACTOR
-    on_behalf: str | None = None
-    scopes: frozenset[str] = frozenset()
-    flags: tuple[str, ...] = ()
-    assignees: frozenset[str] = frozenset()
-    asker: Caller = MAY_NOTHING
-
-    def still(self, _deed: Deed) -> "Holder":
-        """The same holder: there is no account that could end."""
-        return self
 
 
 @dataclass(frozen=True, slots=True)

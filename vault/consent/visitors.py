@@ -18,10 +18,9 @@ from vault.consent.visitor_limits import Room
 from vault.consent.within import SENSITIVE, Consent, notice_of
 from vault.errors import FieldError, Invalid, TooMany
 from vault.policy.events import Event, Given, Signal, Stopped
-from vault.policy.facts import INTERNAL, SELF, Caller, Grant, Person, Standing, Stop, key
+from vault.policy.facts import INTERNAL, SELF, Grant, Person, Standing, Stop, key
 from vault.policy.standing import outlasts
 from vault.rulebook.asker import Errand
-from vault.rulebook.association import Association
 from vault.rulebook.book import Book, notice_key
 from vault.rulebook.shapes import PurposeFact
 from vault.storage.journal import Closing
@@ -32,7 +31,6 @@ from vault.subjects.people import Known
 from vault.subjects.sheet import Created, SheetEvent, happened
 
 ACTOR: Final = "visitor"
-MAY_NOTHING: Final = Caller(purposes=frozenset())
 MOST_CHANGES: Final = 50
 """Changes of one visitor's sheet in a day, beyond which she is asked to wait before she agrees anew."""
 DAY: Final = 24 * 3600 * 1_000_000
@@ -52,23 +50,6 @@ class Word:
     sha256: str
     act: str
     gpc: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Any visitor as one who asks: nobody by name, who may nothing but speak for herself."""
-
-    association: Association
-    ref: str = ACTOR
-    on_behalf: str | None = None
-    scopes: frozenset[str] = frozenset()
-    flags: tuple[str, ...] = ()
-    assignees: frozenset[str] = frozenset()
-    asker: Caller = MAY_NOTHING
-
-    def still(self, _deed: Deed) -> "Visitor":
-        """The same visitor: there is no account of hers that could end."""
-        return self
 
 
 def by_visitor(visitor: str) -> Meant:

@@ -9,10 +9,10 @@ import msgspec
 from vault.consent import visitors
 from vault.consent.api import NoticeShown, NoticeText, StateAnswer, named
 from vault.consent.visitor_limits import VisitorLimits, VisitorsFull
-from vault.consent.visitors import Visitor, Word, by_visitor
+from vault.consent.visitors import ACTOR, Word, by_visitor
 from vault.errors import NotFound
 from vault.rulebook.alarm import heard
-from vault.rulebook.asker import Errand
+from vault.rulebook.asker import Errand, Stranger
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.web.answer import Answer
@@ -116,7 +116,7 @@ class Visitors:
             # The browser's own header counts as well as what the page read of it.
             gpc=body.gpc or call.header("sec-gpc") == b"1",
         )
-        errand = Errand(Visitor(association), call.request_id)
+        errand = Errand(Stranger(association, ACTOR), call.request_id)
 
         async def said() -> tuple[bytes, str]:
             room = self._visitor_limits.room(association)
@@ -132,7 +132,7 @@ class Visitors:
     async def withdraw(self, call: Call) -> Answer:
         """End a visitor's consent."""
         association, body = self._association(call), call.body
-        errand = Errand(Visitor(association), call.request_id)
+        errand = Errand(Stranger(association, ACTOR), call.request_id)
 
         async def said() -> None:
             room = self._visitor_limits.room(association)

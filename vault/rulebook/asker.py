@@ -1,7 +1,7 @@
 """Who asks, as every room sees her: a reference for the log, what she may, and a way to ask again inside a deed."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 
@@ -49,6 +49,26 @@ class Asker(Protocol):
 
     def still(self, deed: Deed) -> Self:
         """The same asker as the rulebook inside this deed knows it. Raises Unauthenticated where it is no more."""
+
+
+_MAY_NOTHING: Final = Caller(purposes=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Whoever asks without an account, by the door she came through: nobody by name, who may nothing but what that door is for."""
+
+    association: Association
+    ref: str
+    on_behalf: str | None = None
+    scopes: frozenset[str] = frozenset()
+    flags: tuple[str, ...] = ()
+    assignees: frozenset[str] = frozenset()
+    asker: Caller = _MAY_NOTHING
+
+    def still(self, _deed: Deed) -> "Stranger":
+        """The same stranger: there is no account that could end."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
