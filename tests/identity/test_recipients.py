@@ -56,6 +56,7 @@ async def confirm(ask: Caller, who: str, body: dict[str, Any], code: str | None 
     if who not in ask.tokens:
         ask.tokens[who] = await ask.world.session(who)
     said = {"code": code or ask.world.one_time_code(who), "fingerprint": fingerprint("hpke-x25519", body["key"]["public"])}
+    said |= {"webhook": body["webhook"]} if "webhook" in body else {}
     return await ask(who, "POST", CONFIRM, said)
 
 
@@ -144,6 +145,19 @@ async def test_a_key_swapped_between_comparing_and_confirming_is_not_confirmed(a
     # Put back as it was, it was changed all the same.
     await ask("officer", "PUT", COURT, compared)
     assert code_of(await ask.approve("second_officer", CONFIRM)) == (422, "fingerprint-required")
+    assert (await confirm(ask, "second_officer", compared)).json()["key"]["state"] == "confirmed"
+
+
+async def test_a_webhook_swapped_between_looking_and_confirming_is_not_confirmed(ask: Caller):
+    compared = party(webhook="https://partner.example/recalls")
+    await ask("officer", "PUT", COURT, compared)
+    await ask("officer", "PUT", COURT, {**compared, "webhook": "https://elsewhere.example/recalls"})
+    unsaid = await confirm(ask, "second_officer", {"key": compared["key"]})
+    assert code_of(unsaid) == (422, "fingerprint-required")
+    assert unsaid.json()["errors"] == [{"field": "webhook", "code": "missing"}]
+    assert code_of(await confirm(ask, "second_officer", compared)) == (409, "recipient-webhook-changed")
+    assert (await fact(ask)).confirmed_by == ""
+    await ask("officer", "PUT", COURT, compared)
     assert (await confirm(ask, "second_officer", compared)).json()["key"]["state"] == "confirmed"
 
 

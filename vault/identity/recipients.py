@@ -1,9 +1,9 @@
 """Parties outside the house: registered by one person, their keys confirmed by another who compared the fingerprint, revoked by one alone.
 
 Invariants: whatever is changed of a recipient, its key seals nothing until a person confirms it who had no hand in any change since the
-last confirmation, and where anything was ever changed she says the fingerprint she compared; what an agreement of two people rests on (a
-processor or not, in the Kingdom or not) nobody changes alone while it lasts; who is revoked never comes back under that code, since
-consents name it; what ends is in the journal first.
+last confirmation, and where anything was ever changed she says the fingerprint and the webhook she compared; what an agreement of two
+people rests on (a processor or not, in the Kingdom or not) nobody changes alone while it lasts; who is revoked never comes back under that
+code, since consents name it; what ends is in the journal first.
 """
 
 from dataclasses import dataclass
@@ -44,6 +44,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What who confirms a key says she saw of the recipient: fingerprint and webhook, each None where she does not say it."""
+
+    fingerprint: str | None = None
+    webhook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recipients:
     """The deeds about recipients."""
 
@@ -58,11 +66,11 @@ class Recipients:
         await caller.association.refresh()
         return made
 
-    async def confirm(self, caller: Caller, code: str, seen: str | None, one_time_code: str | None) -> RecipientFact:
-        """Confirm that the key is the recipient's; `seen` is the fingerprint that was compared, where the caller says it.
+    async def confirm(self, caller: Caller, code: str, seen: Compared, one_time_code: str | None) -> RecipientFact:
+        """Confirm that the key, and the webhook where there is one, are the recipient's.
 
-        Raises NotFound, Conflict by what stands in the way, Invalid `fingerprint-required` where it was changed since it was registered,
-        refusals `same-person` and `step-up-required`, TooMany.
+        Raises NotFound, Conflict by what stands in the way, Invalid `fingerprint-required` where it was changed since it was registered and
+        she does not say what she saw, refusals `same-person` and `step-up-required`, TooMany.
         """
         association = caller.association
 
@@ -84,20 +92,25 @@ class Recipients:
         book = await caller.association.run(lambda deed: still(deed, caller).association.books.at(deed))
         return [book.recipients[code] for code in sorted(book.recipients)]
 
-    def _confirm(self, deed: Deed, caller: Caller, code: str, seen: str | None, one_time_code: str | None) -> RecipientFact:
+    def _confirm(self, deed: Deed, caller: Caller, code: str, seen: Compared, one_time_code: str | None) -> RecipientFact:
         book = caller.association.books.at(deed)
         found = _standing(book, code)
         if not found.key_public:
             raise Conflict("recipient-without-key")
-        if seen is not None and seen != key_of(found):
+        if seen.fingerprint is not None and seen.fingerprint != key_of(found):
             raise Conflict("recipient-key-changed")
+        if seen.webhook is not None and seen.webhook != found.webhook:
+            raise Conflict("recipient-webhook-changed")
         if found.confirmed_by:
             raise Conflict
         for hand in found.hands:
             require_two(book, hand, caller, _CONFIRMED)
-        if seen is None and facts.version(deed, RECIPIENT, code) > 1:
-            # Nothing else tells the key that was compared from one laid down between looking and confirming.
-            raise Invalid([FieldError("fingerprint", "missing")], "fingerprint-required")
+        unsaid = [FieldError("fingerprint", "missing")] if seen.fingerprint is None else []
+        if found.webhook and seen.webhook is None:
+            unsaid.append(FieldError("webhook", "missing"))
+        if unsaid and facts.version(deed, RECIPIENT, code) > 1:
+            # Nothing else tells what was compared from what was laid down between looking and confirming.
+            raise Invalid(unsaid, "fingerprint-required")
         approval = self.factor.approve(deed, caller, one_time_code, kind=_CONFIRMED)
         confirmed = msgspec.structs.replace(found, confirmed_by=caller.ref, confirmed_at=deed.now, hands=())
         written = facts.write(deed, RECIPIENT, code, confirmed)

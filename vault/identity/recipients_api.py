@@ -8,7 +8,7 @@ import msgspec
 
 from vault.errors import NotFound
 from vault.identity.bodies import Code
-from vault.identity.recipients import Recipients, Wanted, key_of
+from vault.identity.recipients import Compared, Recipients, Wanted, key_of
 from vault.rulebook.shapes import RecipientFact
 from vault.web import Answer, Body, Call, Person, Route
 
@@ -41,13 +41,14 @@ class RecipientBody(Body):
 
 
 class ConfirmationBody(Body):
-    """A confirmation; with a code of its own or in a session stepped up by one, and the fingerprint that was compared.
+    """A confirmation; with a code of its own or in a session stepped up by one, and the fingerprint and webhook that were compared.
 
-    The fingerprint may be left out only where the recipient was never changed since it was registered.
+    These may be left out only where the recipient was never changed since it was registered.
     """
 
     code: Code | None = None
     fingerprint: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    webhook: Annotated[str, msgspec.Meta(max_length=500)] | None = None
 
 
 class KeyShown(msgspec.Struct, frozen=True):
@@ -147,7 +148,7 @@ class _Api:
 
     async def confirm(self, call: Call) -> Answer:
         body: ConfirmationBody = call.body
-        return Answer(_stands(await self.recipients.confirm(call.caller, _code(call), body.fingerprint, body.code)))
+        return Answer(_stands(await self.recipients.confirm(call.caller, _code(call), Compared(body.fingerprint, body.webhook), body.code)))
 
     async def revoke(self, call: Call) -> Answer:
         return Answer(_stands(await self.recipients.revoke(call.caller, _code(call))))
