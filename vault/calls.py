@@ -36,6 +36,7 @@ from vault.consent.challenges_api import ROUTES as CHALLENGES
 from vault.consent.events_api import EVENT_ROUTES
 from vault.consent.evidence_api import DEFAULT_MOST
 from vault.consent.evidence_api import routes as evidence
+from vault.consent.forms_api import form_routes
 from vault.consent.guardians_api import guardian_routes
 from vault.consent.merging_api import merge_routes
 from vault.consent.notices_api import notice_routes
@@ -76,6 +77,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *merge_routes(factor),
         *guardian_routes(factor),
         *notice_routes(factor),
+        *form_routes(rooms.channels),
         *CHALLENGES,
         *withdrawal_routes(associations, rooms.channels),
         *person_routes(associations, rooms.channels),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About
+from vault.consent.forms_code import is_ours
 from vault.consent.within import require_case
 from vault.errors import NotFound, Unavailable
 from vault.policy.events import Given, Stopped, Verified
@@ -23,7 +24,8 @@ class Told:
 
     `seen` is what a second person found, `scan` the id (hex) of the scan it rests on; both empty where there is none. `language` is that of
     the notice that was shown; `asserted_by` by whose word an electronic one was answered: `client`, or `vault` for its own challenge;
-    `channel` the one it came by, empty where that was not said.
+    `channel` the one it came by, empty where that was not said; `template` the code of the form it was signed on where we printed it, else
+    empty.
     """
 
     grant: Grant
@@ -38,6 +40,7 @@ class Told:
     language: str = "ar"
     asserted_by: str = ""
     channel: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def tell(happened: list[Happened], at: int) -> list[Told]:
             scan, language = str(one.detail.get("scan", {}).get("id", "")), str(one.detail.get("language", "ar"))
             grant, by = _folded(person, event), str(one.detail.get("evidence", {}).get("asserted_by", ""))
             read = Told(grant, event.purpose, event.recipient, event.kind, None, None, "", scan=scan, language=language, asserted_by=by)
-            read = replace(read, channel=str(one.detail.get("channel", "")))
+            read = replace(read, channel=str(one.detail.get("channel", "")), template=_template(one))
             told[grant.id] = read
         elif isinstance(event, Verified) and event.grant in told:
             told[event.grant] = replace(told[event.grant], verified_at=event.at)
@@ -150,6 +153,12 @@ def tell(happened: list[Happened], at: int) -> list[Told]:
                 if (each.purpose, each.recipient) == (event.purpose, event.recipient) and each.stopped_at is None:
                     told[id_] = replace(each, stopped_at=event.stop.recorded_at, state=event.stop.kind)
     return [replace(each, state=_state(each, person, at)) for each in told.values()]
+
+
+def _template(one: Happened) -> str:
+    """The form it was signed on where it is one of ours: what an association calls its own may be anything, and is told nobody."""
+    template = str(one.detail.get("evidence", {}).get("template", ""))
+    return template if is_ours(template) else ""
 
 
 def _folded(person: Person, given: Given) -> Grant:

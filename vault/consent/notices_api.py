@@ -190,20 +190,21 @@ class _Api:
 
     async def read(self, call: Call) -> Answer:
         asker: Asker = call.caller
-        errand, notice, version = Errand(asker, call.request_id), call.path_id("notice"), _version(call)
+        errand, notice, version = Errand(asker, call.request_id), call.path_id("notice"), version_of(call)
         found = await heard(errand, lambda: asker.association.run(lambda deed: notices.shown(deed, errand, notice, version)))
         return Answer(_shown(found))
 
     async def publish(self, call: Call) -> Answer:
         asker: Asker = call.caller
         second = Second(asker, call.request_id, call.body.code, self.factor)
-        notice, version = call.path_id("notice"), _version(call)
+        notice, version = call.path_id("notice"), version_of(call)
         made = await heard(second.errand, lambda: asker.association.run(lambda deed: notices.publish(deed, second, notice, version)))
         await asker.association.refresh()
         return Answer(_stands(made))
 
 
-def _version(call: Call) -> int:
+def version_of(call: Call) -> int:
+    """The number of a version as the path has it. Raises NotFound for what is none."""
     text = call.path["version"]
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise NotFound

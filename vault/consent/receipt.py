@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from vault.consent.forms_code import code_of
 from vault.consent.history import Told
 from vault.policy.events import Given, Stopped
 from vault.policy.facts import INTERNAL, SELF
@@ -164,6 +165,7 @@ def _record(matter: Matter) -> Json:
         "amanah:form": told.grant.form,
         "amanah:explicit": told.grant.explicit,
         **({"amanah:assertedBy": told.asserted_by} if told.asserted_by else {}),
+        **({"amanah:template": code_of(matter.notice, matter.language).text} if told.template else {}),
         **({"amanah:verified": write_time(told.verified_at)} if told.verified_at is not None else {}),
     }
 

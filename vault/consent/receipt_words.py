@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from vault.consent.forms_code import read
 from vault.consent.receipt import Json
 from vault.web.paper import read_words
 from vault.web.times import in_words
@@ -47,6 +48,12 @@ def lines(document: Json, language: str) -> Iterator[tuple[str, str]]:
         comma.join(_named(one["skos:prefLabel"] or one["dct:identifier"], language) for one in process["dpv:hasPersonalData"]),
     )
     yield label("form"), comma.join(form)
+    if template := record.get("amanah:template"):
+        signed = read(template)
+        yield (
+            label("template"),
+            word("template", language).format(version=signed.version, language=word(f"template_{signed.language}", language)),
+        )
     for event in record["dpv:hasConsentStatus"]:
         happened = _CAPITAL.sub("_", event["@type"][0].removeprefix("dpv:")).lower()
         yield word(f"event_{happened}", language), _moment(event["dpv:isIndicatedAtTime"], language)

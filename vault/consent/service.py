@@ -16,6 +16,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
 from vault.attachments.scans import Scan, cite
 from vault.consent.evidence import Weighed, weigh
+from vault.consent.forms_code import require_same
 from vault.consent.within import Consent, Matter, check_giver, check_scope, checked, purpose_for, require_reach
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.policy.events import Event, Given, Requested, Stopped, Verified
@@ -93,8 +94,10 @@ def grant(deed: Deed, errand: Errand, record: bytes, consent: Consent, once: Onc
 
 
 def weighed_here(deed: Deed, consent: Consent, purpose: PurposeFact, notice: NoticeFact) -> Weighed:
-    """The evidence that came with a consent, as it counts for this purpose. Raises Invalid as `weigh`."""
+    """The evidence that came with a consent, as it counts for this purpose. Raises Invalid as `weigh`, and `form-mismatch`."""
     weighed = weigh(consent.form, consent.evidence, notice_sha256=notice.sha256[consent.language], now=deed.now)
+    if consent.form == "written":
+        require_same(weighed.detail, notice, consent.language)
     if consent.form == "electronic" and purpose.proof == "vault":
         # Only an answer to the vault's own challenge (`vault.consent.challenges`) completes it.
         return replace(weighed, missing=(*weighed.missing, "challenge"))
