@@ -93,7 +93,7 @@ def _laid_out(book: Book, wanted: Wanted, notice: NoticeFact, purpose: PurposeFa
         notice=notice,
         purpose=purpose,
         text=notice.texts[wanted.language],
-        recipient="" if wanted.recipient == INTERNAL else book.recipients[wanted.recipient].name[wanted.language],
+        recipient="" if wanted.recipient == INTERNAL else book.recipients[wanted.recipient].name.get(wanted.language, wanted.recipient),
         fields=_by_class([one for fields in covered.values() for one in fields], wanted.language),
         kept=_kept(book, [name for name, fields in covered.items() if fields], wanted.language),
         is_explicit=any(one.field_class in SENSITIVE for fields in covered.values() for one in fields),

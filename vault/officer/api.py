@@ -3,6 +3,7 @@
 from vault.breach_reports.reports import Reports
 from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
+from vault.officer.forms import form_pages
 from vault.officer.frame import Frame
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
@@ -20,6 +21,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *log_routes(frame),
         *approval_routes(frame),
         *consent_routes(frame),
+        *form_pages(frame),
         *request_pages(frame),
         *report_routes(frame, reports),
         *standing_routes(frame),
