@@ -6,8 +6,9 @@ from html import unescape
 import pytest
 from msgspec.structs import replace
 
-from tests.household import lay_down
-from tests.officer.browser import Window, text_of
+from tests.household import asked, grant, lay_down, store, written
+from tests.officer.browser import Window, text_of, uuid_of
+from vault.consent.forms_code import code_of
 from vault.officer.forms import PATH, PRINTED
 from vault.rulebook.shapes import NOTICE, RECIPIENT, RECORD_TYPE, RecipientFact
 
@@ -22,6 +23,7 @@ async def test_every_form_in_force_is_listed_with_its_recipient_and_prints_in_bo
     party = RecipientFact(code="partner", name={"ar": "جهة شريكة", "en": "A partner"}, kind="partner", country="SA")
     await lay_down(window.world, RECIPIENT, "partner", party)
     await lay_down(window.world, RECIPIENT, "gone", replace(party, code="gone", name={"ar": "أخرى", "en": "Gone"}, revoked_at=1))
+    await lay_down(window.world, RECIPIENT, "court", replace(party, code="court", name={"ar": "المحكمة", "en": "Court"}, kind="authority"))
     await window.sign_in("officer")
     consents = await window.get("/officer/consents")
     assert f'href="{PATH}?lang=en"' in consents.text
@@ -29,7 +31,8 @@ async def test_every_form_in_force_is_listed_with_its_recipient_and_prints_in_bo
     words = text_of(page)
     assert "Service delivery inside the association 1" in words
     assert "Sharing with a partner A partner 1" in words
-    assert "Gone" not in words
+    assert "Publication publication to everybody 1" in words
+    assert not {"Gone", "Court"} & set(words.split())
     assert "Offers by text message" not in words, "paper is not enough for it"
     links = addresses(page.text)
     assert len(links) >= 6
@@ -77,3 +80,15 @@ async def test_a_notice_that_covers_one_recipient_has_one_form_and_a_form_there_
     missing = await small_window.get(PRINTED, notice="00000000-0000-4000-8000-000000000000", version="1", purpose="service_delivery")
     assert missing.status_code == 404
     assert "<h1>" in missing.text
+
+
+async def test_who_verifies_a_consent_signed_on_our_form_is_told_the_code_on_it(small_window: Window):
+    world = small_window.world
+    kept = await store(world)
+    notice = (await world.association.refresh()).current_notice("service_delivery")
+    assert notice is not None
+    code = code_of(notice, "ar").text
+    taken = written(world.ceremony.staff["officer"].username, world.clock.now)
+    await grant(world, kept.record, await asked(world, form="written", evidence=taken | {"template": code}))
+    await small_window.sign_in("second_officer")
+    assert f"Code of the form {code}" in text_of(await small_window.get("/officer/consents", person=uuid_of(kept.record)))

@@ -120,11 +120,12 @@ def _kept(book: Book, types: list[str], language: str) -> dict[int, tuple[str, .
 
 
 def on_offer(book: Book) -> Iterator[tuple[NoticeFact, PurposeFact, str]]:
-    """Every form there is to sign today: the notice in force of each purpose for which paper is enough, and each recipient it covers."""
+    """Every form there is to sign today: the notice in force of each purpose for which paper is enough, and each partner it covers."""
     for code in sorted(book.purposes):
         purpose, notice = book.purposes[code], book.current_notice(code)
         if notice is None or not takes_paper(purpose):
             continue
-        outside = purpose.action == "disclose"
-        known = sorted(name for name, one in book.recipients.items() if one.revoked_at is None) if outside else [INTERNAL]
+        # An authority is given what it orders, and needs nobody's consent; a processor works in the association's own name.
+        partners = sorted(name for name, one in book.recipients.items() if one.kind == "partner" and one.revoked_at is None)
+        known = partners if purpose.action == "disclose" else [INTERNAL]
         yield from ((notice, purpose, name) for name in known if notice.recipients is None or name in notice.recipients)

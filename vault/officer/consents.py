@@ -34,7 +34,10 @@ RESULTS: Final[dict[str, Result]] = {"verify": "verified", "reject": "rejected"}
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A written consent that waits, with all that has to be the same on the signed paper; `guardian` is empty where she signed herself."""
+    """A written consent that waits, with all that has to be the same on the signed paper; `guardian` is empty where she signed herself.
+
+    `template` is the code that has to stand on the paper where it is a form of ours, else empty.
+    """
 
     id: str
     purpose: str
@@ -46,6 +49,7 @@ class Paper:
     explicit: bool
     recorded: str
     record: str
+    template: str
 
 
 def consent_routes(frame: Frame) -> list[Route]:
@@ -154,4 +158,5 @@ def _paper(one: Told, record: bytes, speaker: Speaker) -> Paper:
         explicit=one.grant.explicit,
         recorded=speaker.time(one.grant.recorded_at),
         record=write_id(record) if record else "",
+        template=one.template,
     )

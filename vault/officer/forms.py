@@ -25,7 +25,7 @@ LANGUAGES: Final = ("ar", "en")
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A form that can be printed: for what, who receives it (empty where nothing leaves), and its address by language."""
+    """A form that can be printed: for what, who receives it, and its address by language."""
 
     purpose: str
     recipient: str
@@ -75,6 +75,8 @@ def _offered(book: Book, call: Call, type_: str) -> list[Offered]:
             continue
         which = {"notice": speaker.id(notice.id), "version": notice.version, "type": type_ or None}
         said = {**which, "purpose": purpose.code, "recipient": party}
-        name = "" if party == INTERNAL else book.recipients[party].name.get(speaker.language, party)
+        name = speaker.word("forms_published" if purpose.action == "publish" else "forms_inside")
+        if party != INTERNAL:
+            name = book.recipients[party].name.get(speaker.language, party)
         found.append(Offered(speaker.purpose(purpose.code), name, notice.version, {one: link(PRINTED, one, **said) for one in LANGUAGES}))
     return found
