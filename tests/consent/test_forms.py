@@ -2,7 +2,9 @@
 
 import html
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -97,7 +99,11 @@ async def test_a_form_shows_the_whole_text_of_the_version_its_code_and_everythin
     before = len(office.world.entries())
     answer = await office.form(language=language, type="beneficiary")
     assert answer.status_code == 200, answer.text
-    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    policy = answer.headers["content-security-policy"]
+    styles = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digests = " ".join(f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in styles)
+    assert len(styles) == 2
+    assert policy == re.sub(r"'sha256-[^']+'", digests, HEADERS["Content-Security-Policy"])
     assert (answer.headers["content-language"], answer.headers["cache-control"]) == (language, "no-store")
     notice = await office.current()
     text = notice["texts"][language]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.resources import files
 from typing import Final
 from urllib.parse import urlencode
 
@@ -21,11 +22,12 @@ from vault.rulebook.asker import Asker, Errand
 from vault.rulebook.channels import Channels
 from vault.web.answer import HTML, Answer
 from vault.web.call import Call, write_id
-from vault.web.paper import Pages
+from vault.web.paper import Pages, headers_with
 from vault.web.route import Needs, Query, Route
 from vault.web.times import RIYADH, moment
 
 PAGES: Final = Pages("vault.consent")
+_STYLE: Final = files("vault.consent").joinpath("pages", "form.css").read_text(encoding="utf-8")
 LANGUAGE: Final = Query(kind="choice", choices=("ar", "en"), default="ar")
 ASKED: Final[Mapping[str, Query]] = {
     "purpose": Query(kind="text", required=True, high=64),
@@ -73,6 +75,8 @@ async def page(call: Call, wanted: Wanted, channels: Mapping[str, Channels], els
     return PAGES.answer(
         "form.html",
         wanted.language,
+        headers=headers_with(_STYLE),
+        own_style=Markup(_STYLE),  # noqa: S704  # our own file, whose hash the policy names
         name=own.named(asker.association.code, wanted.language),
         demonstration=own.demonstration,
         elsewhere=elsewhere,

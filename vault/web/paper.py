@@ -19,13 +19,19 @@ from vault.web.answer import HTML, Answer
 from vault.web.problems import Problem, Sentence
 
 _STYLE = files("vault.web").joinpath("pages", "style.css").read_text(encoding="utf-8")
-_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 
-LONE: str = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; base-uri 'none'"
+
+def _hash(style: str) -> str:
+    return f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
+
+
+_STYLE_HASH = _hash(_STYLE)
+
+LONE: str = f"default-src 'none'; style-src {_STYLE_HASH}; form-action 'none'; base-uri 'none'"
 """The policy of a page that is a file of its own, which says it in its head."""
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src {_STYLE_HASH}; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -33,6 +39,12 @@ HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Frame-Options": "DENY",
 }
+
+
+def headers_with(style: str) -> dict[str, str]:
+    """The headers of a page that brings a second stylesheet along: its policy names that one's hash beside the shared one's."""
+    policy = HEADERS["Content-Security-Policy"]
+    return {"Content-Security-Policy": policy.replace(_STYLE_HASH, f"{_STYLE_HASH} {_hash(style)}")}
 
 
 def read_words(package: str, *place: str) -> dict[str, Sentence]:
