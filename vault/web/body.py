@@ -33,7 +33,7 @@ _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 _NO_SUCH_TEXT = ("Invalid RFC3339", "Invalid UUID", "Invalid base64")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[([0-9]+|\.\.\.)\]")
 
-InWords = Annotated[str, msgspec.Meta(max_length=500, pattern=r"\S\s+\S")]
+InWords = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[\s\S]*\S\s+\S[\s\S]*\Z")]
 """What a person found and why, where it ends what somebody is given and is not undone: two words at least, not a slip of the finger."""
 
 
