@@ -9,6 +9,7 @@ from vault.access.verdicts import Asked
 from vault.access_log.verify import snapshot
 from vault.attachments.examine import examine as examine_scans
 from vault.consent import service as consents
+from vault.consent.service import Refusal
 from vault.consent.within import Consent
 from vault.identity.callers import Caller
 from vault.policy.facts import INTERNAL, SELF
@@ -143,6 +144,12 @@ async def withdraw(world: World, consent: bytes, given_by: str = SELF) -> None:
     """Withdraw, by default by the person herself through the system."""
     job = await errand(world)
     await world.association.run(lambda deed: withdrawals.withdraw(deed, job, consent, given_by, None))
+
+
+async def refuse(world: World, record: bytes, purpose: str = "sms_offers", *, said_at: int | None = None) -> None:
+    """Say no, by default the person herself, now."""
+    job, said = await errand(world), Refusal(purpose, INTERNAL, SELF, world.clock.now if said_at is None else said_at)
+    await world.association.run(lambda deed: withdrawals.refuse(deed, job, record, said))
 
 
 async def read(

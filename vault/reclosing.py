@@ -6,6 +6,7 @@ need no look: the log was found to hold everything up to it. A closing that nobo
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -16,13 +17,15 @@ from vault.access.erasure_words import ERASE, LOCK
 from vault.access.orders import end
 from vault.access.shapes import DISCLOSURE, ORDER
 from vault.access_log.checkpoint import opened
+from vault.access_log.closed import ended_consent
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
 from vault.consent import capacity, guardians, merging
+from vault.consent.service import No
 from vault.errors import NotFound, Unavailable
 from vault.identity.proposals import PURPOSE_PROPOSAL
 from vault.policy.events import Stopped
-from vault.policy.facts import Standing, Stop, StopKind
+from vault.policy.facts import Standing, Stop, StopKind, key
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.book import notice_key
@@ -81,20 +84,30 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
 def _stop(deed: Deed, association: Association, line: Line) -> int:
     """End a consent the journal says ended: for the person, purpose and recipient of the line."""
     closing = line.closing
-    known = _somebody(deed, closing.reference)
-    if known is None:
-        return 0
-    purpose, _, recipient = closing.detail.partition("|")
-    standing = known.sheet.person.standings.get(closing.detail, Standing()) if known.sheet else Standing()
-    if not standing.grants or (standing.newest_stop is not None and standing.newest_stop.recorded_at >= line.time):
-        return 0
-    stop = Stop(_STOPS[closing.kind], line.time, deed.now)
-    silent = silences.written(deed, association.books.at(deed), known, purpose, recipient) if stop.kind == "withdraw" else ()
+    purpose, recipient, words = ended_consent(closing.detail)
+    silent = silences.again(deed, bytes.fromhex(closing.reference), purpose, words) if words else ()
     told = Entry(kind=_KINDS[closing.kind], outcome="allow", actor=SYSTEM, purpose=purpose, recipient=recipient, facts=silent, flags=FLAGS)
+    known = _somebody(deed, closing.reference)
+    if known is None or _is_stopped(known, key(purpose, recipient), line.time):
+        # Whoever it was that said it: the number stays silent through everybody else's record.
+        if silent:
+            deed.append(told, closes=closing)
+        return int(bool(silent))
+    stop = Stop(_STOPS[closing.kind], line.time, deed.now)
+    if not words and stop.kind != "invalidate":
+        # A line of before there were such words: what her record holds now is all that is known.
+        silent = silences.written(deed, association.books.at(deed), known, No(purpose, recipient, line.time)).facts
+        told = replace(told, facts=silent)
     record = bytes.fromhex(next(iter(known.sheet.records))) if known.sheet and known.sheet.records else None
     event = happened(Stopped(purpose, recipient, stop), at=deed.now, by=SYSTEM)
     people.change(deed, known, [event], told, record=record, closes=closing)
     return 1
+
+
+def _is_stopped(known: people.Known, name: str, since: int) -> bool:
+    """Whether the sheet knows of a stop of that moment or a later one."""
+    standing = known.sheet.person.standings.get(name, Standing()) if known.sheet else Standing()
+    return standing.newest_stop is not None and standing.newest_stop.recorded_at >= since
 
 
 def _assignment(deed: Deed, line: Line) -> int:

@@ -5,22 +5,27 @@ import pytest
 from sqlalchemy import select, update
 
 from keys.blobs import open_blob
-from tests.household import FATIMA, asked, errand, findings, grant, read, store, withdraw
+from tests.household import FATIMA, asked, errand, findings, grant, lay_down, read, refuse, store, withdraw
 from tests.roof.test_reclosing import orphan
 from tests.simulator import World
 from vault.access import asking, searching
 from vault.access.searching import Sought
-from vault.access.silences import SILENCES
+from vault.access.silences import SILENCES, again
 from vault.access.verdicts import Asked
 from vault.access_log import tables as log_tables
+from vault.access_log.closed import ended_consent
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry
 from vault.errors import Refused, Unavailable, VaultError
 from vault.policy.facts import key
 from vault.reclosing import reclose
 from vault.records import service as records
 from vault.records.tables import container
 from vault.rulebook import facts
+from vault.rulebook.shapes import PURPOSE
 from vault.rulebook.tables import fact
 from vault.storage.journal import Closing
+from vault.subjects import people
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 MOBILE = ("mobile",)
@@ -41,6 +46,23 @@ async def refusal(world: World, record: bytes, purpose: str = "sms_offers", fiel
     except Refused as refused:
         return refused.code
     return ""
+
+
+async def narrow(world: World, purpose: str, **changes: str) -> None:
+    """Lay a purpose down with these members."""
+    book = await world.association.refresh()
+    await lay_down(world, PURPOSE, purpose, msgspec.structs.replace(book.purposes[purpose], **changes))
+
+
+async def joined(world: World, one: bytes, other: bytes) -> None:
+    """Two people made one, as an approved merge does."""
+    told = Entry(kind="merge.approved", outcome="allow", actor="system")
+
+    def join(deed: Deed) -> None:
+        both = people.of_subject(deed, one), people.of_subject(deed, other)
+        people.join(deed, *both, told, by="system", closes=Closing("merge", one.hex(), other.hex()))
+
+    await world.association.run(join)
 
 
 async def test_a_withdrawn_number_is_not_contacted_through_a_mothers_or_a_siblings_record(vault: World):
@@ -169,3 +191,113 @@ async def test_a_withdrawal_that_only_the_journal_knows_silences_the_number_too(
     orphan(vault, Closing("withdrawal", kept.subject.hex(), key("sms_offers", "INTERNAL")))
     assert reclose(vault.association, vault.clock) == 1
     assert await refusal(vault, mother) == "consent-withdrawn"
+
+
+async def test_a_refusal_silences_the_number_of_who_never_agreed_and_what_others_agreed_to_before(vault: World):
+    mother, _ = await somebody(vault)
+    stranger, _ = await somebody(vault, "0557654321")
+    father = (await store(vault)).record
+    vault.clock.forward(1)
+    assert [await refusal(vault, one) for one in (mother, stranger)] == ["", ""]
+    await refuse(vault, father)
+    assert [await refusal(vault, one) for one in (father, mother, stranger)] == ["consent-refused", "consent-withdrawn", ""]
+    assert [await refusal(vault, mother, one) for one in ("call_offers", "service_delivery")] == ["no-consent"] * 2
+    vault.clock.forward(1)
+    await grant(vault, mother, await asked(vault, "sms_offers", fields=frozenset(MOBILE)))
+    assert await refusal(vault, mother) == "", "what she agreed to after the no counts"
+    assert await refusal(vault, father) == "consent-refused", "and only for her"
+    assert findings(vault) == []
+
+
+async def test_a_refusal_recorded_late_ends_what_was_recorded_until_then_and_what_was_signed_until_it_was_said(vault: World):
+    father = (await store(vault)).record
+    said = vault.clock.now
+    vault.clock.forward(60)
+    mother, sister = [(await store(vault)).record for _ in range(2)]
+    between = await asked(vault, "sms_offers", fields=frozenset(MOBILE))
+    await grant(vault, mother, between)
+    vault.clock.forward(60)
+    await refuse(vault, father, said_at=said)
+    assert await refusal(vault, mother) == "consent-withdrawn", "recorded before the no was"
+    vault.clock.forward(1)
+    for record in (sister, father):
+        await grant(vault, record, between)
+    assert [await refusal(vault, one) for one in (sister, father)] == ["", ""], "signed after the no was said, recorded after it was"
+    early = await store(vault)
+    await grant(vault, early.record, await asked(vault, "sms_offers", fields=frozenset(MOBILE), indicated_at=said))
+    assert await refusal(vault, early.record) == "consent-withdrawn"
+    await refuse(vault, father)
+    assert await refusal(vault, sister) == "consent-withdrawn", "the newer no is the one that holds"
+    await refuse(vault, father, said_at=said)
+    vault.clock.forward(1)
+    await grant(vault, sister, between)
+    assert await refusal(vault, sister) == "consent-withdrawn", "and an older one said again takes nothing back"
+
+
+async def test_a_refusal_silences_what_the_purposes_channel_goes_by_and_all_means_where_it_has_none(vault: World):
+    both = {**FATIMA, "email": "umm@example.org"}
+    mother = (await store(vault, both)).record
+    for purpose in ("sms_offers", "email_offers"):
+        await grant(vault, mother, await asked(vault, purpose, fields=frozenset({"email", "mobile"})))
+    father = (await store(vault, both)).record
+    await refuse(vault, father, "email_offers")
+    assert [await refusal(vault, mother, "email_offers", (one,)) for one in ("email", "mobile")] == ["consent-withdrawn", ""]
+    assert await refusal(vault, mother) == ""
+    await narrow(vault, "sms_offers", channel="")
+    await refuse(vault, father)
+    assert [await refusal(vault, mother, "sms_offers", (one,)) for one in ("email", "mobile")] == ["consent-withdrawn"] * 2
+
+
+async def test_a_no_of_one_person_in_two_records_silences_the_numbers_of_both(vault: World):
+    one, other = await store(vault), await store(vault, {**FATIMA, "mobile": "0557654321"})
+    sister, _ = await somebody(vault, "0557654321")
+    await joined(vault, one.subject, other.subject)
+    vault.clock.forward(1)
+    await refuse(vault, one.record)
+    assert await refusal(vault, sister) == "consent-withdrawn"
+    assert await refusal(vault, other.record) == "consent-refused"
+
+
+async def test_the_line_of_a_no_brings_the_silence_back_whoever_is_still_there(vault: World):
+    mother, _ = await somebody(vault)
+    father = await store(vault)
+    vault.clock.forward(1)
+    await refuse(vault, father.record)
+    closing = [one.closing for one in vault.association.log.journal.lines()][-1]
+    assert (closing.kind, closing.reference) == ("refusal", father.subject.hex())
+    purpose, recipient, words = ended_consent(closing.detail)
+    assert (purpose, recipient, bool(words)) == ("sms_offers", "INTERNAL", True)
+    assert "51234567" not in closing.detail
+    with vault.database.connect() as connection, connection.begin():
+        connection.execute(fact.delete().where(fact.c.kind == SILENCES.name))
+        connection.execute(log_tables.fact.delete().where(log_tables.fact.c.fact_kind == SILENCES.name))
+    assert await refusal(vault, mother) == ""
+    for subject in (father.subject, bytes(16)):
+        with pytest.raises(Unavailable, match="integrity"):
+            await vault.association.run(lambda deed, who=subject: again(deed, who, "call_offers", words))
+    with pytest.raises(Unavailable, match="integrity"):
+        await vault.association.run(lambda deed: again(deed, father.subject, purpose, "=" + words))
+    assert reclose(vault.association, vault.clock) == 1
+    last = vault.entries()[-1]
+    assert (last.kind, last.actor, last.flags, last.about) == ("consent.refused", "system", ("from-journal",), ())
+    assert await refusal(vault, mother) == "consent-withdrawn"
+    vault.clock.forward(1)
+    assert reclose(vault.association, vault.clock) == 0
+    await grant(vault, mother, await asked(vault, "sms_offers", fields=frozenset(MOBILE)))
+    assert reclose(vault.association, vault.clock) == 0
+    assert await refusal(vault, mother) == ""
+
+
+async def test_a_refusal_of_who_never_agreed_that_only_the_journal_knows_is_said_again(vault: World):
+    kept = await store(vault)
+    mother, _ = await somebody(vault)
+    signed = await asked(vault, "sms_offers", fields=frozenset(MOBILE))
+    orphan(vault, Closing("refusal", kept.subject.hex(), key("sms_offers", "INTERNAL")))
+    vault.clock.forward(1)
+    assert reclose(vault.association, vault.clock) == 1
+    assert await refusal(vault, mother) == "consent-withdrawn"
+    vault.clock.forward(1)
+    await grant(vault, kept.record, signed)
+    assert await refusal(vault, kept.record) == "stale-grant", "signed before the no"
+    orphan(vault, Closing("invalidation", kept.subject.hex(), key("call_offers", "INTERNAL")))
+    assert reclose(vault.association, vault.clock) == 1, "that a consent never was good is no no, and silences no number"

@@ -17,7 +17,7 @@ from vault.access.publishing import take_down
 from vault.access.recall_facts import FOLLOW, OWN, RECALL, Cause, FollowFact, RecallFact, What
 from vault.access.tables import recall_outbox
 from vault.access_log import tables as log_tables
-from vault.access_log.closed import STOPS
+from vault.access_log.closed import STOPS, ended_consent
 from vault.access_log.deed import Deed
 from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, Stored, parse
 from vault.errors import Unavailable
@@ -98,7 +98,7 @@ def _cause(number: int, stored: Stored) -> Iterator[Cause]:
                 record = about.record if entry.kind == UPDATED else None
                 yield Cause(number, what, about.subject, record, frozenset(entry.fields))
     elif stored.closes and stored.closes[0] in STOPS:
-        purpose, _, recipient = stored.closes[2].partition("|")
+        purpose, recipient, _ = ended_consent(stored.closes[2])
         yield Cause(number, "withdrawal", bytes.fromhex(stored.closes[1]), purpose=purpose, recipient=recipient)
 
 

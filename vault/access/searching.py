@@ -16,7 +16,7 @@ from vault.access_log.entry import About, Entry
 from vault.errors import FieldError, Invalid, Unavailable
 from vault.policy.decide import barred, known_here
 from vault.policy.facts import INTERNAL, Question, Rules, Verdict
-from vault.policy.silence import silenced
+from vault.policy.silence import Silence, silenced
 from vault.records import index
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book, purpose_of
@@ -50,7 +50,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One search inside its deed; `silent_since` where being contacted at this very value was withdrawn for the purpose, else 0."""
+    """One search inside its deed; `silent_since`: the newest no to being contacted at this very value for the purpose."""
 
     deed: Deed
     errand: Errand
@@ -58,7 +58,7 @@ class _Search:
     shape: RecordTypeFact
     field: FieldFact
     question: Question
-    silent_since: int = 0
+    silent_since: Silence | None = None
 
     @property
     def rules(self) -> Rules:
@@ -143,7 +143,7 @@ def _judged(one: _Search, candidates: index.Candidates) -> list[_Match]:
         states[record] = person.sheet.records[record.hex()]
         caller = as_assigned(one.errand, one.errand.asker.asker, person.sheet, one.deed.now)
         somebody = person.sheet.person
-        if one.silent_since:
+        if one.silent_since is not None:
             somebody = silenced(somebody, one.question.purpose, one.silent_since)
         verdict = known_here(one.question, somebody, one.rules, caller)
         judged.append(_Match(record, person.subject, verdict))

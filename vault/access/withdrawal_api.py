@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from vault.access import withdrawals
 from vault.consent import links
 from vault.consent.api import StateAnswer, speaker
+from vault.consent.evidence import moment as indicated
 from vault.consent.links import ACTOR, Link, Shown, by_link
 from vault.consent.log_words import not_lost
+from vault.consent.service import Refusal
 from vault.errors import FieldError, Invalid
 from vault.policy.facts import INTERNAL
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, Stranger
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
-from vault.subjects.meant import by_consent
+from vault.subjects.meant import by_consent, by_record
 from vault.web.answer import HTML, Answer
 from vault.web.call import Call, write_id
 from vault.web.form import Form
@@ -40,6 +42,22 @@ class WithdrawalBody(Body):
 
     given_by: str
     reason: str | None = None
+
+
+class RefusalBody(Body, frozen=True, kw_only=True):
+    """A no: for which purpose and recipient, who said it, when."""
+
+    purpose: str
+    given_by: str
+    indicated_at: str
+    recipient: str | None = None
+    reason: str | None = None
+
+
+class SaidNo(msgspec.Struct, frozen=True):
+    """What was recorded."""
+
+    state: Literal["refused"]
 
 
 class LinkAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,6 +89,22 @@ class _Withdrawals:
 
         await heard(errand, lambda: not_lost(asker.association, consent, ended), by_consent(consent))
         return Answer(StateAnswer(write_id(consent), "withdrawn"))
+
+    async def refuse(self, call: Call) -> Answer:
+        """Record that somebody said no."""
+        asker: Asker = call.caller
+        record, body = call.path_id("record"), call.body
+        if body.reason is not None and len(body.reason) > LONGEST_REASON:
+            raise Invalid([FieldError("reason", "too-long")])
+        when = indicated(body.indicated_at, "indicated_at", call.now)
+        said = Refusal(body.purpose, body.recipient or INTERNAL, speaker(body.given_by), when, body.reason or "")
+        errand = Errand(asker, call.request_id)
+
+        async def said_no() -> None:
+            await asker.association.run(lambda deed: withdrawals.refuse(deed, errand, record, said), weight=2)
+
+        await heard(errand, said_no, by_record(record))
+        return Answer(SaidNo("refused"))
 
     async def link(self, call: Call) -> Answer:
         """Make the link of a consent."""
@@ -141,6 +175,18 @@ def withdrawal_routes(associations: Mapping[str, Association], channels: Mapping
             status=201,
             headers=frozenset({"Amanah-On-Behalf-Of"}),
             summary="Withdraw a consent.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/records/{record}/refusals",
+            name="consents.refuse",
+            handler=room.refuse,
+            access=Needs("consents:write"),
+            body=RefusalBody,
+            answer=SaidNo,
+            status=201,
+            headers=frozenset({"Amanah-On-Behalf-Of"}),
+            summary="Record that somebody was asked and said no.",
         ),
         Route(
             method="POST",

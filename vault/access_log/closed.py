@@ -14,6 +14,20 @@ from vault.access_log.findings import Findings
 
 STOPS: Final = frozenset({"withdrawal", "refusal", "invalidation"})
 """The journal's words for the end of what a person agreed to."""
+
+
+def of_consent(purpose: str, recipient: str, silent: str = "") -> str:
+    """The journal's words for which consent ended, and sealed what a no to being contacted silences beside it."""
+    return "|".join((purpose, recipient, silent) if silent else (purpose, recipient))
+
+
+def ended_consent(detail: str) -> tuple[str, str, str]:
+    """Purpose, recipient and sealed silence ("" for none) of these words."""
+    purpose, _, rest = detail.partition("|")
+    recipient, _, silent = rest.partition("|")
+    return purpose, recipient, silent
+
+
 CONTACTS: Final = frozenset({"contact", "contact.asked"})
 """The kinds of entry about contacting somebody."""
 OF_PERSONS: Final = frozenset(
@@ -114,7 +128,8 @@ class Closed:
 
     def _close(self, number: int, kind: str, reference: str, detail: str) -> None:
         if kind in STOPS:
-            self._agreed[reference, detail] = _Ended(number)
+            purpose, recipient, _ = ended_consent(detail)
+            self._agreed[reference, of_consent(purpose, recipient)] = _Ended(number)
         elif kind == "session":
             self._end(number, reference)
         elif kind == "erasure" and detail.rpartition("|")[2]:

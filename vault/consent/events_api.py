@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -15,7 +15,7 @@ from vault.consent.importing import TakenIn
 from vault.consent.log_words import not_lost
 from vault.consent.within import Consent
 from vault.errors import FieldError, Invalid, VaultError
-from vault.policy.facts import INTERNAL, Form
+from vault.policy.facts import Form
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.storage.idempotency import Once
@@ -29,16 +29,6 @@ from vault.web.route import LARGE_BODY, Body, Needs, Person, Route
 LONGEST_REASON = 2000
 MOST_ITEMS = 500
 MOST_AT_ONCE = 50
-
-
-class RefusalBody(Body, frozen=True, kw_only=True):
-    """A no: for which purpose and recipient, who said it, when."""
-
-    purpose: str
-    given_by: str
-    indicated_at: str
-    recipient: str | None = None
-    reason: str | None = None
 
 
 class AgainBody(Body, frozen=True, kw_only=True):
@@ -72,12 +62,6 @@ class ImportBody(Body, frozen=True, kw_only=True):
     items: list[ImportedBody]
 
 
-class SaidNo(msgspec.Struct, frozen=True):
-    """What was recorded."""
-
-    state: Literal["refused"]
-
-
 class ImportedRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one row: the consent and how it stands, that there was no gap, or what is wrong with it."""
 
@@ -92,19 +76,6 @@ class ImportAnswer(msgspec.Struct, frozen=True):
 
     results: list[ImportedRow]
     purposes: dict[str, dict[str, int]]
-
-
-async def refuse(call: Call) -> Answer:
-    """Record that somebody said no."""
-    asker: Asker = call.caller
-    record, body = call.path_id("record"), call.body
-    if body.reason is not None and len(body.reason) > LONGEST_REASON:
-        raise Invalid([FieldError("reason", "too-long")])
-    when = moment(body.indicated_at, "indicated_at", call.now)
-    said = service.Refusal(body.purpose, body.recipient or INTERNAL, speaker(body.given_by), when, body.reason or "")
-    errand = Errand(asker, call.request_id)
-    await heard(errand, lambda: asker.association.run(lambda deed: service.refuse(deed, errand, record, said), weight=2), by_record(record))
-    return Answer(SaidNo("refused"))
 
 
 async def renew(call: Call) -> Answer:
@@ -203,18 +174,6 @@ def _wanted(body: AgainBody, now: int) -> Consent:
 
 _HEADERS = frozenset({"Idempotency-Key", "Amanah-On-Behalf-Of"})
 EVENT_ROUTES = (
-    Route(
-        method="POST",
-        path="/v1/records/{record}/refusals",
-        name="consents.refuse",
-        handler=refuse,
-        access=Needs("consents:write"),
-        body=RefusalBody,
-        answer=SaidNo,
-        status=201,
-        headers=frozenset({"Amanah-On-Behalf-Of"}),
-        summary="Record that somebody was asked and said no.",
-    ),
     Route(
         method="POST",
         path="/v1/consents/{consent}/renewal",

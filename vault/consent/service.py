@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy import insert
 
+from vault.access_log.closed import of_consent
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
 from vault.attachments.scans import Scan, cite
@@ -37,8 +38,6 @@ CREATED = 201
 MOST_GRANTS = 64
 """Consents that stand side by side for one purpose and recipient: each is in the sheet that every decision reads."""
 Result = Literal["verified", "rejected"]
-Silence = Callable[[Deed, Book, Known, str, str], tuple[WrittenFact, ...]]
-"""Writes down what somebody is not to be contacted at any more, by purpose and recipient; the facts are for the entry of the deed."""
 FLAGS = {"renew": "renewed", "confirm": "confirmed", "import_grant": "imported"}
 """What an entry says of a consent that was not simply given."""
 
@@ -60,6 +59,27 @@ class Refusal:
     given_by: str
     indicated_at: int
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """A no that was said: to which purpose and recipient, and when it was said (microseconds UTC)."""
+
+    purpose: str
+    recipient: str
+    said_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """What a no silenced: facts for its entry, and sealed words for its line in the journal, "" where it silenced nothing."""
+
+    facts: tuple[WrittenFact, ...] = ()
+    words: str = ""
+
+
+Silence = Callable[[Deed, Book, Known, No], Silenced]
+"""Writes down what somebody is not to be contacted at (any more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +199,11 @@ def withdraw(deed: Deed, errand: Errand, consent: bytes, given_by: str, reason: 
     """
     matter, taken, purpose = about(deed, errand, consent)
     check_giver(deed, matter, given_by, purpose)
-    silent = silence(deed, matter.book, matter.known, purpose.code, taken.given.recipient)
-    told = _entry(matter, purpose, taken.given, kind="consent.withdrawn", law=f"{matter.book.association.law_pack}:5", facts=silent)
+    silent = silence(deed, matter.book, matter.known, No(purpose.code, taken.given.recipient, deed.now))
+    law = f"{matter.book.association.law_pack}:5"
+    told = _entry(matter, purpose, taken.given, kind="consent.withdrawn", law=law, facts=silent.facts)
     detail = {"consent": consent.hex()} | ({"reason": reason} if reason else {})
-    _stop(deed, matter, taken.given, told, detail, kind="withdraw", by=given_by)
+    _stop(deed, matter, taken.given, told, detail, kind="withdraw", by=given_by, silent=silent.words)
 
 
 def staff_ref(asker: Asker, book: Book, text: str) -> str | None:
@@ -194,10 +215,11 @@ def staff_ref(asker: Asker, book: Book, text: str) -> str | None:
     return f"{STAFF}{found}" if found else None
 
 
-def refuse(deed: Deed, errand: Errand, record: bytes, said: Refusal) -> None:
+def refuse(deed: Deed, errand: Errand, record: bytes, said: Refusal, *, silence: Silence) -> None:
     """Record that somebody was asked and said no: nothing is done for that purpose and recipient until she agrees anew.
 
-    Raises as `grant` for purpose, recipient and who speaks; NotFound.
+    `silence` as in `withdraw`: who never agreed is not to be contacted through another's record either. Raises as `grant` for purpose,
+    recipient and who speaks; NotFound.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
@@ -207,11 +229,18 @@ def refuse(deed: Deed, errand: Errand, record: bytes, said: Refusal) -> None:
     check_scope(matter, purpose)
     require_reach(deed, errand, known, record, "consent.declined")
     check_giver(deed, matter, said.given_by, purpose)
-    stop = Stopped(said.purpose, said.recipient, Stop("refuse", min(said.indicated_at, deed.now), deed.now), said.given_by)
+    said_at = min(said.indicated_at, deed.now)
+    silent = silence(deed, matter.book, known, No(said.purpose, said.recipient, said_at))
+    stop = Stopped(said.purpose, said.recipient, Stop("refuse", said_at, deed.now), said.given_by)
     told = errand.entry(
-        kind="consent.declined", outcome="allow", purpose=said.purpose, recipient=said.recipient, article=matter.article(purpose)
+        kind="consent.declined",
+        outcome="allow",
+        purpose=said.purpose,
+        recipient=said.recipient,
+        article=matter.article(purpose),
+        facts=silent.facts,
     )
-    closing = Closing("refusal", known.subject.hex(), key(said.purpose, said.recipient))
+    closing = Closing("refusal", known.subject.hex(), of_consent(said.purpose, said.recipient, silent.words))
     _happen(deed, matter, stop, told, {"reason": said.reason} if said.reason else {}, closes=closing)
 
 
@@ -244,11 +273,13 @@ def _happen(deed: Deed, matter: Matter, event: Event, told: Entry, detail: dict[
     people.change(deed, matter.known, [wrapped], told, record=matter.record or None, closes=closes)
 
 
-def _stop(deed: Deed, matter: Matter, given: Given, told: Entry, detail: dict[str, Any], *, kind: StopKind, by: str = "") -> None:
+def _stop(
+    deed: Deed, matter: Matter, given: Given, told: Entry, detail: dict[str, Any], *, kind: StopKind, by: str = "", silent: str = ""
+) -> None:
     stop = Stop(kind, deed.now, deed.now)
     stopped = Stopped(given.purpose, given.recipient, stop, by) if by else Stopped(given.purpose, given.recipient, stop)
     word = "withdrawal" if kind == "withdraw" else "invalidation"
-    closing = Closing(word, matter.known.subject.hex(), key(given.purpose, given.recipient))
+    closing = Closing(word, matter.known.subject.hex(), of_consent(given.purpose, given.recipient, silent))
     _happen(deed, matter, stopped, told, detail, closes=closing)
 
 

@@ -181,6 +181,11 @@ def join(deed: Deed, one: Known, other: Known, entry: Entry, *, by: str, closes:
     return deed.append(replace(entry, about=(*about, *entry.about)), closes=closes)
 
 
+def others(deed: Deed, known: Known) -> list[Known]:
+    """The same person as her other sheets have her, none where she has one. Raises Unavailable `integrity`."""
+    return _known_still(deed, known.sheet.others if known.sheet is not None else ())
+
+
 def _known_still(deed: Deed, subjects: Iterable[str]) -> list[Known]:
     """Those of these people who are still here: one who was erased is nobody's other sheet any more."""
     found = []
