@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from vault.access import agreements, erasing_again, silences
+from vault.access import agreements, erasing_again, person_links, silences
 from vault.access.disclosures import end as end_disclosure
 from vault.access.erasure_words import ERASE, LOCK
 from vault.access.orders import end
@@ -275,6 +275,11 @@ def _notice(deed: Deed, association: Association, line: Line) -> list[WrittenFac
     return [facts.write(deed, NOTICE, notice_key(one.id, one.version), msgspec.structs.replace(one, ends_at=ends)) for one in open_ones]
 
 
+def _person_page(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
+    """A code that let somebody in, or was tried, and a session that was left, come back to nobody."""
+    return person_links.end_again(deed, line)
+
+
 def _epoch(_deed: Deed, _association: Association, _line: Line) -> list[WrittenFact]:
     """Retired epochs are settled before anything else is (vault.custody.retiring): nothing is left to do here."""
     return []
@@ -305,4 +310,5 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "purpose": _purpose,
     "notice": _notice,
     EPOCH: _epoch,
+    person_links.JOURNAL: _person_page,
 }

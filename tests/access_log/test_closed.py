@@ -54,6 +54,7 @@ WITHDRAWN = closing("withdrawal", WHO.hex(), "p|INTERNAL")
 AFTER = [
     (WITHDRAWN, READ, "on a consent"),
     (closing("invalidation", WHO.hex(), "p|INTERNAL"), replace(READ, kind="decision"), "on a consent"),
+    (closing("withdrawal", WHO.hex(), of_consent("p", "INTERNAL", "c2lsZW50")), READ, "on a consent"),
     (closing("refusal", WHO.hex(), "p|INTERNAL"), replace(READ, kind="evidence.read", basis="law"), "on a consent"),
     (WITHDRAWN, replace(READ, kind="contact", agreement="g2"), "on a consent"),
     (closing("lock", WHO.hex(), SENT), replace(READ, kind="contact.asked"), "about a person"),

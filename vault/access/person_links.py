@@ -1,6 +1,7 @@
 """Lets a person in to her own page: by a link and a code, both handed to her by the association, and for a quarter of an hour.
 
-Invariants: the code counts once, for three days and five tries; a wrong try is an entry and stays counted; of code and session nothing is
+Invariants: the code counts once, for three days and five tries; a wrong try is an entry and stays counted; what is used up or ended is in
+the journal before it is answered, so that no restore brings it back; of code and session nothing is
 kept but keyed hashes, and neither stands in an address; whoever may no longer speak for the person is let in no more (regulation 13).
 """
 
@@ -24,6 +25,7 @@ from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
+from vault.storage.journal import Closing, Line
 from vault.subjects import people
 from vault.subjects.people import Known
 from vault.web.times import fold_digits
@@ -35,6 +37,8 @@ DIGITS: Final = 8
 TRIES: Final = 5
 WAITS: Final = 3 * 24 * 3_600_000_000
 LASTS: Final = 15 * 60 * 1_000_000
+JOURNAL: Final = "person-page"
+_LEFT: Final = "left"
 Draw = Callable[[], str]
 
 
@@ -110,11 +114,11 @@ def enter(deed: Deed, errand: Errand, token: str, code: str) -> str:
     if not _waits(deed, found):
         return ""
     if not deed.cabinet.pepper.matches("person-code", _said(found.id, code), bytes.fromhex(found.code)):
-        _tell(deed, errand, found, _write(deed, msgspec.structs.replace(found, tries=found.tries - 1)), wrong=True)
+        _tell(deed, errand, msgspec.structs.replace(found, tries=found.tries - 1), wrong=True)
         return ""
     session = secrets.token_urlsafe(32)
     opened = msgspec.structs.replace(found, session=deed.cabinet.pepper.hash("person-session", session).hex(), ends_at=deed.now + LASTS)
-    _tell(deed, errand, found, _write(deed, opened), wrong=False)
+    _tell(deed, errand, opened, wrong=False)
     return session
 
 
@@ -131,7 +135,22 @@ def leave(deed: Deed, errand: Errand, found: PersonPageFact) -> None:
     """End the session."""
     written = _write(deed, msgspec.structs.replace(found, ends_at=deed.now))
     about = (About(bytes.fromhex(found.subject), bytes.fromhex(found.record)),)
-    deed.append(errand.entry(kind="person-page.left", outcome="allow", about=about, basis="law", facts=(written,)))
+    told = errand.entry(kind="person-page.left", outcome="allow", about=about, basis="law", facts=(written,))
+    deed.append(told, closes=Closing(JOURNAL, found.id, _LEFT))
+
+
+def end_again(deed: Deed, line: Line) -> list[WrittenFact]:
+    """The fact of a way in that the journal says was used up, tried or left, where the stored one says more is open; none else."""
+    found = facts.read(deed, PERSON_PAGES, line.closing.reference)
+    if found is None:
+        return []
+    if line.closing.detail == _LEFT:
+        after = msgspec.structs.replace(found, ends_at=min(found.ends_at, line.time))
+    else:
+        # Whoever is inside came by the very code that is used up.
+        tries = found.tries if found.session else min(found.tries, int(line.closing.detail))
+        after = msgspec.structs.replace(found, tries=tries)
+    return [_write(deed, after)] if after != found else []
 
 
 def _found(deed: Deed, token: str) -> PersonPageFact:
@@ -159,11 +178,13 @@ def _waits(deed: Deed, found: PersonPageFact) -> bool:
     return not found.session and found.tries > 0 and deed.now < found.ends_at
 
 
-def _tell(deed: Deed, errand: Errand, found: PersonPageFact, written: WrittenFact, *, wrong: bool) -> None:
+def _tell(deed: Deed, errand: Errand, found: PersonPageFact, *, wrong: bool) -> None:
+    """Write the way in as it is after a code was said, with its entry and its line: a code is used up once it let somebody in."""
     about = (About(bytes.fromhex(found.subject), bytes.fromhex(found.record)),)
     told = {"outcome": "refuse", "reason": "CODE_WRONG"} if wrong else {"outcome": "allow", "basis": "law"}
     article = f"{errand.book(deed).association.pack}:7"
-    deed.append(errand.entry(kind=OPENED, article=article, about=about, facts=(written,), **told))
+    closing = Closing(JOURNAL, found.id, str(0 if found.session else found.tries))
+    deed.append(errand.entry(kind=OPENED, article=article, about=about, facts=(_write(deed, found),), **told), closes=closing)
 
 
 def _write(deed: Deed, found: PersonPageFact) -> WrittenFact:

@@ -20,6 +20,7 @@ from vault.consent.evidence import AFFIRMATIVE, Weighed, answered
 from vault.consent.service import Recorded
 from vault.consent.within import Consent, Matter, checked
 from vault.errors import FieldError, Invalid, NotFound, TooMany
+from vault.policy.facts import key
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.facts import Kind
@@ -135,8 +136,8 @@ def issue(deed: Deed, errand: Errand, record: bytes, consent: Consent, draw: Dra
 def answer(deed: Deed, errand: Errand, record: bytes, challenge: bytes, *, code: str, act: str, once: Once | None) -> Recorded | None:
     """Take the answer to a challenge: the consent it makes, or None where the code is not the one, which is counted and an entry.
 
-    Raises NotFound for a challenge that is not there, was answered, ended or was tried too often; Invalid `not-affirmative`; and as
-    `service.grant` does, since what was allowed to be asked may be so no more.
+    Raises NotFound for a challenge that is not there, was answered, ended, was tried too often or was issued before she said no; Invalid
+    `not-affirmative`; and as `service.grant` does, since what was allowed to be asked may be so no more.
     """
     errand = errand.still(deed)
     if (made := service.made_by(deed, once)) is not None:
@@ -145,7 +146,7 @@ def answer(deed: Deed, errand: Errand, record: bytes, challenge: bytes, *, code:
     people.unlocked(known)
     stands = _stands(deed, record)
     asked = next((one for one in stands.pending if one.id == challenge.hex()), None)
-    if asked is None:
+    if asked is None or _said_no_since(known, asked):
         raise NotFound
     if act not in AFFIRMATIVE:
         raise Invalid([FieldError("act", "not-affirmative")], "not-affirmative")
@@ -159,6 +160,13 @@ def answer(deed: Deed, errand: Errand, record: bytes, challenge: bytes, *, code:
     checked(deed, matter, consent)
     written = _write(deed, record, ChallengesFact(others, stands.issued))
     return service.take(deed, matter, consent, _weighed(asked, act, deed.now), once, told=(written,))
+
+
+def _said_no_since(known: people.Known, asked: Pending) -> bool:
+    """Whether what is asked was ended or refused since it was asked: a restore may bring back a challenge that was answered before that."""
+    standing = known.sheet.person.standings.get(key(asked.purpose, asked.recipient)) if known.sheet is not None else None
+    stop = standing.newest_stop if standing is not None else None
+    return stop is not None and stop.recorded_at >= asked.issued_at
 
 
 def _tried(asked: Pending) -> Pending:
