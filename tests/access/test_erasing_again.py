@@ -13,7 +13,7 @@ from tests.access.desk import Desk, put, rows_of, written
 from tests.access.erasures import NUMBER, REASON, ask, erased, found, line, lost, orphan, settle, somebody, unlocked, verified
 from tests.household import errand, findings
 from tests.simulator import World
-from vault.access import erasing
+from vault.access.certifying import sheet_of
 from vault.errors import NotFound
 from vault.reclosing import reclose
 from vault.records import emptying
@@ -165,7 +165,7 @@ async def test_somebody_without_a_sheet_is_nobody_to_be_erased(small: World):
     known = await small.association.run(lambda deed: people.begin(deed)[0])
     job = await errand(small)
     with pytest.raises(NotFound):
-        erasing.sheet_of(known)
+        sheet_of(known)
     with pytest.raises(NotFound):
         await small.association.run(lambda deed: emptying.empty(deed, job, known, {2}))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from vault.access_log import closed as closed_doors
-from vault.access_log.closed import DAY, Closed
+from vault.access_log.closed import DAY, Closed, of_consent
 from vault.access_log.entry import About, Entry, Stored, WrittenFact
 from vault.access_log.findings import Findings
 

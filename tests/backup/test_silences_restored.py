@@ -33,7 +33,7 @@ async def test_who_is_not_in_the_copy_stays_silent_through_others_records(rescue
     aunt, _ = await somebody(world, OTHER)
     neighbour, _ = await somebody(world, "0550000001")
     copy = rescue.take()
-    father, agreed = await somebody(world)
+    _, agreed = await somebody(world)
     uncle = await store(world, {**FATIMA, "mobile": OTHER})
     world.clock.forward(1)
     await withdraw(world, agreed)

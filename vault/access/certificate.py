@@ -5,6 +5,8 @@ Format of the signed note: docs/spec/erasure-certificate.md.
 
 from typing import Literal
 
+import msgspec
+
 from keys.notes import Signer
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
@@ -34,7 +36,7 @@ class Certificate(Fact, frozen=True):
 
     `whole` where the person is gone as a whole; `epochs` are those the destroyed keys were wrapped under, `minimum_epoch` the lowest one
     that had not been retired then; `due` is the day (YYYY-MM-DD) after which no copy opens, empty in certificates of before and where
-    there was no key; `index` is the entry's number in the log.
+    there was no key; `index` is the entry's number in the log; `others` are the ids of her other sheets.
     """
 
     erasure: str
@@ -53,12 +55,27 @@ class Certificate(Fact, frozen=True):
     minimum_epoch: int
     index: int
     due: str = ""
+    others: tuple[str, ...] = ()
+
+    def with_more(self, more: "Certificate") -> "Certificate":
+        """Add what another one of the same erasure tells of a further sheet of the person."""
+        return msgspec.structs.replace(
+            self,
+            others=tuple(dict.fromkeys([*self.others, *(one for one in (more.subject, *more.others) if one != self.subject)])),
+            records=tuple(dict.fromkeys([*self.records, *more.records])),
+            classes=tuple(sorted({*self.classes, *more.classes})),
+            kept=tuple(dict.fromkeys([*self.kept, *more.kept])),
+            recipients=tuple(dict.fromkeys([*self.recipients, *more.recipients])),
+            epochs=tuple(sorted({*self.epochs, *more.epochs})),
+            due=max(self.due, more.due),
+        )
 
 
 class ErasureFact(Fact, frozen=True):
     """An erasure that was asked for: of whom, of which classes (none means all), by whose word, and how it was settled.
 
-    `request` is the person's request (hex) that it answers, empty where it names none.
+    `request` is the person's request (hex) that it answers, empty where it names none; `others` are the ids of her other sheets, and
+    `records` all records that go: neither was told before there was one erasure for all.
     """
 
     id: str
@@ -73,6 +90,8 @@ class ErasureFact(Fact, frozen=True):
     settled_at: int | None = None
     certificate: Certificate | None = None
     request: str = ""
+    others: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
 
 
 ERASURE: Kind[ErasureFact] = Kind("erasure", ErasureFact, in_book=False)
@@ -84,7 +103,7 @@ def note(one: Certificate, association: str, signer: Signer) -> str:
         "amanah erasure certificate 1",
         f"association {association}",
         f"erasure {one.erasure}",
-        f"person {one.subject}",
+        *(f"person {subject}" for subject in (one.subject, *one.others)),
         *(f"record {record}" for record in one.records),
         f"scope {'person' if one.whole else 'classes'}",
         *(f"class {name}" for name in one.classes),

@@ -2,7 +2,8 @@
 
 Invariants: from the request on nothing of hers opens, an order included; the journal has the line before the commit; carrying out deletes
 every row of hers and her keys with them, in one transaction with its entry; what is kept is random references and named by rule; the reason
-lies sealed in her own history and goes with it. An erasure is the person's, whichever of her records it was asked through.
+lies sealed in her own history and goes with it. An erasure is the person's, whichever of her records it was asked through, and where two of
+them were said to be hers it takes all her sheets (ADR 0082).
 """
 
 import os
@@ -11,24 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
-from sqlalchemy import and_, exists, select
 
-from keys.errors import Unopenable
-from keys.keyring import epoch_of
 from vault.access import holding
-from vault.access.certificate import ERASURE, Certificate, ErasureFact, Kept, State
-from vault.access.copies import DAYS, day_of
-from vault.access.disclosures import DECIDED
+from vault.access.certificate import ERASURE, Certificate, ErasureFact, State
+from vault.access.certifying import Matter, certify, certify_person, sheet_of
 from vault.access.erasure_words import ASSOCIATION, ERASE, LOCK, closing
-from vault.access.given import given_to
-from vault.access.tables import order_record
-from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry, WrittenFact
 from vault.attachments import scans
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unavailable
 from vault.identity.callers import Caller, still
-from vault.identity.second_factor import Approval, SecondFactor
+from vault.identity.second_factor import SecondFactor
 from vault.identity.two_people import require_two
 from vault.policy.events import Locked
 from vault.policy.facts import SELF
@@ -37,15 +31,12 @@ from vault.records import emptying
 from vault.rulebook import facts, requests
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
-from vault.rulebook.requests import OPENED
 from vault.rulebook.shapes import FieldFact, RecordTypeFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.subjects import people, visitors
 from vault.subjects.people import Known
 from vault.subjects.sheet import Happened, Sheet, SheetEvent, happened
 
-EVIDENCE: Final = "evidence"
-"""The class of scans, as the certificate names it."""
 ACCEPTED: Final = 202
 
 
@@ -79,19 +70,6 @@ class Officer:
     code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """One erasure that two people have agreed on, inside its deed: `by` whom it is settled, and when in microseconds UTC."""
-
-    deed: Deed
-    errand: Errand
-    asked: ErasureFact
-    known: Known
-    approval: Approval
-    by: str
-    at: int
-
-
 def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Once | None) -> Asked:
     """Lock a person: from this answer on nothing of hers opens. A repeat of the same request gives the one it made.
 
@@ -106,12 +84,14 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
         return _made(deed, made)
     known, record = _meant(deed, whom)
     id_ = _lost_request(deed, known) or os.urandom(16)
-    book, sheet = errand.book(deed), sheet_of(known)
+    hers = [known, *people.others(deed, known)]
+    book, sheets = errand.book(deed), [sheet_of(one) for one in hers]
     _check_speaker(deed, errand, known, record, wanted.requested_by)
-    fields = _check_classes(book, sheet, wanted.classes)
-    holding.require_free(deed, known, fields, errand.asker.asker)
+    fields = _check_classes(book, sheets, wanted.classes)
+    for one in hers:
+        holding.require_free(deed, one, fields, errand.asker.asker)
     if wanted.request is not None:
-        requests.require_answered_by(deed, wanted.request, known.subject, "erasure")
+        requests.require_answered_by(deed, wanted.request, [one.subject for one in hers], "erasure")
     asked = ErasureFact(
         id=id_.hex(),
         subject=known.subject.hex(),
@@ -121,6 +101,8 @@ def ask(deed: Deed, errand: Errand, whom: bytes | str, wanted: Wanted, once: Onc
         asked_at=deed.now,
         classes=tuple(sorted(set(wanted.classes))),
         request=wanted.request.hex() if wanted.request is not None else "",
+        others=tuple(one.subject.hex() for one in hers[1:]),
+        records=tuple(each for sheet in sheets for each in sorted(sheet.records)),
     )
     told = errand.entry(
         kind="erasure.requested",
@@ -155,8 +137,9 @@ def approve(deed: Deed, errand: Errand, officer: Officer, erasure: bytes) -> Cer
     if not asked.classes:
         return _erase_person(matter)
     # Asked again: an order may have come in since the request.
-    fields = {one.name for one in _fields_of(errand.book(deed), sheet_of(matter.known), asked.classes)}
-    holding.require_free(deed, matter.known, fields, officer.caller.asker)
+    fields = {one.name for one in _fields_of(errand.book(deed), [sheet for _, sheet in matter.sheets], asked.classes)}
+    for one, _ in matter.sheets:
+        holding.require_free(deed, one, fields, officer.caller.asker)
     return _erase_classes(matter)
 
 
@@ -208,13 +191,6 @@ def _lost_request(deed: Deed, known: Known) -> bytes | None:
     return bytes.fromhex(erasure)
 
 
-def sheet_of(known: Known) -> Sheet:
-    """What is known about her. Raises NotFound for somebody without a sheet."""
-    if known.sheet is None:
-        raise NotFound
-    return known.sheet
-
-
 def _check_speaker(deed: Deed, errand: Errand, known: Known, record: bytes | None, by: str) -> None:
     """Raise Invalid for a guardian she never had, and a refusal with its entry for one who may no longer speak for her."""
     if by in {SELF, ASSOCIATION}:
@@ -236,22 +212,22 @@ def _check_speaker(deed: Deed, errand: Errand, known: Known, record: bytes | Non
         )
 
 
-def _types_of(book: Book, sheet: Sheet) -> list[RecordTypeFact]:
-    return [book.types[name] for name in sorted({state.type for state in sheet.records.values()})]
+def _types_of(book: Book, sheets: Iterable[Sheet]) -> list[RecordTypeFact]:
+    return [book.types[name] for name in sorted({state.type for sheet in sheets for state in sheet.records.values()})]
 
 
-def _fields_of(book: Book, sheet: Sheet, classes: Sequence[str]) -> list[FieldFact]:
-    return [one for shape in _types_of(book, sheet) for one in shape.fields if one.field_class in classes]
+def _fields_of(book: Book, sheets: Iterable[Sheet], classes: Sequence[str]) -> list[FieldFact]:
+    return [one for shape in _types_of(book, sheets) for one in shape.fields if one.field_class in classes]
 
 
-def _check_classes(book: Book, sheet: Sheet, classes: Sequence[str]) -> tuple[str, ...]:
+def _check_classes(book: Book, sheets: Sequence[Sheet], classes: Sequence[str]) -> tuple[str, ...]:
     """The fields of these classes in her records, none where all is to go.
 
     Raises Invalid for a class she has no field of and for one without which a record is none, Conflict `classes-in-use` where a consent
     that stands covers a field of it: she withdraws that first.
     """
-    types = _types_of(book, sheet)
-    fields = _fields_of(book, sheet, classes)
+    types = _types_of(book, sheets)
+    fields = _fields_of(book, sheets, classes)
     if set(classes) - {one.field_class for one in fields}:
         raise Invalid([FieldError("classes", "unknown-class")])
     names = {one.name for one in fields}
@@ -260,6 +236,7 @@ def _check_classes(book: Book, sheet: Sheet, classes: Sequence[str]) -> tuple[st
         raise Invalid([FieldError("classes", "required-class")])
     covered = {
         name
+        for sheet in sheets
         for standing in sheet.person.standings.values()
         for each in (standing, *standing.twins)
         for grant in each.grants
@@ -280,7 +257,8 @@ def _settled_by_two(deed: Deed, errand: Errand, officer: Officer, asked: Erasure
     if not sheet_of(known).person.locked:
         raise Unavailable("integrity")
     approval = officer.factor.approve(deed, caller, officer.code, kind=kind)
-    return Matter(deed, replace(errand, asker=caller), asked, known, approval, by=caller.ref, at=deed.now)
+    others = tuple(people.others(deed, known))
+    return Matter(deed, replace(errand, asker=caller), asked, known, approval, by=caller.ref, at=deed.now, others=others)
 
 
 def unlock(matter: Matter) -> SheetEvent:
@@ -316,105 +294,33 @@ def _erase_person(matter: Matter) -> Certificate:
     deed, asked = matter.deed, matter.asked
     certificate = certify_person(matter)
     told = _told(matter, "erasure.approved", "erased", certificate)
-    records = [bytes.fromhex(record) for record in sorted(sheet_of(matter.known).records, key=lambda each: each != asked.record)]
-    people.erase(deed, matter.known.subject, records, told, closes=closing(ERASE, asked, matter.by))
+    for one, sheet in matter.sheets:
+        records = [bytes.fromhex(record) for record in sorted(sheet.records, key=lambda each: each != asked.record)]
+        # Each sheet has a line of its own: a copy may know one of them, or not know yet that they are one person's.
+        gone = msgspec.structs.replace(asked, subject=one.subject.hex())
+        people.erase(deed, one.subject, records, told, closes=closing(ERASE, gone, matter.by))
+        told = replace(told, facts=())
     return certificate
-
-
-def certify_person(matter: Matter) -> Certificate:
-    """Forget a person's scans and certify her as a whole, while her rows are still there. Raises Unavailable `integrity`."""
-    deed, subject = matter.deed, matter.known.subject
-    sheet, book = sheet_of(matter.known), matter.errand.book(deed)
-    types = {state.type for state in sheet.records.values()}
-    classes = {one.field_class for name in types for one in book.types[name].fields}
-    keys = [wrapped for _, _, wrapped in people.keys_of(deed, subject)]
-    hers = scans.keys_of(deed, subject)
-    # Told before the erasure's own entry, which is the last about her and the one that the certificate names.
-    scans.forget_subject(deed, subject, matter.errand.entry(kind=scans.PURGED, outcome="allow", flags=matter.approval.flags))
-    return _certificate(matter, {*classes, *([EVIDENCE] if hers else [])}, [*keys, *hers])
 
 
 def _erase_classes(matter: Matter) -> Certificate:
     certificate, events = empty_classes(matter)
     told, record = _told(matter, "erasure.approved", "erased", certificate), bytes.fromhex(matter.asked.record) or None
+    mine = events.pop(matter.known.subject, [])
     closes = closing(ERASE, matter.asked, matter.by)
-    people.change(matter.deed, matter.known, [unlock(matter), *events], told, record=record, closes=closes)
+    people.change(matter.deed, matter.known, [unlock(matter), *mine], told, record=record, closes=closes, apart=events)
     return certificate
 
 
-def empty_classes(matter: Matter) -> tuple[Certificate, list[SheetEvent]]:
-    """Empty the classes that were asked for; their certificate, and what happened. Raises Unavailable `integrity`."""
-    deed, asked, known = matter.deed, matter.asked, matter.known
-    classes = emptying.class_ids(matter.errand.book(deed), sheet_of(known), asked.classes)
-    keys = [wrapped for class_id, _, wrapped in people.keys_of(deed, known.subject) if class_id in classes]
-    files = emptying.files(matter.errand.book(deed), sheet_of(known), classes)
-    keys += scans.keys_of(deed, known.subject, files)
-    # Before the certificate, which names the next entry: files that go have one of their own.
-    events: list[SheetEvent] = [*emptying.empty(deed, matter.errand, known, classes)]
-    return _certificate(matter, asked.classes, keys), events
-
-
-def _certificate(matter: Matter, classes: Iterable[str], keys: Iterable[bytes]) -> Certificate:
-    """What is told of the erasure; its entry is the next that is appended."""
-    deed, asked, epochs = matter.deed, matter.asked, _epochs(keys)
-    own = matter.errand.book(deed).association
-    kept = [Kept(what="access_log", rule=f"{own.pack}:7"), Kept(what="erasure_request", rule=f"{own.law_pack}:18")]
-    if asked.classes:
-        kept.append(Kept(what="other_classes", rule=f"{own.pack}:6.1"))
-    if _named_by_order(deed, sheet_of(matter.known)):
-        kept.append(Kept(what="orders", rule=f"{own.pack}:4"))
-    if _decided_of(deed, matter.known.subject):
-        kept.append(Kept(what="disclosures", rule=f"{own.pack}:7"))
-    if _asked_of(deed, matter.known.subject):
-        kept.append(Kept(what="requests", rule=f"{own.law_pack}:4"))
-    return Certificate(
-        erasure=asked.id,
-        whole=not asked.classes,
-        subject=asked.subject,
-        records=tuple(sorted(sheet_of(matter.known).records)),
-        classes=tuple(sorted(classes)),
-        requested_by=asked.requested_by,
-        asked_by=asked.asked_by,
-        asked_at=asked.asked_at,
-        approved_by=matter.by,
-        approved_at=matter.at,
-        kept=tuple(kept),
-        recipients=tuple(given_to(deed, matter.errand.book(deed), matter.known.subject)),
-        epochs=epochs,
-        minimum_epoch=deed.cabinet.keys.minimum_epoch,
-        index=deed.size,
-        due=day_of(matter.at, DAYS) if epochs else "",
-    )
-
-
-def _epochs(keys: Iterable[bytes]) -> tuple[int, ...]:
-    """The epochs these keys were wrapped under. Raises Unavailable `integrity` for a row that holds no wrapped key."""
-    try:
-        return tuple(sorted({epoch_of(wrapped) for wrapped in keys}))
-    except Unopenable as error:
-        raise Unavailable("integrity") from error
-
-
-def _named_by_order(deed: Deed, sheet: Sheet) -> bool:
-    """Whether an order of an authority names a record of hers: the order stays, and opens nothing any more."""
-    records = [bytes.fromhex(record) for record in sheet.records]
-    there = exists().where(order_record.c.association_id == deed.association, order_record.c.record.in_(records))
-    return bool(deed.transaction.connection.execute(select(there)).scalar())
-
-
-def _decided_of(deed: Deed, subject: bytes) -> bool:
-    """Whether a disclosure was asked for that names her: its fact stays, for it tells who was given or refused what."""
-    return _told_of(deed, subject, DECIDED)
-
-
-def _asked_of(deed: Deed, subject: bytes) -> bool:
-    """Whether she ever asked something about her data: that she did, and what became of it, is kept (implementing regulation 3)."""
-    return _told_of(deed, subject, OPENED)
-
-
-def _told_of(deed: Deed, subject: bytes, kind: str) -> bool:
-    """Whether the log has an entry of this kind about her."""
-    place, about = log_tables.entry, log_tables.subject
-    same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
-    there = exists().where(same, about.c.association_id == deed.association, about.c.subject == subject, place.c.kind == kind)
-    return bool(deed.transaction.connection.execute(select(there)).scalar())
+def empty_classes(matter: Matter) -> tuple[Certificate, dict[bytes, list[SheetEvent]]]:
+    """Empty the classes that were asked for; their certificate, and what happened to each sheet. Raises Unavailable `integrity`."""
+    deed, asked, book = matter.deed, matter.asked, matter.errand.book(matter.deed)
+    keys: list[bytes] = []
+    events: dict[bytes, list[SheetEvent]] = {}
+    for one, sheet in matter.sheets:
+        classes = emptying.class_ids(book, sheet, asked.classes)
+        keys += [wrapped for class_id, _, wrapped in people.keys_of(deed, one.subject) if class_id in classes]
+        keys += scans.keys_of(deed, one.subject, emptying.files(book, sheet, classes))
+        # Before the certificate, which names the next entry: files that go have one of their own.
+        events[one.subject] = [*emptying.empty(deed, matter.errand, one, classes)]
+    return certify(matter, asked.classes, keys), events

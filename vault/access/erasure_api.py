@@ -126,14 +126,16 @@ class CertificateAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErasureShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An erasure as it is shown to who settles it; `record` is the one it was asked through, `classes` is empty for the whole person.
+    """An erasure as it is shown to who settles it; `record` is the one it was asked through, `records` are all that it takes.
 
-    `copies` is null until it was carried out.
+    `classes` is empty for the whole person, and `records` where it was asked for before one erasure took all. `copies` is null until it was
+    carried out.
     """
 
     id: str
     state: str
     record: str | None
+    records: list[str]
     scope: str
     classes: list[str]
     requested_by: str
@@ -288,6 +290,7 @@ def _asked(one: ErasureFact, known: KeysFact) -> ErasureShown:
         id=_id(one.id),
         state=one.state,
         record=_id(one.record) if one.record else None,
+        records=[_id(record) for record in one.records],
         scope="classes" if one.classes else "person",
         classes=list(one.classes),
         requested_by=_speaker(one.requested_by),

@@ -78,7 +78,7 @@ class Closed:
                 self.findings.note(number, f"it was allowed {what} that entry {closed_at} closed")
             self._open(entry, stored.time)
         if len(stored.closes) == _CLOSES_THREE:
-            self._close(number, *stored.closes)
+            self._close(number, entry, *stored.closes)
 
     def _gone_through(self, entry: Entry) -> Iterator[tuple[int, str]]:
         if self._doors:
@@ -126,7 +126,7 @@ class Closed:
             self._signed_in = Counter(who for who, _ in self._sessions.values())
             self._tidy_at = max(_MANY, 2 * len(self._sessions))
 
-    def _close(self, number: int, kind: str, reference: str, detail: str) -> None:
+    def _close(self, number: int, entry: Entry, kind: str, reference: str, detail: str) -> None:
         if kind in STOPS:
             purpose, recipient, _ = ended_consent(detail)
             self._agreed[reference, of_consent(purpose, recipient)] = _Ended(number)
@@ -134,7 +134,10 @@ class Closed:
             self._end(number, reference)
         elif kind == "erasure" and detail.rpartition("|")[2]:
             # Of some classes: those are empty, and the lock is gone.
-            self._doors.pop(("lock", reference), None)
+            for subject in _of(entry, reference):
+                self._doors.pop(("lock", subject), None)
+        elif kind == "lock":
+            self._doors.update(dict.fromkeys(((kind, subject) for subject in _of(entry, reference)), number))
         elif kind in {"client", "staff"}:
             self._doors[kind, f"{kind}:{reference}"] = number
         else:
@@ -147,6 +150,11 @@ class Closed:
         if who and self._signed_in[who] <= 0:
             del self._signed_in[who]
             self._doors["session", who] = number
+
+
+def _of(entry: Entry, reference: str) -> set[str]:
+    """The ids of the person a closing is about: where she has several sheets its entry names them."""
+    return {reference, *(about.subject.hex() for about in entry.about)}
 
 
 def _doors(entry: Entry) -> Iterator[tuple[Door, str]]:

@@ -245,6 +245,7 @@ class _Maker:
     def erasure(self, fact: ErasureFact) -> Item:
         says = [
             ("record", self.say.id(fact.record) if fact.record else self.say.word("a_visitor")),
+            *([("records", ", ".join(map(self.say.id, fact.records)))] if fact.others else []),
             ("scope", self.say.joined(map(self.say.class_, fact.classes)) or self.say.word("whole_person")),
         ]
         return self._item("erasure", fact.id, fact.asked_by, fact.asked_at, says)

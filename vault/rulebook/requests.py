@@ -5,7 +5,7 @@ request is written into it by the entry of that very deed, and only while the re
 after somebody checked who asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -142,13 +142,13 @@ def require_verified(found: RequestFact) -> None:
         raise Conflict("identity-unchecked")
 
 
-def require_answered_by(deed: Deed, request: bytes, subject: bytes, what: What) -> RequestFact:
-    """The request that a deed about this person may name.
+def require_answered_by(deed: Deed, request: bytes, subjects: Collection[bytes], what: What) -> RequestFact:
+    """The request that a deed about this person may name, by the ids of her sheets.
 
     Raises Invalid `unknown-request` for none of hers and `request-kind` where it asks for something else, and as `require_verified`.
     """
     found = facts.read(deed, REQUEST, request.hex())
-    if found is None or found.subject != subject.hex():
+    if found is None or bytes.fromhex(found.subject) not in subjects:
         raise Invalid([FieldError("request", "unknown-request")])
     if found.kind not in FITS[what]:
         raise Invalid([FieldError("request", "request-kind")])

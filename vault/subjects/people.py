@@ -7,7 +7,7 @@ Unavailable `integrity`, never an older truth.
 """
 
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -154,12 +154,18 @@ def change(
     record: bytes | None = None,
     wrapped: bytes | None = None,
     closes: Closing | None = None,
+    apart: Mapping[bytes, Sequence[SheetEvent]] | None = None,
 ) -> tuple[Known, Appended]:
-    """Write events, sheet and log entry; `wrapped` for somebody new or under another key. Returns the person after it and the entry."""
+    """Write events, sheet and log entry; `wrapped` for somebody new or under another key. Returns the person after it and the entry.
+
+    `apart` is what happened to her other sheets alone, by their id.
+    """
     sheet, about = _write(deed, known, events, record=record, wrapped=wrapped)
     others = known.sheet.others if known.sheet is not None else ()
     shared: list[SheetEvent] = of_all(events, known.subject.hex()) if others else []
-    also = [_write(deed, other, shared)[1] for other in _known_still(deed, others)] if shared else []
+    beside = apart or {}
+    hers = _known_still(deed, others) if shared or beside else []
+    also = [_write(deed, other, [*shared, *beside.get(other.subject, ())])[1] for other in hers]
     appended = deed.append(replace(entry, about=(about, *also, *entry.about)), closes=closes)
     return replace(known, sheet=sheet), appended
 

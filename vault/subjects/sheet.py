@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from vault.policy.events import CapacityTold, Disclosed, Event, Locked, SubjectsMerged
+from vault.policy.events import CapacityTold, Disclosed, Event, SubjectsMerged
 from vault.policy.facts import NEVER, Person
 from vault.policy.standing import apply, told_capacity
 
@@ -194,7 +194,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
 
 SheetEvent = Created | Stored | Happened | Renewed | Assigned | Unassigned | Noted | Joined
 _POLICY_EVENTS: Mapping[str, Any] = {shape.__name__: shape for shape in get_args(Event)}
-_OF_ONE_SHEET = frozenset({SubjectsMerged.__name__, Locked.__name__, Disclosed.__name__})
+_OF_ONE_SHEET = frozenset({SubjectsMerged.__name__, Disclosed.__name__})
 _BEGINNING = "a sheet begins with its creation"
 _encoder = msgspec.json.Encoder(order="deterministic")
 _sheets = msgspec.json.Decoder(Sheet)
@@ -242,8 +242,8 @@ def policy_event(one: Happened) -> Event:
 def of_all(events: Iterable[SheetEvent], through: str) -> list[SheetEvent]:
     """What of the events of one sheet (`through`, its id in hex) holds for every sheet of the person.
 
-    That is all that is said of her, and not of a record or a case. The lock of an erasure is one sheet's: each is erased by itself. A day
-    of full capacity that a birth date told is told to all.
+    That is all that is said of her, the lock of an erasure with it, and not of a record or a case. A day of full capacity that a birth date
+    told is told to all.
     """
     found: list[SheetEvent] = []
     for one in events:
