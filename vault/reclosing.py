@@ -85,7 +85,7 @@ def _stop(deed: Deed, association: Association, line: Line) -> int:
     """End a consent the journal says ended: for the person, purpose and recipient of the line."""
     closing = line.closing
     purpose, recipient, words = ended_consent(closing.detail)
-    silent = silences.again(deed, bytes.fromhex(closing.reference), purpose, words) if words else ()
+    silent = silences.again(deed, purpose, words) if words else ()
     told = Entry(kind=_KINDS[closing.kind], outcome="allow", actor=SYSTEM, purpose=purpose, recipient=recipient, facts=silent, flags=FLAGS)
     known = _somebody(deed, closing.reference)
     if known is None or _is_stopped(known, key(purpose, recipient), line.time):

@@ -64,9 +64,10 @@ async def test_one_request_on_either_takes_both_and_the_certificate_names_both(d
     for table in TABLES:
         for row in rows_of(desk.world, table):
             assert not gone & {value for name, value in row.items() if name != "made" and isinstance(value, bytes)}, table.name
-    closings = [one.closing for one in desk.world.association.log.journal.lines()][-3:]
+    closings = [one.closing for one in desk.world.association.log.journal.lines()][-4:]
     assert [(one.kind, one.reference) for one in closings] == [
         (LOCK, asked.subject.hex()),
+        (LOCK, other.subject.hex()),
         (ERASE, asked.subject.hex()),
         (ERASE, other.subject.hex()),
     ]

@@ -67,8 +67,8 @@ async def joined(world: World, one: bytes, other: bytes) -> None:
     await world.association.run(join)
 
 
-def again_of(subject: bytes, purpose: str, words: str, deed: Deed) -> object:
-    return again(deed, subject, purpose, words)
+def again_of(purpose: str, words: str, deed: Deed) -> object:
+    return again(deed, purpose, words)
 
 
 async def test_a_withdrawn_number_is_not_contacted_through_a_mothers_or_a_siblings_record(vault: World):
@@ -278,7 +278,7 @@ async def test_the_line_of_a_no_brings_the_silence_back_whoever_is_still_there(v
         connection.execute(fact.delete().where(fact.c.kind == SILENCES.name))
         connection.execute(log_tables.fact.delete().where(log_tables.fact.c.fact_kind == SILENCES.name))
     assert await refusal(vault, mother) == ""
-    for altered in ((father.subject, "call_offers", words), (bytes(16), purpose, words), (father.subject, purpose, "=" + words)):
+    for altered in (("call_offers", words), (purpose, "=" + words)):
         with pytest.raises(Unavailable, match="integrity"):
             await vault.association.run(partial(again_of, *altered))
     assert reclose(vault.association, vault.clock) == 1

@@ -6,7 +6,8 @@ from tests.access.desk import Desk
 from tests.access.erasures import ask, erased, settle, somebody, verified
 from tests.access.test_silences import joined
 from tests.backup.rescue import Rescue
-from tests.household import FATIMA, store
+from tests.household import FATIMA, grant, read, store, withdraw
+from vault.errors import Refused
 from vault.reclosing import reclose
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -36,3 +37,22 @@ async def test_both_stay_erased_or_locked(rescue: Rescue, empty: str, *, known: 
                 assert len((await settle(desk, id_)).json()["records"]) == 2
             assert [(await desk.read(kept.record)).status_code for kept in (one, other)] == [404, 404]
             assert await verified(after) == []
+
+
+async def test_what_was_withdrawn_through_a_record_that_is_not_in_the_copy_is_withdrawn_for_the_one_that_is(rescue: Rescue, empty: str):
+    world = rescue.world
+    one = await somebody(world)
+    copy = rescue.take()
+    late = await somebody(world)
+    await joined(world, one.subject, late.subject)
+    world.clock.forward(1)
+    await withdraw(world, (await grant(world, late.record)).id)
+    world.clock.forward(2)
+    await world.association.checkpoint()
+    home = rescue.home()
+    rescue.restore(empty, home, copy)
+    with rescue.opened(empty, home) as after:
+        with pytest.raises(Refused, match="consent-withdrawn"):
+            await read(after, one.record)
+        assert reclose(after.association, world.clock) == 0
+        assert await verified(after) == []

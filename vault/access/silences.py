@@ -88,18 +88,18 @@ def written(deed: Deed, book: Book, known: Known, no: No) -> Silenced:
     if not found:
         return Silenced()
     words = _Words(deed.now, no.said_at, tuple(sorted(token.hex() for token in found)))
-    sealed = seal_blob(deed.cabinet.facts, _context(deed.association, known.subject, no.purpose), msgspec.json.encode(words))
+    sealed = seal_blob(deed.cabinet.facts, _context(deed.association, no.purpose), msgspec.json.encode(words))
     return Silenced(_added(deed, no.purpose, words), base64.urlsafe_b64encode(sealed).decode())
 
 
-def again(deed: Deed, subject: bytes, purpose: str, words: str) -> tuple[WrittenFact, ...]:
+def again(deed: Deed, purpose: str, words: str) -> tuple[WrittenFact, ...]:
     """Silence again what a line of the journal says was silenced, whoever is here of those it is about: facts for what was forgotten.
 
-    Raises Unavailable `integrity` for words of another line.
+    Raises Unavailable `integrity` for words of another purpose.
     """
     try:
         blob = base64.b64decode(words, altchars=b"-_", validate=True)
-        opened = open_blob(deed.cabinet.facts, _context(deed.association, subject, purpose), blob)
+        opened = open_blob(deed.cabinet.facts, _context(deed.association, purpose), blob)
         return _added(deed, purpose, msgspec.json.decode(opened, type=_Words))
     except (binascii.Error, Unopenable) as error:
         raise Unavailable("integrity") from error
@@ -172,8 +172,8 @@ def _by_first(purpose: str, words: _Words) -> dict[str, list[str]]:
     return found
 
 
-def _context(association: bytes, subject: bytes, purpose: str) -> bytes:
-    return b"silence/v1" + association + subject + purpose.encode()
+def _context(association: bytes, purpose: str) -> bytes:
+    return b"silence/v1" + association + purpose.encode()
 
 
 def _contacts(book: Book, state: RecordState) -> list[FieldFact]:

@@ -169,6 +169,10 @@ class Deed:
         self._appended.append(appended)
         return appended
 
+    def closes_too(self, closing: Closing) -> None:
+        """A line of the journal beside that of an entry: the same door of somebody whose sheet the entry writes as well."""
+        self._closings.append(closing)
+
     def mark(self) -> _Mark:
         """Where the deed stands, to come back to when a unit fails alone."""
         return _Mark(len(self._entries), len(self._subjects), len(self._closings), self.law)

@@ -167,6 +167,10 @@ def change(
     hers = _known_still(deed, others) if shared or beside else []
     also = [_write(deed, other, [*shared, *beside.get(other.subject, ())])[1] for other in hers]
     appended = deed.append(replace(entry, about=(about, *also, *entry.about)), closes=closes)
+    if closes is not None:
+        # A copy of before may know her by one of her sheets alone.
+        for other in hers:
+            deed.closes_too(replace(closes, reference=other.subject.hex()))
     return replace(known, sheet=sheet), appended
 
 
