@@ -206,6 +206,7 @@ def told(*deeds: str) -> list[tuple[str, int, int]]:
 @example(told("copy", "store 0", "grant 0", "withdraw 0", "store 2", "restore", "store 2"))
 @example(told("grant 1", "copy", "store 2", "grant 2", "merge 1 2", "refuse 2", "restore"))
 @example(told("copy", "store 2", "grant 2", "withdraw 2", "restore"))
+@example(told("grant 1", "copy", "store 2", "merge 1 2", "renumber 1 0", "refuse 2", "restore"))
 @example(told("refuse 0", "grant 1", "renumber 1 0", "merge 0 1", "grant 0", "copy", "refuse 1", "erase 1", "restore"))
 def test_nobody_is_contacted_after_a_no(deeds: list[tuple[str, int, int]]):
     with ExitStack() as stack:
