@@ -240,6 +240,14 @@ async def test_a_refusal_recorded_late_ends_what_was_recorded_until_then_and_wha
     assert await refusal(vault, sister) == "consent-withdrawn", "and an older one said again takes nothing back"
 
 
+async def test_who_has_no_such_means_of_contact_refuses_and_silences_nothing(small: World):
+    kept = await store(small)
+    await refuse(small, kept.record, "email_offers")
+    closing = [one.closing for one in small.association.log.journal.lines()][-1]
+    assert ended_consent(closing.detail) == ("email_offers", "INTERNAL", "")
+    assert await refusal(small, kept.record, "email_offers", ("email",)) == "consent-refused"
+
+
 async def test_a_refusal_silences_what_the_purposes_channel_goes_by_and_all_means_where_it_has_none(vault: World):
     both = {**FATIMA, "email": "umm@example.org"}
     mother = (await store(vault, both)).record

@@ -74,6 +74,8 @@ async def test_a_way_in_that_was_used_up_tried_or_left_since_the_copy_opens_no_m
     inside = session_in(await call(world, "POST", left["path"], {"code": left["code"]}))
     stays = session_in(await call(world, "POST", waits["path"], {"code": waits["code"]}))
     copy = rescue.take()
+    late = await issued(world, kept)
+    session_in(await call(world, "POST", late["path"], {"code": late["code"]}))
     session = session_in(await call(world, "POST", used["path"], {"code": used["code"]}))
     await call(world, "POST", left["path"], {"session": inside, "act": "leave"})
     for _ in range(TRIES):
@@ -87,6 +89,7 @@ async def test_a_way_in_that_was_used_up_tried_or_left_since_the_copy_opens_no_m
         for way in (used, tried):
             page = await call(after, "POST", way["path"], {"code": way["code"]})
             assert (page.status_code, 'name="session"' in page.text, 'id="code"' in page.text) == (200, False, False)
+        assert (await call(after, "POST", late["path"], {"code": late["code"]})).status_code == 404, "it is not in the copy"
         for path, old in ((used["path"], session), (left["path"], inside)):
             page = await call(after, "POST", path, {"session": old})
             assert (page.status_code, 'name="session"' in page.text) == (200, False)

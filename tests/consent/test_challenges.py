@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from tests.access.test_searching import happens
 from tests.access.test_tampering import client
-from tests.household import BASIC, FATIMA, asked, lay_down, read, store
+from tests.household import BASIC, FATIMA, asked, lay_down, read, refuse, store
 from tests.simulator import World
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.challenges import CHALLENGES, FORM, LIFE, MOST_AN_HOUR, TRIES
@@ -195,6 +195,18 @@ async def test_what_may_be_asked_no_more_is_not_agreed_to_by_an_old_code(vault: 
     assert (await answer(vault, kept.record, issued[0])).status_code == 201
     await happens(vault, kept, Locked(vault.clock.now))
     assert (await answer(vault, kept.record, issued[1])).json()["code"] == "erasure-pending"
+
+
+async def test_a_challenge_of_before_a_no_is_answered_no_more_and_one_of_after_it_is(vault: World):
+    kept = await store(vault)
+    before, other = [(await challenge(vault, kept.record, purpose, fields=["mobile"])).json() for purpose in ("sms_offers", "call_offers")]
+    vault.clock.forward(1)
+    await refuse(vault, kept.record)
+    assert (await answer(vault, kept.record, before)).status_code == 404
+    assert (await answer(vault, kept.record, other)).status_code == 201, "that is another purpose"
+    vault.clock.forward(1)
+    after = (await challenge(vault, kept.record, "sms_offers", fields=["mobile"])).json()
+    assert (await answer(vault, kept.record, after)).status_code == 201
 
 
 async def test_another_records_challenge_is_none(small: World):
