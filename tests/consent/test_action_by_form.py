@@ -52,8 +52,8 @@ class Scene:
             "verify": self.verify,
             "withdraw": self.withdraw,
             "order": self.order,
+            "guardian": self.appoint,
         }
-        deeds |= {"guardian": self.appoint, "wait": self.wait}
         answer = await deeds[said["deed"]](said)
         assert answer.status_code in (200, 201), answer.text
 
