@@ -23,11 +23,13 @@ from vault.custody.examine import examine as examine_keys
 from vault.errors import VaultError
 from vault.identity.opening import JOURNAL, codes, journal_mac, unseal
 from vault.identity.policy_version import has_acknowledged
-from vault.policy.pack import load
+from vault.policy.pack import PackRefused, source
 from vault.publication.versions import history, review_due
 from vault.records.examine import examine as examine_containers
+from vault.rulebook import facts
 from vault.rulebook.book import Book, read_book
 from vault.rulebook.facts import examine as examine_facts
+from vault.rulebook.pinned import PACK, key_of, months_after
 from vault.settings import Settings
 from vault.storage import schema
 from vault.storage.engine import Database
@@ -107,15 +109,31 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
 
 def _review(connection: Connection, cabinet: Cabinet, association: bytes, book: Book, now: int) -> Iterator[str]:
     """A published policy that nobody has looked at within the time its pack sets."""
+    yield from _pack_review(connection, cabinet, association, book, now)
     try:
         every = history(connection, cabinet, association, book.association.published_policy)
     except VaultError:
         return  # named with the facts
     if every:
-        due = review_due(every[0], load(book.association.pack).review.policy_months)
+        due = review_due(every[0], book.pack.review.policy_months)
         if moment(now).astimezone(RIYADH).date() >= due:
             approved = every[0].approved_on.day
             yield f"policy: approved on {approved}, its review was due on {due.isoformat()}; publish it anew, changed or not"
+
+
+def _pack_review(connection: Connection, cabinet: Cabinet, association: bytes, book: Book, now: int) -> Iterator[str]:
+    """A pack that nobody has looked at within the time it sets itself, and one that a law of this release does not let stand."""
+    own, looked_at = book.association, book.association.founded_at
+    version = facts.read_from(connection, cabinet, association, PACK, key_of(own.pack_number)) if own.pack_sha256 else None
+    if version is not None:
+        looked_at = version.approved_at
+        try:
+            source(version.own)
+        except PackRefused as error:
+            yield f"pack: {own.pack} {own.pack_version} does not hold under the packs of this release ({error}); change it"
+    due = months_after(moment(looked_at).astimezone(RIYADH).date(), book.pack.review.policy_months)
+    if moment(now).astimezone(RIYADH).date() >= due:
+        yield f"pack: {own.pack}, its review was due on {due.isoformat()}; propose it anew, changed or not (PUT /v1/pack)"
 
 
 def _closings(connection: Connection, association: bytes, cabinet: Cabinet, folder: Path) -> Iterator[str]:

@@ -30,6 +30,7 @@ from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.book import notice_key
 from vault.rulebook.key_facts import EPOCH
+from vault.rulebook.pinned import JOURNAL as PACK_PURPOSE
 from vault.rulebook.shapes import CLIENT, NOTICE, PURPOSE, RECIPIENT, SESSION, STAFF
 from vault.storage.group_commit import MOST_IN_A_BATCH
 from vault.storage.journal import RESTORED, Line
@@ -265,6 +266,13 @@ def _purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFa
     return [facts.write(deed, PURPOSE, code, msgspec.structs.replace(purpose, classes=()))]
 
 
+def _pack_purpose(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
+    """A purpose that a version of the pack made narrower, and the database knows no such version: it opens nothing, as above."""
+    if association.books.at(deed).association.pack_number >= int(line.closing.detail):
+        return []
+    return _purpose(deed, association, line)
+
+
 def _notice(deed: Deed, association: Association, line: Line) -> list[WrittenFact]:
     """A notice that was materially changed at the moment of the line and is not: what was agreed to under it ends on the day told then."""
     mine = [one for one in association.books.at(deed).notices.values() if one.purpose == line.closing.reference and one.published_at]
@@ -308,6 +316,7 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "recipient": _recipient,
     "recipient-key": _recipient_key,
     "purpose": _purpose,
+    PACK_PURPOSE: _pack_purpose,
     "notice": _notice,
     EPOCH: _epoch,
     person_links.JOURNAL: _person_page,

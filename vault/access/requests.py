@@ -17,7 +17,6 @@ from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
 from vault.consent.within import require_case
 from vault.errors import Conflict, FieldError, Invalid, NotFound
-from vault.policy import pack as packs
 from vault.policy.facts import SELF, Person
 from vault.policy.signers import guardian_of, may_speak
 from vault.policy.standing import lacks_capacity
@@ -188,8 +187,7 @@ def take_back(deed: Deed, errand: Errand, request: bytes, says: str) -> RequestF
 
 def _opened(deed: Deed, errand: Errand, known: Known, wanted: Wanted, identity: CheckFact | None) -> RequestFact:
     """Write the request down. Raises Invalid by member, and the refusal `guardian-removed`."""
-    own = errand.book(deed).association
-    if wanted.channel not in channels(own.pack):
+    if wanted.channel not in channels(errand.book(deed).pack):
         raise Invalid([FieldError("channel", "unknown-channel")])
     received = deed.now if wanted.received_at is None else wanted.received_at
     if received > deed.now:
@@ -219,7 +217,7 @@ def _opened(deed: Deed, errand: Errand, known: Known, wanted: Wanted, identity: 
 
 
 def _days(errand: Errand, deed: Deed, which: str) -> int:
-    return packs.load(errand.book(deed).association.pack).reply[which]
+    return errand.book(deed).pack.reply[which]
 
 
 def _who(person: Person, by: str, method: str, now: int) -> str | None:

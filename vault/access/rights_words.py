@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from vault.policy import pack as packs
+from vault.policy.pack import Pack
 from vault.rulebook.requests import RequestKind
 from vault.web.problems import Sentence
 
@@ -54,6 +54,6 @@ class Lists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 LISTS: Final = msgspec.convert(tomllib.loads(files("vault.access").joinpath("rights.toml").read_text(encoding="utf-8")), Lists)
 
 
-def channels(pack: str) -> dict[str, Sentence]:
+def channels(pack: Pack) -> dict[str, Sentence]:
     """The channels by which a request may come: those of the pack, e-mail, and her own page."""
-    return {**{code: Sentence(one.label.ar, one.label.en) for code, one in packs.load(pack).channels.items()}, **ELSEWHERE}
+    return {**{code: Sentence(one.label.ar, one.label.en) for code, one in pack.channels.items()}, **ELSEWHERE}

@@ -17,7 +17,6 @@ from vault.breach_reports.reporter import about
 from vault.breach_reports.service import Listed, Page, SecondFactor, SecondPerson, Wanted, listed, page
 from vault.breach_reports.shapes import REPORTER, Doubt
 from vault.errors import Invalid, NotFound, Unavailable
-from vault.policy import pack as packs
 from vault.policy.pack import Text
 from vault.rulebook.alarm import INTEGRITY, Seldom, integrity, nobody, ring
 from vault.rulebook.asker import Errand, Stranger, once_for
@@ -77,7 +76,7 @@ class Reports:
 
     async def categories(self, association: Association) -> Mapping[str, Text]:
         """The categories of the association's pack, by code."""
-        return packs.load((await association.book()).association.pack).report_categories
+        return (await association.book()).pack.report_categories
 
     async def receive(self, association: Association, told: Told, knock: Knock) -> Received:
         """Take a report from the public; the answer may leave once this returns.

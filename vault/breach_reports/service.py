@@ -258,7 +258,7 @@ def _seen(deed: Deed, errand: Errand, report: bytes) -> Case:
 
 def hours(book: Book) -> int:
     """The hours within which the authority is told of a breach (law, regulation 24(1)); the stricter of law and pack."""
-    pack = packs.load(book.association.pack)
+    pack = book.pack
     told = [one.reply["breach_to_authority_hours"] for one in (pack, packs.load(pack.law)) if "breach_to_authority_hours" in one.reply]
     return min(told, default=72)
 

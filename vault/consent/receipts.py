@@ -14,7 +14,6 @@ from vault.consent.within import require_case
 from vault.errors import Unavailable
 from vault.policy.events import Given, Stopped
 from vault.policy.facts import Person
-from vault.policy.pack import load
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import FieldFact
@@ -55,7 +54,7 @@ def of(deed: Deed, errand: Errand, known: Known, record: bytes, *, told: Told, h
             notice=notice,
             language=told.language,
             fields=_fields(book, state.type),
-            pack=load(book.association.pack),
+            pack=book.pack,
         )
     )
 

@@ -11,7 +11,6 @@ from typing import Any, Literal, NoReturn
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
 from vault.errors import FieldError, Invalid, NotFound
-from vault.policy import pack as packs
 from vault.policy.facts import INTERNAL, SELF, Form
 from vault.policy.signers import guardian_of, may_speak
 from vault.rulebook.asker import Errand
@@ -114,7 +113,7 @@ def check_channel(book: Book, consent: Consent) -> None:
     """Raise Invalid for a channel the pack does not know, and for a form that it cannot capture: no paper is signed on the telephone."""
     if not consent.channel:
         return
-    channel = packs.load(book.association.pack).channels.get(consent.channel)
+    channel = book.pack.channels.get(consent.channel)
     if channel is None:
         raise Invalid([FieldError("channel", "unknown-channel")])
     if consent.form not in channel.forms:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from vault.errors import FieldError, Invalid, NotFound
-from vault.identity import bodies, clients, declarations_api, staff
+from vault.identity import bodies, clients, declarations_api, pack_api, staff
 from vault.identity.bounds import Changes
 from vault.identity.callers import Caller
 from vault.identity.cookie import NO_COOKIE, cookie_of
@@ -41,6 +41,7 @@ def routes(identity: Identity) -> list[Route]:
         *recovery_routes(Recovery(identity.factor, identity.sessions)),
         *recipient_routes(identity.recipients),
         *declarations_api.routes(identity.declarations),
+        *pack_api.routes(identity.packs),
     ]
 
 

@@ -22,7 +22,7 @@ from vault.identity.declared import WantedField, WantedPurpose
 from vault.identity.proposals import PURPOSE_PROPOSAL, TYPE_PROPOSAL, PurposeProposal, TypeProposal, proposed
 from vault.identity.second_factor import SecondFactor
 from vault.identity.two_people import require_two
-from vault.policy.pack import load, within
+from vault.policy.pack import within
 from vault.rulebook import facts
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -57,7 +57,7 @@ class Declarations:
         def unit(deed: Deed) -> Declared:
             asker = still(deed, caller)
             book = asker.association.books.at(deed)
-            fact = declared.purpose(load(book.association.pack), code, wanted)
+            fact = declared.purpose(book.pack, code, wanted)
             old = facts.read(deed, PURPOSE_PROPOSAL, code)
             if book.purposes.get(code) == fact:
                 return _withdraw_purpose(deed, asker, old)
@@ -81,7 +81,7 @@ class Declarations:
         def unit(deed: Deed) -> Declared:
             asker = still(deed, caller)
             book = asker.association.books.at(deed)
-            fact = declared.record_type(load(book.association.pack), name, fields, one_of)
+            fact = declared.record_type(book.pack, name, fields, one_of)
             standing = book.types.get(name)
             if standing is not None:
                 fact = msgspec.structs.replace(fact, schema=standing.schema)
@@ -124,7 +124,7 @@ class Declarations:
         if waits.id != proposal:
             raise Conflict
         require_two(book, waits.proposed_by, caller, kind)
-        declared.require_purpose_within(load(book.association.pack), waits.purpose)
+        declared.require_purpose_within(book.pack, waits.purpose)
         approval = self.factor.approve(deed, caller, one_time_code, kind=kind)
         settled = msgspec.structs.replace(waits, state="approved", settled_by=caller.ref, settled_at=deed.now)
         written = (facts.write(deed, PURPOSE, code, waits.purpose), facts.write(deed, PURPOSE_PROPOSAL, code, settled))
@@ -139,7 +139,7 @@ class Declarations:
         if waits.id != proposal:
             raise Conflict
         require_two(book, waits.proposed_by, caller, kind)
-        declared.require_type_within(load(book.association.pack), waits.record_type)
+        declared.require_type_within(book.pack, waits.record_type)
         standing = book.types.get(name)
         _require_free(deed, standing, waits.record_type)
         fact = msgspec.structs.replace(waits.record_type, schema=standing.schema if standing else _next_schema(book))

@@ -37,6 +37,7 @@ from vault.policy.pack import Pack, load
 from vault.policy.reader import PackRefused
 from vault.rulebook import facts, tables
 from vault.rulebook.book import notice_key
+from vault.rulebook.pinned import PACK, key_of
 from vault.rulebook.shapes import (
     ASSOCIATION,
     CLIENT,
@@ -183,8 +184,18 @@ def _begin(
 
 def _lay_down(deed: Deed, code: str, pack: Pack) -> None:
     """Write the association and its pack's purposes, record types and provisional notices, an entry for each kind."""
-    own = AssociationFact(code=code, pack=pack.name, law_pack=pack.law, founded_at=deed.now)
-    _told(deed, "association.founded", [facts.write(deed, ASSOCIATION, code, own)])
+    first = packs.first_version(pack, deed.now)
+    own = AssociationFact(
+        code=code,
+        pack=pack.name,
+        law_pack=pack.law,
+        founded_at=deed.now,
+        pack_number=first.number,
+        pack_version=first.version,
+        pack_sha256=first.sha256,
+    )
+    written = [facts.write(deed, ASSOCIATION, code, own), facts.write(deed, PACK, key_of(first.number), first)]
+    _told(deed, "association.founded", written)
     _told(deed, "purpose.laid-down", [facts.write(deed, PURPOSE, each.code, each) for each in packs.purpose_facts(pack)])
     _told(deed, "record-type.laid-down", [facts.write(deed, RECORD_TYPE, each.name, each) for each in packs.record_type_facts(pack)])
     notices = packs.provisional_notices(pack, deed.now)

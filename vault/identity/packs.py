@@ -14,6 +14,7 @@ from vault.policy import pack as packs
 from vault.policy.facts import Purpose
 from vault.policy.pack import Pack, Text
 from vault.policy.pack import RecordType as PackType
+from vault.rulebook.pinned import PackFact
 from vault.rulebook.shapes import FieldFact, NoticeFact, PurposeFact, RecordTypeFact
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -69,6 +70,12 @@ def record_type_fact(each: PackType, classes: Mapping[str, int]) -> RecordTypeFa
         for one in sorted(each.fields.values(), key=lambda one: one.id)
     )
     return RecordTypeFact(name=each.name, schema=each.id, fields=fields, one_of=each.either)
+
+
+def first_version(pack: Pack, now: int) -> PackFact:
+    """Return the shipped pack as the first version an association is under: its words, and nobody's approval but the founding's."""
+    words = packs.shipped(pack.name)
+    return PackFact(number=1, name=pack.name, version=pack.version, sha256=words.sha256, own=words.own, below=words.below, approved_at=now)
 
 
 def _notice(pack: Pack, code: str, now: int, identifier: str) -> NoticeFact:

@@ -12,7 +12,8 @@ from vault.rulebook.shapes import AssociationFact, StaffFact
 
 def policy_sha256(association: AssociationFact) -> str:
     """Return the SHA-256, in hexadecimal, that the acknowledgement of this association's policy names."""
-    return _sha256(association.pack, association.law_pack, association.published_policy)
+    version = association.pack_version or load(association.pack).version
+    return _sha256(f"{association.pack} {version}", association.law_pack, association.published_policy)
 
 
 def has_acknowledged(association: AssociationFact, member: StaffFact) -> bool:
@@ -22,6 +23,6 @@ def has_acknowledged(association: AssociationFact, member: StaffFact) -> bool:
 
 @cache
 def _sha256(pack: str, law_pack: str, document: str) -> str:
-    text = "".join(f"{name} {load(name).version}\n" for name in (pack, law_pack))
+    text = f"{pack}\n{law_pack} {load(law_pack).version}\n"
     text += f"document {document}\n" if document else ""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,7 @@ from vault.identity.clients import Clients
 from vault.identity.declarations import Declarations
 from vault.identity.entrance import Entrance
 from vault.identity.hashing import Regulars
+from vault.identity.pack_change import PackChanges
 from vault.identity.recipients import Recipients
 from vault.identity.second_factor import Guesses, SecondFactor
 from vault.identity.sessions import Sessions
@@ -18,7 +19,7 @@ from vault.web.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Entrance, sessions, clients, staff and recipients of every association that is open in this process."""
+    """Entrance, sessions, clients, staff, recipients and the pack of every association that is open in this process."""
 
     entrance: Entrance
     factor: SecondFactor
@@ -27,6 +28,7 @@ class Identity:
     staff: Staff
     recipients: Recipients
     declarations: Declarations
+    packs: PackChanges
 
     @classmethod
     def over(cls, associations: Mapping[str, Association], limits: Limits) -> Self:
@@ -34,7 +36,16 @@ class Identity:
         factor = SecondFactor(Guesses(limits))
         regulars = Regulars(limits.now)
         sessions, entrance = Sessions(associations, limits, factor, regulars), Entrance(associations, limits, regulars)
-        return cls(entrance, factor, sessions, Clients(factor), Staff(factor, sessions), Recipients(factor), Declarations(factor))
+        return cls(
+            entrance,
+            factor,
+            sessions,
+            Clients(factor),
+            Staff(factor, sessions),
+            Recipients(factor),
+            Declarations(factor),
+            PackChanges(factor),
+        )
 
     def close(self) -> None:
         """Let the threads of this room end."""

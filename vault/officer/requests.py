@@ -138,7 +138,7 @@ class _Requests:
         wanted = request_queue.Wanted(state, after, PAGE)
         found, more = await _run(call, lambda deed, errand: request_queue.queue(deed, errand, wanted))
         book = await call.caller.association.book()
-        ways, speaker = channels(book.association.pack), speaker_of(call)
+        ways, speaker = channels(book.pack), speaker_of(call)
         return await self.frame.page(
             "requests.html",
             call,
@@ -163,7 +163,7 @@ class _Requests:
             "request.html",
             call,
             **_failed(call, error),
-            line=_line(fact, channels(book.association.pack), speaker, call.now),
+            line=_line(fact, channels(book.pack), speaker, call.now),
             fact=fact,
             right=LISTS.kinds[fact.kind].in_language(language),
             record=speaker.id(fact.record),

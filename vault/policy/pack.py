@@ -3,8 +3,10 @@
 Nothing else in `policy` touches a file. The law's duties stand over every pack; the stricter of the two wins.
 """
 
-from functools import cache
+from functools import cache, lru_cache
+from hashlib import sha256
 from importlib import resources
+from typing import NamedTuple
 
 from vault.policy.facts import Purpose
 from vault.policy.narrowing import type_within, within
@@ -21,16 +23,32 @@ __all__ = [
     "PackRefused",
     "RecordType",
     "Review",
+    "Source",
     "Switches",
     "Text",
+    "kept",
     "lint",
     "load",
     "names",
     "parse",
+    "shipped",
+    "source",
     "together",
     "type_within",
     "within",
 ]
+
+
+class Source(NamedTuple):
+    """The words a pack was read from: its own file, and that of the pack it is laid over, empty for none."""
+
+    own: str
+    below: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hexadecimal) over both files: two packs of one hash say the same."""
+        return sha256(b"\x00".join((self.own.encode(), self.below.encode()))).hexdigest()
 
 
 def names() -> tuple[str, ...]:
@@ -50,6 +68,32 @@ def load(name: str) -> Pack:
 def lint(text: str) -> Pack:
     """The pack of a file that does not ship, over those that do. Raises PackRefused."""
     return parse(text, load, _text_of)
+
+
+def source(text: str) -> Source:
+    """The words of a pack that holds, with those of the one it is laid over as it ships. Raises PackRefused."""
+    below = lint(text).extends
+    return Source(text, _text_of(below) if below else "")
+
+
+@cache
+def shipped(name: str) -> Source:
+    """The words of the pack of this name as it ships. Raises PackRefused for an unknown name."""
+    return source(_text_of(name))
+
+
+@lru_cache(maxsize=32)
+def kept(words: Source) -> Pack:
+    """The pack of words that two people approved, over the pack below as it was then. Raises PackRefused.
+
+    It was held against the floor when it was approved; a floor that rose since is for a new version to meet, and refuses that one.
+    """
+    base = parse(words.below, load, floor=False) if words.below else None
+
+    def named(name: str) -> Pack:
+        return base if base is not None and name == base.name else load(name)
+
+    return parse(words.own, named, lambda _: words.below, floor=False)
 
 
 def _text_of(name: str) -> str:

@@ -38,10 +38,11 @@ _UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u
 _DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 
-def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str] | None = None) -> Pack:
+def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str] | None = None, *, floor: bool = True) -> Pack:
     """The pack this TOML says; PackRefused names the first path that does not hold.
 
     `law_of` gives the law pack, and the pack a file is laid over (`extends`), by name; `text_of` that pack's own text.
+    Without `floor` it is read as it stands, and not held against the law and the pack below.
     """
     table = _tables(text)
     extends = table.pop("extends", "")
@@ -89,9 +90,9 @@ def parse(text: str, law_of: Callable[[str], Pack], text_of: Callable[[str], str
     )
     reader.finish()
     _cited(pack, base or pack)
-    if below is not None:
+    if below is not None and floor:
         stay_within(pack, below)
-    if base is not None:
+    if base is not None and floor:
         hold(pack, base)
     return pack
 

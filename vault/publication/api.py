@@ -12,7 +12,7 @@ from vault.publication import document, page, service
 from vault.publication.document import RemarkCode
 from vault.publication.readers import Readers
 from vault.publication.service import Document
-from vault.publication.summary import Processing, processing
+from vault.publication.summary import Processing, processing_of
 from vault.publication.versions import PolicyFact, Published
 from vault.rulebook.alarm import heard
 from vault.rulebook.approval_day import ApprovalDay
@@ -27,7 +27,7 @@ from vault.web.times import write_time
 
 VERSION: Final = {"version": Query(kind="integer", low=1, high=1_000_000)}
 LANGUAGE: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
-_Wanted = tuple[str, str, Published | None, str, Channels]
+_Wanted = tuple[str, Processing, Published | None, str, Channels]
 READERS: Final = Rate(bucket="policy-readers", burst=120, per_second=10)
 
 
@@ -165,7 +165,7 @@ class _Api:
         book = await association.book()
         shown = None if found is None else PolicyShown(_version(found.policy), found.is_newest, found.content.decode())
         every = () if found is None else tuple(_version(each) for each in found.history)
-        return Answer(PublicNotice(association.code, shown, every, processing(book.association.pack)))
+        return Answer(PublicNotice(association.code, shown, every, processing_of(book.pack)))
 
     async def download(self, call: Call) -> Answer:
         association = self._association(call)
@@ -178,8 +178,8 @@ class _Api:
     async def page(self, call: Call) -> Answer:
         association = self._association(call)
         found = await self.readers.read(association, call.query["version"])
-        pack = (await association.book()).association.pack
-        return await self._laid_out((association.code, pack, found, call.language, self.channels.get(association.code, Channels())))
+        told = processing_of((await association.book()).pack)
+        return await self._laid_out((association.code, told, found, call.language, self.channels.get(association.code, Channels())))
 
     async def _laid_out(self, wanted: _Wanted) -> Answer:
         """The page, in a thread of its own: the longest takes longer than others should wait. Whoever asks meanwhile gets the same one."""

@@ -14,7 +14,7 @@ from hijridate import Hijri
 
 from vault.policy.pack import Text
 from vault.publication.document import Page, pages
-from vault.publication.summary import Cited, Named, Processing, ProcessingPurpose, processing
+from vault.publication.summary import Cited, Named, Processing, ProcessingPurpose
 from vault.publication.versions import PolicyFact, Published
 from vault.publication.words import WORDS
 from vault.rulebook.approval_day import ApprovalDay
@@ -124,12 +124,12 @@ class _Speaker:
 
 
 @lru_cache(maxsize=_KEPT)
-def privacy(code: str, pack: str, found: Published | None, language: str, channels: Channels) -> Answer:
-    """Return the page of an association: the version found, or that there is none yet, and the summary of its pack.
+def privacy(code: str, told: Processing, found: Published | None, language: str, channels: Channels) -> Answer:
+    """Return the page of an association: the version found, or that there is none yet, and the summary of its pack, `told`.
 
     The pages last asked for are kept: a long one takes seconds to lay out, and the same words make the same page.
     """
-    speaker, told = _Speaker("en" if language == "en" else "ar"), processing(pack)
+    speaker = _Speaker("en" if language == "en" else "ar")
     newest = found.history[0].version if found else 0
     text: tuple[Page, ...] = pages(found.content.decode()) if found else ()
     return PAGES.answer(

@@ -92,8 +92,12 @@ class Processing(msgspec.Struct, frozen=True):
 
 @cache
 def processing(name: str) -> Processing:
-    """Return the summary of the pack of this name and of the law over it. Raises PackRefused for an unknown name."""
-    pack = packs.load(name)
+    """Return the summary of the pack of this name as it ships. Raises PackRefused for an unknown name."""
+    return processing_of(packs.load(name))
+
+
+def processing_of(pack: Pack) -> Processing:
+    """Return the summary of a pack and of the law over it."""
     law = packs.load(pack.law)
     return Processing(
         policy=_source(pack),

@@ -4,7 +4,6 @@ Invariants: a version counts only as the log says it was written; its text is gi
 all of them are asked for together, and the association's own fact names the newest, so that one that was deleted is missed.
 """
 
-import calendar
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from vault.errors import Unavailable
 from vault.rulebook import facts
 from vault.rulebook.approval_day import ApprovalDay
 from vault.rulebook.facts import Kind
+from vault.rulebook.pinned import months_after
 from vault.rulebook.shapes import ASSOCIATION, Fact
 
 
@@ -80,10 +80,7 @@ def history(connection: Connection, cabinet: Cabinet, association: bytes, newest
 
 def review_due(newest: PolicyFact, months: int) -> dt.date:
     """Return the day on which a policy is to be looked at again, so many months after it was approved (004 6.4)."""
-    approved = dt.date.fromisoformat(newest.approved_on.day)
-    ahead = approved.month - 1 + months
-    year, month = approved.year + ahead // 12, ahead % 12 + 1
-    return dt.date(year, month, min(approved.day, calendar.monthrange(year, month)[1]))
+    return months_after(dt.date.fromisoformat(newest.approved_on.day), months)
 
 
 def published(connection: Connection, cabinet: Cabinet, association: bytes, code: str, version: int | None) -> Published | None:

@@ -18,7 +18,6 @@ from keys.keyring import DataKey
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About
 from vault.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refused, Unavailable, VaultError
-from vault.policy import pack as packs
 from vault.policy.events import GuardianAppointed
 from vault.policy.facts import NEVER, Guardian, GuardianKind, Person
 from vault.records import filing, index, shelf, tables
@@ -381,7 +380,7 @@ def _stored(
         salts=salts,
         at=deed.now,
         by=errand.hand,
-        review_month=review_month or _review_month(deed.now, packs.load(errand.book(deed).association.pack).review.record_months),
+        review_month=review_month or _review_month(deed.now, errand.book(deed).pack.review.record_months),
         full_capacity_from=capacity,
         tokens=tokens,
         scans=scans,

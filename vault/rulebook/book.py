@@ -15,7 +15,9 @@ from keys.cabinet import Cabinet
 from vault.access_log.deed import Deed
 from vault.errors import Unavailable
 from vault.policy.facts import Agreement, Purpose, Rules, Supersession
+from vault.policy.pack import Pack
 from vault.rulebook import facts
+from vault.rulebook.pinned import pinned
 from vault.rulebook.shapes import (
     HOME,
     IN_BOOK,
@@ -36,10 +38,11 @@ VISITOR = "visitor"
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """All association-wide facts at one law number; `rules` are those a verdict takes, by record type."""
+    """All association-wide facts at one law number; `rules` are those a verdict takes, by record type, `pack` the pack in force."""
 
     law: int
     association: AssociationFact
+    pack: Pack = field(repr=False)
     purposes: Mapping[str, PurposeFact]
     types: Mapping[str, RecordTypeFact]
     notices: Mapping[str, NoticeFact]
@@ -90,6 +93,7 @@ def read_book(connection: Connection, cabinet: Cabinet, association: bytes, law:
     return Book(
         law=law,
         association=own,
+        pack=pinned(connection, cabinet, association, own),
         purposes=decoded["purpose"],
         types=decoded["record_type"],
         notices=notices,
@@ -102,6 +106,14 @@ def read_book(connection: Connection, cabinet: Cabinet, association: bytes, law:
         restoration=restoration,
         agreements=decoded["agreement"],
     )
+
+
+def rules_under(
+    book: Book, own: AssociationFact, purposes: Mapping[str, PurposeFact], types: Mapping[str, RecordTypeFact]
+) -> dict[str, Rules]:
+    """The rules as they would be with other purposes and types in the book."""
+    laid = {"purpose": purposes, "record_type": types, "recipient": book.recipients, "agreement": book.agreements}
+    return _rules(own, laid, book.notices, unconfirmed=False)
 
 
 def notice_key(notice: str, version: int) -> str:

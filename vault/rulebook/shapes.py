@@ -16,13 +16,19 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 
 
 class AssociationFact(Fact, frozen=True):
-    """The association: its code, packs, the day it was founded here, and SHA-256 (hexadecimal) of the policy it published last."""
+    """The association: its code, packs, the day it was founded here, and SHA-256 (hexadecimal) of the policy it published last.
+
+    `pack_number` counts the versions of its pack, `pack_sha256` is over the words of the one in force; empty before there were versions.
+    """
 
     code: str
     pack: str
     law_pack: str
     founded_at: int
     published_policy: str = ""
+    pack_number: int = 0
+    pack_version: str = ""
+    pack_sha256: str = ""
 
 
 class PurposeFact(Fact, frozen=True):
