@@ -23,7 +23,7 @@ from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
 from vault.rulebook import facts
 from vault.rulebook.pinned import JOURNAL, PACK, key_of
-from vault.rulebook.shapes import ASSOCIATION, PURPOSE
+from vault.rulebook.shapes import ASSOCIATION, CLIENT, PURPOSE
 from vault.rulebook.tables import fact as rows
 from vault.storage.journal import Closing
 
@@ -73,17 +73,19 @@ async def change(desk: Desk, **body: str) -> dict[str, Any]:
 
 async def test_another_version_is_proposed_weighed_approved_and_bites_at_once_everywhere(desk: Desk):
     world = desk.world
-    fatima, huda, sara, away = [await store(world, FATIMA | {"national_id": number}) for number in ("1000000008", "1000000016", "1000000024", "1000000032")]
+    fatima, huda, sara, away = [
+        await store(world, FATIMA | {"national_id": number}) for number in ("1000000008", "1000000016", "1000000024", "1000000032")
+    ]
     for one in (fatima, huda):
         await grant(world, one.record)
     await grant(world, huda.record, await asked(world, "internal_research"))
     # On paper it stays enough; what was withdrawn touches nobody.
     officer = await world.person("officer")
-    paper = await grant(world, sara.record, await asked(world, form="written", evidence=written(officer.ref)), officer)
-    await verify(world, paper.consent, await world.person("second_officer"))
+    paper = await grant(world, sara.record, await asked(world, form="written", evidence=written("officer@probe")), officer)
+    await verify(world, paper.id, await world.person("second_officer"))
     gone = await grant(world, away.record)
     world.clock.forward(1)
-    await withdraw(world, gone.consent)
+    await withdraw(world, gone.id)
     other = world.reopen()
     assert await read(world, fatima.record, through=other)
 
@@ -146,7 +148,12 @@ async def test_another_version_is_proposed_weighed_approved_and_bites_at_once_ev
     assert (await desk("officer", "GET", "/pack/versions/3")).status_code == 404
     assert [line.closing for line in world.association.log.journal.lines()][-1] == Closing(JOURNAL, "service_delivery", "2")
     kinds = [entry.kind for entry in world.entries() if entry.kind.startswith("pack.") and entry.outcome == "allow"]
-    assert [kind for kind in kinds if kind != "pack.affected"] == ["pack.proposed", *["pack.weighed"] * 2, "pack.approved", "pack.purpose-narrowed"]
+    assert [kind for kind in kinds if kind != "pack.affected"] == [
+        "pack.proposed",
+        *["pack.weighed"] * 2,
+        "pack.approved",
+        "pack.purpose-narrowed",
+    ]
     assert (await desk("officer", "GET", "/pack/proposal")).status_code == 409
     assert findings(world) == []
     assert reclose(world.association, world.clock) == 0
@@ -284,13 +291,20 @@ async def test_another_pack_brings_its_purposes_types_and_notices_and_leaving_it
     assert told["totals"] == {"insufficient": 0, "narrower": 0, "shorter": 0}
     await desk.approve("/pack", told["proposal"])
     assert (await desk("key", "GET", "/notices/current?purpose=application")).status_code == 200
+    # A system's key opens the purposes it was given; the new ones are given to it like any other.
+    book = await world.association.book()
+    for key, client in book.clients.items():
+        await lay_down(world, CLIENT, key, msgspec.structs.replace(client, purposes=(*client.purposes, "survey")))
     await grant(world, fatima.record, await asked(world, "survey"))
     assert await read(world, fatima.record, "survey")
     verdict = (await desk("officer", "GET", "/pack")).json()
     assert (verdict["name"], verdict["title"]["en"]) == ("health", "Policy on relations with beneficiaries of a health association")
     back = await propose(desk, pack="cooperative")
     gone = {one["code"]: (one["change"], one["consents"]) for one in back["purposes"] if one["change"] == "shut"}
-    assert gone == {"application": ("shut", []), "survey": ("shut", [{"recipient": "INTERNAL", "insufficient": 1, "narrower": 0, "shorter": 0}])}
+    assert gone == {
+        "application": ("shut", []),
+        "survey": ("shut", [{"recipient": "INTERNAL", "insufficient": 1, "narrower": 0, "shorter": 0}]),
+    }
     await desk.approve("/pack", back["proposal"])
     with pytest.raises(Refused) as refused:
         await read(world, fatima.record, "survey")
@@ -314,7 +328,8 @@ async def test_what_the_association_narrowed_stays_narrow_under_any_pack(till: D
     book = await world.association.refresh()
     service = book.purposes["service_delivery"]
     assert (service.classes, service.proof, service.forms) == (("identity",), "vault", ("electronic", "written"))
-    assert (book.purposes["winter"].from_pack, book.purposes["winter"].classes) == (False, None)
+    winter = book.purposes["winter"]
+    assert (winter.from_pack, winter.classes, winter.proof, winter.forms) == (False, None, "vault", ("written",))
     # A purpose of one's own that fits into nothing of the new pack is shut, and open again where it fits.
     no_service = renamed().replace('article = "6.1"\nlaw = "5"', 'article = "6.3"\nlaw = "5"')
     await change(till, text=no_service)
@@ -338,10 +353,36 @@ async def test_a_type_with_records_keeps_its_fields_and_one_without_takes_the_ne
     assert [name for name in ("beneficiary", "donor") if any(one.name == "pet" for one in book.types[name].fields)] == ["donor"]
     # What the association narrowed of a type stays; a number that another type has is refused.
     whole = await till.whole("member")
-    dropped = next(one["name"] for one in whole["fields"] if not one["required"] and not any(one["name"] in group for group in whole["one_of"]))
+    dropped = next(
+        one["name"] for one in whole["fields"] if not one["required"] and not any(one["name"] in group for group in whole["one_of"])
+    )
     await till.lay_down("/record-types/member", {**whole, "fields": [one for one in whole["fields"] if one["name"] != dropped]})
     assert (await propose(till, pack="cooperative"))["kept_types"] == ["member"]
-    clash = renamed(version="2026.3").replace('[record_types.donor]\nid = 5', '[record_types.donor]\nid = 1')
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        (
+            [
+                ("[record_types.donor]\nid = 5", "[record_types.donor]\nid = 1"),
+                ("[record_types.beneficiary]\nid = 1", "[record_types.beneficiary]\nid = 99"),
+            ],
+            "donor.id",
+        ),
+        ([("[record_types.donor]\nid = 5", "[record_types.donor]\nid = 32768")], "donor.id"),
+        ([("email = { id = 8,", "email = { id = 80,")], "contact_person.fields.email"),
+    ],
+    ids=["of a type that stays", "of the association's own", "of a field of a type that stays"],
+)
+async def test_numbers_that_are_taken_are_refused(till: Desk, changes: list[tuple[str, str]], field: str):
+    await store(till.world)
+    text = renamed()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    answer = await till("admin", "PUT", "/pack", {"text": text})
+    assert (answer.status_code, answer.json()["errors"]) == (422, [{"field": f"record_types.{field}", "code": "number-twice"}])
 
 
 async def test_an_older_row_put_back_opens_nothing(desk: Desk):
@@ -395,7 +436,9 @@ async def lay_down_blind(world: World, known: Any, *, own: str) -> None:
 
 def _rows(world: World) -> dict[tuple[str, str], tuple[int, bytes]]:
     with world.database.connect() as connection:
-        found = connection.execute(select(rows.c.kind, rows.c.key, rows.c.version, rows.c.sealed).where(rows.c.association_id == world.association.id))
+        found = connection.execute(
+            select(rows.c.kind, rows.c.key, rows.c.version, rows.c.sealed).where(rows.c.association_id == world.association.id)
+        )
         return {(kind, key): (version, bytes(sealed)) for kind, key, version, sealed in found}
 
 

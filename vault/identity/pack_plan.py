@@ -5,7 +5,7 @@ a type of which records are stored keeps its fields, since what is sealed alread
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -102,9 +102,14 @@ def _purpose(book: Book, new: Pack, laid: PurposeFact | None, code: str, own_wor
 
 
 def _without(new: Pack, standing: PurposeFact, wording: PurposeFact | None) -> PurposeFact:
-    """A purpose the new pack does not name: the association's own stays where it fits into one of the pack's, any other is shut."""
-    if wording is not None and not wording.from_pack and any(within(purpose_of(wording), each) for each in new.purposes.values()):
-        return wording
+    """A purpose the new pack does not name: the association's own stays as far as it fits into one of the pack's, any other is shut."""
+    if wording is not None and not wording.from_pack:
+        own = purpose_of(wording)
+        for each in new.purposes.values():
+            made = changing.met(own, each)
+            if (own.article, own.law, own.channel) == (each.article, each.law, made.channel) and made.classes != frozenset():
+                fact = packs.purpose_fact(replace(made, code=wording.code), _title(wording.title), from_pack=False)
+                return wording if purpose_of(fact) == own else fact
     return msgspec.structs.replace(standing, classes=())
 
 

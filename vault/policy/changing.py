@@ -56,7 +56,9 @@ def opens(person: Person, name: str, rules: Rules, at: int) -> frozenset[str]:
     if purpose is None or standing is None:
         return frozenset()
     named = frozenset[str]().union(*(grant.fields for grant in standing.grants))
-    return _covered(person, rules, replace(_question(name, purpose, at), fields=named & rules.field_classes.keys()))
+    return _covered(
+        person, rules, replace(_question(name, purpose, at), fields=frozenset(name for name in named if name in rules.field_classes))
+    )
 
 
 def _question(name: str, purpose: Purpose, at: int) -> Question:
