@@ -278,6 +278,8 @@ BODIES: dict[str, Body] = {
     "notices.publish": lambda _, __: {},
     "purpose.propose": lambda _, __: {"action": "contact", "forms": ["electronic"], "title": {"ar": "ع", "en": "o"}},
     "purpose.approve": lambda _, __: {"proposal": NOBODY},
+    "pack.propose": lambda _, __: {"pack": "health"},
+    "pack.approve": lambda _, __: {"proposal": NOBODY},
     "record-type.propose": lambda _, __: {"fields": [{"name": "full_name", "type": "name", "class": "identity", "required": True}]},
     "record-type.approve": lambda _, __: {"proposal": NOBODY},
     "records.read_many": lambda _, id_: {"ids": [id_], "purpose": "service_delivery", "fields": ["full_name"]},

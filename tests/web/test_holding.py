@@ -17,7 +17,7 @@ from vault.web.route import KIBIBYTE, USUAL_BODY, Route
 aio = pytest.mark.asyncio(loop_scope="function")
 LARGE = {
     *("records.store", "records.update", "records.store_batch", "records.read_many", "decisions.ask_many"),
-    *("policy.publish", "purpose.propose", "record-type.propose", "evidence.store", "consents.import", "attachments.store"),
+    *("policy.publish", "purpose.propose", "record-type.propose", "pack.propose", "evidence.store", "consents.import", "attachments.store"),
 }
 WRITING = [route for route in routes() if route.method != "GET"]
 
