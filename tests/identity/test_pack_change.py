@@ -71,7 +71,8 @@ async def change(desk: Desk, **body: str) -> dict[str, Any]:
     return done
 
 
-async def test_another_version_is_proposed_weighed_approved_and_bites_at_once_everywhere(desk: Desk):
+async def _house(desk: Desk) -> tuple[bytes, bytes, bytes]:
+    """Three people with consents that stand, the last on paper, and one who withdrew hers; their records."""
     world = desk.world
     fatima, huda, sara, away = [
         await store(world, FATIMA | {"national_id": number}) for number in ("1000000008", "1000000016", "1000000024", "1000000032")
@@ -86,9 +87,12 @@ async def test_another_version_is_proposed_weighed_approved_and_bites_at_once_ev
     gone = await grant(world, away.record)
     world.clock.forward(1)
     await withdraw(world, gone.id)
-    other = world.reopen()
-    assert await read(world, fatima.record, through=other)
+    return fatima.record, huda.record, sara.record
 
+
+async def test_whom_another_version_touches_is_counted_and_listed_without_a_value(desk: Desk):
+    world = desk.world
+    fatima, huda, sara = await _house(desk)
     told = await propose(desk, text=STRICT)
     assert (told["pack"]["name"], told["pack"]["version"], told["review_only"]) == ("cooperative", "2026.2", False)
     service = next(one for one in told["purposes"] if one["code"] == "service_delivery")
@@ -101,7 +105,7 @@ async def test_another_version_is_proposed_weighed_approved_and_bites_at_once_ev
     assert (told["totals"], told["people"]) == ({"insufficient": 2, "narrower": 0, "shorter": 2}, 3)
     assert not any(value in str(told) for value in FATIMA.values() if isinstance(value, str))
     # Nothing is otherwise before the approval; the second person sees the same, and page by page who is touched.
-    assert await read(world, fatima.record)
+    assert await read(world, fatima)
     seen = (await desk("officer", "GET", "/pack/proposal")).json()
     assert {**seen, "counted_at": ""} == {**told, "counted_at": ""}
     assert (await desk("officer", "GET", "/pack")).json()["proposal"] == told["proposal"]
@@ -112,32 +116,40 @@ async def test_another_version_is_proposed_weighed_approved_and_bites_at_once_ev
         if page["next"] is None:
             break
         after = f"&after={page['next']}"
-    names = {one.record: str(one.record.hex()) for one in (fatima, huda, sara)}
+    names = {one: one.hex() for one in (fatima, huda, sara)}
     assert sorted((record.replace("-", ""), purpose, effect) for record, purpose, effect in found) == sorted(
         [
-            (names[fatima.record], "service_delivery", "insufficient"),
-            (names[huda.record], "service_delivery", "insufficient"),
-            (names[huda.record], "internal_research", "shorter"),
-            (names[sara.record], "service_delivery", "shorter"),
+            (names[fatima], "service_delivery", "insufficient"),
+            (names[huda], "service_delivery", "insufficient"),
+            (names[huda], "internal_research", "shorter"),
+            (names[sara], "service_delivery", "shorter"),
         ]
     )
     one = (await desk("officer", "GET", "/pack/proposal/affected?purpose=internal_research&recipient=INTERNAL")).json()["items"]
     assert [each["effect"] for each in one] == ["shorter"]
     assert (await desk("officer", "GET", "/pack/proposal/affected?recipient=partner")).json()["items"] == []
     listed = [entry for entry in world.entries() if entry.kind == "pack.affected" and entry.about]
-    assert {about.record for entry in listed for about in entry.about} == {fatima.record, huda.record, sara.record}
+    assert {about.record for entry in listed for about in entry.about} == {fatima, huda, sara}
 
+
+async def test_another_version_is_in_force_at_once_everywhere_and_its_history_is_told(desk: Desk):
+    world = desk.world
+    fatima, _, sara = await _house(desk)
+    officer, other = await world.person("officer"), world.reopen()
+    assert await read(world, fatima, through=other)
+    told = await propose(desk, text=STRICT)
+    assert (await desk("officer", "GET", "/pack/proposal")).status_code == 200
     assert (await desk.approve("/pack", "00000000-0000-4000-8000-000000000000")).status_code == 409
     wrong = await desk("officer", "POST", "/pack/approval", {"proposal": told["proposal"], "code": "000000"})
     assert (wrong.status_code, wrong.json()["code"]) == (403, "step-up-required")
-    assert await read(world, fatima.record)
+    assert await read(world, fatima)
     done = await desk.approve("/pack", told["proposal"])
     assert (done.status_code, done.json()["number"], done.json()["version"]) == (200, 2, "2026.2")
     for through in (None, other, world.reopen()):
         with pytest.raises(Refused) as refused:
-            await read(world, fatima.record, through=through)
+            await read(world, fatima, through=through)
         assert (refused.value.code, refused.value.article) == ("evidence-insufficient", "cooperative:6.1")
-    assert await read(world, sara.record)
+    assert await read(world, sara)
     versions = (await desk("admin", "GET", "/pack/versions")).json()["items"]
     assert [(each["number"], each["proposed_by"], each["approved_by"], each["reviewed"]) for each in versions] == [
         (2, (await world.person("admin")).ref, officer.ref, False),

@@ -1,13 +1,16 @@
 """What waits for a second person, on the page: seen, approved with a fresh code, turned down, refused."""
 
 import re
+import uuid
 
 import pytest
 
 from tests.access.counter import by_law_of_orders
-from tests.household import FATIMA, store
+from tests.household import FATIMA, grant, store
 from tests.officer.browser import Window, text_of, uuid_of
 from vault.custody.api import routes as custody_routes
+from vault.identity.pack_change import written
+from vault.policy import pack as packs
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -219,3 +222,36 @@ async def test_nobody_is_asked_to_weigh_an_order(small_window: Window):
     assert "What the law sets against it" not in text_of(page)
     done = await small_window.approve("second_officer", kind="disclosure", id=ordered, act="approve")
     assert done.headers["location"] == "/officer/approvals?done=approved&lang=en"
+
+
+async def test_a_change_of_pack_is_weighed_and_approved_on_the_page_and_its_review_is_told(window: Window):
+    world = window.world
+    kept = await store(world)
+    await grant(world, kept.record)
+    text = packs.shipped("cooperative").own.replace('version = "2026.1"', 'version = "2026.2"', 1)
+    text = text.replace(
+        'action = "use"\nforms = ["written", "electronic"]\narticle = "6.1"', 'action = "use"\nforms = ["written"]\narticle = "6.1"'
+    )
+    told = await world.identity.packs.propose(await world.person("admin"), written(text))
+    await window.sign_in("second_officer")
+    page = await window.get("/officer/approvals")
+    said = text_of(page)
+    assert "Pack and version cooperative 2026.2" in said
+    assert "Standing consents no longer enough 1" in said
+    assert "Purposes changed" in said
+    assert "Purposes shut" not in said
+    assert told.proposal.sha256 in said
+    assert "yearly review" not in said
+    assert "Withdraw it" not in said
+    id_ = str(uuid.UUID(told.proposal.id))
+    wrong = await window.send("/officer/approvals", kind="pack", id=id_, act="approve", code="000000")
+    assert wrong.status_code == 403
+    assert (await window.approve("second_officer", kind="pack", id=id_, act="turn-down")).status_code == 400
+    done = await window.approve("second_officer", kind="pack", id=id_, act="approve")
+    assert done.status_code == 303, done.text
+    assert (await world.association.book()).association.pack_version == "2026.2"
+    world.clock.forward(367 * 24 * 3600)
+    await window.sign_in("second_officer")
+    said = text_of(await window.get("/officer/approvals"))
+    assert "The yearly review of the pack is due; an administrator proposes it anew, changed or not: 2027-01-01" in said
+    assert "Nothing waits" in said

@@ -180,16 +180,18 @@ class PackChanges:
         """
 
         def unit(deed: Deed) -> PackFact:
-            return self._approve(deed, still(deed, caller), proposal.hex(), one_time_code)
+            return self.approve_in(deed, caller, proposal, one_time_code)
 
         done = await heard(Errand(caller, ""), lambda: caller.association.run(unit, weight=8))
         await caller.association.refresh()
         return done
 
-    def _approve(self, deed: Deed, caller: Caller, proposal: str, one_time_code: str | None) -> PackFact:
+    def approve_in(self, deed: Deed, caller: Caller, proposal: bytes, one_time_code: str | None) -> PackFact:
+        """The same inside a deed of whoever calls."""
+        caller = still(deed, caller)
         book = caller.association.books.at(deed)
         waits = _waits(deed, caller)
-        if waits.id != proposal:
+        if waits.id != proposal.hex():
             raise Conflict
         require_two(book, waits.proposed_by, caller, APPROVED)
         pack = _sound(waits.own, book)

@@ -1,4 +1,4 @@
-"""What waits for a second person, to approve or to turn down: orders, disclosures, erasures, ceremonies of the keys.
+"""What waits for a second person, to approve or to turn down: orders, disclosures, erasures, ceremonies of the keys, the pack.
 
 Invariants: every settling takes a fresh one-time code in its own form; who made a thing is not offered to approve it, and is refused by the
 room itself when she tries; a link back shows what was done, so that loading again does nothing twice.
@@ -17,6 +17,9 @@ from vault.access_log.deed import Deed
 from vault.custody import service as custody
 from vault.errors import Conflict, Malformed, NotFound, Refused, TooMany, VaultError
 from vault.identity.callers import Caller
+from vault.identity.pack_api import is_overdue, review_due
+from vault.identity.pack_change import PackChanges, Weighed
+from vault.identity.pack_effects import EFFECTS
 from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -31,12 +34,13 @@ from vault.web.route import Query, Route
 from vault.web.times import fold_digits
 
 T = TypeVar("T")
-Kind = Literal["order", "disclosure", "erasure", "keys"]
+Kind = Literal["order", "disclosure", "erasure", "keys", "pack"]
 PATH: Final = "/officer/approvals"
 PAGE: Final = 100
 MOST: Final = 500
 MOST_PAGES: Final = 50
 """What waits longest is looked for among that many pages of what was settled since."""
+PACK_CHANGES: Final = ("added", "changed", "shut")
 TURNED_DOWN_BY: Final = {"order": "orders", "disclosure": "approve", "erasure": "approve", "keys": "keys:write"}
 """The scope that turning down takes, by kind."""
 
@@ -112,6 +116,9 @@ class _Approvals:
             await run(lambda deed: _approve_disclosure(deed, Approver(caller, call.request_id, code, factor), id_, bars))
         elif kind == "keys":
             await run(lambda deed: custody.approve(deed, custody.Approver(caller, call.request_id, factor, code), id_))
+        elif kind == "pack":
+            await run(lambda deed: self.frame.identity.packs.approve_in(deed, caller, id_, code), weight=8)
+            await caller.association.refresh()
         elif kind == "erasure":
             await run(lambda deed: erasing.approve(deed, errand, erasing.Officer(caller, factor, code), id_), weight=4)
             await caller.association.settle()
@@ -142,13 +149,15 @@ class _Approvals:
 
     async def _shown(self, call: Call, error: VaultError | None = None) -> Answer:
         items, is_cut = await _items(call)
+        pack, review = await _pack(call, self.frame.identity.packs)
         return await self.frame.page(
             "approvals.html",
             call,
             status=None if error is None else status_of(error),
             headers={} if error is None else problem_headers(error),
             bars=BARS,
-            items=items,
+            items=[*items, *pack],
+            review=review,
             is_cut=is_cut,
             done=call.query.get("done"),
             problem=None if error is None else problem_of(error, call.request_id, call.language),
@@ -192,6 +201,17 @@ async def _items(call: Call) -> tuple[list[Item], bool]:
         ceremonies, too = await _every(proposed)
         items, is_cut = [*items, *map(maker.keys, ceremonies)], is_cut or too
     return items, is_cut
+
+
+async def _pack(call: Call, packs: PackChanges) -> tuple[list[Item], str]:
+    """The pack that waits, weighed for its approver, and the day its review was due, empty while it is not."""
+    caller: Caller = call.caller
+    found = await packs.in_force(caller)
+    review = review_due(found).isoformat() if is_overdue(found, call.now) else ""
+    if found.waits is None:
+        return [], review
+    book = await caller.association.book()
+    return [_Maker(caller, book, speaker_of(call, book)).pack(await packs.waiting(caller))], review
 
 
 async def _every(page: Callable[[int | None], Awaitable[tuple[list[T], int | None]]]) -> tuple[list[T], bool]:
@@ -255,6 +275,20 @@ class _Maker:
         act, below = self.say.word(f"act_{fact.act.replace('-', '_')}"), "" if fact.below is None else str(fact.below)
         told = [("act", act), ("below", below), ("copy_name", fact.name), ("root", root)]
         return self._item("keys", fact.id, fact.proposed_by, fact.proposed_at, [each for each in told if each[1]])
+
+    def pack(self, told: Weighed) -> Item:
+        fact, counted = told.proposal, told.tally
+        changed = [
+            (f"pack_{kind}", self.say.joined(self.say.purpose(one.code) for one in told.changes if one.change == kind))
+            for kind in PACK_CHANGES
+        ]
+        says = [
+            ("pack", f"{fact.name} {fact.version}"),
+            ("pack_sha256", fact.sha256),
+            *(each for each in changed if each[1]),
+            *((f"pack_{effect}", str(counted.total(effect))) for effect in EFFECTS),
+        ]
+        return self._item("pack", fact.id, fact.proposed_by, fact.proposed_at, says)
 
     def _not_given(self, part: Refusal) -> str:
         return (
