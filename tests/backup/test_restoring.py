@@ -23,6 +23,8 @@ from vault.access_log.restored import Beginning, beginnings
 from vault.access_log.verify import snapshot, verify
 from vault.errors import Conflict, Refused, Unauthenticated, Unavailable
 from vault.identity.names import name_hash
+from vault.identity.pack_change import written
+from vault.policy import pack as packs
 from vault.policy.facts import INTERNAL
 from vault.reclosing import reclose
 from vault.rulebook import facts
@@ -120,6 +122,37 @@ async def test_attack_38_what_was_closed_after_the_copy_was_made_stays_closed(re
             assert await found(desk, value=OTHERS["national_id"]) == []
             assert len(await found(desk, purpose="service_delivery", value="1000000024")) == 1
         assert await verified(after) == []
+
+
+async def test_what_a_change_of_pack_shut_after_the_copy_was_made_stays_shut_until_two_people_lay_it_down(rescue: Rescue, empty: str):
+    world = rescue.world
+    kept = await store(world)
+    await grant(world, kept.record)
+    copy = rescue.take()
+    strict = packs.shipped("cooperative").own.replace('version = "2026.1"', 'version = "2026.2"', 1)
+    strict = strict.replace(
+        'action = "use"\nforms = ["written", "electronic"]\narticle = "6.1"', 'action = "use"\nforms = ["written"]\narticle = "6.1"'
+    )
+    told = await world.identity.packs.propose(await world.person("admin"), written(strict))
+    officer = await world.person("officer")
+    await world.identity.packs.approve(officer, bytes.fromhex(told.proposal.id), world.one_time_code("officer"))
+    with pytest.raises(Refused, match="evidence-insufficient"):
+        await read(world, kept.record)
+    world.clock.forward(2)
+    await world.association.checkpoint()
+    home = rescue.home()
+    assert rescue.restore(empty, home, copy).complete
+    with rescue.opened(empty, home) as after:
+        assert reclose(after.association, world.clock) == 0, "all is closed before the door opens"
+        book = await after.association.book()
+        assert (book.association.pack_version, book.purposes["service_delivery"].classes) == ("2026.1", ())
+        with pytest.raises(Refused, match="fields-not-covered"):
+            await read(after, kept.record)
+        again = await after.identity.packs.propose(await after.person("admin"), written(strict))
+        approver = await after.person("officer")
+        await after.identity.packs.approve(approver, bytes.fromhex(again.proposal.id), after.one_time_code("officer"))
+        with pytest.raises(Refused, match="evidence-insufficient"):
+            await read(after, kept.record)
 
 
 async def test_the_log_goes_on_as_the_next_epoch_and_its_first_entry_quotes_both_heads(rescue: Rescue, empty: str):
