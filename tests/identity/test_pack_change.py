@@ -334,6 +334,11 @@ async def test_what_the_association_narrowed_stays_narrow_under_any_pack(till: D
     await till.lay_down("/purposes/service_delivery", {"action": "use", "forms": ["written", "electronic"], "classes": ["identity"]})
     own = {"action": "use", "forms": ["written"], "article": "6.1", "title": {"ar": "حملة الشتاء", "en": "Winter campaign"}}
     await till.lay_down("/purposes/winter", own)
+    # What a pack narrowed further is as wide again as two people here had it, once a pack lets it.
+    await change(till, text=renamed(version="2026.9").replace(SERVICE, SERVICE.replace('"written", ', "")))
+    assert (await world.association.refresh()).purposes["service_delivery"].forms == ("electronic",)
+    await change(till, pack="cooperative")
+    assert (await world.association.refresh()).purposes["service_delivery"].forms == ("electronic", "written")
     # Another wording that waits does not make the one in force forgotten.
     await till("admin", "PUT", "/purposes/service_delivery", {"action": "use", "forms": ["written", "electronic"]})
     await change(till, pack="health")

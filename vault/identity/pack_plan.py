@@ -89,10 +89,8 @@ def _told(fact: PurposeFact) -> dict[str, Any]:
 
 
 def _purpose(book: Book, new: Pack, laid: PurposeFact | None, code: str, own_words: Mapping[str, PurposeFact]) -> PurposeFact:
-    wording = book.purposes.get(code)
-    if wording is not None and wording.classes == ():
-        # Shut: by the journal or by a pack before, unless that is what two people here laid down last.
-        wording = own_words.get(code)
+    # What nobody here laid down is a pack's, or was shut by the journal or by a pack before.
+    wording = own_words.get(code)
     if laid is None:
         return _without(new, book.purposes[code], wording)
     if wording is None or purpose_of(wording) == policy_packs.together(book.pack).get(code):
