@@ -1,5 +1,7 @@
 """The pack of an association changes by two people, told whom it touches; no older row, no release and no process goes back behind it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -22,6 +24,7 @@ from vault.policy.pack import Source
 from vault.reclosing import reclose
 from vault.records.api import ROUTES as RECORDS
 from vault.rulebook import facts
+from vault.rulebook.association import Association
 from vault.rulebook.pinned import JOURNAL, PACK, key_of
 from vault.rulebook.shapes import ASSOCIATION, CLIENT, PURPOSE
 from vault.rulebook.tables import fact as rows
@@ -53,6 +56,22 @@ async def desk(vault: World):
 async def till(small: World):
     async with small.front(*RECORDS, *CONSENT) as http:
         yield Desk(small, http)
+
+
+@contextmanager
+def elsewhere(world: World) -> Iterator[Association]:
+    """The same association in another process."""
+    other = world.reopen()
+    try:
+        yield other
+    finally:
+        other.log.close()
+
+
+async def read_elsewhere(world: World, record: bytes) -> Any:
+    """What another process that begins now answers."""
+    with elsewhere(world) as other:
+        return await read(world, record, through=other)
 
 
 async def propose(desk: Desk, **body: str) -> dict[str, Any]:
@@ -132,23 +151,29 @@ async def test_whom_another_version_touches_is_counted_and_listed_without_a_valu
     assert {about.record for entry in listed for about in entry.about} == {fatima, huda, sara}
 
 
+async def _approved_after_refusals(desk: Desk, proposal: str, record: bytes) -> None:
+    """Approve, after another proposal's id and a wrong code were refused and nothing was otherwise by that."""
+    assert (await desk.approve("/pack", "00000000-0000-4000-8000-000000000000")).status_code == 409
+    wrong = await desk("officer", "POST", "/pack/approval", {"proposal": proposal, "code": "000000"})
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "step-up-required")
+    assert await read(desk.world, record)
+    done = await desk.approve("/pack", proposal)
+    assert (done.status_code, done.json()["number"], done.json()["version"]) == (200, 2, "2026.2")
+
+
 async def test_another_version_is_in_force_at_once_everywhere_and_its_history_is_told(desk: Desk):
     world = desk.world
     fatima, _, sara = await _house(desk)
-    officer, other = await world.person("officer"), world.reopen()
-    assert await read(world, fatima, through=other)
-    told = await propose(desk, text=STRICT)
-    assert (await desk("officer", "GET", "/pack/proposal")).status_code == 200
-    assert (await desk.approve("/pack", "00000000-0000-4000-8000-000000000000")).status_code == 409
-    wrong = await desk("officer", "POST", "/pack/approval", {"proposal": told["proposal"], "code": "000000"})
-    assert (wrong.status_code, wrong.json()["code"]) == (403, "step-up-required")
-    assert await read(world, fatima)
-    done = await desk.approve("/pack", told["proposal"])
-    assert (done.status_code, done.json()["number"], done.json()["version"]) == (200, 2, "2026.2")
-    for through in (None, other, world.reopen()):
-        with pytest.raises(Refused) as refused:
-            await read(world, fatima, through=through)
-        assert (refused.value.code, refused.value.article) == ("evidence-insufficient", "cooperative:6.1")
+    officer = await world.person("officer")
+    with elsewhere(world) as other:
+        assert await read(world, fatima, through=other)
+        told = await propose(desk, text=STRICT)
+        assert (await desk("officer", "GET", "/pack/proposal")).status_code == 200
+        await _approved_after_refusals(desk, told["proposal"], fatima)
+        for answer in (read(world, fatima), read(world, fatima, through=other), read_elsewhere(world, fatima)):
+            with pytest.raises(Refused) as refused:
+                await answer
+            assert (refused.value.code, refused.value.article) == ("evidence-insufficient", "cooperative:6.1")
     assert await read(world, sara)
     versions = (await desk("admin", "GET", "/pack/versions")).json()["items"]
     assert [(each["number"], each["proposed_by"], each["approved_by"], each["reviewed"]) for each in versions] == [
@@ -412,14 +437,14 @@ async def test_an_older_row_put_back_opens_nothing(desk: Desk):
     for place in (("association", world.code), ("purpose", "service_delivery"), ("pack", key_of(2))):
         _put(world, place, before.get(place) or after[("pack", key_of(1))])
         with pytest.raises(Unavailable) as refused:
-            await read(world, kept.record, through=world.reopen())
+            await read_elsewhere(world, kept.record)
         assert refused.value.code == "integrity"
         _put(world, place, after[place])
     with pytest.raises(Refused):
-        await read(world, kept.record, through=world.reopen())
+        await read_elsewhere(world, kept.record)
     _put(world, ("pack", key_of(2)), None)
     with pytest.raises(Unavailable):
-        await read(world, kept.record, through=world.reopen())
+        await read_elsewhere(world, kept.record)
 
 
 async def test_words_that_the_vault_wrote_but_are_not_those_of_the_hash_open_nothing(till: Desk):
@@ -431,10 +456,10 @@ async def test_words_that_the_vault_wrote_but_are_not_those_of_the_hash_open_not
     assert known is not None
     await lay_down(world, PACK, key_of(2), msgspec.structs.replace(known, own=OWN))
     with pytest.raises(Unavailable):
-        await read(world, kept.record, through=world.reopen())
+        await read_elsewhere(world, kept.record)
     await lay_down_blind(world, known, own="= =")
     with pytest.raises(Unavailable):
-        await read(world, kept.record, through=world.reopen())
+        await read_elsewhere(world, kept.record)
 
 
 async def lay_down_blind(world: World, known: Any, *, own: str) -> None:
