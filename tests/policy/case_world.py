@@ -280,7 +280,7 @@ def _subject(said: str) -> tuple[Person, set[str]]:
     return person, {name for name, state in guardians if state in ("unverified", "not verified")}
 
 
-def _rank(event: Mapping[str, Any]) -> int:
+def rank(event: Mapping[str, Any]) -> int:
     kind = event["type"]
     return 3 if kind in STOPPED else 2 if kind == "import_grant" else 1 if kind in GIVEN else 0
 
@@ -289,7 +289,7 @@ def answer(book: Mapping[str, Any], case: Mapping[str, Any], caller: Caller = OF
     """The verdict on a case's query, as of its moment."""
     world, query = build(book), case["query"]
     at = moment(query["at"])
-    events: list[Any] = sorted(({"at": query["at"], **event} for event in case["given"]), key=lambda event: (known_at(event), _rank(event)))
+    events: list[Any] = sorted(({"at": query["at"], **event} for event in case["given"]), key=lambda event: (known_at(event), rank(event)))
     for event in events:
         if known_at(event) <= at:
             world.happen(event)
