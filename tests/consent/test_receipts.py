@@ -18,14 +18,18 @@ from rdflib import RDF, Graph, URIRef
 
 from keys.notes import Signer
 from keys.secret import Secret
-from tests.household import FATIMA, grant, store, verify, withdraw, written
+from tests.household import FATIMA, errand, grant, store, verify, withdraw, written
 from tests.household import asked as asked_for
 from tests.simulator import World
+from vault.consent import importing, renewing, service
 from vault.consent.receipt import CONTEXT
 from vault.consent.receipt_note import ReceiptRefused, read
 from vault.consent.receipt_words import lines
 from vault.consent.receipts_api import receipt_routes
+from vault.consent.service import Refusal
+from vault.policy.facts import INTERNAL, SELF
 from vault.receipt_cli import receipt
+from vault.records.service import GuardianOf
 from vault.rulebook.channels import Channels, Name
 from vault.web.call import write_id
 
@@ -142,6 +146,71 @@ async def test_a_consent_that_ran_out_and_one_the_association_ended_are_told_as_
     assert heard["amanah:state"] == "invalidated"
     assert conforms(ended)
     assert conforms(heard)
+
+
+def happened_in(document: Json) -> list[str]:
+    """The states of a receipt's events, oldest first, by their numbers."""
+    events = _record(document)["dpv:hasConsentStatus"]
+    assert [one["amanah:sequence"] for one in events] == list(range(1, len(events) + 1))
+    return [one["@type"][0].removeprefix("dpv:") for one in events]
+
+
+async def later_ones(world: World) -> dict[str, tuple[Json, list[str]]]:
+    """Receipts of what came after, or otherwise than by, a first consent of her own, with what each must tell of happenings."""
+    kept, job = await store(world), await errand(world)
+    world.clock.forward(60)
+    given = (await grant(world, kept.record)).id
+    world.clock.forward(60)
+    again = replace(await asked_for(world), purpose="", recipient="", fields=frozenset(), expires_at=world.clock.now + 10**9)
+    renewed = await world.association.run(lambda deed: renewing.renew(deed, job, given, again, None))
+    brought = await asked_for(world, "email_offers", fields=frozenset({"email"}))
+    taken = await world.association.run(lambda deed: importing.take_in(deed, job, kept.record, brought))
+    assert taken.id is not None
+    child = await store(world, {**FATIMA, "birth_date": "2020-01-01"}, kind="beneficiary", guardian=GuardianOf(kept.subject, "wali"))
+    world.clock.forward(60)
+    for_child = (await grant(world, child.record, await asked_for(world, given_by=kept.subject.hex()))).id
+    offered = (await grant(world, kept.record, await asked_for(world, "sms_offers", fields=frozenset({"mobile"})))).id
+    world.clock.forward(60)
+    no = Refusal("sms_offers", INTERNAL, SELF, world.clock.now, "")
+    await world.association.run(lambda deed: service.refuse(deed, job, kept.record, no))
+    await withdraw(world, for_child, kept.subject.hex())
+    told = {
+        "renewed": (renewed.id, ["RenewedConsentGiven"]),
+        "imported": (taken.id, ["ConsentUnknown"]),
+        "given and taken back by a guardian": (for_child, ["ConsentGiven", "ConsentWithdrawn"]),
+        "refused afterwards": (offered, ["ConsentGiven", "ConsentRefused"]),
+    }
+    return {what: (read((await fetch(world, id_)).text, vkey(world)), events) for what, (id_, events) in told.items()}
+
+
+async def test_receipts_of_renewed_imported_guardian_given_and_ended_consents_hold_as_well(small: World):
+    for what, (document, events) in (await later_ones(small)).items():
+        assert conforms(document), what
+        assert happened_in(document) == events, what
+        passed = []
+        for name, mutate in MUTATIONS.items():
+            other = copy.deepcopy(document)
+            mutate(other)
+            if conforms(other):
+                passed.append(name)
+        assert passed == [], what
+        note, key = signed(rfc8785.dumps(document).decode() + "\n")
+        assert read(note, key) == document
+        content = note.encode()
+        for at in range(0, len(content), 97):
+            altered = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+            with pytest.raises(ReceiptRefused):
+                read(altered.decode("utf-8", "replace"), key)
+
+
+async def test_a_receipt_names_who_spoke_for_a_minor_and_the_event_is_by_him(small: World):
+    document, _ = (await later_ones(small))["given and taken back by a guardian"]
+    record = _record(document)
+    assert "dpv:Child" in record["dpv:hasDataSubject"]["@type"]
+    spoke = {one["dpv:isIndicatedBy"] for one in record["dpv:hasConsentStatus"]}
+    assert len(spoke) == 1
+    assert record["dpv:hasDataSubject"]["@id"] not in spoke
+    assert spoke <= {one["@id"] for one in record["dpv:hasEntity"]}
 
 
 def _record(document: Json) -> Json:
