@@ -1,5 +1,6 @@
 """A website of another origin asks its visitors with the vault's script: a real browser, both languages, and no trace before a yes."""
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -126,10 +127,13 @@ def test_nothing_is_kept_before_a_yes_and_one_press_takes_it_back(site: Site, br
         assert page.evaluate("document.activeElement.tagName") == "SUMMARY", "the first thing a keyboard meets"
         keyboard.press("Enter")
         judge(seen, f"{language}-{width}-visitor-text")
+        calls: list[str] = []
+        page.on("request", lambda one: calls.append(f"{one.method} {one.post_data or ''}") if one.method == "POST" else None)
         for _ in range(2):
             keyboard.press("Tab")
         keyboard.press("Enter")
         page.wait_for_function("said.length === 1")
+        (giving,) = calls
         visitor = page.evaluate("amanahVisitors.visitor")
         assert (len(visitor), page.evaluate("said")) == (22, ["agreed"])
         judge(seen, f"{language}-{width}-visitor-agreed")
@@ -137,12 +141,15 @@ def test_nothing_is_kept_before_a_yes_and_one_press_takes_it_back(site: Site, br
         page.reload()
         page.wait_for_function("said.length === 1")
         assert page.evaluate("amanahVisitors.visitor") == visitor, "who agreed is not asked again"
+        calls.clear()
         page.locator("#amanah-visitors button").focus()
         keyboard.press("Enter")
         page.wait_for_function("said.length === 2")
         page.wait_for_function("document.querySelector('#amanah-visitors') === null")
         assert (traces(page), page.evaluate("amanahVisitors.visitor")) == ([], None)
         assert site.heard()[0] == ("consent.withdrawn", "allow")
+        (back,) = calls
+        assert len(json.loads(back.removeprefix("POST "))) <= len(json.loads(giving.removeprefix("POST "))), "one press, one call, each way"
         assert seen.complaints == []
 
 
