@@ -94,15 +94,15 @@ async def stands(world: World, consent: str) -> bool:
     return "<form" in shown.text
 
 
-async def test_on_paper_giving_takes_a_second_person_and_taking_back_takes_one_call(small: World):
-    kept, giving, back = await store(small), Counted(small), Counted(small)
-    small.clock.forward(60)
+async def test_on_paper_giving_takes_a_second_person_and_taking_back_takes_one_call(vault: World):
+    kept, giving, back = await store(vault), Counted(vault), Counted(vault)
+    vault.clock.forward(60)
     body = {
         "purpose": "publication",
         "fields": ["full_name"],
         "form": "written",
         "explicit": True,
-        "notice": await notice_of(small, "publication"),
+        "notice": await notice_of(vault, "publication"),
         "given_by": "self",
         "indicated_at": "2026-01-01T00:00:00Z",
         "evidence": written("officer@probe"),
@@ -111,40 +111,40 @@ async def test_on_paper_giving_takes_a_second_person_and_taking_back_takes_one_c
     consent = given.json()["id"]
     found = {"result": "verified", "sighted": "original"}
     await giving.call("POST", f"/v1/consents/{consent}/verification", who="second_officer", body=found)
-    assert await stands(small, consent)
-    small.clock.forward(60)
+    assert await stands(vault, consent)
+    vault.clock.forward(60)
     await back.call("POST", f"/v1/consents/{consent}/withdrawal", who="officer", body={"given_by": "self"})
-    assert not await stands(small, consent)
+    assert not await stands(vault, consent)
     assert (giving.requests, giving.fields, back.requests, back.fields) == (2, 10, 1, 1)
     assert back.asks_no_more_than(giving)
 
 
-async def test_by_her_link_it_is_a_look_and_a_press_with_nothing_to_fill_in(small: World):
-    giving, consent = await answered(small)
-    link = (await Counted(small).call("POST", f"/v1/consents/{consent}/withdrawal-link", who="key")).json()["path"]
-    back = Counted(small)
+async def test_by_her_link_it_is_a_look_and_a_press_with_nothing_to_fill_in(vault: World):
+    giving, consent = await answered(vault)
+    link = (await Counted(vault).call("POST", f"/v1/consents/{consent}/withdrawal-link", who="key")).json()["path"]
+    back = Counted(vault)
     page = Filled((await back.call("GET", link)).text)
     assert page.by("withdraw") == []
     await back.call("POST", link, form={"act": "withdraw"})
-    assert not await stands(small, consent)
+    assert not await stands(vault, consent)
     assert (giving.requests, back.requests, back.fields) == (2, 2, 0)
     assert back.asks_no_more_than(giving)
 
 
-async def test_on_her_own_page_it_is_the_code_she_gave_with_too_and_then_one_press(small: World):
+async def test_on_her_own_page_it_is_the_code_she_gave_with_too_and_then_one_press(vault: World):
     """She fills in one code to get in, as she did to agree; each consent is then one press, and the page gives none."""
-    giving, consent = await answered(small)
-    record = await small.association.run(lambda deed: _record_of(deed, consent))
-    way = (await Counted(small).call("POST", f"/v1/records/{record}/person-page", who="key", body={})).json()
-    door = Filled((await Counted(small).call("GET", way["path"])).text)
+    giving, consent = await answered(vault)
+    record = await vault.association.run(lambda deed: _record_of(deed, consent))
+    way = (await Counted(vault).call("POST", f"/v1/records/{record}/person-page", who="key", body={})).json()
+    door = Filled((await Counted(vault).call("GET", way["path"])).text)
     assert [one for one in door.forms if one] == [["code"]], "a code, as giving took one"
-    inside = await Counted(small).call("POST", way["path"], form={"code": way["code"]})
+    inside = await Counted(vault).call("POST", way["path"], form={"code": way["code"]})
     session = re.findall(r'name="session" value="([A-Za-z0-9_-]{43})"', inside.text)[0]
-    page, back = Filled(inside.text), Counted(small)
+    page, back = Filled(inside.text), Counted(vault)
     assert page.by("withdraw") == []
     assert "grant" not in page.buttons
     await back.call("POST", way["path"], form={"session": session, "act": "withdraw", "consent": consent})
-    assert not await stands(small, consent)
+    assert not await stands(vault, consent)
     assert (back.requests, back.fields) == (1, 0)
     assert back.asks_no_more_than(giving)
 
