@@ -21,7 +21,8 @@ from keys.secret import Secret
 from tests.household import FATIMA, errand, grant, store, verify, withdraw, written
 from tests.household import asked as asked_for
 from tests.simulator import World
-from vault.consent import importing, renewing, service
+from vault.access import withdrawals
+from vault.consent import importing, renewing
 from vault.consent.receipt import CONTEXT
 from vault.consent.receipt_note import ReceiptRefused, read
 from vault.consent.receipt_words import lines
@@ -172,7 +173,7 @@ async def later_ones(world: World) -> dict[str, tuple[Json, list[str]]]:
     offered = (await grant(world, kept.record, await asked_for(world, "sms_offers", fields=frozenset({"mobile"})))).id
     world.clock.forward(60)
     no = Refusal("sms_offers", INTERNAL, SELF, world.clock.now, "")
-    await world.association.run(lambda deed: service.refuse(deed, job, kept.record, no))
+    await world.association.run(lambda deed: withdrawals.refuse(deed, job, kept.record, no))
     await withdraw(world, for_child, kept.subject.hex())
     told = {
         "renewed": (renewed.id, ["RenewedConsentGiven"]),

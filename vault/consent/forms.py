@@ -14,7 +14,6 @@ from vault.consent.forms_code import FormCode, code_of
 from vault.consent.within import SENSITIVE, purpose_for
 from vault.errors import Conflict, FieldError, Invalid
 from vault.policy.facts import INTERNAL
-from vault.policy.pack import load
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import FieldFact, NoticeFact, PurposeFact
@@ -111,7 +110,7 @@ def _by_class(fields: list[FieldFact], language: str) -> dict[str, tuple[str, ..
 
 def _kept(book: Book, types: list[str], language: str) -> dict[int, tuple[str, ...]]:
     """The types of records by the months the pack keeps them, longest last; a type the pack gives no time is left out."""
-    pack = load(book.association.pack)
+    pack = book.pack
     found: dict[int, list[str]] = {}
     for name in types:
         if (months := pack.retention_months.get(name)) is not None:

@@ -11,7 +11,6 @@ from vault.consent.forms_api import ASKED, page
 from vault.identity.callers import Caller
 from vault.officer.frame import Frame, link, looks, speaker_of
 from vault.policy.facts import INTERNAL
-from vault.policy.pack import load
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.web.answer import Answer
@@ -53,7 +52,7 @@ class _Forms:
         caller: Caller = call.caller
         book = await Errand(caller, call.request_id).newest_book()
         chosen = call.query["type"] if call.query["type"] in book.types else ""
-        labels = load(book.association.pack).record_types
+        labels = book.pack.record_types
         types = [(name, getattr(labels[name].label, call.language) if name in labels else name) for name in sorted(book.types)]
         return await self.frame.page("forms.html", call, offered=_offered(book, call, chosen), types=types, chosen=chosen)
 
