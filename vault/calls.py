@@ -18,6 +18,7 @@ from vault.access.erasure_api import routes as erasure
 from vault.access.letters import letter_routes
 from vault.access.orders_api import order_routes
 from vault.access.person_api import person_routes
+from vault.access.predicates_api import ROUTES as PREDICATES
 from vault.access.publishing_api import ROUTES as PUBLISHING
 from vault.access.questions_api import ROUTES as QUESTIONS
 from vault.access.recalls_api import ROUTES as RECALLS
@@ -97,6 +98,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *disclosure_routes(factor, rooms.channels),
         *letter_routes(rooms.channels),
         *restoration_routes(factor),
+        *PREDICATES,
         *PUBLISHING,
         *RECALLS,
         *REGISTER,

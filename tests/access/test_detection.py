@@ -223,14 +223,43 @@ def test_whatever_touches_a_canary_fires_once_an_hour_and_hand():
 
 
 def test_every_rule_is_explained_in_both_languages_with_its_threshold():
-    assert set(SENTENCES) == {"bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary"}
+    assert set(SENTENCES) == {"bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions"}
     for rule in SENTENCES:
         told = say(rule, 17)
         assert set(told) == {"ar", "en"}
         assert any("\u0600" <= letter <= "\u06ff" for letter in told["ar"])
-        assert ("17" in told["ar"]) == ("17" in told["en"]) == (rule in {"bulk", "enumeration", "after_withdrawal"})
+        assert ("17" in told["ar"]) == ("17" in told["en"]) == (rule in {"bulk", "enumeration", "after_withdrawal", "questions"})
         assert "{" not in told["ar"] + told["en"]
 
 
 def test_the_clock_of_these_tests_begins_off_hours():
     assert not is_working_time(DetectionFact(), moment(START))
+
+
+RIYADH_MIDNIGHT = parse_time("2026-01-04T21:00:00Z")
+
+
+def test_the_eleventh_question_about_one_person_in_a_day_of_riyadh_fires_whoever_asks():
+    log = Log()
+    for number in range(10):
+        log.add("record.asked", 1, at=WORK + number * HOUR, hand=f"client:{number:02x}", outcome="refuse" if number % 2 else "allow")
+    assert log.rules == []
+    log.add("record.asked", 1, at=RIYADH_MIDNIGHT - 1, hand="client:ff")
+    [found] = log.found
+    assert (found.rule, found.hand, found.indexes, found.limit) == ("questions", "client:ff", tuple(range(11)), 10)
+    log.add("record.asked", 1, at=RIYADH_MIDNIGHT - 1, hand="client:ff")
+    assert log.rules == ["questions"], "once a day"
+
+
+def test_ten_questions_about_each_of_many_and_ten_on_each_side_of_midnight_fire_nothing():
+    log = Log()
+    for one in range(20):
+        for _ in range(10):
+            log.add("record.asked", one, hand=SYSTEM)
+    for _ in range(10):
+        log.add("record.asked", 77, at=RIYADH_MIDNIGHT - 1, hand=SYSTEM)
+    for _ in range(10):
+        log.add("record.asked", 77, at=RIYADH_MIDNIGHT, hand=SYSTEM)
+    for _ in range(20):
+        log.add("record.read", 77, at=RIYADH_MIDNIGHT, hand=SYSTEM)
+    assert log.rules == []

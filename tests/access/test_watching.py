@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import update
 
 from tests.access.desk import Desk, rows_of, written
-from tests.household import FATIMA, errand, grant, lay_down, store, withdraw
+from tests.household import FATIMA, asked, errand, grant, lay_down, store, withdraw
 from tests.simulator import START, World
-from vault.access import watching
+from vault.access import predicates, watching
 from vault.access.alert_facts import ALERT, DETECTION, OWN, WATCH, AlertFact, DeclaredFact, WatchFact, padded
 from vault.access.detection import HOUR, DetectionFact
+from vault.access.predicates import Questions
 from vault.access.watching import Watcher
 from vault.access_log import tables
 from vault.access_log.deed import Deed
@@ -316,3 +317,20 @@ async def test_the_house_looks_through_every_log_and_says_where_that_fails(small
     await house.watch()
     assert said == ["broken: the log could not be looked through (Unavailable)"]
     assert [one.rule for one in await alerts(world)] == ["bulk"]
+
+
+async def test_questions_of_the_day_count_on_after_a_restart(desk: Desk):
+    world = desk.world
+    at_work(world)
+    kept = await store(world)
+    await grant(world, kept.record, await asked(world, fields=frozenset({"birth_date"})))
+    job = await errand(world)
+    for _ in range(10):
+        await predicates.ask(job, Questions(kept.record, "service_delivery", ("is_minor",)))
+    assert await fired(world) == []
+    # What was looked through stands written, and a new process begins behind it, hours later on the same day.
+    place = WatchFact(through=len(world.entries()))
+    await lay_down(world, WATCH, OWN, place)
+    world.clock.forward(5 * 3600)
+    await predicates.ask(job, Questions(kept.record, "service_delivery", ("is_minor",)))
+    assert await fired(world) == ["questions"]

@@ -410,3 +410,51 @@ async def test_nothing_of_the_pack_is_wider_than_the_pack(small: World):
             assert (await desk("admin", "PUT", f"/purposes/{code}", body)).json() == {"state": "in-force"}, code
         for name in book.types:
             assert (await desk("admin", "PUT", f"/record-types/{name}", await desk.whole(name))).json() == {"state": "in-force"}, name
+
+
+INCOME = {"name": "income_below_support_line", "field": "monthly_income", "below": 4000, "labels": LABELS}
+
+
+async def test_predicates_are_laid_down_by_two_people_even_where_records_are_stored_and_the_second_sees_the_constant(desk: Desk):
+    await store(desk.world)
+    whole = await desk.whole()
+    before = (await desk.told("/record-types", "beneficiary"))["predicates"]
+    assert [each["name"] for each in before] == ["is_minor", "lives_in_riyadh_region"]
+    assert (await desk("admin", "PUT", "/record-types/beneficiary", whole)).json() == {"state": "in-force"}, (
+        "left out is as the pack has it"
+    )
+    waits = (await desk("admin", "PUT", "/record-types/beneficiary", {**whole, "predicates": [INCOME]})).json()
+    assert waits["state"] == "proposed"
+    seen = (await desk("officer", "GET", "/record-types/beneficiary/proposal")).json()["wording"]
+    assert seen["predicates"] == [INCOME]
+    assert (await desk.told("/record-types", "beneficiary"))["predicates"] == before, "not before it is approved"
+    assert (await desk.approve("/record-types/beneficiary", waits["proposal"])).status_code == 200
+    assert (await desk.told("/record-types", "beneficiary"))["predicates"] == [INCOME]
+    # The constant is bound: the entry of the approval names the digest of the type it stands in.
+    [written] = [one for entry in desk.world.entries()[-3:] for one in entry.facts if one.kind == "record_type"]
+    assert written.key == "beneficiary"
+    assert findings(desk.world) == []
+
+
+@pytest.mark.parametrize(
+    ("predicates", "field", "code"),
+    [
+        ([{**INCOME, "below": None}], "predicates.0", "out-of-range"),
+        ([{**INCOME, "field": "shoe_size"}], "predicates.0", "unknown-field"),
+        ([{**INCOME, "field": "national_id"}], "predicates.0", "out-of-range"),
+        ([{**INCOME, "name": f"below_{number}", "below": number} for number in range(1, 5)], "predicates.0", "too-many"),
+        ([INCOME, INCOME], "predicates.0", "name-taken"),
+        ([{**INCOME, "labels": {"ar": "سؤال"}}], "predicates.0.labels", "missing"),
+        ([{**INCOME, "labels": {"ar": "سؤال", "en": ""}}], "predicates.0.labels", "out-of-range"),
+    ],
+)
+async def test_a_predicate_that_cannot_stand_is_422_and_names_its_place(till: Desk, predicates: list[Any], field: str, code: str):
+    body = {**(await till.whole()), "predicates": predicates}
+    answer = await till("admin", "PUT", "/record-types/beneficiary", body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0] == {"field": field, "code": code}
+
+
+async def test_a_type_without_a_field_has_none_of_its_predicates(till: Desk):
+    await till.lay_down("/record-types/beneficiary", without(await till.whole(), "short_address"))
+    assert [each["name"] for each in (await till.told("/record-types", "beneficiary"))["predicates"]] == ["is_minor"]

@@ -26,6 +26,10 @@ SENTENCES: Final[Mapping[Rule, tuple[str, str]]] = {
         "فُتحت بيانات بإجراء الطوارئ، وكل استعمال له يستوجب المراجعة.",
         "Data was opened by the emergency procedure, and every use of it is to be reviewed.",
     ),
+    "questions": (
+        "تجاوز عدد الأسئلة المطروحة عن شخص واحد في يوم واحد الحدَّ المقرر، وهو {limit}؛ فلعل أحدًا يستنتج بياناته من الأجوبة.",
+        "More questions were asked about one person in one day than the limit of {limit}: somebody may be putting her data together.",
+    ),
     "canary": (
         "طُلبت بيانات سجل موضوع للرصد لا يقتضي العمل أن يطلبه أحد.",
         "A record was asked for that was laid out as a canary: no work leads to it.",

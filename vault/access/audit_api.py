@@ -33,6 +33,7 @@ class EntryShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     on_behalf: str | None = None
     record: str | None = None
     fields: list[str] | None = None
+    predicate: str | None = None
     purpose: str | None = None
     recipient: str | None = None
     basis: str | None = None
@@ -157,6 +158,7 @@ def shown_as(one: Shown) -> EntryShown:
         on_behalf=entry.on_behalf,
         record=write_id(record) if record is not None else None,
         fields=list(entry.fields) or None,
+        predicate=entry.predicate,
         purpose=entry.purpose,
         recipient=entry.recipient,
         basis=entry.basis,

@@ -1,4 +1,4 @@
-"""Six rules that look at the log's entries and say which of them somebody should look into: entries in, findings out, no I/O.
+"""Seven rules that look at the log's entries and say which of them somebody should look into: entries in, findings out, no I/O.
 
 Invariants: a finding rests on what the entries say and on the declared thresholds, and on nothing else, so that whoever reads the same
 entries finds the same; nothing is blocked, an alert only asks for a look; every rule tells of one thing once in its window, so that nobody
@@ -13,22 +13,27 @@ from vault.access_log.entry import Entry, Stored
 from vault.rulebook.shapes import Fact
 from vault.web.times import RIYADH, moment
 
-Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary"]
+Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions"]
 Day = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
 TOUCHES: Final = frozenset(
     {
-        *("record.read", "record.search", "decision", "disclosure.decided", "disclose", "evidence.read", "attachment.read"),
+        *("record.read", "record.asked", "record.search", "decision", "disclosure.decided", "disclose", "evidence.read", "attachment.read"),
         *("contact", "contact.asked", "publication.decided", "consent.read", "consent.receipt", "consent.proof"),
     }
 )
 """The kinds of entry by which somebody asks about a person, whatever she is answered."""
 WITHDRAWN: Final = "consent.withdrawn"
+QUESTION: Final = "record.asked"
+QUESTIONS_A_DAY: Final = 10
+"""So many questions in the place of values are asked about one person in a day of Riyadh, whoever asks them, before somebody looks."""
 BREAK_GLASS: Final = frozenset({"access.break_glass", "break-glass", "BREAK_GLASS"})
 """What an entry of opening without the usual way says, as its kind, its reason or a flag."""
 MINUTE: Final = 60_000_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+RIYADH_AHEAD: Final = 3 * HOUR
+"""The clock of Riyadh is three hours ahead of UTC the year round."""
 MISSES_WINDOW: Final = 10 * MINUTE
 MOST_INDEXES: Final = 20
 """So many entries an alert names: the newest of those it rests on."""
@@ -127,6 +132,7 @@ class Watch:
         self._tried: dict[str, int] = {}
         self._touched: dict[tuple[str, bytes], int] = {}
         self._withdrawn: dict[bytes, _Withdrawal] = {}
+        self._asked: dict[bytes, _Window] = {}
 
     def see(self, number: int, stored: Stored) -> list[Finding]:
         """What the entry at this number makes fire, given those seen before it."""
@@ -135,6 +141,8 @@ class Watch:
         if entry.kind == WITHDRAWN and entry.outcome == "allow":
             self._note_withdrawal(one)
         found = [self._by_glass(one)]
+        if entry.kind == QUESTION:
+            found += [self._by_questions(one, subject) for subject in one.subjects]
         if entry.kind in TOUCHES:
             for each in one.hands:
                 found += [self._by_bulk(each), self._by_enumeration(each)]
@@ -178,6 +186,18 @@ class Watch:
         indexes = window.take(one.number)
         return Finding("enumeration", one.hand, indexes, limit) if window.count == limit + 1 else None
 
+    def _by_questions(self, one: _Seen, subject: bytes) -> Finding | None:
+        """More questions about one person in a day than tell her values: each tells a little, and together they tell the rest."""
+        day = day_of(one.time)
+        window = self._asked.get(subject)
+        if window is None or window.number != day:
+            # Of a day that is over nothing is remembered.
+            self._asked = {each: kept for each, kept in self._asked.items() if kept.number == day}
+            window = self._asked[subject] = _Window(day)
+        window.count += 1
+        indexes = window.take(one.number)
+        return Finding("questions", one.hand, indexes, QUESTIONS_A_DAY) if window.count == QUESTIONS_A_DAY + 1 else None
+
     def _by_hours(self, one: _Seen) -> Finding | None:
         hour = one.time // HOUR
         if one.is_system or self._off_hours.get(one.hand) == hour or is_working_time(self.rules, moment(one.time)):
@@ -213,6 +233,11 @@ def _window(windows: dict[str, _Window], one: _Seen, length: int) -> _Window:
     if found is None or found.number != number:
         found = windows[one.hand] = _Window(number)
     return found
+
+
+def day_of(time: int) -> int:
+    """The number of the day of Riyadh a moment falls into, counted from 1970."""
+    return (time + RIYADH_AHEAD) // DAY
 
 
 def is_working_time(rules: DetectionFact, at: datetime) -> bool:

@@ -28,7 +28,7 @@ ASKED: Final = "access_log.asked"
 MOST_LOOKED_AT: Final = 2_000
 AT_ONCE: Final = 500
 CLIENT: Final = "client:"
-GIVEN: Final = frozenset({"record.read", "attachment.read", "evidence.read", "disclosure.decided", "disclose", "contact"})
+GIVEN: Final = frozenset({"record.read", "record.asked", "attachment.read", "evidence.read", "disclosure.decided", "disclose", "contact"})
 """The kinds of entry under which something of a person was shown or given away."""
 LOG_READ: Final = frozenset(
     {
@@ -36,7 +36,9 @@ LOG_READ: Final = frozenset(
         *("assignments.read", "consent.proof"),
     }
 )
-TO_RECIPIENTS: Final = frozenset({"disclose", "disclosure.released", "disclosure.decided", "record.read", "attachment.read", "contact"})
+TO_RECIPIENTS: Final = frozenset(
+    {"disclose", "disclosure.released", "disclosure.decided", "record.read", "record.asked", "attachment.read", "contact"}
+)
 
 Test = Callable[["Looking", Shown], str | None]
 

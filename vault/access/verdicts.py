@@ -20,7 +20,10 @@ from vault.subjects.sheet import RecordState, Sheet
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked about one record; `recipient` None stands for the asker's own party, `channel` is the means of a contact."""
+    """What is asked about one record; `recipient` None stands for the asker's own party, `channel` is the means of a contact.
+
+    `predicate` names the question that is asked in the place of a value, empty where the value itself is.
+    """
 
     record: bytes
     action: str | None
@@ -29,6 +32,7 @@ class Asked:
     recipient: str | None = None
     kind: str = "record.read"
     channel: Channel = ""
+    predicate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ def enter(deed: Deed, errand: Errand, weighed: Weighed, file: str | None = None)
             order=verdict.order,
             evidence=file,
             agreement=verdict.agreement,
+            predicate=asked.predicate or None,
         ),
         revision=state.revision if verdict.allowed and opens else None,
     )

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from vault.access.alert_facts import ALERT, OWN, WATCH, AlertFact, WatchFact, in_force, padded
-from vault.access.detection import HOUR, WITHDRAWN, DetectionFact, Finding, Watch
+from vault.access.detection import DAY, HOUR, QUESTION, RIYADH_AHEAD, WITHDRAWN, DetectionFact, Finding, Watch, day_of
 from vault.access_log import tables
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, EntryRefused, parse
@@ -108,7 +108,7 @@ def _entries(transaction: Transaction, association: bytes, first: int, *which: C
 
 
 def _before(transaction: Transaction, association: bytes, through: int, rules: DetectionFact) -> Iterator[tuple[int, bytes]]:
-    """The entries before a place that what follows is seen beside: those of the last hour, and withdrawals with what came after."""
+    """The entries before a place that count beside what follows: the last hour's, withdrawals with what came after, the day's questions."""
     place, subject, connection = tables.entry, tables.subject, transaction.connection
     here = (place.c.association_id == association, place.c.number < through)
     newest = connection.execute(select(place.c.time).where(*here).order_by(place.c.number.desc()).limit(1)).scalar()
@@ -122,7 +122,10 @@ def _before(transaction: Transaction, association: bytes, through: int, rules: D
     withdrawn = select(place.c.number).where(*here, place.c.kind == WITHDRAWN, place.c.time >= since)
     people = select(subject.c.subject).where(subject.c.association_id == association, subject.c.number.in_(withdrawn))
     named = select(subject.c.number).where(subject.c.association_id == association, subject.c.subject.in_(people))
-    yield from _one_by_one(transaction, association, 0, place.c.number < begins, place.c.time >= since, place.c.number.in_(named))
+    today = day_of(newest) * DAY - RIYADH_AHEAD
+    asked = and_(place.c.kind == QUESTION, place.c.time >= today)
+    earlier_too = or_(asked, and_(place.c.time >= since, place.c.number.in_(named)))
+    yield from _one_by_one(transaction, association, 0, place.c.number < begins, earlier_too)
     yield from _one_by_one(transaction, association, begins, place.c.number < through)
 
 

@@ -32,7 +32,7 @@ CONTACTS: Final = frozenset({"contact", "contact.asked"})
 """The kinds of entry about contacting somebody."""
 OF_PERSONS: Final = frozenset(
     {
-        *("record.read", "record.search", "record.stored", "record.updated", "evidence.read", "attachment.read"),
+        *("record.read", "record.asked", "record.search", "record.stored", "record.updated", "evidence.read", "attachment.read"),
         *("decision", "disclosure.decided", "disclose", "consent.granted", "publication.decided", *CONTACTS),
     }
 )

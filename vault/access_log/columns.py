@@ -22,7 +22,20 @@ NAMES = ("time", "kind", "outcome", "actor", "on_behalf", "purpose", "basis", "a
 OUTCOMES = frozenset({"allow", "refuse", "error"})
 _STREAMED = {"yield_per": 4096}
 _INTEGERS_END = 1 << 53
-_TEXTS = ("on_behalf", "purpose", "recipient", "basis", "article", "law", "reason", "order", "request", "evidence", "agreement")
+_TEXTS = (
+    "on_behalf",
+    "purpose",
+    "recipient",
+    "basis",
+    "article",
+    "law",
+    "reason",
+    "order",
+    "request",
+    "evidence",
+    "agreement",
+    "predicate",
+)
 
 Beside = tuple[object, ...]
 

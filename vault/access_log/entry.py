@@ -15,7 +15,7 @@ from vault.errors import VaultError
 Outcome = Literal["allow", "refuse", "error"]
 FORMAT = 1
 # The kinds of entry that open what is sealed: only these ever give a receipt.
-RELEASES = frozenset({"record.read", "disclose", "breach_report.read", "attachment.read", "contact"})
+RELEASES = frozenset({"record.read", "record.asked", "disclose", "breach_report.read", "attachment.read", "contact"})
 # Of these the one whose receipt opens no cell but the file that lies in a field.
 FILE_OF_RECORD = "attachment.read"
 # The kind of entry that opens a file whole: its receipt names the file and no field.
@@ -77,6 +77,7 @@ class Entry:
     count: int | None = None
     evidence: str | None = None
     agreement: str | None = None
+    predicate: str | None = None
 
 
 # Body key -> attribute, for the plain ones.
@@ -96,6 +97,7 @@ _PLAIN = {
     "ct": "count",
     "ev": "evidence",
     "ag": "agreement",
+    "pr": "predicate",
 }
 _LISTS = {"f": "fields", "c": "consents", "fl": "flags"}
 _Facts = tuple[tuple[str, str, int, str], ...]
@@ -123,6 +125,7 @@ class _Body(msgspec.Struct, omit_defaults=True, kw_only=True):
     n: str
     o: str
     p: str = ""
+    pr: str = ""
     q: str = ""
     rs: str = ""
     s: tuple[list[str | int], ...] = ()
@@ -171,6 +174,7 @@ def body(
             n=nonce.hex(),
             o=entry.outcome,
             p=entry.purpose or "",
+            pr=entry.predicate or "",
             q=entry.request or "",
             rs=entry.reason or "",
             s=tuple([_about(about) for about in entry.about]) if entry.about else (),

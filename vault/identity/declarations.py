@@ -22,7 +22,7 @@ from vault.identity.declared import WantedField, WantedPurpose
 from vault.identity.proposals import PURPOSE_PROPOSAL, TYPE_PROPOSAL, PurposeProposal, TypeProposal, proposed
 from vault.identity.second_factor import SecondFactor
 from vault.identity.two_people import require_two
-from vault.policy.pack import within
+from vault.policy.pack import Predicate, within
 from vault.rulebook import facts
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -71,7 +71,12 @@ class Declarations:
         return await caller.association.run(unit)
 
     async def propose_type(
-        self, caller: Caller, name: str, fields: list[WantedField], one_of: tuple[tuple[str, ...], ...] | None
+        self,
+        caller: Caller,
+        name: str,
+        fields: list[WantedField],
+        one_of: tuple[tuple[str, ...], ...] | None,
+        predicates: tuple[Predicate, ...] | None = None,
     ) -> Declared:
         """Propose a record type, in the place of what waits under its name.
 
@@ -81,7 +86,7 @@ class Declarations:
         def unit(deed: Deed) -> Declared:
             asker = still(deed, caller)
             book = asker.association.books.at(deed)
-            fact = declared.record_type(book.pack, name, fields, one_of)
+            fact = declared.record_type(book.pack, name, fields, one_of, predicates)
             standing = book.types.get(name)
             if standing is not None:
                 fact = msgspec.structs.replace(fact, schema=standing.schema)

@@ -12,6 +12,7 @@ from vault.identity.bodies import Code
 from vault.identity.declarations import Declarations, Declared
 from vault.identity.declared import WantedField, WantedPurpose
 from vault.policy.facts import Action, Channel, Form, Proof
+from vault.policy.pack import Predicate, Text
 from vault.rulebook.shapes import FieldFact, PurposeFact
 from vault.web import Answer, Body, Call, Person, Route, parse_id, write_id
 from vault.web.route import MEBIBYTE, Handler
@@ -49,11 +50,24 @@ class FieldBody(Body, frozen=True, kw_only=True, rename={"class_": "class"}):
     high: int | None = None
 
 
+class PredicateBody(Body, frozen=True, kw_only=True):
+    """What may be asked in the place of a field's value: one test with its constant, years being Hijri years."""
+
+    name: str
+    field: str
+    labels: dict[str, str]
+    younger_than: int | None = None
+    below: int | None = None
+    one_of: tuple[str, ...] = ()
+    begins_with: str = ""
+
+
 class TypeBody(Body, frozen=True, kw_only=True):
-    """A record type to lay down; of each group in `one_of` one field must be filled."""
+    """A record type to lay down; of each group in `one_of` one field must be filled. `predicates` left out are as the pack has them."""
 
     fields: list[FieldBody]
     one_of: list[list[str]] | None = None
+    predicates: list[PredicateBody] | None = None
 
 
 class ApprovalBody(Body, frozen=True, kw_only=True):
@@ -107,7 +121,8 @@ class _Api:
             raise Invalid([FieldError("fields", "out-of-range")])
         fields = [_wanted(number, each) for number, each in enumerate(body.fields)]
         one_of = None if body.one_of is None else tuple(map(tuple, body.one_of))
-        return _declared(await self.declarations.propose_type(call.caller, call.path["name"], fields, one_of))
+        predicates = None if body.predicates is None else tuple(_predicate(*each) for each in enumerate(body.predicates))
+        return _declared(await self.declarations.propose_type(call.caller, call.path["name"], fields, one_of, predicates))
 
     async def waiting_purpose(self, call: Call) -> Answer:
         waits = await self.declarations.waiting_purpose(call.caller, call.path["code"])
@@ -118,6 +133,7 @@ class _Api:
         wording = {
             "fields": [_field(each) for each in waits.record_type.fields],
             "one_of": [list(each) for each in waits.record_type.one_of],
+            "predicates": [msgspec.to_builtins(each) for each in waits.record_type.predicates],
         }
         return _waiting(waits.id, waits.proposed_by, waits.proposed_at, wording)
 
@@ -143,6 +159,19 @@ def _wanted(number: int, each: FieldBody) -> WantedField:
         choices=None if each.choices is None else tuple(each.choices),
         low=each.low,
         high=each.high,
+    )
+
+
+def _predicate(number: int, each: PredicateBody) -> Predicate:
+    label = declared.text_of(each.labels, f"predicates.{number}.labels")
+    return Predicate(
+        name=each.name,
+        field=each.field,
+        label=label or Text("", ""),
+        younger_than=each.younger_than,
+        below=each.below,
+        one_of=each.one_of,
+        begins_with=each.begins_with,
     )
 
 

@@ -13,8 +13,9 @@ from vault.errors import FieldError, Invalid
 from vault.identity.packs import purpose_fact, record_type_fact
 from vault.policy import pack as packs
 from vault.policy.facts import Action, Channel, Form, Proof, Purpose
-from vault.policy.pack import Field, Pack, RecordType, Text, type_within, within
+from vault.policy.pack import Field, Pack, Predicate, RecordType, Text, type_within, within
 from vault.policy.pack_facts import FEW_VALUES
+from vault.policy.predicates import unsound
 from vault.rulebook.book import purpose_of
 from vault.rulebook.shapes import PurposeFact, RecordTypeFact
 
@@ -83,18 +84,29 @@ def purpose(pack: Pack, code: str, wanted: WantedPurpose) -> PurposeFact:
     return purpose_fact(own, wanted.title, from_pack=False)
 
 
-def record_type(pack: Pack, name: str, wanted: Sequence[WantedField], one_of: tuple[tuple[str, ...], ...] | None) -> RecordTypeFact:
+def record_type(
+    pack: Pack,
+    name: str,
+    wanted: Sequence[WantedField],
+    one_of: tuple[tuple[str, ...], ...] | None,
+    predicates: tuple[Predicate, ...] | None = None,
+) -> RecordTypeFact:
     """The record type laid down under this name: the pack's own, narrowed, or a new one within a type of the pack.
 
+    What may be asked in the place of a value is the association's to declare: it tells less than the value, on the same verdict.
     A new type has schema 0 until its approval settles one. Raises Invalid, `wider-than-pack` where it would keep what the pack does not.
     """
     _require_code(name, "name")
     _require_sound(wanted, one_of or ())
     own = pack.record_types.get(name)
     laid = [own] if own is not None else list(pack.record_types.values())
-    fits = [made for each in laid if type_within(made := _typed(each, name, wanted, one_of), each)]
+    fits = [made for each in laid if type_within(made := _typed(each, name, wanted, one_of, predicates), each)]
     if not fits:
         raise Invalid(_outside(laid, wanted), WIDER)
+    if wrong := unsound(fits[0].fields, fits[0].predicates):
+        raise Invalid([FieldError(f"predicates.{number}", code) for number, code in wrong])
+    for number, each in enumerate(predicates or ()):
+        _require_label(each.label, f"predicates.{number}.labels")
     return record_type_fact(fits[0] if own is not None else replace(fits[0], id=0), pack.classes)
 
 
@@ -160,10 +172,17 @@ def _wider(base: Purpose, wanted: WantedPurpose) -> list[FieldError]:
     return [FieldError(name, WIDER) for name in wrong]
 
 
-def _typed(base: RecordType, name: str, wanted: Sequence[WantedField], one_of: tuple[tuple[str, ...], ...] | None) -> RecordType:
+def _typed(
+    base: RecordType,
+    name: str,
+    wanted: Sequence[WantedField],
+    one_of: tuple[tuple[str, ...], ...] | None,
+    predicates: tuple[Predicate, ...] | None,
+) -> RecordType:
     fields = {each.name: _field(base.fields.get(each.name), each) for each in wanted}
     either = one_of if one_of is not None else tuple(group for group in base.either if set(group) <= fields.keys())
-    return RecordType(name, base.id, base.label, fields, either)
+    asked = predicates if predicates is not None else tuple(each for each in base.predicates if each.field in fields)
+    return RecordType(name, base.id, base.label, fields, either, asked)
 
 
 def _field(laid: Field | None, wanted: WantedField) -> Field:

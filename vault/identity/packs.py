@@ -15,7 +15,7 @@ from vault.policy.facts import Purpose
 from vault.policy.pack import Pack, Text
 from vault.policy.pack import RecordType as PackType
 from vault.rulebook.pinned import PackFact
-from vault.rulebook.shapes import FieldFact, NoticeFact, PurposeFact, RecordTypeFact
+from vault.rulebook.shapes import FieldFact, NoticeFact, PredicateFact, PurposeFact, RecordTypeFact
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -69,7 +69,10 @@ def record_type_fact(each: PackType, classes: Mapping[str, int]) -> RecordTypeFa
         )
         for one in sorted(each.fields.values(), key=lambda one: one.id)
     )
-    return RecordTypeFact(name=each.name, schema=each.id, fields=fields, one_of=each.either)
+    predicates = tuple(
+        PredicateFact(**{**_shared(PredicateFact, one), "labels": {"ar": one.label.ar, "en": one.label.en}}) for one in each.predicates
+    )
+    return RecordTypeFact(name=each.name, schema=each.id, fields=fields, one_of=each.either, predicates=predicates)
 
 
 def first_version(pack: Pack, now: int) -> PackFact:

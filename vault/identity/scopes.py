@@ -18,6 +18,7 @@ SYSTEM: Final[Mapping[str, str]] = {
     "records:write": "Store records and new revisions of them.",
     "applications:write": "Store what somebody applied with on a public form, for a key that reads nothing.",
     "records:read": "Read fields of a record for a purpose that an article allows.",
+    "questions:ask": "Ask declared questions about a person, answered yes, no or unknown, in the place of her data.",
     "records:list": "List ids, types and revisions of records, never a value.",
     "records:search": "Find records by a searchable field for a purpose.",
     "intake": "Find ids without a standing basis, and read what was just stored, while a person is being taken in.",
@@ -77,7 +78,7 @@ BESIDE_FORM: Final = frozenset({"notices:read", "consents:write"})
 
 SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES and scope != FORM)
 
-PARTY_SCOPES: Final = ("contacts:read", "decisions:ask", "notices:read", "recalls:confirm", "records:read")
+PARTY_SCOPES: Final = ("contacts:read", "decisions:ask", "notices:read", "questions:ask", "recalls:confirm", "records:read")
 """All that the system of a party outside the house may hold."""
 
 Role = Literal["administrator", "officer", "second", "custodian", "clerk", "caseworker"]

@@ -1,7 +1,7 @@
 """A pack laid over another: what a relationship policy says beside the privacy articles, which it narrows and never widens.
 
-Invariants: an article or a field of the pack below is never taken away or said anew; a purpose of it may be narrowed member by member and
-is held against it afterwards (`vault.policy.narrowing`).
+Invariants: an article, a field or a predicate of the pack below is never taken away or said anew; a purpose of it may be narrowed member
+by member and is held against it afterwards (`vault.policy.narrowing`).
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,8 @@ _SAID_ANEW: Final = ("reply", "review", "retention", "report_categories")
 """Tables whose members the upper pack may say anew, one by one."""
 _DEEP: Final = ("purposes", "record_types", "notice")
 """Tables of tables: the upper pack says members of a member anew."""
+_PARTS: Final = ("fields", "predicates")
+"""Parts of a record type whose members are only added."""
 
 
 def overlaid(below: Mapping[str, Any], own: Mapping[str, Any]) -> Table:
@@ -37,9 +39,14 @@ def _member(name: str, code: str, below: Table, said: object) -> object:
         return said
     if name != "record_types":
         return {**laid, **said}
-    fields, added = laid["fields"], _table(f"{name}.{code}.fields", said.get("fields", {}))
-    _require_new(f"{name}.{code}.fields", fields, added)
-    return {**laid, **said, "fields": {**fields, **added}}
+    return {**laid, **said, **{part: _more(f"{name}.{code}.{part}", laid, said, part) for part in _PARTS if part in laid or part in said}}
+
+
+def _more(path: str, laid: Mapping[str, Any], said: Mapping[str, Any], part: str) -> Table:
+    """The members of a part of a record type, to which the upper pack only adds."""
+    there, added = laid.get(part, {}), _table(path, said.get(part, {}))
+    _require_new(path, there, added)
+    return {**there, **added}
 
 
 def _require_new(path: str, below: Table, own: Table) -> None:

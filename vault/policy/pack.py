@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vault.policy.facts import Purpose
 from vault.policy.narrowing import type_within, within
-from vault.policy.pack_facts import Channel, Field, NoticeText, Pack, RecordType, Review, Switches, Text
+from vault.policy.pack_facts import Channel, Field, NoticeText, Pack, Predicate, RecordType, Review, Switches, Text
 from vault.policy.pack_file import PARTS, parse
 from vault.policy.reader import PackRefused
 
@@ -21,6 +21,7 @@ __all__ = [
     "NoticeText",
     "Pack",
     "PackRefused",
+    "Predicate",
     "RecordType",
     "Review",
     "Source",

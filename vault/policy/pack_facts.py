@@ -37,15 +37,32 @@ class Field:
     high: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicate:
+    """A question about one field with its one fixed constant: yes, no or unknown is given in the place of the value.
+
+    Of the four tests one is set: `younger_than` in full Hijri years, `below` exclusive, `one_of` these words, `begins_with` this code.
+    """
+
+    name: str
+    field: str
+    label: Text
+    younger_than: int | None = None
+    below: int | None = None
+    one_of: tuple[str, ...] = ()
+    begins_with: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordType:
-    """A kind of record; of each group in `either` one field must be there."""
+    """A kind of record; of each group in `either` one field must be there, and `predicates` is what may be asked in place of a value."""
 
     name: str
     id: int
     label: Text
     fields: Mapping[str, Field]
     either: tuple[tuple[str, ...], ...] = ()
+    predicates: tuple[Predicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from vault.policy.facts import Action, Form, Proof, Purpose
 from vault.policy.facts import Channel as Means
 from vault.policy.floor import hold, stay_within
 from vault.policy.overlay import overlaid
-from vault.policy.pack_facts import FEW_VALUES, Channel, Field, NoticeText, Pack, RecordType, Review, Switches, Text
+from vault.policy.pack_facts import FEW_VALUES, Channel, Field, NoticeText, Pack, Predicate, RecordType, Review, Switches, Text
+from vault.policy.predicates import HIGHEST, OLDEST, unsound
 from vault.policy.reader import PackRefused, Reader
 
 PARTS: Final = (
@@ -236,8 +237,30 @@ def _record_types(reader: Reader, classes: Mapping[str, int]) -> dict[str, Recor
         if len({each.id for each in fields.values()}) != len(fields):
             raise PackRefused(f"{table.path}.fields", "number-twice")
         either = table.groups("either", tuple(fields))
-        found[name] = RecordType(name, table.number("id", 1, 0xFFFF), _text(table.table("label")), fields, either)
+        predicates = _predicates(table, fields)
+        found[name] = RecordType(name, table.number("id", 1, 0xFFFF), _text(table.table("label")), fields, either, predicates)
         table.finish()
+    return found
+
+
+def _predicates(table: Reader, fields: Mapping[str, Field]) -> tuple[Predicate, ...]:
+    found = tuple(_predicate(key, each) for key, each in table.tables("predicates"))
+    for number, code in unsound(fields, found):
+        raise PackRefused(f"{table.path}.predicates.{found[number].name}", code)
+    return found
+
+
+def _predicate(name: str, table: Reader) -> Predicate:
+    found = Predicate(
+        name=name,
+        field=table.text("field"),
+        label=Text(table.text("ar"), table.text("en")),
+        younger_than=table.number("younger_than", 1, OLDEST) if table.has("younger_than") else None,
+        below=table.number("below", 1, HIGHEST) if table.has("below") else None,
+        one_of=table.words("one_of", None),
+        begins_with=table.text("begins_with") if table.has("begins_with") else "",
+    )
+    table.finish()
     return found
 
 

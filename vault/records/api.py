@@ -127,12 +127,25 @@ class FieldAnswer(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "
     choices: list[str]
 
 
+class PredicateAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A question that may be asked in the place of a field's value, and the constant it was declared with; years are Hijri years."""
+
+    name: str
+    field: str
+    labels: dict[str, str]
+    younger_than: int | None = None
+    below: int | None = None
+    one_of: tuple[str, ...] = ()
+    begins_with: str = ""
+
+
 class TypeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A record type; of each group in `one_of` one field must be filled."""
 
     name: str
     fields: list[FieldAnswer]
     one_of: list[list[str]]
+    predicates: list[PredicateAnswer]
 
 
 class TypesAnswer(msgspec.Struct, frozen=True):
@@ -263,7 +276,8 @@ def _type(shape: RecordTypeFact) -> TypeAnswer:
         )
         for one in shape.fields
     ]
-    return TypeAnswer(name=shape.name, fields=fields, one_of=[list(group) for group in shape.one_of])
+    predicates = [PredicateAnswer(**{name: getattr(one, name) for name in PredicateAnswer.__struct_fields__}) for one in shape.predicates]
+    return TypeAnswer(name=shape.name, fields=fields, one_of=[list(group) for group in shape.one_of], predicates=predicates)
 
 
 def _whose(body: SubjectBody | None) -> Whose:

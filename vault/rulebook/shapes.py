@@ -68,13 +68,26 @@ class FieldFact(Fact, frozen=True):
     high: int | None = None
 
 
+class PredicateFact(Fact, frozen=True):
+    """A question about one field with its fixed constant: one of `younger_than` (Hijri years), `below`, `one_of`, `begins_with`."""
+
+    name: str
+    field: str
+    younger_than: int | None = None
+    below: int | None = None
+    one_of: tuple[str, ...] = ()
+    begins_with: str = ""
+    labels: dict[str, str] = {}
+
+
 class RecordTypeFact(Fact, frozen=True):
-    """A record type: its fields, and groups of which one at least must be filled."""
+    """A record type: its fields, groups of which one at least must be filled, and what may be asked in the place of a value."""
 
     name: str
     schema: int
     fields: tuple[FieldFact, ...]
     one_of: tuple[tuple[str, ...], ...] = ()
+    predicates: tuple[PredicateFact, ...] = ()
 
 
 class NoticeFact(Fact, frozen=True):

@@ -47,8 +47,8 @@ class Capacity:
 
 def full_capacity(birth: PartialDate) -> Capacity:
     """The day or days on which a person born then reaches 18 Hijri years. Refuses `out-of-range` beyond the table."""
-    earliest = _eighteen(hijri_of(birth.first))
-    latest = earliest if birth.last == birth.first else _eighteen(hijri_of(birth.last))
+    earliest = _years_on(hijri_of(birth.first), FULL_CAPACITY_YEARS)
+    latest = earliest if birth.last == birth.first else _years_on(hijri_of(birth.last), FULL_CAPACITY_YEARS)
     return Capacity(
         hijri=latest if birth.precision == "day" else None,
         earliest=gregorian_of(earliest),
@@ -57,10 +57,15 @@ def full_capacity(birth: PartialDate) -> Capacity:
     )
 
 
-def _eighteen(born: str) -> str:
-    """The same Hijri day and month 18 years later, or the first of the next month where that month has no such day."""
+def completed(birth: PartialDate, years: int) -> tuple[dt.date, dt.date]:
+    """The first and the last day on which a person born then completes so many Hijri years. Refuses `out-of-range` beyond the table."""
+    return gregorian_of(_years_on(hijri_of(birth.first), years)), gregorian_of(_years_on(hijri_of(birth.last), years))
+
+
+def _years_on(born: str, years: int) -> str:
+    """The same Hijri day and month so many years later, or the first of the next month where that month has no such day."""
     year, month, day = map(int, born.split("-"))
-    year += FULL_CAPACITY_YEARS
+    year += years
     if year > LAST_HIJRI_YEAR:
         raise ValueRefused("out-of-range")
     if day > Hijri(year, month, 1).month_length():
