@@ -22,6 +22,7 @@ from vault.access.predicates_api import ROUTES as PREDICATES
 from vault.access.publishing_api import ROUTES as PUBLISHING
 from vault.access.questions_api import ROUTES as QUESTIONS
 from vault.access.recalls_api import ROUTES as RECALLS
+from vault.access.referrals_api import ROUTES as REFERRALS
 from vault.access.register_api import ROUTES as REGISTER
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.requests_api import request_routes
@@ -100,6 +101,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *restoration_routes(factor),
         *PREDICATES,
         *PUBLISHING,
+        *REFERRALS,
         *RECALLS,
         *REGISTER,
         *AUDIT,

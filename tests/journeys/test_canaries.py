@@ -99,6 +99,10 @@ def store_every_type(life: Life) -> dict[str, dict[str, Any]]:
             shown = life.call("GET", f"/v1/records/{record}/attachments/{each['name']}?purpose=intake", expected=200)
             life.read_back += len(found_in(shown.body, life.canaries.traces()))
         life.call("POST", "/v1/records/read", {"ids": [record], "purpose": "intake", "fields": list(again)}, expected=200)
+        for purpose in ("intake", life.canaries.ascii()):
+            asked = {"purpose": purpose, "questions": [life.canaries.ascii(), *(each["name"] for each in told["predicates"])]}
+            rows = life.call("POST", f"/v1/records/{record}/questions", asked, expected=200).json["results"]
+            assert [row["status"] for row in rows[1:]] == [200 if purpose == "intake" else 403] * len(told["predicates"])
         for each in (each for each in told["fields"] if each["searchable"]):
             sought = {"type": name, "field": each["name"], "value": again[each["name"]], "purpose": "intake"}
             assert record in life.call("POST", "/v1/records/search", sought, expected=200).text
@@ -268,7 +272,8 @@ def third_parties(life: Life, record: dict[str, Any]) -> None:
     canaries.number(secret._private.private_bytes_raw().hex())
     for code in ("court", "partner"):
         key = {"type": "hpke-x25519", "public": secret.public}
-        body = {"name": {"ar": canaries.text(), "en": canaries.ascii()}, "kind": "authority", "country": "SA", "key": key}
+        kind = "partner" if code == "partner" else "authority"
+        body = {"name": {"ar": canaries.text(), "en": canaries.ascii()}, "kind": kind, "country": "SA", "key": key}
         life.call("PUT", f"/v1/recipients/{code}", body, token=officer, expected=201)
         life.call("POST", f"/v1/recipients/{code}/key-confirmation", token=approver, expected=200)
     names = [name for name, told in life.fields(life.types()["beneficiary"]).items() if told is not None]
@@ -289,6 +294,11 @@ def third_parties(life: Life, record: dict[str, Any]) -> None:
     wrong = {"reference": canaries.text() + "\u202e", "from": canaries.text(), "recipient": canaries.ascii(), "classes": [canaries.ascii()]}
     for part, value in wrong.items():
         life.call("POST", "/v1/agreements", {**agreement, part: value}, token=officer, expected=422)
+    referral = {"record": record["id"], "recipient": "partner", "service": "housing"}
+    life.call("POST", "/v1/referrals", referral, token=officer, expected=201)
+    for part, status in (("service", 422), ("recipient", 403), ("purpose", 403), ("disclosure", 404), ("record", 404)):
+        life.call("POST", "/v1/referrals", {**referral, part: canaries.ascii()}, token=officer, expected=status)
+    life.call("GET", "/v1/referrals", token=officer, expected=200)
     order = {
         "authority": canaries.text(),
         "kind": "regulatory",

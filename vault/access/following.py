@@ -1,4 +1,4 @@
-"""Follows the log for withdrawals, corrections and erasures: what past recipients are told, and what published is to be taken down.
+"""Follows the log for withdrawals, corrections and erasures: what past recipients are told, what is taken down, which referrals end.
 
 Invariants: who was given something is taken from the log's own entries; recalls, their place in the outbox and how far the log was followed
 are written in one deed, so that each cause raises its recalls once, whichever process dies and however many follow. Law 18, 25, 28 and
@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import and_, insert, select
 
+from vault.access import referrals
 from vault.access.publishing import take_down
 from vault.access.recall_facts import FOLLOW, OWN, RECALL, Cause, FollowFact, RecallFact, What
 from vault.access.tables import recall_outbox
@@ -106,7 +107,7 @@ def _raise(deed: Deed, causes: Sequence[Cause], end: int) -> int:
     """Write the recalls of what no other process has followed, and how far the log was followed."""
     through = _through(deed)
     fresh = [cause for cause in causes if cause.number >= through]
-    raised = sum([_recalls(deed, cause) + take_down(deed, cause) for cause in fresh])
+    raised = sum([_recalls(deed, cause) + take_down(deed, cause) + referrals.end(deed, cause) for cause in fresh])
     if raised or end - through >= REMEMBERED:
         place = facts.write(deed, FOLLOW, OWN, FollowFact(through=max(end, through)))
         deed.append(Entry(kind=FOLLOWED, outcome="allow", actor=SYSTEM, facts=(place,)))

@@ -11,6 +11,7 @@ import msgspec
 from vault.access import person_links, person_pages
 from vault.access.person_links import ACTOR, Issued
 from vault.access.person_pages import ASKED, Own
+from vault.access.referrals import ReferralFact
 from vault.access.rights_words import LISTS
 from vault.access_log.deed import Deed
 from vault.consent.api import speaker
@@ -114,9 +115,11 @@ class _PersonPages:
         tongue = "en" if call.language == "en" else "ar"
         consents = [_told(seen.book, one, tongue) for one in seen.consents]
         asked = [_asked(one, tongue) for one in seen.requests]
+        referred = [_referred(seen.book, one, tongue) for one in seen.referrals]
         kinds = [(kind, LISTS.kinds[kind].in_language(tongue)) for kind in ASKED]
         more = seen.count - len(consents)
-        return self._answer(call, "person.html", session=session, consents=consents, more=more, done=done, asked=asked, kinds=kinds)
+        lists: dict[str, Any] = {"consents": consents, "more": more, "asked": asked, "kinds": kinds, "referred": referred}
+        return self._answer(call, "person.html", session=session, done=done, **lists)
 
     def _answer(self, call: Call, template: str, *, status: int | None = None, **values: Any) -> Answer:  # noqa: ANN401  # a template's values
         code = self._association(call).code
@@ -161,6 +164,19 @@ def _asked(found: RequestFact, tongue: str) -> dict[str, str]:
         "due": in_words(moment(found.due_at), tongue),
         "state": getattr(words, f"person_request_{found.state.replace('-', '_')}"),
         "waits": "" if found.outcome else "1",
+    }
+
+
+def _referred(book: Book, found: ReferralFact, tongue: str) -> dict[str, str]:
+    """One referral in words: to whom, when, with what, and how it stands."""
+    words, name = PAGES.words(tongue), found.outcome or found.state if found.state == "outcome" else found.state
+    recipient = book.recipients.get(found.recipient)
+    return {
+        "recipient": found.recipient if recipient is None else recipient.name.get(tongue, found.recipient),
+        "service": getattr(words, f"person_service_{found.service}"),
+        "on": in_words(moment(found.offered_at), tongue),
+        "told": words.person_referral_data if found.disclosure else words.person_referral_tell,
+        "state": getattr(words, f"person_referral_{name.replace('-', '_')}"),
     }
 
 

@@ -1,4 +1,4 @@
-"""What a person finds on her own page: all she agreed to and in which words, a button to withdraw each, and what she asks for (law 4).
+"""What a person finds on her own page: all she agreed to and in which words, a button to withdraw each, her referrals and requests (law 4).
 
 Invariants: no value of a record is shown, and nothing is opened but her sheet and its events; every view is an entry.
 """
@@ -6,8 +6,9 @@ Invariants: no value of a record is shown, and nothing is opened but her sheet a
 from dataclasses import dataclass
 from typing import Final
 
-from vault.access import person_links, requests, withdrawals
+from vault.access import person_links, referrals, requests, withdrawals
 from vault.access.person_links import PersonPageFact
+from vault.access.referrals import ReferralFact
 from vault.access.requests import Wanted
 from vault.access.rights_words import OWN_PAGE
 from vault.access_log.deed import Deed
@@ -24,7 +25,7 @@ from vault.subjects.people import Known
 from vault.subjects.sheet import Noted
 
 MOST: int = 100
-"""So many of the newest consents, and of her requests, are shown."""
+"""So many of the newest consents, and of her requests and referrals, are shown."""
 ASKED: Final[tuple[RequestKind, ...]] = ("copy", "correction", "destruction")
 """What is asked for here; whatever else the law gives her is asked of staff by any channel."""
 MOST_OPEN: Final = 6
@@ -41,6 +42,7 @@ class Own:
     consents: list[Told]
     count: int
     requests: list[RequestFact]
+    referrals: list[ReferralFact]
 
 
 def view(deed: Deed, errand: Errand, token: str, session: str) -> Own | None:
@@ -95,7 +97,8 @@ def _shown(deed: Deed, errand: Errand, found: PersonPageFact, known: Known) -> O
     named = tuple(one.grant.id for one in told[:MOST])
     about = (About(known.subject, bytes.fromhex(found.record)),)
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=about, basis="law", consents=named))
-    return Own(errand.book(deed), found.given_to, told[:MOST], len(told), _requests(deed, known)[:MOST])
+    referred = referrals.of_person(deed, known.subject)[:MOST]
+    return Own(errand.book(deed), found.given_to, told[:MOST], len(told), _requests(deed, known)[:MOST], referred)
 
 
 def _requests(deed: Deed, known: Known) -> list[RequestFact]:

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import and_, select
 
 from vault.access.recall_facts import Cause
+from vault.access.told_about import keys_of
 from vault.access.verdicts import Asked, Judged, judge
-from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed
-from vault.access_log.entry import About, Entry, EntryRefused, parse
-from vault.errors import NotFound, Unavailable
+from vault.access_log.entry import About, Entry
+from vault.errors import NotFound
 from vault.policy.facts import INTERNAL, Channel
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
@@ -132,7 +131,8 @@ def taken_down(deed: Deed, errand: Errand, publication: bytes) -> PublicationFac
 def take_down(deed: Deed, cause: Cause) -> int:
     """Put everything published of a person that the cause is about into the queue of what is to be taken down; how much."""
     count = 0
-    for found in _published(deed, cause):
+    for key in keys_of(deed, cause.subject, REGISTERED, cause.number):
+        found = _of(deed, bytes.fromhex(key))
         if found.state == "standing" and _touched(cause, found):
             due = msgspec.structs.replace(found, due_at=deed.now, cause=cause.number)
             written = facts.write(deed, PUBLICATION, due.id, due)
@@ -147,22 +147,6 @@ def _touched(cause: Cause, found: PublicationFact) -> bool:
         return (cause.purpose, cause.recipient) == (found.purpose, INTERNAL)
     same = cause.record is None or cause.record.hex() == found.record
     return same and (not cause.fields or bool(cause.fields & {*found.fields}))
-
-
-def _published(deed: Deed, cause: Cause) -> list[PublicationFact]:
-    """What the log says was published of this person before that entry. Raises Unavailable `integrity`."""
-    place, about = log_tables.entry, log_tables.subject
-    same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
-    hers = (about.c.association_id == deed.association, about.c.subject == cause.subject, place.c.number < cause.number)
-    query = select(place.c.body).select_from(place.join(about, same)).where(*hers, place.c.kind == REGISTERED).order_by(place.c.number)
-    found = []
-    for body in deed.transaction.connection.execute(query).scalars().all():
-        try:
-            told = parse(bytes(body)).entry.facts
-        except EntryRefused as error:
-            raise Unavailable("integrity") from error
-        found += [_of(deed, bytes.fromhex(one.key)) for one in told]
-    return found
 
 
 def _of(deed: Deed, publication: bytes) -> PublicationFact:

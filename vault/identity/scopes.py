@@ -28,6 +28,7 @@ SYSTEM: Final[Mapping[str, str]] = {
     "contacts:read": "Fetch the means of contact of people who agreed to be contacted for a purpose, page by page.",
     "publications:write": "Register what of somebody is published and where, see what has to be taken down, and say that it was.",
     "recalls:confirm": "See what a party is to destroy or correct, and say that it did; for keys of parties outside the house.",
+    "referrals:answer": "See who is referred to a party, answer, and say what came of it; for keys of parties outside the house.",
     "notices:read": "Read the notice in force for a purpose.",
     "evidence:write": "Hand in scans that prove a consent.",
     "assignments:write": "Give a person's case to somebody or to a unit, end that, and open a case in an emergency.",
@@ -78,7 +79,9 @@ BESIDE_FORM: Final = frozenset({"notices:read", "consents:write"})
 
 SYSTEM_SCOPES: Final = tuple(scope for scope in SYSTEM if scope not in DUTIES and scope != FORM)
 
-PARTY_SCOPES: Final = ("contacts:read", "decisions:ask", "notices:read", "questions:ask", "recalls:confirm", "records:read")
+PARTY_SCOPES: Final = (
+    *("contacts:read", "decisions:ask", "notices:read", "questions:ask", "recalls:confirm", "records:read", "referrals:answer"),
+)
 """All that the system of a party outside the house may hold."""
 
 Role = Literal["administrator", "officer", "second", "custodian", "clerk", "caseworker"]
