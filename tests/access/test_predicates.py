@@ -16,6 +16,7 @@ from tests.access.counter import told
 from tests.household import BASIC, FATIMA, agreement, asked, findings, grant, lay_down, partner, store, verify, withdraw
 from tests.household import written as paper
 from tests.simulator import World
+from vault.access.following import Follower
 from vault.access.predicates_api import ROUTES
 from vault.access_log import closed
 from vault.access_log.entry import Entry
@@ -188,6 +189,10 @@ async def test_a_party_outside_hears_an_answer_on_written_consent_naming_it_and_
     assert said(await ask(http, world, record, "is_minor", "is_saudi", key=key, **share)) == ["no", "fields-not-covered"]
     assert said(await ask(http, world, record, "is_minor", key=other, **share)) == ["recipient-not-covered"]
     assert [(one.recipient, one.basis) for one in entries(world) if one.outcome == "allow"] == [("partner", "written_consent")]
+    # An answer is a thing given: once she takes it back, the party is told to forget it.
+    await withdraw(world, given.id)
+    assert await Follower(world.association).follow() == 1
+    assert [entry.recipient for entry in world.entries() if entry.kind == "recall.raised"] == ["partner"]
     # In the house itself: neither what is published nor what an authority orders is answered by a question.
     own = await client(world, "INTERNAL", *SYSTEM_SCOPES)
     assert said(await ask(http, world, record, "is_minor", key=own, purpose="publication")) == ["action-mismatch"]
