@@ -25,6 +25,7 @@ from keys.roots.systemd_credential import SystemdCredential
 from vault import __version__
 from vault.access.watching import Watcher
 from vault.attachments.scans import clear_away, purge
+from vault.breach_reports.ringing import Ringer
 from vault.calls import Rooms, all_calls
 from vault.checkpoint_mail import Post
 from vault.custody import retiring
@@ -53,6 +54,7 @@ PURGE_SECONDS = 60.0
 READY_SECONDS = 1.0
 TEND_SECONDS = 10.0
 RECALL_SECONDS = 5.0
+RING_SECONDS = 10.0
 
 
 def clock() -> int:
@@ -90,6 +92,7 @@ class House:
     posts: dict[str, Post] = field(default_factory=dict)
     watchers: dict[str, Watcher] = field(default_factory=dict)
     recallers: dict[str, Recaller] = field(default_factory=dict)
+    ringers: dict[str, Ringer] = field(default_factory=dict)
     wire: Wire = field(init=False)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     sealed: set[str] = field(default_factory=set)
@@ -155,6 +158,7 @@ class House:
         self.associations[code] = association
         self.watchers[code] = Watcher(association)
         self.recallers[code] = Recaller(association, self.wire)
+        self.ringers[code] = Ringer(association)
         self.sealed.discard(code)
 
     def _settle(self, association: Association) -> None:
@@ -191,6 +195,7 @@ class House:
         self.sealed.add(code)
         association = self.associations.pop(code)
         self.watchers.pop(code, None)
+        self.ringers.pop(code, None)
         if (recaller := self.recallers.pop(code, None)) is not None:
             await recaller.close()
         with suppress(VaultError):
@@ -267,6 +272,14 @@ class House:
             except VaultError as error:
                 self.say(f"{code}: past recipients could not be looked after ({error.code})")
 
+    async def ring(self) -> None:
+        """Ring the clocks of incidents that are due; where that fails it is said, and they ring the next time."""
+        for code, ringer in list(self.ringers.items()):
+            try:
+                await ringer.round()
+            except Exception as error:  # noqa: BLE001  # a defect met in one association must not keep another's clocks from ringing
+                self.say(f"{code}: the clocks of incidents could not be looked after ({type(error).__name__})")
+
     async def mail(self) -> None:
         """Mail the newest checkpoints that are due; one that cannot be sent, for whatever reason, is said, and tried again."""
         await asyncio.gather(*(self._mail(self.associations[code], post) for code, post in self.posts.items() if code in self.associations))
@@ -285,7 +298,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        rounds = (_keep_checkpoints, _keep_mailing, _keep_asking, _keep_recalling)
+        rounds = (_keep_checkpoints, _keep_mailing, _keep_asking, _keep_recalling, _keep_ringing)
         tasks = [asyncio.create_task(each(house)) for each in rounds]
         try:
             yield
@@ -345,6 +358,13 @@ async def _keep_checkpoints(house: House) -> None:
             await house.checkpoints()
         except Exception as error:  # noqa: BLE001  # the next round tries again: without rounds nobody looks through the log either
             house.say(f"the checkpoints could not be kept ({type(error).__name__})")
+
+
+async def _keep_ringing(house: House) -> None:
+    """At once when the service starts: what was due while it was down rings first."""
+    while True:
+        await house.ring()
+        await asyncio.sleep(RING_SECONDS)
 
 
 async def _keep_mailing(house: House) -> None:

@@ -31,6 +31,7 @@ from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
 from vault.access.withdrawal_api import withdrawal_routes
 from vault.breach_reports.api import routes as breach_reports
+from vault.breach_reports.incidents_api import incident_routes
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
@@ -115,5 +116,6 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *custody(factor),
         *publication(associations, factor, rooms.channels),
         *breach_reports(reports),
+        *incident_routes(factor),
         *officer(Frame(rooms.identity, rooms.channels), reports),
     ]

@@ -18,6 +18,8 @@ from vault.access_log.verify import snapshot, verify
 from vault.app import root_of
 from vault.attachments.examine import examine as examine_scans
 from vault.breach_reports.examine import examine as examine_reports
+from vault.breach_reports.incident_examine import examine_incidents, late
+from vault.breach_reports.service import hours
 from vault.checkpoint_mail import Post
 from vault.custody.examine import examine as examine_keys
 from vault.errors import VaultError
@@ -84,6 +86,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from examine_scans(connection, cabinet, identifier, scans)
         yield from examine_containers(connection, identifier, states)
         yield from examine_reports(connection, cabinet, identifier)
+        yield from examine_incidents(connection, cabinet, identifier)
         yield from examine_orders(connection, cabinet, identifier)
         yield from overdue(connection, cabinet, identifier, now)
         yield from recalled(connection, cabinet, identifier, now)
@@ -96,6 +99,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
             book = read_book(connection, cabinet, identifier, 0)
         except VaultError:
             return  # named row by row above
+        yield from late(connection, cabinet, identifier, hours(book), now)
         yield from _review(connection, cabinet, identifier, book, now)
     if book.restoration is not None and book.restoration.is_unconfirmed:
         yield "restore: not confirmed, so that nothing is disclosed, sent or published; two people confirm it (docs/operate.md, Restore)"

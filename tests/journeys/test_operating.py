@@ -17,6 +17,8 @@ from vault.storage.engine import Database
 pytestmark = pytest.mark.slow
 
 BACK_TO_0007 = (
+    "DROP TABLE incident_part",
+    "DROP TABLE incident_key",
     "DROP TABLE recall_outbox",
     "DROP INDEX ix_access_log_entry_not_allowed",
     "DROP INDEX ix_breach_report_state",

@@ -16,6 +16,7 @@ APPEND_ONLY = [
     "access_log_subject",
     "access_log_tile",
     "breach_report_part",
+    "incident_part",
     "subject_event",
 ]
 

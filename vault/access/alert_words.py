@@ -34,6 +34,10 @@ SENTENCES: Final[Mapping[Rule, tuple[str, str]]] = {
         "طُلبت بيانات سجل موضوع للرصد لا يقتضي العمل أن يطلبه أحد.",
         "A record was asked for that was laid out as a canary: no work leads to it.",
     ),
+    "breach_clock": (
+        "عدد الساعات التي مضت على العلم بواقعة لم يُستكمل الإشعار بها: {limit}.",
+        "An incident that somebody is still to be told of: hours passed since the association was aware of it: {limit}.",
+    ),
 }
 
 

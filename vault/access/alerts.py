@@ -1,16 +1,18 @@
 """Alerts as officers work on them: shown, reviewed, and the thresholds declared by two people.
 
-Invariants: the look is an entry; nobody reviews what is about her own deeds or those of an account she made; whatever is declared, tighter
+Invariants: the look is an entry; what rests on a case that excludes the reader is kept from her; nobody reviews what is about her own deeds or those of an account she made; whatever is declared, tighter
 or looser, canaries included, is in force once another person has approved that very wording.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from sqlalchemy import select
 
+from vault.access import withholding
 from vault.access.alert_facts import (
     ALERT,
     DETECTION,
@@ -49,15 +51,26 @@ class Wanted:
     limit: int
 
 
-def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[tuple[str, AlertFact]], int | None]:
-    """A page of alerts by id, newest first, and the number the next page begins after. Raises Unavailable `integrity`."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Alerts by id, newest first; the number the next page begins after; of those looked at how many are about what is kept from her."""
+
+    items: list[tuple[str, AlertFact]]
+    more: int | None
+    withheld: int
+
+
+def page(deed: Deed, errand: Errand, wanted: Wanted) -> Page:
+    """A page of alerts, without those that rest on an entry about a case the reader is excluded from. Raises Unavailable `integrity`."""
     errand = errand.still(deed)
     numbers = _raised(deed, wanted.after)
     stored = facts.read_several(deed, ALERT, list(numbers))
+    kept_from_her = _hidden(deed, errand, stored)
     meant = [
         key
         for key in numbers
-        if wanted.state in {None, stored[key].state} or (wanted.state == OVERDUE and stored[key].is_overdue(deed.now))
+        if key not in kept_from_her
+        and (wanted.state in {None, stored[key].state} or (wanted.state == OVERDUE and stored[key].is_overdue(deed.now)))
     ]
     here = meant[: wanted.limit]
     deed.append(errand.entry(kind="alerts.read", outcome="allow", basis="law", count=len(here)))
@@ -66,7 +79,13 @@ def page(deed: Deed, errand: Errand, wanted: Wanted) -> tuple[list[tuple[str, Al
         more = numbers[here[-1]]
     elif len(numbers) == MOST_LOOKED_AT:
         more = min(numbers.values())
-    return [(key, stored[key]) for key in here], more
+    return Page([(key, stored[key]) for key in here], more, len(kept_from_her))
+
+
+def _hidden(deed: Deed, errand: Errand, stored: Mapping[str, AlertFact]) -> frozenset[str]:
+    """Which of these alerts rest on an entry about a case the reader is excluded from."""
+    named = withholding.naming(deed, withholding.hidden_from(deed, errand.asker), {each for one in stored.values() for each in one.indexes})
+    return frozenset(key for key, one in stored.items() if not named.isdisjoint(one.indexes))
 
 
 def _raised(deed: Deed, after: int | None) -> dict[str, int]:
@@ -86,7 +105,7 @@ def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> Aler
     approver = approver.still(deed)
     errand = approver.errand
     found = facts.read(deed, ALERT, alert.hex())
-    if found is None:
+    if found is None or _hidden(deed, errand, {alert.hex(): found}):
         raise NotFound
     if found.state != "unreviewed":
         raise Conflict

@@ -107,10 +107,11 @@ class AlertShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertsAnswer(msgspec.Struct, frozen=True):
-    """A page of alerts, newest first, and where the next begins."""
+    """A page of alerts, newest first, and where the next begins; `withheld` counts those about a case the reader is excluded from."""
 
     items: list[AlertShown]
     next: int | None
+    withheld: int
 
 
 async def page(call: Call) -> Answer:
@@ -118,8 +119,8 @@ async def page(call: Call) -> Answer:
     asker: Asker = call.caller
     errand, query = Errand(asker, call.request_id), call.query
     wanted = Wanted(query["state"], query["after"], query["limit"])
-    found, more = await heard(errand, lambda: asker.association.run(lambda deed: alerts.page(deed, errand, wanted)))
-    return Answer(AlertsAnswer([_alert(id_, one) for id_, one in found], more))
+    found = await heard(errand, lambda: asker.association.run(lambda deed: alerts.page(deed, errand, wanted)))
+    return Answer(AlertsAnswer([_alert(id_, one) for id_, one in found.items], found.more, found.withheld))
 
 
 async def declared(call: Call) -> Answer:

@@ -13,7 +13,7 @@ from vault.access_log.entry import Entry, Stored
 from vault.rulebook.shapes import Fact
 from vault.web.times import RIYADH, moment
 
-Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions"]
+Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions", "breach_clock"]
 Day = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
 TOUCHES: Final = frozenset(
@@ -29,6 +29,8 @@ QUESTIONS_A_DAY: Final = 10
 """So many questions in the place of values are asked about one person in a day of Riyadh, whoever asks them, before somebody looks."""
 BREAK_GLASS: Final = frozenset({"access.break_glass", "break-glass", "BREAK_GLASS"})
 """What an entry of opening without the usual way says, as its kind, its reason or a flag."""
+CLOCK: Final = "incident.clock"
+"""The kind of entry by which the clock of an incident rings (implementing regulation 24)."""
 MINUTE: Final = 60_000_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -140,7 +142,7 @@ class Watch:
         one = _Seen(number, stored.time, entry.on_behalf or entry.actor, entry)
         if entry.kind == WITHDRAWN and entry.outcome == "allow":
             self._note_withdrawal(one)
-        found = [self._by_glass(one)]
+        found = [self._by_glass(one), self._by_clock(one)]
         if entry.kind == QUESTION:
             found += [self._by_questions(one, subject) for subject in one.subjects]
         if entry.kind in TOUCHES:
@@ -159,6 +161,11 @@ class Watch:
                 return None
             self._tried[one.hand] = hour
         return Finding("break_glass", one.hand, (one.number,))
+
+    @staticmethod
+    def _by_clock(one: _Seen) -> Finding | None:
+        """Each time a clock rang, which each does once; the threshold that was passed is its hours."""
+        return Finding("breach_clock", one.hand, (one.number,), one.entry.count or 0) if one.entry.kind == CLOCK else None
 
     def _by_bulk(self, one: _Seen) -> Finding | None:
         window = _window(self._bulk, one, HOUR)

@@ -4,6 +4,8 @@ Invariants: what is withheld is decided by what is written about the reader insi
 how much is withheld is one number for the whole log, whatever is asked for, so that no question tells which entries they are.
 """
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, func, select
 
 from vault.access_log import tables
@@ -51,3 +53,14 @@ def names_one(deed: Deed, hidden: tuple[bytes, ...], first: int, end: int) -> bo
         subject.c.association_id == deed.association, subject.c.subject.in_(hidden), subject.c.number >= first, subject.c.number < end
     )
     return deed.transaction.connection.execute(here.limit(1)).scalar() is not None
+
+
+def naming(deed: Deed, hidden: tuple[bytes, ...], numbers: Collection[int]) -> frozenset[int]:
+    """Which of these entries name one of these cases."""
+    if not hidden or not numbers:
+        return frozenset()
+    subject = tables.subject
+    named = select(subject.c.number).where(
+        subject.c.association_id == deed.association, subject.c.subject.in_(hidden), subject.c.number.in_(numbers)
+    )
+    return frozenset(deed.transaction.connection.execute(named).scalars())

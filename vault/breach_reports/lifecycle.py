@@ -69,11 +69,13 @@ class Clock:
 
 
 def clock(fact: ReportFact, hours: int) -> Clock | None:
-    """The clock of a report, None once it is dismissed; provisional until somebody judged it a breach of personal data.
+    """The clock of a report, None once it is dismissed or linked to an incident, whose clock then is the report's.
+
+    Provisional until somebody judged it a breach of personal data.
 
     `no_breach` is one person's word and stops nothing: that takes a dismissal, so two people.
     """
-    if fact.state == "dismissed":
+    if fact.state == "dismissed" or fact.incident:
         return None
     aware = fact.received_at if fact.aware_at is None else fact.aware_at
     return Clock(aware, aware + hours * HOUR, provisional=fact.finding != "breach")

@@ -12,7 +12,7 @@ import msgspec
 
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import case, door, lifecycle
+from vault.breach_reports import case, door, incident_file, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.shapes import ALL_KINDS, EXCLUSIONS, NOTE, REPLY, ExclusionsFact, Finding, Reason, ReportFact, State
@@ -123,7 +123,7 @@ def listed(deed: Deed, errand: Errand, found: Page) -> list[Listed]:
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
     """All of a report, for an officer: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
     errand = errand.still(deed)
-    return door.take(deed, _seen(deed, errand, report), _entry(errand, deed, "breach_report.read"), ALL_KINDS)
+    return door.take(deed, seen(deed, errand, report), _entry(errand, deed, "breach_report.read"), ALL_KINDS)
 
 
 def acknowledge(deed: Deed, errand: Errand, report: bytes) -> ReportFact:
@@ -182,14 +182,15 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
     if others and any(same_person(book, own, by) for by in found.fact.excluded_by):
         raise _as_one(deed, errand, found, "breach_report.excluded")
     kept = facts.read(deed, EXCLUSIONS, who) or ExclusionsFact()
-    hidden = facts.write(deed, EXCLUSIONS, who, ExclusionsFact(cases=tuple(sorted({*kept.cases, found.fact.id}))))
+    circle = incident_file.circle_of(deed, found.fact)
+    hidden = facts.write(deed, EXCLUSIONS, who, ExclusionsFact(cases=tuple(sorted({*kept.cases, found.fact.id, *circle.ids}))))
     fact = msgspec.structs.replace(found.fact, excluded=excluded, excluded_by=(*found.fact.excluded_by, *others))
     told = _entry(
         errand,
         deed,
         "breach_report.excluded",
         about=found.about,
-        facts=(hidden, case.change(deed, found, fact)),
+        facts=(hidden, case.change(deed, found, fact), *circle.exclude(deed, fact.excluded, fact.excluded_by)),
         flags=errand.asker.flags,
     )
     deed.append(told)
@@ -242,10 +243,10 @@ def is_excluded(errand: Errand, fact: ReportFact) -> bool:
 
 def _of(deed: Deed, errand: Errand, report: bytes) -> tuple[Errand, Case]:
     errand = errand.still(deed)
-    return errand, _seen(deed, errand, report)
+    return errand, seen(deed, errand, report)
 
 
-def _seen(deed: Deed, errand: Errand, report: bytes) -> Case:
+def seen(deed: Deed, errand: Errand, report: bytes) -> Case:
     """The report, for whom it does not exclude. Raises NotFound, Unavailable `integrity`, the refusal `excluded` with its entry."""
     found = case.load(deed, report)
     if is_excluded(errand, found.fact):

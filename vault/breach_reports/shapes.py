@@ -60,7 +60,7 @@ class ReportFact(Fact, frozen=True):
     """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt.
 
     `excluded` are the people ("staff:<hex id>") who see nothing of it, since it may be about them; `excluded_by` are those who
-    excluded somebody else.
+    excluded somebody else. `incident` is the incident it is linked to (hex id), whose clock is then the report's.
     """
 
     id: str
@@ -83,10 +83,11 @@ class ReportFact(Fact, frozen=True):
     moves: tuple[Move, ...] = ()
     excluded: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
+    incident: str = ""
 
 
 class ExclusionsFact(Fact, frozen=True):
-    """The reports (hex ids) one member of staff is excluded from; kept under her id."""
+    """The reports and incidents (hex ids) one member of staff is excluded from; kept under her id."""
 
     cases: tuple[str, ...] = ()
 

@@ -29,12 +29,12 @@ def item(fact: ReportFact, running: lifecycle.Clock | None, now: int) -> bodies.
     """One report in a list."""
     waiting = lifecycle.unanswered(fact)
     newest = waiting[-1].at if waiting else None
-    return bodies.ReportItem(**_head(fact), clock=_clock(running, now), unanswered=len(waiting), last_message_at=_time(newest))
+    return bodies.ReportItem(**_head(fact), clock=told(running, now), unanswered=len(waiting), last_message_at=_time(newest))
 
 
 def clock(fact: ReportFact, hours: int, now: int) -> bodies.ClockTold | None:
     """The clock of a report at this moment."""
-    return _clock(lifecycle.clock(fact, hours), now)
+    return told(lifecycle.clock(fact, hours), now)
 
 
 def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int) -> bodies.ReportTold:
@@ -72,7 +72,8 @@ def _head(fact: ReportFact) -> dict[str, Any]:
     }
 
 
-def _clock(running: lifecycle.Clock | None, now: int) -> bodies.ClockTold | None:
+def told(running: lifecycle.Clock | None, now: int) -> bodies.ClockTold | None:
+    """A clock in words, None where none runs."""
     if running is None:
         return None
     return bodies.ClockTold(

@@ -15,6 +15,7 @@ from keys.case_file import CASE_CLASS
 from keys.errors import Unopenable
 from keys.keyring import AssociationKeys, epoch_of, head_of
 from vault.attachments.tables import evidence
+from vault.breach_reports.incident_tables import incident_key
 from vault.breach_reports.tables import report_key
 from vault.rulebook.tables import association_key
 from vault.storage.octets import octets
@@ -58,6 +59,7 @@ PLACES: Final = (
     _place(subjects.data_key, lambda keys, row: keys.rewrap(row.subject, row.class_id, row.wrapped)),
     _place(evidence, lambda keys, row: keys.rewrap(row.subject or row.evidence, EVIDENCE_CLASS, row.wrapped)),
     _place(report_key, lambda keys, row: keys.rewrap(row.report, CASE_CLASS, row.wrapped)),
+    _place(incident_key, lambda keys, row: keys.rewrap(row.incident, CASE_CLASS, row.wrapped)),
 )
 
 

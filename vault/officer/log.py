@@ -147,8 +147,8 @@ class _Log:
 def row(one: Shown, speaker: Speaker) -> Row:
     """An entry in the words of a language."""
     entry = one.stored.entry
-    # Those about a report name the report in a record's place: it is nobody's.
-    named = () if entry.kind.startswith("breach_report.") else entry.about
+    # Those about a report or an incident name that in a record's place: it is nobody's.
+    named = () if entry.kind.startswith(("breach_report.", "incident.")) else entry.about
     record = next((about.record for about in named if about.record is not None), None)
     hand = entry.on_behalf or entry.actor
     return Row(

@@ -1,0 +1,66 @@
+"""The clocks of an incident and of the work on reports: pure functions of a moment; hours run through nights and feasts, days do not.
+
+Invariants: what rings is decided by the moment of awareness and by what rang before, never by when somebody looked; a clock that rang
+does not ring again, whatever awareness is moved to (implementing regulation 24(1)).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from vault.breach_reports.incident_lifecycle import open_tracks
+from vault.breach_reports.incident_shapes import Fired, IncidentFact
+from vault.breach_reports.lifecycle import HOUR, Clock
+from vault.web.times import RIYADH
+
+MARKS: Final = (24, 48, 60, 66, 71, 72)
+"""Hours after awareness at which a clock rings; the last is the end of the time to tell the authority."""
+ACKNOWLEDGED_WITHIN: Final = 2
+"""Working days within which a person says that she looks at a report."""
+WEEKEND: Final = frozenset({4, 5})
+"""Friday and Saturday, as `date.weekday` counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A clock that is to ring: so many hours after awareness, at this moment."""
+
+    hours: int
+    at: int
+
+
+def marks(within: int) -> tuple[int, ...]:
+    """The hours at which clocks ring where the authority is told within `within` hours: the usual ones before that, and that."""
+    return (*(mark for mark in MARKS if mark < within), within)
+
+
+def clock(fact: IncidentFact, within: int) -> Clock | None:
+    """The time to tell the authority, None once that track is settled; provisional until two people have agreed on the awareness."""
+    if "authority" not in open_tracks(fact):
+        return None
+    return Clock(fact.aware_at, fact.aware_at + within * HOUR, provisional=not fact.aware_confirmed)
+
+
+def due(fact: IncidentFact, within: int, now: int) -> list[Due]:
+    """The clocks that are to ring by now and have not rung, the earliest first; none where nothing is left to be told to anybody."""
+    if not open_tracks(fact):
+        return []
+    rung = {each.hours for each in fact.fired}
+    every = [Due(mark, fact.aware_at + mark * HOUR) for mark in marks(within) if mark not in rung]
+    return [each for each in every if each.at <= now]
+
+
+def rung(due_: Due, now: int) -> Fired:
+    """That this clock rang now."""
+    return Fired(due_.hours, due_.at, now)
+
+
+def working_deadline(since: int, days: int, holidays: Collection[date] = ()) -> int:
+    """The end of the day that is so many working days (Sunday to Thursday, by Riyadh's calendar) after that of `since`, exclusive."""
+    day = datetime.fromtimestamp(since // 1_000_000, UTC).astimezone(RIYADH).date()
+    while days:
+        day += timedelta(days=1)
+        days -= day.weekday() not in WEEKEND and day not in holidays
+    end = datetime(day.year, day.month, day.day, tzinfo=RIYADH) + timedelta(days=1)
+    return int(end.timestamp()) * 1_000_000

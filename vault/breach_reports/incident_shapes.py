@@ -1,0 +1,138 @@
+"""The fact of an incident: everything decided about it and the digest of every sealed part; what people wrote is in the parts.
+
+Field names are those of the bytes kept for years: a new member gets a default, none changes its meaning. Times in microseconds UTC, ids in
+hexadecimal; `note` and `reason` are the numbers of the parts that hold the words.
+"""
+
+from typing import Final, Literal
+
+from vault.breach_reports.shapes import PartFact
+from vault.rulebook.facts import Kind
+from vault.rulebook.shapes import Fact
+
+State = Literal["suspected", "confirmed", "contained", "remediating", "closed", "ruled_out"]
+Moved = Literal["suspected", "confirmed", "contained", "remediating", "closed"]
+Track = Literal["authority", "people"]
+Act = Literal["awareness", "not_required", "ruled_out"]
+Answer = Literal["yes", "no", "unknown"]
+TRACKS: Final[tuple[Track, ...]] = ("authority", "people")
+
+# The kinds of parts: what a part holds, and what an entry names as opened.
+SUMMARY: Final = "summary"
+NOTE: Final = "note"
+REASON: Final = "reason"
+KINDS: Final = (NOTE, REASON, SUMMARY)
+
+
+class Aware(Fact, frozen=True):
+    """One event of the moment of awareness: how it came to be `to`. `opened` and `linked` are by rule, `corrected` by two people."""
+
+    to: int
+    why: Literal["opened", "linked", "corrected"]
+    by: str
+    at: int
+    was: int | None = None
+    settled_by: str = ""
+    reason: int | None = None
+
+
+class Step(Fact, frozen=True):
+    """One change of state."""
+
+    state: State
+    by: str
+    at: int
+    settled_by: str = ""
+    note: int | None = None
+
+
+class Weight(Fact, frozen=True):
+    """One answer to the two questions of weight: is data of a sensitive class touched, are more than a hundred people."""
+
+    sensitive: Answer
+    many: Answer
+    by: str
+    at: int
+    note: int | None = None
+
+
+class Unlinked(Fact, frozen=True):
+    """A report that was linked and is no more."""
+
+    report: str
+    by: str
+    at: int
+    reason: int
+
+
+class Settled(Fact, frozen=True):
+    """How a track was settled: filed at `filed_at` under the reference of who took it, or not required; until it was reopened."""
+
+    track: Track
+    how: Literal["filed", "not_required"]
+    at: int
+    by: str
+    settled_by: str = ""
+    filed_at: int | None = None
+    reference: str = ""
+    reason: int | None = None
+    reopened_at: int | None = None
+    reopened_by: str = ""
+    reopened_reason: int | None = None
+
+
+class Proposal(Fact, frozen=True):
+    """A deed somebody proposed that takes two people; named by the number of the part that holds its reason."""
+
+    number: int
+    act: Act
+    by: str
+    at: int
+    track: Track | None = None
+    to: int | None = None
+    settled_by: str = ""
+    settled_at: int | None = None
+    replaced: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a second person."""
+        return not self.settled_by and not self.replaced
+
+
+class Fired(Fact, frozen=True):
+    """A clock that rang: so many hours after awareness, when that was due and when it rang."""
+
+    hours: int
+    due_at: int
+    fired_at: int
+
+
+class IncidentFact(Fact, frozen=True):
+    """One incident as it stands; the first of `awareness` to the last tell how `aware_at` came to be what it is.
+
+    `excluded` are the people ("staff:<hex id>") who see nothing of it: those whom a linked report excludes, and those excluded here;
+    `excluded_by` who excluded somebody else.
+    """
+
+    id: str
+    reference: str
+    state: State
+    opened_at: int
+    opened_by: str
+    aware_at: int
+    awareness: tuple[Aware, ...]
+    parts: tuple[PartFact, ...] = ()
+    aware_confirmed: bool = False
+    reports: tuple[str, ...] = ()
+    unlinked: tuple[Unlinked, ...] = ()
+    steps: tuple[Step, ...] = ()
+    weights: tuple[Weight, ...] = ()
+    settled: tuple[Settled, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    fired: tuple[Fired, ...] = ()
+    excluded: tuple[str, ...] = ()
+    excluded_by: tuple[str, ...] = ()
+
+
+INCIDENT: Kind[IncidentFact] = Kind("incident", IncidentFact, in_book=False)

@@ -1,0 +1,414 @@
+"""What officers do about an incident: open it, link reports, weigh it, note who was told; what stops its clock untold takes two people.
+
+Invariants: a look at what was written is an entry first; every deed is one version of the incident's fact and one entry that names it; whom
+one of its reports excludes sees nothing of it, and her tries are entries.
+"""
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, Literal
+
+import msgspec
+
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import About, Entry, WrittenFact
+from vault.breach_reports import case, clocks, door, incident_file, service
+from vault.breach_reports import incident_lifecycle as lifecycle
+from vault.breach_reports.case import Case, Text
+from vault.breach_reports.incident_file import Incident
+from vault.breach_reports.incident_lifecycle import IncidentState
+from vault.breach_reports.incident_shapes import (
+    KINDS,
+    NOTE,
+    REASON,
+    SUMMARY,
+    Act,
+    Answer,
+    IncidentFact,
+    Moved,
+    Proposal,
+    Settled,
+    Track,
+    Unlinked,
+    Weight,
+)
+from vault.breach_reports.intake import PURPOSE
+from vault.breach_reports.lifecycle import Clock, in_riyadh
+from vault.breach_reports.service import MOST_NOTE, SCOPE, Approval, SecondFactor
+from vault.breach_reports.shapes import ReportFact
+from vault.errors import Conflict, FieldError, Invalid, NotFound
+from vault.policy.facts import NEVER
+from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
+from vault.rulebook.two_people import STAFF, same_person
+from vault.storage.idempotency import Once, made_before, remember
+
+CREATED: Final = 201
+MOST_REPORTS: Final = 100
+"""Reports of one incident: each fact of them is written where one of them excludes somebody."""
+MOST_REFERENCE: Final = 100
+_APPROVED: Final[dict[Act, str]] = {
+    "awareness": "incident.awareness-moved",
+    "not_required": "incident.not-required",
+    "ruled_out": "incident.ruled-out",
+}
+_PROPOSED: Final[dict[Act, str]] = {
+    "awareness": "incident.awareness-proposed",
+    "not_required": "incident.not-required-proposed",
+    "ruled_out": "incident.ruling-out-proposed",
+}
+Which = Literal["open", "settled", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A new incident: what happened, the reports it is opened from, and since when the association was aware, where an officer says so."""
+
+    summary: str
+    reports: tuple[bytes, ...] = ()
+    aware_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """That somebody was told: on which track, when, under which reference of theirs, and why so late."""
+
+    track: Track
+    filed_at: int
+    reference: str = ""
+    late_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One incident in a list, with its clock."""
+
+    fact: IncidentFact
+    clock: Clock | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Incidents, the least time left first; the id the next page begins after; how many are kept from the reader."""
+
+    items: list[Listed]
+    more: str | None
+    withheld: int
+
+
+def listed(deed: Deed, errand: Errand, which: Which, after: bytes | None, limit: int) -> Page:
+    """A page of incidents by the time left to tell the authority, then those whose people are still to be told, then the others.
+
+    Raises NotFound for an `after` that is none of them, Unavailable `integrity`.
+    """
+    errand = errand.still(deed)
+    within = service.hours(errand.book(deed))
+    every = [one for one in incident_file.known(deed).values() if which == "all" or bool(lifecycle.open_tracks(one)) == (which == "open")]
+    shown = sorted((one for one in every if not is_excluded(errand, one)), key=lambda one: _place(one, within))
+    begin = 0
+    if after is not None:
+        begin = next((number for number, one in enumerate(shown, 1) if one.id == after.hex()), 0)
+        if not begin:
+            raise NotFound
+    here = shown[begin : begin + limit]
+    more = here[-1].id if len(shown) > begin + limit else None
+    return Page([Listed(one, clocks.clock(one, within)) for one in here], more, len(every) - len(shown))
+
+
+def _place(fact: IncidentFact, within: int) -> tuple[int, int, str]:
+    running = clocks.clock(fact, within)
+    if running is not None:
+        return running.due_at, 0, fact.id
+    return NEVER, 0 if lifecycle.open_tracks(fact) else -fact.opened_at, fact.id
+
+
+def read(deed: Deed, errand: Errand, incident: bytes) -> door.TakenIncident:
+    """All of an incident: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
+    errand, found = _of(deed, errand, incident)
+    return door.take_incident(deed, found, _entry(errand, deed, "incident.read"), KINDS)
+
+
+def open_(deed: Deed, errand: Errand, opening: Opening, once: Once | None) -> IncidentFact:
+    """Open an incident from reports, or from an officer's own finding; its clock runs from the earliest moment of awareness.
+
+    A repeat of the same request gives the one it made. Raises Invalid, NotFound, IncidentState, Conflict `last-officer`, refusals.
+    """
+    errand = errand.still(deed)
+    if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
+        return incident_file.load(deed, made).fact
+    summary = _text(errand, SUMMARY, opening.summary, "summary")
+    if len(set(opening.reports)) > MOST_REPORTS:
+        raise Invalid([FieldError("reports", "too-long")])
+    reports = [service.seen(deed, errand, each) for each in dict.fromkeys(opening.reports)]
+    incident = os.urandom(16)
+    bare = IncidentFact(
+        id=incident.hex(),
+        reference=_reference(deed),
+        state="suspected",
+        opened_at=deed.now,
+        opened_by=errand.hand,
+        aware_at=deed.now,
+        awareness=(),
+    )
+    fact = lifecycle.opened(bare, [each.fact for each in reports], opening.aware_at, deed.now)
+    joined = _joined(deed, errand, fact, reports, members=[])
+    written = (incident_file.begin(deed, joined.fact, [summary]), *joined.written(deed))
+    about = (About(incident, incident), *(each.about[0] for each in reports))
+    _tell(deed, errand, about, "incident.opened", written=written)
+    if once is not None:
+        remember(deed.transaction, deed.association, once, incident, CREATED)
+    return incident_file.load(deed, incident).fact
+
+
+def link(deed: Deed, errand: Errand, incident: bytes, report: bytes) -> IncidentFact:
+    """Link a report; awareness goes earlier with it where it came earlier. Raises NotFound, IncidentState, `last-officer`, refusals."""
+    errand, found = _of(deed, errand, incident)
+    new = service.seen(deed, errand, report)
+    if len(found.fact.reports) >= MOST_REPORTS:
+        raise IncidentState
+    joined = _joined(deed, errand, found.fact, [new], members=incident_file.circle(deed, found).reports)
+    written = (incident_file.change(deed, found, joined.fact), *joined.written(deed))
+    _tell(deed, errand, (*found.about, *new.about), "incident.linked", written=written)
+    return joined.fact
+
+
+def unlink(deed: Deed, errand: Errand, incident: bytes, report: bytes, reason: str) -> IncidentFact:
+    """Take a report out again: its own clock runs again, and the incident's awareness stays. Raises NotFound, IncidentState."""
+    errand, found = _of(deed, errand, incident)
+    old = service.seen(deed, errand, report)
+    if old.fact.incident != found.fact.id or found.fact.state in lifecycle.OVER:
+        raise IncidentState
+    text = _text(errand, REASON, reason, "reason")
+    event = Unlinked(report=old.fact.id, by=errand.hand, at=deed.now, reason=len(found.fact.parts))
+    kept = tuple(each for each in found.fact.reports if each != old.fact.id)
+    fact = msgspec.structs.replace(found.fact, reports=kept, unlinked=(*found.fact.unlinked, event))
+    freed = case.change(deed, old, msgspec.structs.replace(old.fact, incident=""))
+    written = (incident_file.change(deed, found, fact, text), freed)
+    _tell(deed, errand, (*found.about, *old.about), "incident.unlinked", written=written)
+    return fact
+
+
+def move(deed: Deed, errand: Errand, incident: bytes, state: Moved, note: str) -> IncidentFact:
+    """Say how far it is. Raises NotFound, IncidentState, TracksOpen."""
+    errand, found = _of(deed, errand, incident)
+    texts, number = _note(errand, found, note)
+    fact = lifecycle.moved(found.fact, state, number, errand.hand, deed.now)
+    return _changed(deed, errand, found, "incident.moved", fact=fact, texts=texts)
+
+
+def assess(deed: Deed, errand: Errand, incident: bytes, answers: tuple[Answer, Answer], note: str) -> IncidentFact:
+    """Answer the two questions of weight: data of a sensitive class? more than a hundred people? Raises NotFound, IncidentState."""
+    errand, found = _of(deed, errand, incident)
+    texts, number = _note(errand, found, note)
+    weight = Weight(sensitive=answers[0], many=answers[1], by=errand.hand, at=deed.now, note=number)
+    return _changed(deed, errand, found, "incident.assessed", fact=lifecycle.assessed(found.fact, weight), texts=texts)
+
+
+def file(deed: Deed, errand: Errand, incident: bytes, filing: Filing) -> IncidentFact:
+    """Note that the authority or the people were told. Raises NotFound, IncidentState, Invalid."""
+    errand, found = _of(deed, errand, incident)
+    if len(filing.reference) > MOST_REFERENCE:
+        raise Invalid([FieldError("reference", "out-of-range")])
+    texts, number = _note(errand, found, filing.late_reason, "late_reason", REASON)
+    made = Settled(
+        track=filing.track,
+        how="filed",
+        at=deed.now,
+        by=errand.hand,
+        filed_at=filing.filed_at,
+        reference=filing.reference.strip(),
+        reason=number,
+    )
+    fact = lifecycle.filed(found.fact, made, service.hours(errand.book(deed)), deed.now)
+    return _changed(deed, errand, found, "incident.filed", fact=fact, texts=texts)
+
+
+def reopen(deed: Deed, errand: Errand, incident: bytes, track: Track, reason: str) -> IncidentFact:
+    """Say that a track is not settled after all: its clock runs on. Raises NotFound, IncidentState."""
+    errand, found = _of(deed, errand, incident)
+    text = _text(errand, REASON, reason, "reason")
+    fact = lifecycle.reopened(found.fact, track, len(found.fact.parts), errand.hand, deed.now)
+    return _changed(deed, errand, found, "incident.reopened", fact=fact, texts=[text])
+
+
+@dataclass(frozen=True, slots=True)
+class Proposing:
+    """What is proposed: the deed, with the moment or the track it is about, and why."""
+
+    act: Act
+    reason: str
+    to: int | None = None
+    track: Track | None = None
+
+
+def propose(deed: Deed, errand: Errand, incident: bytes, wanted: Proposing) -> IncidentFact:
+    """Propose a deed that takes two people; nothing changes before the second. Raises NotFound, IncidentState, Invalid."""
+    errand, found = _of(deed, errand, incident)
+    text = _text(errand, REASON, wanted.reason, "reason")
+    made = Proposal(number=len(found.fact.parts), act=wanted.act, by=errand.hand, at=deed.now, track=wanted.track, to=wanted.to)
+    return _changed(deed, errand, found, _PROPOSED[wanted.act], fact=lifecycle.proposed(found.fact, made, deed.now), texts=[text])
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPerson:
+    """The deeds that take two people, done by the second one."""
+
+    factor: SecondFactor
+
+    def approve(self, deed: Deed, errand: Errand, incident: bytes, proposal: int, code: str | None) -> IncidentFact:
+        """Do what another person proposed. Raises NotFound, IncidentState, and refusals with their entries."""
+        errand, found = _of(deed, errand, incident)
+        waits = lifecycle.waiting(found.fact, proposal)
+        kind = _APPROVED[waits.act]
+        if same_person(errand.book(deed), waits.by, errand.asker.ref):
+            raise _refusal(deed, errand, found.about, kind, reason="SAME_PERSON")
+        approval = self.factor.approve(deed, errand.asker, code, kind=kind)
+        fact = lifecycle.approved(found.fact, waits, errand.hand, deed.now)
+        return _changed(deed, errand, found, kind, fact=fact, by=approval)
+
+
+def exclude(deed: Deed, errand: Errand, incident: bytes, staff: bytes) -> IncidentFact:
+    """Exclude somebody it may be about from it and from all its reports, for good, as from a report (`service.exclude`).
+
+    Raises NotFound, Invalid for nobody here, Conflict `last-officer`, and the refusal `same-person` for a second one.
+    """
+    errand, found = _of(deed, errand, incident)
+    book, who = errand.book(deed), f"{STAFF}{staff.hex()}"
+    if staff.hex() not in book.staff:
+        raise Invalid([FieldError("staff", "unknown-staff")])
+    excluded = tuple(sorted({*found.fact.excluded, who}))
+    require_officer(book, excluded, deed.now)
+    if excluded == found.fact.excluded:
+        return found.fact
+    own = errand.asker.ref
+    others = () if own == who else (own,)
+    if others and any(same_person(book, own, by) for by in found.fact.excluded_by):
+        raise _refusal(deed, errand, found.about, "incident.excluded", reason="SAME_PERSON")
+    circle = incident_file.circle(deed, found)
+    by = (*found.fact.excluded_by, *others)
+    written = (*incident_file.hide(deed, [who], circle.ids), *circle.exclude(deed, excluded, by))
+    _tell(deed, errand, found.about, "incident.excluded", written=written)
+    return msgspec.structs.replace(found.fact, excluded=excluded, excluded_by=by)
+
+
+def is_excluded(errand: Errand, fact: IncidentFact) -> bool:
+    """Whether the incident is kept from who asks, or the person at the screen."""
+    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(fact.excluded)
+
+
+def require_officer(book: Book, excluded: Sequence[str], now: int) -> None:
+    """Raise Conflict `last-officer` where nobody would be left who works on it."""
+    left = [each for key, each in book.staff.items() if SCOPE in each.scopes and each.active and f"{STAFF}{key}" not in excluded]
+    if all(each.valid_to is not None and each.valid_to <= now for each in left):
+        raise Conflict("last-officer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """An incident with reports that are new to it, before anything is written: whom one of them excludes is excluded from all."""
+
+    fact: IncidentFact
+    changed: tuple[tuple[Case, ReportFact], ...]
+    ids: tuple[str, ...]
+
+    def written(self, deed: Deed) -> tuple[WrittenFact, ...]:
+        """Write what changes in the reports and for the people excluded."""
+        return (
+            *(case.change(deed, found, fact) for found, fact in self.changed),
+            *incident_file.hide(deed, self.fact.excluded, self.ids),
+        )
+
+
+def _joined(deed: Deed, errand: Errand, fact: IncidentFact, new: Sequence[Case], *, members: Sequence[Case]) -> _Joined:
+    """The incident with these reports. Raises IncidentState, Conflict `last-officer`, and the refusal `same-person`."""
+    book = errand.book(deed)
+    met: list[IncidentFact | ReportFact] = [fact, *(each.fact for each in new)]
+    for one, other in combinations(met, 2):
+        # Nobody excludes two others, and not by joining what she excluded one from with what she excluded another from.
+        both = ((a, b) for a in one.excluded_by for b in other.excluded_by)
+        if set(one.excluded) != set(other.excluded) and any(same_person(book, a, b) for a, b in both):
+            about = tuple(each.about[0] for each in new)
+            raise _refusal(deed, errand, about, "incident.linked", reason="SAME_PERSON")
+    excluded = tuple(sorted({*fact.excluded, *(who for each in new for who in each.fact.excluded)}))
+    by = tuple(dict.fromkeys((*fact.excluded_by, *(who for each in new for who in each.fact.excluded_by))))
+    require_officer(book, excluded, deed.now)
+    for each in new:
+        lifecycle.require_linkable(fact, each.fact)
+        fact = lifecycle.linked(fact, each.fact, errand.hand, deed.now)
+    fact = msgspec.structs.replace(fact, excluded=excluded, excluded_by=by)
+    changed = [
+        *((each, msgspec.structs.replace(each.fact, incident=fact.id, excluded=excluded, excluded_by=by)) for each in new),
+        *(
+            (each, msgspec.structs.replace(each.fact, excluded=excluded, excluded_by=by))
+            for each in members
+            if each.fact.excluded != excluded
+        ),
+    ]
+    return _Joined(fact, tuple(changed), (fact.id, *fact.reports))
+
+
+def _of(deed: Deed, errand: Errand, incident: bytes) -> tuple[Errand, Incident]:
+    """The incident, for whom it is not kept from. Raises NotFound, Unavailable `integrity`, the refusal `excluded` with its entry."""
+    errand = errand.still(deed)
+    found = incident_file.load(deed, incident)
+    if is_excluded(errand, found.fact):
+        raise _refusal(deed, errand, found.about, "incident.refused", reason="EXCLUDED")
+    return errand, found
+
+
+def _refusal(deed: Deed, errand: Errand, about: tuple[About, ...], kind: str, *, reason: str) -> EntryRefusal:
+    article = f"{errand.book(deed).association.pack}:{8 if reason == 'EXCLUDED' else 7}"
+    told = {"about": about, "flags": errand.asker.flags}
+    return EntryRefusal(errand.entry(kind=kind, outcome="refuse", reason=reason, article=article, **told))
+
+
+def _changed(
+    deed: Deed, errand: Errand, found: Incident, kind: str, *, fact: IncidentFact, texts: Sequence[Text] = (), by: Approval | None = None
+) -> IncidentFact:
+    _tell(deed, errand, found.about, kind, written=(incident_file.change(deed, found, fact, *texts),), approval=by)
+    return fact
+
+
+def _tell(
+    deed: Deed,
+    errand: Errand,
+    about: tuple[About, ...],
+    kind: str,
+    *,
+    written: tuple[WrittenFact, ...],
+    approval: Approval | None = None,
+) -> None:
+    used, flags = (approval.facts, approval.flags) if approval else ((), errand.asker.flags)
+    deed.append(_entry(errand, deed, kind, about=about, facts=(*used, *written), flags=flags))
+
+
+def _entry(errand: Errand, deed: Deed, kind: str, **members: object) -> Entry:
+    own = errand.book(deed).association
+    cites = {"article": f"{own.pack}:8", "law": f"{own.law_pack}:20"}
+    return errand.entry(kind=kind, outcome="allow", purpose=PURPOSE, **cites, **members)
+
+
+def _text(errand: Errand, kind: str, text: str, field: str) -> Text:
+    """A text that has to be there. Raises Invalid."""
+    if not text.strip() or len(text) > MOST_NOTE:
+        raise Invalid([FieldError(field, "out-of-range")])
+    return Text(kind, errand.hand, msgspec.json.encode(text.strip()))
+
+
+def _note(errand: Errand, found: Incident, note: str, field: str = "note", kind: str = NOTE) -> tuple[list[Text], int | None]:
+    """A text that may be left out, and the number its part will have. Raises Invalid."""
+    if not note.strip():
+        return [], None
+    return [_text(errand, kind, note, field)], len(found.fact.parts)
+
+
+def _reference(deed: Deed) -> str:
+    """A short number that is no incident's yet: random, so that nobody reads from it how many there are."""
+    year, taken = in_riyadh(deed.now).year, {each.reference for each in incident_file.known(deed).values()}
+    while True:
+        found = f"IN-{year}-{secrets.randbelow(1_000_000):06}"
+        if found not in taken:
+            return found

@@ -1,0 +1,110 @@
+"""Rings the clocks of incidents: a round every few seconds looks at what is due, in every process, and the log decides who rang it.
+
+Invariants: that a clock rang is a new version of the incident's fact and an entry in one deed, which looks at the fact again behind the
+lock of the log's head, so that each clock rings once, however many processes look and whichever dies; what was due while nobody looked
+rings at the first round, with the moment it was due; a fact that does not hold keeps no other incident's clock from ringing.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry
+from vault.access_log.verify import snapshot
+from vault.breach_reports import clocks, incident_file, service
+from vault.breach_reports.incident_lifecycle import open_tracks
+from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
+from vault.breach_reports.intake import PURPOSE
+from vault.errors import NotFound, Unavailable
+from vault.rulebook import facts
+from vault.rulebook.alarm import INTEGRITY, Seldom
+from vault.rulebook.association import Association
+from vault.storage.group_commit import DATABASE_ERRORS
+
+SYSTEM: Final = "system"
+RANG: Final = "incident.clock"
+SILENCE: Final = 3_600_000_000
+"""Microseconds between two alarms about incidents that do not hold."""
+
+
+@dataclass(slots=True)
+class Ringer:
+    """The clocks of one association's incidents, for this process."""
+
+    association: Association
+    seldom: Seldom = field(default_factory=Seldom)
+    _seen: dict[str, facts.Seen[IncidentFact]] = field(default_factory=dict)
+
+    async def round(self) -> int:
+        """Ring what is due; how many clocks rang by this process. Raises Unavailable, and rings them the next time."""
+        association = self.association
+        within = service.hours(await association.book())
+        found = await self._known()
+        now = association.log.clock()
+        rang = 0
+        for one in found:
+            if clocks.due(one, within, now):
+                rang += await association.run(partial(_ring, association, bytes.fromhex(one.id)))
+        return rang
+
+    async def _known(self) -> list[IncidentFact]:
+        """Every incident that holds; where one does not, the alarm rings for it, at most once an hour."""
+        try:
+            return await asyncio.to_thread(self._look)
+        except Unavailable as error:
+            if error.code != INTEGRITY:
+                raise
+        entry = Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", article=f"{self.association.pack}:7")
+        await self.seldom.ring(self.association, INCIDENT.name, SILENCE, lambda _deed: entry)
+        return await asyncio.to_thread(self._look_at_what_holds)
+
+    def _look(self) -> list[IncidentFact]:
+        association = self.association
+        try:
+            with snapshot(association.database, association.id) as connection:
+                self._seen = facts.read_again(connection, association.cabinet, association.id, INCIDENT, self._seen)
+        except DATABASE_ERRORS as error:
+            raise Unavailable("log-unavailable") from error
+        return [seen.value for seen in self._seen.values()]
+
+    def _look_at_what_holds(self) -> list[IncidentFact]:
+        association = self.association
+        try:
+            with snapshot(association.database, association.id) as connection:
+                return list(facts.holding(connection, association.cabinet, association.id, INCIDENT).values())
+        except DATABASE_ERRORS as error:
+            raise Unavailable("log-unavailable") from error
+
+
+def _ring(association: Association, incident: bytes, deed: Deed) -> int:
+    """Ring the clocks of one incident that are due and that no other process rang, each in an entry of its own; how many."""
+    book = association.books.at(deed)
+    within = service.hours(book)
+    try:
+        found = incident_file.load(deed, incident)
+    except NotFound:
+        return 0
+    due = clocks.due(found.fact, within, deed.now)
+    fact = found.fact
+    for each in due:
+        fact = msgspec.structs.replace(fact, fired=(*fact.fired, clocks.rung(each, deed.now)))
+        written = facts.write(deed, INCIDENT, fact.id, fact)
+        told = Entry(
+            kind=RANG,
+            outcome="error",
+            actor=SYSTEM,
+            about=found.about,
+            fields=open_tracks(fact),
+            purpose=PURPOSE,
+            article=f"{book.association.pack}:8",
+            law=f"{book.association.law_pack}:20",
+            reason=f"HOURS_{each.hours}",
+            count=each.hours,
+            facts=(written,),
+        )
+        deed.append(told)
+    return len(due)
