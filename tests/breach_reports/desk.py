@@ -12,6 +12,8 @@ from tests.simulator import World
 from vault.access_log.verify import snapshot
 from vault.breach_reports.api import routes
 from vault.breach_reports.examine import examine
+from vault.breach_reports.incident_examine import examine_incidents
+from vault.breach_reports.incidents_api import incident_routes
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
 from vault.rulebook import facts
@@ -67,7 +69,8 @@ class Desk:
         """What `amanah doctor` finds in facts and rows of reports."""
         cabinet, association = self.world.association.cabinet, self.world.association.id
         with snapshot(self.world.database) as connection:
-            return [*facts.examine(connection, cabinet, association), *examine(connection, cabinet, association)]
+            found = [*facts.examine(connection, cabinet, association), *examine(connection, cabinet, association)]
+            return [*found, *examine_incidents(connection, cabinet, association)]
 
 
 @asynccontextmanager
@@ -81,5 +84,5 @@ async def desk_of(world: World, channels: Channels | None = None) -> AsyncIterat
     told = {} if channels is None else {world.code: channels}
     intake = Intake(world.limits, world.clock, left)
     reports = Reports(world.associations, told, intake, world.identity.factor)
-    async with world.front(*routes(reports)) as http:
+    async with world.front(*routes(reports), *incident_routes(world.identity.factor)) as http:
         yield Desk(world, reports, http, free)

@@ -1,7 +1,8 @@
 """Alerts as officers work on them: shown, reviewed, and the thresholds declared by two people.
 
-Invariants: the look is an entry; what rests on a case that excludes the reader is kept from her; nobody reviews what is about her own deeds or those of an account she made; whatever is declared, tighter
-or looser, canaries included, is in force once another person has approved that very wording.
+Invariants: the look is an entry; what rests on a case that excludes the reader is kept from her; nobody reviews what is about her own
+deeds or those of an account she made; whatever is declared, tighter or looser, canaries included, is in force once another person has
+approved that very wording.
 """
 
 import os
