@@ -8,11 +8,13 @@ from sqlalchemy import update
 
 from tests.access.desk import Desk, written
 from tests.access.test_watching import alerts, declare, fired
-from tests.household import FATIMA, store
+from tests.household import FATIMA, lay_down, store
 from tests.simulator import World
 from vault.access import alerts as desk_of_alerts
 from vault.access.alert_facts import DETECTION, OWN
 from vault.access.detection import DetectionFact
+from vault.access_log.entry import About, Entry
+from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
 from vault.rulebook import facts
 from vault.subjects import tables
 from vault.web.times import write_time
@@ -65,6 +67,25 @@ async def test_an_officer_sees_what_was_found_on_which_entries_and_why_and_her_l
     assert (told.kind, told.outcome, told.count) == ("alerts.read", "allow", 1)
     assert (await desk.get(ALERTS)).status_code == 403, "no system"
     assert (await desk.get(ALERTS, await world.session("admin"))).status_code == 403
+
+
+async def test_an_alert_about_a_case_is_kept_from_whom_it_excludes_and_counted(desk: Desk):
+    world = desk.world
+    await raised(desk)
+    officer, case = (await world.person("officer")).id, uuid.uuid4()
+    told = Entry(kind="incident.clock", outcome="error", actor="system", about=(About(case.bytes, case.bytes),), count=24)
+    await world.association.run(lambda deed: deed.append(told))
+    await lay_down(world, EXCLUSIONS, officer, ExclusionsFact(cases=(case.hex,)))
+    assert await fired(world) == ["bulk", "breach_clock"]
+    second = await world.session("second_officer")
+    others = await listed(desk, second)
+    assert ([one["rule"] for one in others["items"]], others["withheld"]) == (["breach_clock", "bulk"], 0)
+    assert (others["items"][0]["threshold"], "24" in others["items"][0]["say"]["en"]) == (24, True)
+    mine = await listed(desk)
+    assert ([one["rule"] for one in mine["items"]], mine["withheld"]) == (["bulk"], 1)
+    hidden = others["items"][0]["id"]
+    assert (await desk.post(f"{ALERTS}/{hidden}/review", {"reason": "explained"}, desk.officer)).status_code == 404
+    assert (await desk.post(f"{ALERTS}/{hidden}/review", {"reason": "explained"}, second)).status_code == 200
 
 
 async def test_a_review_is_an_entry_with_its_reason_and_made_once(desk: Desk):

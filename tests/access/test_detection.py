@@ -51,7 +51,7 @@ def test_an_ordinary_day_at_work_fires_nothing():
 
 
 def test_every_kind_of_entry_that_gives_something_of_a_person_is_watched():
-    assert (RELEASES | SHOWINGS) - {"breach_report.read"} <= detection.TOUCHES
+    assert (RELEASES | SHOWINGS) - {"breach_report.read", "incident.read"} <= detection.TOUCHES
     for kind in ("attachment.read", "consent.read", "consent.receipt", "consent.proof"):
         log = Log(people_an_hour=3)
         for one in range(4):
@@ -202,6 +202,14 @@ def test_what_a_client_does_for_many_at_its_screen_is_counted_for_the_client_as_
     assert log.found == [Finding("bulk", SYSTEM, (0, 1, 2, 3), 3), Finding("enumeration", SYSTEM, (4, 5, 6), 2)]
 
 
+def test_each_clock_of_an_incident_that_rings_fires_with_its_hours():
+    log = Log()
+    for hours in (24, 48):
+        log.add("incident.clock", 1, hand="system", outcome="error", count=hours)
+    log.add("incident.opened", 1)
+    assert log.found == [Finding("breach_clock", "system", (0,), 24), Finding("breach_clock", "system", (1,), 48)]
+
+
 def test_an_opening_by_the_usual_way_is_no_break_glass():
     log = Log()
     log.add("record.read", 1, flags=("ceremony",), reason="NO_CONSENT", outcome="refuse")
@@ -223,12 +231,13 @@ def test_whatever_touches_a_canary_fires_once_an_hour_and_hand():
 
 
 def test_every_rule_is_explained_in_both_languages_with_its_threshold():
-    assert set(SENTENCES) == {"bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions"}
+    assert set(SENTENCES) == {"bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions", "breach_clock"}
     for rule in SENTENCES:
         told = say(rule, 17)
         assert set(told) == {"ar", "en"}
         assert any("\u0600" <= letter <= "\u06ff" for letter in told["ar"])
-        assert ("17" in told["ar"]) == ("17" in told["en"]) == (rule in {"bulk", "enumeration", "after_withdrawal", "questions"})
+        numbered = {"bulk", "enumeration", "after_withdrawal", "questions", "breach_clock"}
+        assert ("17" in told["ar"]) == ("17" in told["en"]) == (rule in numbered)
         assert "{" not in told["ar"] + told["en"]
 
 

@@ -1,6 +1,9 @@
 # ruff: noqa: S608  # tampering is SQL put together, with our own names
 """By SQL: no row of an incident, altered, deleted, inserted or put back, opens what it should not, and the doctor names it."""
 
+from typing import Any
+
+import msgspec
 import pytest
 from sqlalchemy import Connection
 
@@ -14,7 +17,7 @@ from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
-UNREADABLE = (503, "integrity", [])
+UNREADABLE: tuple[int, str, list[Any]] = (503, "integrity", [])
 
 
 def blob(connection: Connection, value: bytes) -> str:
@@ -36,8 +39,7 @@ ALTERED = {
         "does not open for its incident",
     ),
     "a part altered": (
-        f"UPDATE {SEALED} SET sealed = (SELECT sealed FROM {SEALED} WHERE incident = {{1}} AND number = 0) "
-        "WHERE incident = {0} AND number = 0",
+        f"UPDATE {SEALED} SET sealed = (SELECT sealed FROM {SEALED} WHERE incident = {{1}}) WHERE incident = {{0}} AND number = 0",
         UNREADABLE,
         "not what was written",
     ),
@@ -85,16 +87,12 @@ async def test_a_link_that_one_side_alone_tells_of_is_named(desk: Desk):
 
     def forget(deed: Deed) -> None:
         found = incident_file.load(deed, bytes.fromhex(plain(id_)))
-        fact = facts.write(deed, INCIDENT, found.fact.id, found.fact.__class__(**{**_members(found.fact), "reports": ()}))
+        fact = facts.write(deed, INCIDENT, found.fact.id, msgspec.structs.replace(found.fact, reports=()))
         deed.append(errand.entry(kind="incident.moved", outcome="allow", facts=(fact,)))
 
     errand = Errand(await desk.world.person("officer"), "r")
     await desk.world.association.run(forget)
     assert [each.partition(": ")[2] for each in desk.findings()] == [f"linked to report {plain(kept)} by one of the two only"]
-
-
-def _members(fact: object) -> dict[str, object]:
-    return {name: getattr(fact, name) for name in fact.__class__.__struct_fields__}  # type: ignore[attr-defined]
 
 
 async def test_nothing_opens_before_the_commit_of_the_entry_nor_twice(desk: Desk):

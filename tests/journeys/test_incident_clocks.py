@@ -1,0 +1,85 @@
+"""The clocks of an incident while several real processes serve one vault, and after all of them were down."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.journeys.served import Served, moment
+
+pytestmark = pytest.mark.slow
+DAY = 24 * 3600
+ROUND = 12
+"""Seconds within which every process has looked once."""
+
+
+@pytest.fixture
+def two(unserved: Served) -> Iterator[list[Served]]:
+    """Two processes of one founded vault."""
+    unserved.found()
+    more: dict[str, Any] = {"settings": unserved.settings, "tokens": unserved.tokens, "_steps": unserved._steps}
+    served = [Served(unserved.folder, unserved.address, secrets=unserved.secrets, **more) for _ in range(2)]
+    for one in served:
+        one.start()
+    try:
+        yield served
+    finally:
+        for one in served:
+            one.stop()
+
+
+def opened(one: Served, aware_at: str) -> str:
+    body = {"summary": "وصل ملف إلى من لا شأن له به", "aware_at": aware_at}
+    answer = one.call("POST", "/v1/incidents", body, token=one.session("officer"))
+    assert answer.status == 201, answer.text
+    return str(answer.json["id"])
+
+
+def rang(one: Served) -> list[int]:
+    """The numbers of the entries by which a clock rang."""
+    found = one.call("GET", "/v1/access-log?kind=incident.clock&limit=500", token=one.session("officer"))
+    assert found.status == 200, found.text
+    return [int(each["index"]) for each in found.json["items"]]
+
+
+def clock(one: Served, id_: str) -> dict[str, Any]:
+    """How the first clock of an incident stands."""
+    read = one.call("GET", f"/v1/incidents/{id_}", token=one.session("officer"))
+    assert read.status == 200, read.text
+    first: dict[str, Any] = read.json["clocks"][0]
+    return first
+
+
+def until(one: Served, count: int) -> None:
+    """Wait until so many clocks rang."""
+    end = time.monotonic() + 60
+    while len(rang(one)) < count:
+        assert time.monotonic() < end, "no clock rang"
+        time.sleep(0.5)
+
+
+def test_two_processes_ring_a_clock_once_and_what_was_due_while_both_were_down_rings_at_the_start(two: list[Served]):
+    first, second = two
+    opened(first, moment(-DAY - 60))
+    until(second, 1)
+    time.sleep(ROUND)
+    assert len(rang(second)) == 1, "both have looked, and it rang once"
+    due = time.time() + 6
+    missed = opened(second, moment(6 - DAY))
+    for one in two:
+        assert one._process is not None
+        os.kill(one._process.pid, signal.SIGKILL)
+        one._process.wait(10)
+    time.sleep(max(0.0, due + 2 - time.time()))
+    begins = moment()
+    for one in two:
+        one.start()
+    until(first, 2)
+    time.sleep(ROUND)
+    assert len(rang(first)) == 2
+    told = clock(second, missed)
+    assert told["hours"] == 24
+    assert told["due_at"] < begins <= told["fired_at"]
