@@ -395,6 +395,30 @@ def reports(life: Life) -> None:
     life.call("POST", f"/v1/breach-reports/{one}/awareness", moved, token=officer, expected=200)
     dismissed = {"reason": "spam", "note": canaries.text()}
     life.call("POST", f"/v1/breach-reports/{one}/dismissal", dismissed, token=officer, expected=200)
+    incidents(life, one)
+
+
+def incidents(life: Life, report: str) -> None:
+    """An incident with a canary in every text: opened from a report, weighed, proposed about, filed late, reopened, read."""
+    canaries, path = life.canaries, "/v1/incidents"
+    officer = life.vault.session("officer")
+    body = {"summary": canaries.text(), "reports": [report], "aware_at": moment(-100 * 3600)}
+    one = life.call("POST", path, body, token=officer, expected=201).json["id"]
+    late = {"filed_at": moment(-1), "reference": canaries.ascii(), "late_reason": canaries.text()}
+    deeds: list[tuple[str, dict[str, Any]]] = [
+        ("state", {"state": "confirmed", "note": canaries.text()}),
+        ("assessment", {"sensitive": "yes", "over_100": "unknown", "note": canaries.text()}),
+        ("awareness", {"aware_at": moment(-60), "reason": canaries.text()}),
+        ("not-required", {"track": "people", "reason": canaries.text()}),
+        ("filing", {"track": "authority", **late}),
+        ("reopening", {"track": "authority", "reason": canaries.text()}),
+        ("unlink", {"report": report, "reason": canaries.text()}),
+    ]
+    for deed, words in deeds:
+        life.call("POST", f"{path}/{one}/{deed}", words, token=officer, expected=200)
+    life.call("POST", f"{path}/{one}/filing", {"track": "people", "filed_at": canaries.ascii()}, token=officer, expected=422)
+    read = life.call("GET", f"{path}/{one}", token=officer, expected=200)
+    life.read_back += len(found_in(read.body, life.canaries.traces()))
 
 
 def refusals(life: Life, record: dict[str, Any]) -> None:

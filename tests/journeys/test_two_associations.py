@@ -37,6 +37,7 @@ class House:
     staff: str = ""
     scan: str = ""
     report: str = ""
+    incident: str = ""
     erasure: str = ""
     order: str = ""
     disclosure: str = ""
@@ -56,6 +57,7 @@ class House:
             "staff": (self.staff,),
             "evidence": (self.scan,),
             "report": (self.report,),
+            "incident": (self.incident,),
             "erasure": (self.erasure,),
             "order": (self.order,),
             "disclosure": (self.disclosure,),
@@ -89,6 +91,9 @@ def house(founded: Served) -> House:
     house.staff = founded.call("GET", "/v1/staff", token=founded.session("admin")).json["items"][0]["id"]
     founded.report()
     house.report = founded.call("GET", "/v1/breach-reports", token=founded.session("officer")).json["items"][0]["id"]
+    founded_incident = founded.call("POST", "/v1/incidents", {"summary": "x"}, token=founded.session("officer"))
+    assert founded_incident.status == 201, founded_incident.text
+    house.incident = founded_incident.json["id"]
     other = founded.store(founded.fields(RNG))["id"]
     asked = founded.call("POST", f"/v1/records/{other}/erasure", {"reason": "r", "requested_by": "self"}, token=founded.session("officer"))
     house.erasure = asked.json["id"]
@@ -192,6 +197,18 @@ BODIES: dict[str, Body] = {
     "breach_reports.dismissal.approve": lambda _, __: {"reason": "spam"},
     "breach_reports.awareness.propose": lambda _, __: {"aware_at": moment(-60), "reason": "x"},
     "breach_reports.awareness.approve": lambda _, __: {"aware_at": moment(-60)},
+    "incidents.open": lambda _, other: {"summary": "x", "reports": [other]},
+    "incidents.link": lambda _, other: {"report": other},
+    "incidents.unlink": lambda _, other: {"report": other, "reason": "x"},
+    "incidents.state": lambda _, __: {"state": "confirmed"},
+    "incidents.assessment": lambda _, __: {"sensitive": "yes", "over_100": "no"},
+    "incidents.awareness": lambda _, __: {"aware_at": moment(-60), "reason": "x"},
+    "incidents.not_required": lambda _, __: {"track": "people", "reason": "x"},
+    "incidents.ruling_out": lambda _, __: {"reason": "x"},
+    "incidents.approval": lambda _, __: {"proposal": 1},
+    "incidents.filing": lambda _, __: {"track": "people", "filed_at": moment(-60)},
+    "incidents.reopening": lambda _, __: {"track": "people", "reason": "x"},
+    "incidents.exclusion": lambda _, other: {"staff": other},
     "client.approve": lambda _, __: {},
     "client.propose": lambda _, __: {
         "name": "n",
@@ -396,6 +413,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
         *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
+        *("incidents.read", "incidents.link", "incidents.approval", "incidents.filing", "incidents.exclusion"),
         *(
             "disclosures.request",
             "disclosures.read",

@@ -35,7 +35,7 @@ SENTENCES: Final[Mapping[Rule, tuple[str, str]]] = {
         "A record was asked for that was laid out as a canary: no work leads to it.",
     ),
     "breach_clock": (
-        "عدد الساعات التي مضت على العلم بواقعة لم يُستكمل الإشعار بها: {limit}.",
+        "عدد الساعات التي مضت على العلم بحادثة لم يُستكمل الإشعار بها: {limit}.",
         "An incident that somebody is still to be told of: hours passed since the association was aware of it: {limit}.",
     ),
 }

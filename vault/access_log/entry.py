@@ -15,9 +15,7 @@ from vault.errors import VaultError
 Outcome = Literal["allow", "refuse", "error"]
 FORMAT = 1
 # The kinds of entry that open what is sealed: only these ever give a receipt.
-RELEASES = frozenset(
-    {"record.read", "record.asked", "disclose", "breach_report.read", "incident.read", "attachment.read", "contact"}
-)
+RELEASES = frozenset({"record.read", "record.asked", "disclose", "breach_report.read", "incident.read", "attachment.read", "contact"})
 # Of these the one whose receipt opens no cell but the file that lies in a field.
 FILE_OF_RECORD = "attachment.read"
 # The kind of entry that opens a file whole: its receipt names the file and no field.

@@ -74,8 +74,9 @@ class ClockTold(msgspec.Struct):
 
 
 class ReportItem(msgspec.Struct, kw_only=True):
-    """One report in a list: nothing anybody wrote is opened for it.
+    """One report in a list: nothing anybody wrote is opened for it. `incident` is the one it is linked to, whose clock is then its own.
 
+    `acknowledge_by` is the end of the second working day (Sunday to Thursday, by Riyadh's calendar), null once somebody looks at it.
     `unanswered` counts the reporter's messages since the last reply, `last_message_at` is when the newest of them came.
     """
 
@@ -87,6 +88,8 @@ class ReportItem(msgspec.Struct, kw_only=True):
     channel: str
     received_at: str
     doubt: str | None
+    incident: str | None
+    acknowledge_by: str | None
     clock: ClockTold | None
     unanswered: int
     last_message_at: str | None
@@ -135,6 +138,8 @@ class ReportTold(msgspec.Struct, kw_only=True):
     channel: str
     received_at: str
     doubt: str | None
+    incident: str | None
+    acknowledge_by: str | None
     clock: ClockTold | None
     narrative: str
     noticed_on: str | None

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from vault.breach_reports import bodies, door, lifecycle
+from vault.breach_reports import bodies, clocks, door, lifecycle
 from vault.breach_reports.reports import Follow
 from vault.breach_reports.shapes import CONTACT, NOTE, REPORT, TO_REPORTER, Dismissal, Move, ReportFact
 from vault.web import write_id
@@ -69,7 +69,16 @@ def _head(fact: ReportFact) -> dict[str, Any]:
         "channel": fact.channel,
         "received_at": write_time(fact.received_at),
         "doubt": fact.doubt or None,
+        "incident": write_id(bytes.fromhex(fact.incident)) if fact.incident else None,
+        "acknowledge_by": _time(_acknowledge_by(fact)),
     }
+
+
+def _acknowledge_by(fact: ReportFact) -> int | None:
+    """By when somebody says that she looks at it, None once somebody does."""
+    if fact.state not in {"received", "quarantined"}:
+        return None
+    return clocks.working_deadline(fact.received_at, clocks.ACKNOWLEDGED_WITHIN)
 
 
 def told(running: lifecycle.Clock | None, now: int) -> bodies.ClockTold | None:

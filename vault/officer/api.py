@@ -5,6 +5,7 @@ from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
 from vault.officer.forms import form_pages
 from vault.officer.frame import Frame
+from vault.officer.incidents import incident_pages
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
 from vault.officer.reports import report_routes
@@ -24,6 +25,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *form_pages(frame),
         *request_pages(frame),
         *report_routes(frame, reports),
+        *incident_pages(frame),
         *standing_routes(frame),
         *month_routes(frame, reports),
     ]

@@ -48,6 +48,7 @@ _PLACES: Final = (
     ("/officer/approvals", "approvals", "approve"),
     ("/officer/requests", "requests", "requests"),
     ("/officer/reports", "reports", "reports"),
+    ("/officer/incidents", "incidents", "reports"),
     ("/officer/month", "month", "log:read"),
     ("/officer/standing", "standing", "log:verify"),
 )

@@ -12,6 +12,7 @@ from typing import Final
 
 from vault.access.tallies import DAY, Tally, note, tallies
 from vault.access_log.entry import RELEASES, SHOWINGS
+from vault.breach_reports import incidents
 from vault.breach_reports.reports import Reports
 from vault.breach_reports.service import Wanted
 from vault.errors import FieldError, Invalid
@@ -126,7 +127,9 @@ class _Months:
             return []
         errand = Errand(caller, call.request_id)
         found, _ = await heard(errand, lambda: self.reports.listed(errand, Wanted(limit=MOST_CLOCKS, by_clock=True)))
-        running = [each.clock for each in found if each.clock is not None]
+        every = await caller.association.run(lambda deed: incidents.listed(deed, errand, "open", None, MOST_CLOCKS))
+        clocks = [*(each.clock for each in found), *(each.clock for each in every.items)]
+        running = [each for each in clocks if each is not None]
         return [("open_clocks", len(running)), ("overdue_clocks", sum(each.is_overdue(call.now) for each in running))]
 
 

@@ -1,0 +1,78 @@
+"""Incidents by the time that is left to tell the authority, and who is still to be told (article 8, regulation 24); opens nothing."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from vault.breach_reports import incidents, service
+from vault.breach_reports.incident_telling import state
+from vault.breach_reports.incidents import Listed
+from vault.officer.frame import Frame, Speaker, looks, speaker_of
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
+from vault.web.answer import Answer
+from vault.web.call import Call
+from vault.web.route import Route
+
+MOST: Final = 500
+HOUR: Final = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One incident: its clock in words, None once the authority is settled, and how much of the time is used, out of a hundred."""
+
+    reference: str
+    state: str
+    weight: str
+    aware: str
+    due: str | None
+    left: str | None
+    overdue: bool
+    provisional: bool
+    used: int
+    authority: str
+    people: str
+
+
+def incident_pages(frame: Frame) -> list[Route]:
+    """The page of this file."""
+    pages = _Incidents(frame)
+    return [looks("/officer/incidents", "officer.incidents", pages.look, "reports", "Incidents by the time left to tell the authority.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Incidents:
+    """The handler."""
+
+    frame: Frame
+
+    async def look(self, call: Call) -> Answer:
+        errand = Errand(call.caller, call.request_id)
+        association = errand.asker.association
+        page = await heard(errand, lambda: association.run(lambda deed: incidents.listed(deed, errand, "open", None, MOST)))
+        within, speaker = service.hours(await association.book()), speaker_of(call)
+        lines = [line(each, within, speaker, call.now) for each in page.items]
+        return await self.frame.page(
+            "incidents.html", call, lines=lines, withheld=page.withheld, is_cut=page.more is not None, now=speaker.time(call.now)
+        )
+
+
+def line(one: Listed, within: int, speaker: Speaker, now: int) -> Line:
+    """An incident in words."""
+    fact, clock = one.fact, one.clock
+    newest = fact.weights[-1] if fact.weights else None
+    answers = [] if newest is None else [("weight_sensitive", newest.sensitive), ("weight_over_100", newest.many)]
+    used = 0 if clock is None else (now - clock.aware_at) * 100 // (clock.due_at - clock.aware_at)
+    return Line(
+        reference=fact.reference,
+        state=speaker.word(f"incident_{fact.state}"),
+        weight=speaker.joined(speaker.word(name) for name, answer in answers if answer == "yes"),
+        aware=speaker.time(fact.aware_at),
+        due=None if clock is None else speaker.time(clock.due_at),
+        left=None if clock is None else speaker.counted("hours", abs(clock.left(now)) // HOUR),
+        overdue=clock is not None and clock.is_overdue(now),
+        provisional=clock is not None and clock.provisional,
+        used=max(0, min(100, used)),
+        authority=speaker.word(f"track_{state(fact, 'authority', within)}"),
+        people=speaker.word(f"track_{state(fact, 'people', within)}"),
+    )
