@@ -74,6 +74,23 @@ async def test_linking_an_older_report_moves_awareness_earlier_and_a_later_one_m
     assert await refused(desk, f"/{id_}/link", {"report": older}) == STATE, "a report is of one incident"
 
 
+async def test_since_when_a_linked_report_was_known_is_a_matter_of_its_incident(desk: Desk):
+    desk.world.clock.forward(3600)
+    one, other = await report(desk), await report(desk)
+    assert (await desk.as_("officer", "POST", f"/{one}/triage", {"finding": "breach"})).status_code == 200
+    waits = {"aware_at": hours(0.5), "reason": PARTS}
+    assert (await desk.as_("officer", "POST", f"/{one}/awareness", waits)).status_code == 200
+    await opened(desk, one, other)
+    code = desk.world.one_time_code("second_officer")
+    answers = [
+        await desk.as_("officer", "POST", f"/{one}/awareness", waits),
+        await desk.as_("second_officer", "POST", f"/{one}/awareness/approval", {"aware_at": hours(0.5), "code": code}),
+        await desk.as_("officer", "POST", f"/{other}/triage", {"finding": "breach", "aware_at": hours(0.5)}),
+    ]
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(409, "report-state")] * 3
+    assert (await desk.as_("officer", "POST", f"/{other}/triage", {"finding": "breach"})).json()["clock"] is None
+
+
 async def test_only_what_somebody_looks_at_is_linked_and_nothing_to_what_is_settled(desk: Desk):
     fresh = await desk.id_of((await desk.report())["reference"])
     id_ = await opened(desk)
@@ -327,6 +344,24 @@ async def test_nobody_empties_the_desk_by_joining_what_she_excluded_two_others_f
     third_one = await opened(desk)
     await done(desk, f"/{third_one}/exclusion", {"staff": str(uuid.UUID(second.id))})
     assert await refused(desk, f"/{third_one}/exclusion", {"staff": str(uuid.UUID(third.id))}) == SAME
+
+
+async def test_who_excluded_somebody_is_remembered_in_every_report_of_the_incident(desk: Desk):
+    officer = await desk.world.person("officer")
+    known = (await desk.world.association.refresh()).staff[officer.id]
+    third, fourth = (msgspec.structs.replace(known, id=uuid.uuid4().hex, name_hash=uuid.uuid4().hex * 2) for _ in range(2))
+    for each in (third, fourth):
+        await lay_down(desk.world, STAFF, each.id, each)
+    one, other = await report(desk), await report(desk)
+    for who, id_ in (("second_officer", one), ("officer", other)):
+        answer = await desk.as_(who, "POST", f"/{id_}/exclusion", {"staff": str(uuid.UUID(third.id))})
+        assert answer.status_code == 200
+    id_ = await opened(desk, one)
+    await done(desk, f"/{id_}/link", {"report": other})
+    again = await desk.as_("officer", "POST", f"/{one}/exclusion", {"staff": str(uuid.UUID(fourth.id))})
+    assert (again.status_code, again.json()["code"]) == (403, "same-person"), "she excluded one from the other report"
+    assert (await desk.as_("officer", "POST", f"/{one}/exclusion", {"staff": str(uuid.UUID(officer.id))})).status_code == 200
+    assert await refused(desk, f"/{id_}/exclusion", {"staff": str(uuid.UUID(fourth.id))}, "second_officer") == SAME
 
 
 async def test_what_would_leave_nobody_is_not_joined(desk: Desk):

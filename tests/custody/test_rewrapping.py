@@ -16,6 +16,7 @@ from tests.custody.keeper import rewrap, rotate
 from tests.household import FATIMA, errand, findings, grant, read, store
 from tests.simulator import World, world
 from vault.attachments.receiving import Arrival, keep
+from vault.breach_reports.incident_tables import incident_key
 from vault.breach_reports.tables import report_key
 from vault.custody import rewrapping, tables
 from vault.custody.tables import PLACES
@@ -45,6 +46,8 @@ async def everything(world: World) -> bytes:
     await world.association.run(lambda deed: keep(deed, job, arrival, None))
     wrapped = new_case_key(world.association.cabinet.keys, CASE)[1]
     put(world, report_key, [{"association_id": world.association.id, "report": CASE, "wrapped": wrapped}])
+    _, wrapped = new_case_key(world.association.cabinet.keys, CASE)
+    put(world, incident_key, [{"association_id": world.association.id, "incident": CASE, "wrapped": wrapped}])
     return record
 
 

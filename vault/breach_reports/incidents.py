@@ -344,7 +344,7 @@ def _joined(deed: Deed, errand: Errand, fact: IncidentFact, new: Sequence[Case],
         *(
             (each, msgspec.structs.replace(each.fact, excluded=excluded, excluded_by=by))
             for each in members
-            if each.fact.excluded != excluded
+            if (each.fact.excluded, each.fact.excluded_by) != (excluded, by)
         ),
     ]
     return _Joined(fact, tuple(changed), (fact.id, *fact.reports))

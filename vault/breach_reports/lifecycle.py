@@ -91,10 +91,10 @@ def acknowledged(fact: ReportFact, by: str, now: int) -> ReportFact:
 def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, now: int) -> ReportFact:
     """The report as judged: `breach` where it is or may be a breach of personal data, which makes the clock the authority's.
 
-    Awareness begins with the report, or earlier where the officer says so.
+    Awareness begins with the report, or earlier where the officer says so; once it is linked, that is a matter of its incident.
     Raises Invalid for a later moment and one before 2020, ClockRunning, ReportState.
     """
-    if fact.state == "dismissed" or (fact.finding == finding == "breach"):
+    if fact.state == "dismissed" or (fact.finding == finding == "breach") or (fact.incident and aware_at is not None):
         raise ReportState
     if fact.finding == "breach":
         raise ClockRunning
@@ -133,7 +133,7 @@ def move_proposed(fact: ReportFact, to: int, by: str, now: int) -> ReportFact:
 
     Raises ReportState where no clock of the authority's runs, Invalid, and `future-dated`.
     """
-    if fact.finding != "breach" or fact.aware_at is None or fact.state == "dismissed":
+    if fact.finding != "breach" or fact.aware_at is None or fact.state == "dismissed" or fact.incident:
         raise ReportState
     if to > now:
         raise Invalid([FieldError("aware_at", "future-dated")], "future-dated")
@@ -146,7 +146,7 @@ def move_proposed(fact: ReportFact, to: int, by: str, now: int) -> ReportFact:
 def waiting_move(fact: ReportFact, to: int) -> Move:
     """The move that waits, which must be to the moment the second person means. Raises ReportState."""
     found = fact.moves[-1] if fact.moves else None
-    if found is None or found.settled_by or found.to != to or fact.state == "dismissed":
+    if found is None or found.settled_by or found.to != to or fact.state == "dismissed" or fact.incident:
         raise ReportState
     return found
 
