@@ -80,6 +80,12 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         assert taken.status == 201, taken.text
         report = {"category": "other", "narrative": "نشرت الجمعية صورة ابنتي في حسابها دون موافقتي.", "language": "ar"}
         assert made.call("POST", "/v1/public/first/breach-reports", report).status == 201
+        for hours, answer in ((20, "yes"), (80, "no")):
+            found = {"summary": "وصلت قائمة أسماء إلى جهة لا شأن لها بها", "aware_at": moment(-hours * 3600)}
+            incident = made.call("POST", "/v1/incidents", found, token=officer)
+            assert incident.status == 201, incident.text
+            weight = {"sensitive": answer, "over_100": answer}
+            assert made.call("POST", f"/v1/incidents/{incident.json['id']}/assessment", weight, token=officer).status == 200
         yield Office(made, person, values, asked.json["id"], taken.json["id"])
     finally:
         made.stop()
