@@ -8,17 +8,17 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final, Literal
 
 import msgspec
 
-from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
 from vault.breach_reports import case, clocks, door, incident_file, service
 from vault.breach_reports import incident_lifecycle as lifecycle
-from vault.breach_reports.case import Case, Text
+from vault.breach_reports.case import Text
 from vault.breach_reports.incident_file import Incident
+from vault.breach_reports.incident_joining import join, refusal, require_officer
 from vault.breach_reports.incident_lifecycle import IncidentState
 from vault.breach_reports.incident_shapes import (
     KINDS,
@@ -37,12 +37,10 @@ from vault.breach_reports.incident_shapes import (
 )
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.lifecycle import Clock, in_riyadh
-from vault.breach_reports.service import MOST_NOTE, SCOPE, Approval, SecondFactor
-from vault.breach_reports.shapes import ReportFact
-from vault.errors import Conflict, FieldError, Invalid, NotFound
+from vault.breach_reports.service import MOST_NOTE, Approval, SecondFactor
+from vault.errors import FieldError, Invalid, NotFound
 from vault.policy.facts import NEVER
 from vault.rulebook.asker import Errand
-from vault.rulebook.book import Book
 from vault.rulebook.two_people import STAFF, same_person
 from vault.storage.idempotency import Once, made_before, remember
 
@@ -154,7 +152,7 @@ def open_(deed: Deed, errand: Errand, opening: Opening, once: Once | None) -> In
         awareness=(),
     )
     fact = lifecycle.opened(bare, [each.fact for each in reports], opening.aware_at, deed.now)
-    joined = _joined(deed, errand, fact, reports, members=[])
+    joined = join(deed, errand, fact, reports, members=[])
     written = (incident_file.begin(deed, joined.fact, [summary]), *joined.written(deed))
     about = (About(incident, incident), *(each.about[0] for each in reports))
     _tell(deed, errand, about, "incident.opened", written=written)
@@ -169,7 +167,7 @@ def link(deed: Deed, errand: Errand, incident: bytes, report: bytes) -> Incident
     new = service.seen(deed, errand, report)
     if len(found.fact.reports) >= MOST_REPORTS:
         raise IncidentState
-    joined = _joined(deed, errand, found.fact, [new], members=incident_file.circle(deed, found).reports)
+    joined = join(deed, errand, found.fact, [new], members=incident_file.circle(deed, found).reports)
     written = (incident_file.change(deed, found, joined.fact), *joined.written(deed))
     _tell(deed, errand, (*found.about, *new.about), "incident.linked", written=written)
     return joined.fact
@@ -264,7 +262,7 @@ class SecondPerson:
         waits = lifecycle.waiting(found.fact, proposal)
         kind = _APPROVED[waits.act]
         if same_person(errand.book(deed), waits.by, errand.asker.ref):
-            raise _refusal(deed, errand, found.about, kind, reason="SAME_PERSON")
+            raise refusal(deed, errand, found.about, kind, reason="SAME_PERSON")
         approval = self.factor.approve(deed, errand.asker, code, kind=kind)
         fact = lifecycle.approved(found.fact, waits, errand.hand, deed.now)
         return _changed(deed, errand, found, kind, fact=fact, by=approval)
@@ -286,7 +284,7 @@ def exclude(deed: Deed, errand: Errand, incident: bytes, staff: bytes) -> Incide
     own = errand.asker.ref
     others = () if own == who else (own,)
     if others and any(same_person(book, own, by) for by in found.fact.excluded_by):
-        raise _refusal(deed, errand, found.about, "incident.excluded", reason="SAME_PERSON")
+        raise refusal(deed, errand, found.about, "incident.excluded", reason="SAME_PERSON")
     circle = incident_file.circle(deed, found)
     by = (*found.fact.excluded_by, *others)
     written = (*incident_file.hide(deed, [who], circle.ids), *circle.exclude(deed, excluded, by))
@@ -299,70 +297,13 @@ def is_excluded(errand: Errand, fact: IncidentFact) -> bool:
     return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(fact.excluded)
 
 
-def require_officer(book: Book, excluded: Sequence[str], now: int) -> None:
-    """Raise Conflict `last-officer` where nobody would be left who works on it."""
-    left = [each for key, each in book.staff.items() if SCOPE in each.scopes and each.active and f"{STAFF}{key}" not in excluded]
-    if all(each.valid_to is not None and each.valid_to <= now for each in left):
-        raise Conflict("last-officer")
-
-
-@dataclass(frozen=True, slots=True)
-class _Joined:
-    """An incident with reports that are new to it, before anything is written: whom one of them excludes is excluded from all."""
-
-    fact: IncidentFact
-    changed: tuple[tuple[Case, ReportFact], ...]
-    ids: tuple[str, ...]
-
-    def written(self, deed: Deed) -> tuple[WrittenFact, ...]:
-        """Write what changes in the reports and for the people excluded."""
-        return (
-            *(case.change(deed, found, fact) for found, fact in self.changed),
-            *incident_file.hide(deed, self.fact.excluded, self.ids),
-        )
-
-
-def _joined(deed: Deed, errand: Errand, fact: IncidentFact, new: Sequence[Case], *, members: Sequence[Case]) -> _Joined:
-    """The incident with these reports. Raises IncidentState, Conflict `last-officer`, and the refusal `same-person`."""
-    book = errand.book(deed)
-    met: list[IncidentFact | ReportFact] = [fact, *(each.fact for each in new)]
-    for one, other in combinations(met, 2):
-        # Nobody excludes two others, and not by joining what she excluded one from with what she excluded another from.
-        both = ((a, b) for a in one.excluded_by for b in other.excluded_by)
-        if set(one.excluded) != set(other.excluded) and any(same_person(book, a, b) for a, b in both):
-            about = tuple(each.about[0] for each in new)
-            raise _refusal(deed, errand, about, "incident.linked", reason="SAME_PERSON")
-    excluded = tuple(sorted({*fact.excluded, *(who for each in new for who in each.fact.excluded)}))
-    by = tuple(dict.fromkeys((*fact.excluded_by, *(who for each in new for who in each.fact.excluded_by))))
-    require_officer(book, excluded, deed.now)
-    for each in new:
-        lifecycle.require_linkable(fact, each.fact)
-        fact = lifecycle.linked(fact, each.fact, errand.hand, deed.now)
-    fact = msgspec.structs.replace(fact, excluded=excluded, excluded_by=by)
-    changed = [
-        *((each, msgspec.structs.replace(each.fact, incident=fact.id, excluded=excluded, excluded_by=by)) for each in new),
-        *(
-            (each, msgspec.structs.replace(each.fact, excluded=excluded, excluded_by=by))
-            for each in members
-            if (each.fact.excluded, each.fact.excluded_by) != (excluded, by)
-        ),
-    ]
-    return _Joined(fact, tuple(changed), (fact.id, *fact.reports))
-
-
 def _of(deed: Deed, errand: Errand, incident: bytes) -> tuple[Errand, Incident]:
     """The incident, for whom it is not kept from. Raises NotFound, Unavailable `integrity`, the refusal `excluded` with its entry."""
     errand = errand.still(deed)
     found = incident_file.load(deed, incident)
     if is_excluded(errand, found.fact):
-        raise _refusal(deed, errand, found.about, "incident.refused", reason="EXCLUDED")
+        raise refusal(deed, errand, found.about, "incident.refused", reason="EXCLUDED")
     return errand, found
-
-
-def _refusal(deed: Deed, errand: Errand, about: tuple[About, ...], kind: str, *, reason: str) -> EntryRefusal:
-    article = f"{errand.book(deed).association.pack}:{8 if reason == 'EXCLUDED' else 7}"
-    told = {"about": about, "flags": errand.asker.flags}
-    return EntryRefusal(errand.entry(kind=kind, outcome="refuse", reason=reason, article=article, **told))
 
 
 def _changed(
