@@ -51,9 +51,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def looking(browser: Browser, width: int, language: str) -> Iterator[Looked]:
-    """A window of this width of somebody who reads this language."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, locale="ar-SA" if language == "ar" else "en-GB")
+def looking(browser: Browser, width: int, language: str, *, script: bool = True) -> Iterator[Looked]:
+    """A window of this width of somebody who reads this language, with or without scripts."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, locale="ar-SA" if language == "ar" else "en-GB", java_script_enabled=script
+    )
     try:
         looked = Looked(context.new_page())
         looked.page.on("request", lambda request: _note(looked, request))

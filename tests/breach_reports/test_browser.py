@@ -68,7 +68,7 @@ def judge(looked: Looked, vault: Served, name: str) -> None:
 
 def tab_to(looked: Looked, name: str) -> None:
     """Press Tab until the named field or the button has the focus."""
-    for _ in range(12):
+    for _ in range(20):
         looked.page.keyboard.press("Tab")
         held = looked.page.evaluate("[document.activeElement.name, document.activeElement.type, document.activeElement.tagName]")
         if name in (held[0], held[1]):
@@ -94,6 +94,15 @@ def test_a_report_is_sent_and_followed_with_the_keyboard_alone(vault: Served, lo
     receipt = page.inner_text("#receipt").strip()
     assert RECEIPT.fullmatch(receipt)
     assert receipt not in page.url
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab_to(seen, "button")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.getElementById('said').textContent !== ''")
+    assert page.evaluate("navigator.clipboard.readText()") == receipt
+    page.evaluate("window.print = () => { document.title = 'printed' }")
+    page.click("[data-does=print]")
+    assert page.title() == "printed"
+    judge(seen, vault, f"{name}-2-copied")
     page.goto(f"http://127.0.0.1:{vault.port}/first/report/status")
     judge(seen, vault, f"{name}-3-ask")
     tab_to(seen, "receipt")
@@ -139,4 +148,26 @@ def test_the_style_that_the_policy_names_is_the_one_that_holds(vault: Served, br
     with looking(browser, 1280, "ar") as seen:
         seen.page.goto(f"http://127.0.0.1:{vault.port}/first/report")
         assert seen.page.evaluate("getComputedStyle(document.querySelector('.top')).backgroundColor") == "rgb(11, 90, 76)"
+        assert seen.complaints == []
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_without_a_script_a_report_is_sent_and_followed_all_the_same(vault: Served, browser: Browser, language: str):
+    with looking(browser, 360, language, script=False) as seen:
+        page = seen.page
+        page.goto(f"http://127.0.0.1:{vault.port}/first/report")
+        page.select_option("#category", "other")
+        page.fill("#narrative", WORDS[language])
+        page.check("[name=exclude_administrator]")
+        page.click("form [type=submit]")
+        receipt = page.inner_text("#receipt").strip()
+        assert RECEIPT.fullmatch(receipt)
+        assert page.locator("[data-does]:visible").count() == 0, "what takes a script is not shown"
+        keep(seen, f"{language}-360-noscript-taken")
+        page.goto(f"http://127.0.0.1:{vault.port}/first/report/status")
+        page.fill("#receipt", receipt)
+        page.click("form [type=submit]")
+        page.fill("#text", WORDS[language])
+        page.click("form [type=submit]")
+        assert WORDS[language] in page.inner_text(".message")
         assert seen.complaints == []

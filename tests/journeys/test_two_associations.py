@@ -193,6 +193,7 @@ BODIES: dict[str, Body] = {
     "breach_reports.triage": lambda _, __: {"finding": "breach"},
     "breach_reports.reply": lambda _, __: {"text": "x"},
     "breach_reports.exclude": lambda _, other: {"staff": other},
+    "breach_reports.exclusion.settle": lambda _, other: {"staff": [other]},
     "breach_reports.dismissal.propose": lambda _, __: {"reason": "spam"},
     "breach_reports.dismissal.approve": lambda _, __: {"reason": "spam"},
     "breach_reports.awareness.propose": lambda _, __: {"aware_at": moment(-60), "reason": "x"},

@@ -8,11 +8,13 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import bodies, service, telling
+from vault.breach_reports.exclusion import Wish
 from vault.breach_reports.intake import Told, plain
 from vault.breach_reports.page import RECEIPTS, REPORTING, page_routes
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Knock, Reports, opened
 from vault.breach_reports.service import STATES, Wanted
+from vault.breach_reports.settling_api import settling_routes
 from vault.breach_reports.shapes import Doubt, ReportFact
 from vault.errors import FieldError, Invalid, NotFound
 from vault.rulebook.alarm import heard
@@ -32,7 +34,7 @@ MOST_RECEIPT_BODY: Final = 4 * KIBIBYTE
 def routes(reports: Reports) -> list[Route]:
     """Return the calls of this room."""
     api = _Api(reports)
-    return [*_public(api), *_reading(api), *_deeds(api), *page_routes(reports)]
+    return [*_public(api), *_reading(api), *_deeds(api), *settling_routes(reports), *page_routes(reports)]
 
 
 def _public(api: "_Api") -> list[Route]:
@@ -172,7 +174,8 @@ class _Api:
 
     async def receive(self, call: Call) -> Answer:
         body: bodies.NewReport = call.body
-        told = Told(body.category, plain(body.narrative), body.language, body.noticed_on or "", plain(body.contact or ""))
+        wish = Wish() if body.exclude is None else Wish(body.exclude.offices, plain(body.exclude.words))
+        told = Told(body.category, plain(body.narrative), body.language, body.noticed_on or "", plain(body.contact or ""), wish)
         knock = _knock(call, "elsewhere" if call.is_from_elsewhere else "", call.idempotency_key)
         taken = await self.reports.receive(self.reports.association(call.path["association"]), told, knock)
         already = taken.receipt is None

@@ -4,11 +4,19 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from vault.breach_reports.exclusion import Office
 from vault.breach_reports.shapes import Language, Reason
 from vault.web import Body
 
 _Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 _Short = Annotated[str, msgspec.Meta(max_length=2_000)]
+
+
+class Excluding(Body):
+    """Who is to see nothing of a report: everybody of these offices, or whom `words` (300 characters) describe, as somebody else says."""
+
+    offices: tuple[Office, ...] = ()
+    words: _Short = ""
 
 
 class NewReport(Body):
@@ -19,6 +27,7 @@ class NewReport(Body):
     language: Language
     noticed_on: _Short | None = None
     contact: _Short | None = None
+    exclude: Excluding | None = None
 
 
 class ReportTaken(msgspec.Struct, omit_defaults=True):
@@ -187,6 +196,42 @@ class Exclude(Body):
     """Whom a report may be about."""
 
     staff: str
+
+
+class Settlement(Body):
+    """Whom the reporter meant, by the ids of their accounts; nobody only where she used her own words."""
+
+    staff: Annotated[tuple[_Short, ...], msgspec.Meta(max_length=50)]
+
+
+class ExclusionItem(msgspec.Struct):
+    """One report that waits for somebody to say whom its reporter meant; nothing else is told of it."""
+
+    id: str
+    received_at: str
+    offices: tuple[str, ...]
+
+
+class ExclusionList(msgspec.Struct):
+    """The reports that wait so, oldest first."""
+
+    items: list[ExclusionItem]
+
+
+class ExclusionTold(msgspec.Struct):
+    """Whom a reporter wants to see nothing of her report: offices, and her own words where she used them."""
+
+    id: str
+    offices: tuple[str, ...]
+    words: str | None
+    entry: "EntryTold"
+
+
+class ExclusionSettled(msgspec.Struct):
+    """A report after it was said who is meant: how many people are excluded from it."""
+
+    id: str
+    excluded: int
 
 
 class Dismiss(Body):

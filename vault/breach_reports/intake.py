@@ -20,11 +20,12 @@ from keys.errors import Unopenable
 from keys.reporters import fold_reporter_receipt, new_reporter_receipt
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
-from vault.breach_reports import case, door, limits, tables
+from vault.breach_reports import case, door, exclusion, limits, tables
 from vault.breach_reports.case import Case, Text
+from vault.breach_reports.exclusion import NOBODY, Wish
 from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.limits import IntakeFull
-from vault.breach_reports.shapes import CONTACT, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
+from vault.breach_reports.shapes import CONTACT, EXCLUSION, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
 from vault.errors import FieldError, Invalid, TooMany, Unavailable
 from vault.policy.articles import NARRATIVE, article_8_report
 from vault.rulebook.asker import Errand
@@ -49,13 +50,14 @@ EARLIEST: Final = date(1950, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What somebody reports; `noticed_on` and `contact` as they were typed, "" where they were left out."""
+    """What somebody reports; `noticed_on` and `contact` as they were typed, "" where they were left out; who is to see nothing of it."""
 
     category: str
     narrative: str
     language: Language
     noticed_on: str = ""
     contact: str = ""
+    exclude: Wish = NOBODY
 
 
 def plain(text: str) -> str:
@@ -65,11 +67,15 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A report that was taken: its public reference, and its receipt, None where it was shown before; `doubt` is for nobody outside."""
+    """A report that was taken: its public reference, and its receipt, None where it was shown before; the rest is for nobody outside.
+
+    `waits` where somebody has to say first whom the reporter wants to see nothing of it.
+    """
 
     reference: str
     receipt: str | None
     doubt: Doubt = ""
+    waits: bool = False
 
 
 class _Report(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,18 +98,19 @@ def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldEr
         found.append(FieldError("noticed_on", code))
     if len(told.contact) > MOST_CONTACT:
         found.append(FieldError("contact", "out-of-range"))
-    return found
+    return found + exclusion.errors_in(told.exclude)
 
 
 def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None) -> Received:
     """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
 
-    Raises IntakeFull, Unavailable.
+    Raises IntakeFull, Unavailable, and Invalid where nobody would be left to say whom she wants excluded.
     """
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return Received(case.load(deed, made).fact.reference, None)
     receipt, report = new_reporter_receipt(), os.urandom(16)
     doubt = room(deed, doubt)
+    kept = exclusion.kept_from(errand.book(deed), told.exclude, deed.now)
     key, wrapped = new_case_key(deed.cabinet.keys, report)
     fact = ReportFact(
         id=report.hex(),
@@ -115,16 +122,22 @@ def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | N
         receipt=_hash(deed, fold_reporter_receipt(receipt)).hex(),
         parts=(),
         doubt=doubt,
+        offices=kept.offices,
+        excluded=kept.excluded,
+        held=kept.held,
     )
     texts = [Text(REPORT, REPORTER, msgspec.json.encode(_Report(told.narrative.strip(), fold_digits(told.noticed_on))))]
     if told.contact.strip():
         # Apart from the narrative, so that it can be erased before it.
         texts.append(Text(CONTACT, REPORTER, msgspec.json.encode(told.contact.strip())))
+    if told.exclude.waits:
+        texts.append(Text(EXCLUSION, REPORTER, msgspec.json.encode(told.exclude.words.strip())))
     written = case.begin(deed, fact, key, wrapped, texts)
-    deed.append(_entry(errand, "breach_report.received", about=Case(report, fact, 1).about, facts=(written,)))
+    hidden = exclusion.hide(deed, fact.id, (*kept.excluded, *kept.held))
+    deed.append(_entry(errand, "breach_report.received", about=Case(report, fact, 1).about, facts=(written, *hidden)))
     if once is not None:
         remember(deed.transaction, deed.association, once, report, 201)
-    return Received(fact.reference, receipt, doubt)
+    return Received(fact.reference, receipt, doubt, waits=bool(kept.held))
 
 
 def room(deed: Deed, doubt: Doubt) -> Doubt:

@@ -1,10 +1,14 @@
-"""The two pages of the public: report, and follow up with the receipt. No script, no cookie, and no receipt in an address."""
+"""The two pages of the public: report, and follow up with the receipt. No cookie, no receipt in an address, nothing that needs a script."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from importlib.resources import files
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from vault.breach_reports import telling
+from vault.breach_reports.exclusion import OFFICES, Wish
 from vault.breach_reports.intake import Told
 from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.reports import Follow, Knock, Reports
@@ -13,7 +17,7 @@ from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable, Va
 from vault.rulebook.association import Association
 from vault.web import Answer, Call, Form, Public, Query, Rate, Route
 from vault.web.answer import HTML
-from vault.web.paper import Pages
+from vault.web.paper import Pages, policy_with
 from vault.web.problems import problem_headers, problem_of, status_of
 from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time
@@ -23,13 +27,19 @@ TRAP: Final = "website"
 """A field that people do not see: whoever fills it in is a program, or has one fill forms for her."""
 MOST_BODY: Final = 192 * KIBIBYTE
 """Three times what the longest report in Arabic takes, each letter written as six characters: who wrote too much gets it back."""
-REPORT_FORM: Final = Form(fields=dict.fromkeys(("category", "narrative", "noticed_on", "contact", TRAP), MOST_BODY), keeps=True)
+_EXCLUDE: Final = {office: f"exclude_{office}" for office in OFFICES}
+REPORT_FORM: Final = Form(
+    fields=dict.fromkeys(("category", "narrative", "noticed_on", "contact", *_EXCLUDE.values(), "exclude", TRAP), MOST_BODY), keeps=True
+)
 STATUS_FORM: Final = Form(fields=dict.fromkeys(("receipt", "text"), MOST_BODY), keeps=True)
 """What is too long comes back on the page as far as it came; nothing is lost without a word."""
 REPORTING: Final = Rate(bucket="report-posts", burst=120, per_second=0.5)
 RECEIPTS: Final = Rate(bucket="receipt-posts", burst=120, per_second=0.5)
 """Of one network, by page and by call together, whatever came of it; taken before anything is read. The room's own limits are narrower."""
 _CUT: Final = "too-large"
+_SCRIPT: Final = files("vault.breach_reports").joinpath("pages", "receipt.js").read_text(encoding="utf-8").strip()
+_POLICY: Final = {"Content-Security-Policy": policy_with(_SCRIPT)}
+"""Of the one page with a script: it copies and prints the receipt, and the page does without it."""
 _LANG: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
 # From the wrong to the name of the sentence in words.toml.
 _SENTENCES: Final = {
@@ -39,6 +49,8 @@ _SENTENCES: Final = {
     ("noticed_on", "out-of-range"): "wrong_day",
     ("noticed_on", "future-dated"): "wrong_future",
     ("contact", "out-of-range"): "wrong_contact",
+    ("exclude", "out-of-range"): "wrong_exclude",
+    ("exclude", "nobody-left"): "wrong_nobody_left",
     ("text", "out-of-range"): "wrong_text",
     ("narrative", _CUT): "wrong_cut",
     ("text", _CUT): "wrong_cut",
@@ -105,6 +117,7 @@ class _Pages:
             _language(call),
             fields.get("noticed_on", ""),
             fields.get("contact", ""),
+            Wish(tuple(office for office, name in _EXCLUDE.items() if fields.get(name)), fields.get("exclude", "")),
         )
         if call.form.is_cut:
             return await self._report(call, association, Invalid([FieldError("narrative", _CUT)]))
@@ -112,7 +125,8 @@ class _Pages:
             taken = await self.reports.receive(association, told, _knock(call, _doubt(call)))
         except (Invalid, TooMany, Unavailable) as error:
             return await self._report(call, association, error)
-        return self._answer("taken.html", call, association, status=HTTPStatus.CREATED, taken=taken)
+        script = Markup(_SCRIPT)  # noqa: S704  # our own file, whose hash the policy names
+        return self._answer("taken.html", call, association, status=HTTPStatus.CREATED, headers=_POLICY, taken=taken, script=script)
 
     async def ask(self, call: Call) -> Answer:
         return self._status(call, self.reports.association(call.path["association"]))
@@ -147,6 +161,9 @@ class _Pages:
             headers={} if error is None else problem_headers(error),
             categories=[(code, label.ar if language == "ar" else label.en) for code, label in categories.items()],
             filled={name: call.form.fields.get(name, "") for name in REPORT_FORM.fields},
+            offices=[
+                (_EXCLUDE[office], getattr(PAGES.words(language), f"office_{office}")) for office in await self.reports.offices(association)
+            ],
             trap=TRAP,
             today=in_riyadh(call.now).date().isoformat(),
             **_wrong(call, error),

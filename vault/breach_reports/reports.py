@@ -9,6 +9,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, door, intake
+from vault.breach_reports.exclusion import Office, offices_of
 from vault.breach_reports.index import Index
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.lifecycle import HOUR
@@ -29,6 +30,7 @@ SILENCE: Final = 600_000_000
 """Microseconds between two alarms that the public rings about one thing."""
 ASIDE: Final = "REPORTS_ASIDE"
 FULL: Final = "INTAKE_FULL"
+WAITS: Final = "EXCLUSION_WAITS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,10 @@ class Reports:
         """The categories of the association's pack, by code."""
         return (await association.book()).pack.report_categories
 
+    async def offices(self, association: Association) -> tuple[Office, ...]:
+        """The offices a reporter may exclude here."""
+        return offices_of(await association.book())
+
     async def receive(self, association: Association, told: Told, knock: Knock) -> Received:
         """Take a report from the public; the answer may leave once this returns.
 
@@ -101,6 +107,8 @@ class Reports:
         taken = await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once))
         if taken.doubt == "association":
             await self._tell(errand, ASIDE)
+        if taken.waits:
+            await self._tell(errand, WAITS)
         return taken
 
     async def listed(self, errand: Errand, wanted: Wanted) -> tuple[list[Listed], Page]:
@@ -167,7 +175,7 @@ class Reports:
             raise
 
     async def _tell(self, errand: Errand, reason: str) -> None:
-        """Tell the officers that so much is brought that honest reports may lie in quarantine, or be turned away: once an hour."""
+        """Tell what nobody may overlook, once an hour: honest reports may lie in quarantine, or be turned away; an exclusion waits."""
         article = f"{errand.asker.association.pack}:8"
         entry = errand.entry(kind="alarm", outcome="error", reason=reason, article=article)
         await self.seldom.ring(errand.asker.association, reason, HOUR, lambda _deed: entry)

@@ -123,7 +123,7 @@ def listed(deed: Deed, errand: Errand, found: Page) -> list[Listed]:
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
     """All of a report, for an officer: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
     errand = errand.still(deed)
-    return door.take(deed, seen(deed, errand, report), _entry(errand, deed, "breach_report.read"), ALL_KINDS)
+    return door.take(deed, seen(deed, errand, report), entry_of(errand, deed, "breach_report.read"), ALL_KINDS)
 
 
 def acknowledge(deed: Deed, errand: Errand, report: bytes) -> ReportFact:
@@ -185,7 +185,7 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
     circle = incident_file.circle_of(deed, found.fact)
     hidden = facts.write(deed, EXCLUSIONS, who, ExclusionsFact(cases=tuple(sorted({*kept.cases, found.fact.id, *circle.ids}))))
     fact = msgspec.structs.replace(found.fact, excluded=excluded, excluded_by=(*found.fact.excluded_by, *others))
-    told = _entry(
+    told = entry_of(
         errand,
         deed,
         "breach_report.excluded",
@@ -237,8 +237,8 @@ def require_text(text: str) -> None:
 
 
 def is_excluded(errand: Errand, fact: ReportFact) -> bool:
-    """Whether the report excludes who asks, or the person at the screen."""
-    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(fact.excluded)
+    """Whether the report excludes who asks, or the person at the screen, or may mean her."""
+    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint((*fact.excluded, *fact.held))
 
 
 def _of(deed: Deed, errand: Errand, report: bytes) -> tuple[Errand, Case]:
@@ -269,12 +269,13 @@ def _changed(
 ) -> ReportFact:
     written = case.change(deed, found, fact, *texts)
     used, flags = (approval.facts, approval.flags) if approval else ((), errand.asker.flags)
-    told = _entry(errand, deed, kind, law=law, about=found.about, facts=(*used, written), flags=flags)
+    told = entry_of(errand, deed, kind, law=law, about=found.about, facts=(*used, written), flags=flags)
     deed.append(told)
     return fact
 
 
-def _entry(errand: Errand, deed: Deed, kind: str, *, law: bool = False, **members: object) -> Entry:
+def entry_of(errand: Errand, deed: Deed, kind: str, *, law: bool = False, **members: object) -> Entry:
+    """The entry of a deed of somebody of the house on a report."""
     own = errand.book(deed).association
     cites = {"article": f"{own.pack}:8", "law": f"{own.law_pack}:20" if law else None}
     return errand.entry(kind=kind, outcome="allow", purpose=PURPOSE, **cites, **members)

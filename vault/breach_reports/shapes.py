@@ -22,6 +22,7 @@ CONTACT: Final = "contact"
 MESSAGE: Final = "message"
 REPLY: Final = "reply"
 NOTE: Final = "note"
+EXCLUSION: Final = "exclusion"
 ALL_KINDS: Final = (CONTACT, MESSAGE, NOTE, REPLY, REPORT)
 TO_REPORTER: Final = (MESSAGE, REPLY)
 
@@ -60,7 +61,8 @@ class ReportFact(Fact, frozen=True):
     """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt.
 
     `excluded` are the people ("staff:<hex id>") who see nothing of it, since it may be about them; `excluded_by` are those who
-    excluded somebody else. `incident` is the incident it is linked to (hex id), whose clock is then the report's.
+    excluded somebody else. `offices` are those the reporter excluded; `held` are the people who see nothing of it until somebody says
+    whom she meant (`settled_by`, `settled_at`). `incident` is the incident it is linked to (hex id), whose clock is then the report's.
     """
 
     id: str
@@ -84,6 +86,10 @@ class ReportFact(Fact, frozen=True):
     excluded: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
     incident: str = ""
+    offices: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    settled_by: str = ""
+    settled_at: int | None = None
 
 
 class ExclusionsFact(Fact, frozen=True):

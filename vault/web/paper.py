@@ -1,4 +1,4 @@
-"""Pages for people: HTML from the templates that lie beside a room's code, in Arabic or English, without a script.
+"""Pages for people: HTML from the templates that lie beside a room's code, in Arabic or English; none needs a script.
 
 Invariants: every value is escaped; a name the template does not get is an error and never a blank; a page brings its one stylesheet along
 and loads nothing from anywhere, which its content security policy (CSP 3) also makes the browser hold.
@@ -29,10 +29,11 @@ _STYLE_HASH = _hash(_STYLE)
 
 LONE: str = f"default-src 'none'; style-src {_STYLE_HASH}; form-action 'none'; base-uri 'none'"
 """The policy of a page that is a file of its own, which says it in its head."""
+_CONTENT = (
+    f"default-src 'none'; style-src {_STYLE_HASH}; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src {_STYLE_HASH}; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": _CONTENT,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -43,8 +44,12 @@ HEADERS: Mapping[str, str] = {
 
 def headers_with(style: str) -> dict[str, str]:
     """The headers of a page that brings a second stylesheet along: its policy names that one's hash beside the shared one's."""
-    policy = HEADERS["Content-Security-Policy"]
-    return {"Content-Security-Policy": policy.replace(_STYLE_HASH, f"{_STYLE_HASH} {_hash(style)}")}
+    return {"Content-Security-Policy": _CONTENT.replace(_STYLE_HASH, f"{_STYLE_HASH} {_hash(style)}")}
+
+
+def policy_with(script: str) -> str:
+    """Return the policy of a page that brings this one script along, by its hash; it can load and send nothing either."""
+    return f"{_CONTENT}; script-src {_hash(script)}"
 
 
 def read_words(package: str, *place: str) -> dict[str, Sentence]:

@@ -1,0 +1,64 @@
+"""Whom a reporter meant is said by somebody who is none of those who may be meant: she reads those words and nothing else of the report.
+
+Invariants: reading the words is an entry first; nobody settles a report that she may be meant by; somebody is always left who works on it.
+"""
+
+from collections.abc import Collection, Mapping
+
+from vault.access_log.deed import Deed
+from vault.breach_reports import case, door, exclusion, service
+from vault.breach_reports.case import Case
+from vault.breach_reports.lifecycle import ReportState
+from vault.breach_reports.shapes import EXCLUSION, ReportFact
+from vault.errors import Conflict, FieldError, Invalid, NotFound
+from vault.rulebook.asker import Errand
+from vault.rulebook.two_people import STAFF
+
+KIND = "breach_report.exclusion-settled"
+
+
+def waiting(deed: Deed, errand: Errand, known: Mapping[bytes, ReportFact]) -> list[tuple[bytes, ReportFact]]:
+    """The reports that wait for somebody to say whom they mean, oldest first, without those that may mean who asks."""
+    errand = errand.still(deed)
+    found = [(id_, fact) for id_, fact in known.items() if fact.held and not service.is_excluded(errand, fact)]
+    return sorted(found, key=lambda each: (each[1].received_at, each[0]))
+
+
+def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
+    """Whom the reporter describes: the entry is appended, and the words open once that is committed.
+
+    Raises NotFound where nothing waits, the refusal `excluded` for who may be meant, Unavailable.
+    """
+    errand = errand.still(deed)
+    return door.take(deed, _waiting(deed, errand, report), service.entry_of(errand, deed, "breach_report.read"), (EXCLUSION,))
+
+
+def settle(deed: Deed, errand: Errand, report: bytes, staff: Collection[bytes]) -> ReportFact:
+    """Say who is meant: they see nothing of it for good, and the others who were kept from it do.
+
+    Nobody is named only where the reporter used her own words. Raises NotFound, ReportState where it is settled, Invalid, Conflict
+    `last-officer`, and the refusal `excluded`.
+    """
+    errand = errand.still(deed)
+    found = _waiting(deed, errand, report)
+    book, fact = errand.book(deed), found.fact
+    meant = {f"{STAFF}{one.hex()}" for one in staff}
+    if any(one.hex() not in book.staff for one in staff):
+        raise Invalid([FieldError("staff", "unknown-staff")])
+    if not meant and not any(part.kind == EXCLUSION for part in fact.parts):
+        raise Invalid([FieldError("staff", "out-of-range")])
+    after = exclusion.settled(fact, meant, errand.hand, deed.now)
+    if not exclusion.somebody(book, exclusion.WORKS, after.excluded, deed.now):
+        raise Conflict("last-officer")
+    hidden = exclusion.hide(deed, fact.id, sorted(meant - {*fact.held}))
+    shown = exclusion.show(deed, fact.id, sorted({*fact.held} - {*after.excluded}))
+    written = case.change(deed, found, after)
+    deed.append(service.entry_of(errand, deed, KIND, about=found.about, facts=(written, *hidden, *shown), flags=errand.asker.flags))
+    return after
+
+
+def _waiting(deed: Deed, errand: Errand, report: bytes) -> Case:
+    found = service.seen(deed, errand, report)
+    if not found.fact.held:
+        raise ReportState if found.fact.settled_at is not None else NotFound
+    return found
