@@ -1,7 +1,7 @@
 """A file sealed chunk by chunk as it arrives: 64 KiB each, addressable by number, opened only against a receipt that names the file.
 
 Invariants: a chunk opens only as this chunk of this file of this association, and as the last one only where it is the last: cut, moved,
-doubled and exchanged chunks do not open; one data key seals one file; every chunk has one size, so that the number of chunks tells the size
+doubled and exchanged chunks do not open; no two files share a subkey, whichever data key they are under; every chunk has one size, so that the number of chunks tells the size
 in steps of 64 KiB and no more; a receipt makes one opener, of its own file, which holds no more than the chunk it opens; every fault is
 the one Unopenable. Format 0x22: docs/spec/attachment.md.
 """
@@ -63,7 +63,7 @@ class Sealer(ChunkSealer):
     __slots__ = ("header",)
 
     def __init__(self, key: DataKey, place: Attached, *, entropy: Entropy = os.urandom) -> None:
-        """Begin a file under a data key of its own; `header` (50 bytes) is to be kept beside the chunks."""
+        """Begin a file under a data key; `header` (50 bytes) is to be kept beside the chunks."""
         salt = entropy(_ID)
         okm = _keys(key, place, salt)
         self.header = _FORMAT_AND_SUITE + salt + okm[32:]

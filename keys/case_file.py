@@ -7,6 +7,7 @@ names the case, these kinds and this revision, once; the key of one case is no k
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keys.attachments import Attached, SealedAttachment, Sealer
 from keys.blobs import open_blob, seal_blob
 from keys.errors import Unopenable
 from keys.keyring import AssociationKeys, DataKey
@@ -50,6 +51,16 @@ def case_key(keys: AssociationKeys, case: bytes, wrapped: bytes) -> DataKey:
 def seal_part(keys: AssociationKeys, key: DataKey, case: bytes, content: bytes, *, number: int, kind: str) -> Part:
     """Return the content sealed as a part, padded to steps of 512 bytes."""
     return Part(number, kind, seal_blob(key, _context(keys.association, case, number, kind), content, bucket=BUCKET))
+
+
+def file_sealer(keys: AssociationKeys, key: DataKey, case: bytes, file: bytes) -> Sealer:
+    """Return what seals a file of a case, chunk by chunk, under the case's key."""
+    return Sealer(key, Attached(keys.association, file, case, CASE_CLASS))
+
+
+def sealed_file(keys: AssociationKeys, case: bytes, file: bytes, wrapped: bytes, header: bytes, chunks: int) -> SealedAttachment:
+    """Return what opens a file of a case, as the door takes it: `wrapped` is the key of the case, so that the files go with it."""
+    return SealedAttachment(Attached(keys.association, file, case, CASE_CLASS), wrapped, header, chunks)
 
 
 def open_parts(receipt: Receipt, keys: AssociationKeys, file: CaseFile) -> list[bytes]:

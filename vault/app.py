@@ -25,6 +25,7 @@ from keys.roots.systemd_credential import SystemdCredential
 from vault import __version__
 from vault.access.watching import Watcher
 from vault.attachments.scans import clear_away, purge
+from vault.breach_reports import files
 from vault.breach_reports.ringing import Ringer
 from vault.calls import Rooms, all_calls
 from vault.checkpoint_mail import Post
@@ -165,6 +166,7 @@ class House:
         retiring.settle(association, asking(self.settings, association.code), self.clock)
         reclose(association, self.clock)
         clear_away(association, self.clock)
+        files.clear_away(association, self.clock)
 
     @property
     def doors(self) -> Doors:

@@ -17,6 +17,8 @@ from vault.storage.engine import Database
 pytestmark = pytest.mark.slow
 
 BACK_TO_0007 = (
+    "DROP TABLE breach_report_chunk",
+    "DROP TABLE breach_report_upload",
     "DROP TABLE incident_part",
     "DROP TABLE incident_key",
     "DROP TABLE recall_outbox",

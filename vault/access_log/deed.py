@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from keys.cabinet import Cabinet
 from keys.receipt import Receipt
 from vault.access_log import head, tables
-from vault.access_log.entry import FILE_OF_RECORD, RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
+from vault.access_log.entry import FILES_OF_RECORDS, RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
 from vault.access_log.merkle import Frontier, leaf_hash
 from vault.access_log.tiles import complete_tiles
 from vault.errors import Refused, Unavailable
@@ -23,7 +23,7 @@ from vault.storage.transaction import Transaction
 
 CLOCK_TOLERANCE = 5_000_000
 DRAWN_AT_ONCE = 4096
-_GIVING = (RELEASES - {"breach_report.read", "incident.read"}) | SHOWINGS
+_GIVING = (RELEASES - {"breach_report.read", "breach_report.file-read", "incident.read"}) | SHOWINGS
 
 
 class Log(Protocol):
@@ -253,7 +253,7 @@ class Deed:
 
 
 def _opening(entry: Entry, revision: int) -> Opening:
-    """What this entry opens, by its own words: fields of a record, or the file in the one field that an `attachment.read` names beside it.
+    """What this entry opens, by its own words: fields of a record, or the one file that it names beside a field (`FILES_OF_RECORDS`).
 
     ValueError where it is no release that names one record, fields, purpose and basis.
     """
@@ -261,7 +261,7 @@ def _opening(entry: Entry, revision: int) -> Opening:
     named = len(entry.about) == len(records) == 1 and entry.fields and entry.purpose
     if entry.kind not in RELEASES or entry.outcome != "allow" or not named or entry.basis in {None, "", "none"}:
         raise ValueError(entry.kind)
-    if entry.kind != FILE_OF_RECORD:
+    if entry.kind not in FILES_OF_RECORDS:
         return Opening(records[0], frozenset(entry.fields), revision)
     if not entry.evidence or len(entry.fields) != 1:
         raise ValueError(entry.kind)

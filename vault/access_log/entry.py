@@ -15,9 +15,15 @@ from vault.errors import VaultError
 Outcome = Literal["allow", "refuse", "error"]
 FORMAT = 1
 # The kinds of entry that open what is sealed: only these ever give a receipt.
-RELEASES = frozenset({"record.read", "record.asked", "disclose", "breach_report.read", "incident.read", "attachment.read", "contact"})
-# Of these the one whose receipt opens no cell but the file that lies in a field.
+RELEASES = frozenset(
+    {
+        *("record.read", "record.asked", "disclose", "attachment.read", "contact"),
+        *("breach_report.read", "breach_report.file-read", "incident.read"),
+    }
+)
+# Of these the ones whose receipt opens no cell but a file: the one that lies in a field, and one that came with a report.
 FILE_OF_RECORD = "attachment.read"
+FILES_OF_RECORDS = frozenset({FILE_OF_RECORD, "breach_report.file-read"})
 # The kind of entry that opens a file whole: its receipt names the file and no field.
 SHOWINGS = frozenset({"evidence.read"})
 MOST_BYTES = 65_535

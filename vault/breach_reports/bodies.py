@@ -51,12 +51,29 @@ class NewMessage(Body):
     text: _Text
 
 
+class FileTold(msgspec.Struct, omit_defaults=True):
+    """A file: media type by its bytes, and size in bytes; officers are told the name it was sent under, made harmless."""
+
+    id: str
+    type: str
+    size: int
+    name: str | None = None
+
+
 class Message(msgspec.Struct):
-    """One message: from the reporter or the association."""
+    """One message: from the reporter or the association, with the files that came with it."""
 
     sender: str = msgspec.field(name="from")
     text: str
     at: str
+    files: list[FileTold]
+
+
+class WithFile(Body):
+    """The receipt as it is typed, and the id of a file that the association sent."""
+
+    receipt: _Short
+    file: _Short
 
 
 class Status(msgspec.Struct):
@@ -153,6 +170,7 @@ class ReportTold(msgspec.Struct, kw_only=True):
     narrative: str
     noticed_on: str | None
     contact: str | None
+    files: list[FileTold]
     messages: list[Message]
     notes: list[Written]
     finding: str | None

@@ -15,7 +15,8 @@ from keys.keyring import DataKey
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, WrittenFact
 from vault.breach_reports import tables
-from vault.breach_reports.shapes import BREACH_REPORT, PartFact, ReportFact
+from vault.breach_reports.files import MOST_OF_CASE, Bringing
+from vault.breach_reports.shapes import BREACH_REPORT, FILE, PartFact, ReportFact
 from vault.errors import NotFound, TooMany, Unavailable
 from vault.rulebook import facts
 
@@ -66,7 +67,7 @@ def change(deed: Deed, case: Case, fact: ReportFact, *texts: Text) -> WrittenFac
     if texts:
         if len(fact.parts) + len(texts) > MOST_PARTS:
             raise TooMany(3600)
-        fact = _with(deed, fact, _key(deed, case.id), texts)
+        fact = _with(deed, fact, key_of(deed, case.id), texts)
     if fact.state != case.fact.state:
         tables.move(deed, case.id, fact.state)
     return facts.write(deed, BREACH_REPORT, fact.id, fact)
@@ -81,6 +82,22 @@ def sealed_parts(deed: Deed, case: Case, kinds: Sequence[str]) -> list[Part]:
     return [Part(number, part.kind, stored[number]) for number, part in wanted.items()]
 
 
+def with_files(deed: Deed, fact: ReportFact, brought: Bringing | None, by: str, part: int) -> ReportFact:
+    """The fact with the files that came with the text of this number. Raises TooMany where there are too many, Unavailable `integrity`."""
+    if brought is None or not brought.arrived:
+        return fact
+    files = (*fact.files, *brought.finish(deed, by, part))
+    if len(files) > MOST_OF_CASE:
+        raise TooMany(3600)
+    return msgspec.structs.replace(fact, files=files)
+
+
+def names(brought: Bringing | None, by: str) -> list[Text]:
+    """The texts that keep the files' names as they were sent."""
+    told = [] if brought is None else brought.names()
+    return [Text(FILE, by, msgspec.json.encode({"file": file, "name": name})) for file, name in told if name]
+
+
 def _with(deed: Deed, fact: ReportFact, key: DataKey, texts: Sequence[Text]) -> ReportFact:
     report, told = bytes.fromhex(fact.id), list(fact.parts)
     for text in texts:
@@ -90,7 +107,8 @@ def _with(deed: Deed, fact: ReportFact, key: DataKey, texts: Sequence[Text]) -> 
     return msgspec.structs.replace(fact, parts=tuple(told))
 
 
-def _key(deed: Deed, report: bytes) -> DataKey:
+def key_of(deed: Deed, report: bytes) -> DataKey:
+    """The key of a report, to seal something with that is on its way to it. Raises Unavailable `integrity`."""
     wrapped = tables.wrapped_key(deed, report)
     if wrapped is None:
         raise Unavailable("integrity")

@@ -1,21 +1,26 @@
 """The door of this room: the one place where what people wrote is opened, against the receipt of a committed entry (promise 1).
 
-Invariant: `give_out` opens the kinds of parts its entry names, of that report at that version, once.
+Invariants: `give_out` opens the kinds of parts its entry names, of that report at that version, once; `give_out_file` the one
+file its entry names, once.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from keys.case_file import CaseFile, Part, open_parts
+from keys.attachments import SealedAttachment, open_attachment
+from keys.case_file import CaseFile, Part, open_parts, sealed_file
 from keys.errors import Unopenable
 from vault.access_log.deed import Appended, Deed
 from vault.access_log.entry import Entry
-from vault.breach_reports import incident_file, incident_tables, tables
+from vault.breach_reports import file_tables, incident_file, incident_tables, tables
 from vault.breach_reports.case import Case, sealed_parts
 from vault.breach_reports.incident_file import Incident
-from vault.breach_reports.shapes import PartFact
-from vault.errors import Unavailable
+from vault.breach_reports.shapes import FILE, FileFact, PartFact
+from vault.errors import NotFound, Unavailable
+
+FILE_READ: Final = "breach_report.file-read"
 
 C = TypeVar("C", Case, Incident)
 
@@ -35,8 +40,9 @@ TakenIncident = _Taken[Incident]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One part as it was written: what the fact says of it, and its content as JSON bytes."""
+    """One part as it was written: its number, what the fact says of it, and its content as JSON bytes."""
 
+    number: int
     told: PartFact
     content: bytes
 
@@ -73,4 +79,40 @@ def give_out(taken: _Taken[C]) -> list[Opened]:
         # Without its cause: what a cipher saw of a part is nobody's to read.
         raise Unavailable("integrity") from None
     parts = taken.case.fact.parts
-    return [Opened(parts[part.number], content) for part, content in zip(taken.file.parts, contents, strict=True)]
+    return [Opened(part.number, parts[part.number], content) for part, content in zip(taken.file.parts, contents, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFile:
+    """A file whose entry is appended: what may be given out once that is committed."""
+
+    case: Case
+    appended: Appended
+    told: FileFact
+    sealed: SealedAttachment
+    chunks: Sequence[bytes]
+
+
+def take_file(deed: Deed, case: Case, told: Entry, file: str) -> TakenFile:
+    """Append the entry of an allowed look at this file, and take it as it is stored. Raises NotFound, Unavailable `integrity`."""
+    found = next((each for each in case.fact.files if each.id == file), None)
+    if found is None:
+        raise NotFound
+    wrapped, header = tables.wrapped_key(deed, case.id), bytes.fromhex(found.header)
+    chunks = file_tables.chunks(deed, bytes.fromhex(found.id))
+    if wrapped is None or hashlib.sha256(b"".join([header, *chunks])).hexdigest() != found.sha256:
+        raise Unavailable("integrity")
+    sealed = sealed_file(deed.cabinet.keys, case.id, bytes.fromhex(found.id), wrapped, header, found.chunks)
+    entry = replace(told, kind=FILE_READ, outcome="allow", about=case.about, fields=(FILE,), basis="law", evidence=found.id)
+    return TakenFile(case, deed.append(entry, revision=case.version), found, sealed, chunks)
+
+
+def give_out_file(taken: TakenFile) -> bytes:
+    """The file the committed entry names, once. Raises Unavailable before the commit, and `integrity`."""
+    deed = taken.appended.deed
+    receipt = deed.receipt(taken.appended)
+    try:
+        opener = open_attachment(receipt, deed.cabinet.keys, taken.sealed)
+        return b"".join(opener.open(number, chunk) for number, chunk in enumerate(taken.chunks))
+    except Unopenable:
+        raise Unavailable("integrity") from None

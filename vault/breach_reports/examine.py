@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from keys.cabinet import Cabinet
 from keys.case_file import case_key
 from keys.errors import Unopenable
-from vault.breach_reports import index
+from vault.breach_reports import file_tables, index
 from vault.breach_reports.shapes import ReportFact
 from vault.breach_reports.tables import part, report_key
 from vault.errors import Unavailable
@@ -28,6 +28,7 @@ def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> lis
         *index.differences(connection, association, known),
         *_keys(connection, association, cabinet, known),
         *_parts(connection, association, known),
+        *_files(connection, association, known),
     ]
 
 
@@ -54,3 +55,17 @@ def _parts(connection: Connection, association: bytes, known: dict[bytes, Report
         elif not isinstance(sealed, bytes) or hashlib.sha256(sealed).hexdigest() != wanted:
             yield f"breach_report_part {index.name(id_)} {number}: not what was written"
     yield from (f"breach_report_part {index.name(id_)} {number}: missing" for id_, number in sorted(missing))
+
+
+def _files(connection: Connection, association: bytes, known: dict[bytes, ReportFact]) -> Iterator[str]:
+    named = {bytes.fromhex(file.id): file for fact in known.values() for file in fact.files}
+    coming = {file for (file,) in index.rows(connection, association, file_tables.upload.c.file)}
+    for file in file_tables.files(connection, association):
+        if file not in named:
+            if file not in coming:
+                yield f"breach_report_chunk {index.name(file)}: of no file a report knows"
+            continue
+        told = named.pop(file)
+        if file_tables.digest(connection, association, file, bytes.fromhex(told.header)) != (told.sha256, told.chunks):
+            yield f"breach_report_chunk {index.name(file)}: not what was brought"
+    yield from (f"breach_report_chunk {index.name(file)}: missing" for file in sorted(named))

@@ -23,10 +23,11 @@ from vault.access_log.entry import Entry
 from vault.breach_reports import case, door, exclusion, limits, tables
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.exclusion import NOBODY, Wish
+from vault.breach_reports.files import Bringing
 from vault.breach_reports.lifecycle import in_riyadh
 from vault.breach_reports.limits import IntakeFull
 from vault.breach_reports.shapes import CONTACT, EXCLUSION, MESSAGE, REPORT, REPORTER, TO_REPORTER, Doubt, Language, ReportFact
-from vault.errors import FieldError, Invalid, TooMany, Unavailable
+from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable
 from vault.policy.articles import NARRATIVE, article_8_report
 from vault.rulebook.asker import Errand
 from vault.storage.idempotency import Once, made_before, remember
@@ -101,17 +102,21 @@ def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldEr
     return found + exclusion.errors_in(told.exclude)
 
 
-def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None) -> Received:
+def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None, *, brought: Bringing | None = None) -> Received:
     """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
 
     Raises IntakeFull, Unavailable, and Invalid where nobody would be left to say whom she wants excluded.
     """
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return Received(case.load(deed, made).fact.reference, None)
-    receipt, report = new_reporter_receipt(), os.urandom(16)
+    receipt, report = new_reporter_receipt(), os.urandom(16) if brought is None else brought.report
     doubt = room(deed, doubt)
     kept = exclusion.kept_from(errand.book(deed), told.exclude, deed.now)
-    key, wrapped = new_case_key(deed.cabinet.keys, report)
+    if brought is None:
+        key, wrapped = new_case_key(deed.cabinet.keys, report)
+    else:
+        # Wrapped inside the deed: its epoch may have been retired while the files were on their way in.
+        key, wrapped = brought.key, deed.cabinet.keys.wrap(report, brought.key)
     fact = ReportFact(
         id=report.hex(),
         reference=_reference(deed),
@@ -132,7 +137,8 @@ def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | N
         texts.append(Text(CONTACT, REPORTER, msgspec.json.encode(told.contact.strip())))
     if told.exclude.waits:
         texts.append(Text(EXCLUSION, REPORTER, msgspec.json.encode(told.exclude.words.strip())))
-    written = case.begin(deed, fact, key, wrapped, texts)
+    texts += case.names(brought, REPORTER)
+    written = case.begin(deed, case.with_files(deed, fact, brought, REPORTER, 0), key, wrapped, texts)
     hidden = exclusion.hide(deed, fact.id, (*kept.excluded, *kept.held))
     deed.append(_entry(errand, "breach_report.received", about=Case(report, fact, 1).about, facts=(written, *hidden)))
     if once is not None:
@@ -173,18 +179,31 @@ def follow(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
     return door.take(deed, case.load(deed, report), _entry(errand, "breach_report.read"), TO_REPORTER)
 
 
-def write(deed: Deed, errand: Errand, report: bytes, text: str) -> None:
-    """Add a message of the reporter's. Raises TooMany beyond `MOST_MESSAGES`, Unavailable `integrity`."""
+def file(deed: Deed, errand: Errand, report: bytes, file_: str) -> door.TakenFile:
+    """A file of the association's for the holder of the receipt: its entry is appended, and it opens once that is committed.
+
+    Raises NotFound for any other file.
+    """
+    found = case.load(deed, report)
+    if not any(each.id == file_ and each.by != REPORTER for each in found.fact.files):
+        raise NotFound
+    return door.take_file(deed, found, _entry(errand, door.FILE_READ), file_)
+
+
+def write(deed: Deed, errand: Errand, report: bytes, text: str, brought: Bringing | None = None) -> None:
+    """Add a message of the reporter's, with its files. Raises TooMany beyond `MOST_MESSAGES`, Unavailable `integrity`."""
     found = case.load(deed, report)
     if sum(part.kind == MESSAGE for part in found.fact.parts) >= MOST_MESSAGES:
         raise TooMany(_DAY)
-    written = case.change(deed, found, found.fact, Text(MESSAGE, REPORTER, msgspec.json.encode(text.strip())))
+    fact = case.with_files(deed, found.fact, brought, REPORTER, len(found.fact.parts))
+    texts = [Text(MESSAGE, REPORTER, msgspec.json.encode(text.strip())), *case.names(brought, REPORTER)]
+    written = case.change(deed, found, fact, *texts)
     deed.append(_entry(errand, "breach_report.message-received", about=found.about, facts=(written,)))
 
 
-def require_message(text: str) -> None:
-    """Raise Invalid unless the text is one a message can be."""
-    if len(text) > MOST_MESSAGE or not text.strip():
+def require_message(text: str, *, files: bool = False) -> None:
+    """Raise Invalid unless the text is one a message can be; one that brings files needs no words."""
+    if len(text) > MOST_MESSAGE or not (text.strip() or files):
         raise Invalid([FieldError("text", "out-of-range")])
 
 

@@ -26,6 +26,11 @@ MOST_LYING: Final = 10_000
 LOOKUPS: Final = ("report-lookups", 20, 300)
 FOLLOWING: Final = ("report-following", 30, 60)
 MESSAGES: Final = ("report-messages", 10, 10)
+# Files, by the quarter of a mebibyte: of a network 100 MiB at once and an hour, of an association 2 GiB and 1 GiB an hour.
+CARRYING: Final = ("report-files-network", 400, 400)
+CARRYING_OF_ALL: Final = ("report-files-association", 8192, 4096)
+LEAST_FREE_FOR_FILES: Final = 2 * 1024 * 1024 * 1024
+"""Bytes that must be free for files, ten times what words need: files are turned away long before words are."""
 LEAST_FREE: Final = 200 * 1024 * 1024
 """Bytes that must be free where the association's files lie, or intake pauses."""
 _HOUR: Final = 3600
@@ -78,6 +83,13 @@ class Intake:
         if found and not self._may(QUARANTINE, code) and not self._is_among_first(code, network, mark):
             raise IntakeFull(_HOUR // QUARANTINE[2] + 1, is_of_all=True)
         return found
+
+    def carries(self, code: str, folder: Path, network: str) -> None:
+        """Count a quarter of a mebibyte of a stranger's file. Raises TooMany where there is no room for it; words go on."""
+        if self._free(folder) < LEAST_FREE_FOR_FILES:
+            raise TooMany(_HOUR)
+        self._take(CARRYING, f"{code} {self._mark(network)}")
+        self._take(CARRYING_OF_ALL, code)
 
     def looks_up(self, network: str) -> None:
         """Count a receipt shown. Raises TooMany."""

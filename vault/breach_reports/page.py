@@ -1,5 +1,6 @@
 """The two pages of the public: report, and follow up with the receipt. No cookie, no receipt in an address, nothing that needs a script."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
@@ -9,9 +10,10 @@ from markupsafe import Markup
 
 from vault.breach_reports import telling
 from vault.breach_reports.exclusion import OFFICES, Wish
+from vault.breach_reports.files import ENDINGS, MOST_FILES, MOST_TOGETHER
 from vault.breach_reports.intake import Told
 from vault.breach_reports.lifecycle import in_riyadh
-from vault.breach_reports.reports import Follow, Knock, Reports
+from vault.breach_reports.reports import Follow, GivenFile, Knock, Reports
 from vault.breach_reports.shapes import Doubt, Language
 from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable, VaultError
 from vault.rulebook.association import Association
@@ -27,11 +29,14 @@ TRAP: Final = "website"
 """A field that people do not see: whoever fills it in is a program, or has one fill forms for her."""
 MOST_BODY: Final = 192 * KIBIBYTE
 """Three times what the longest report in Arabic takes, each letter written as six characters: who wrote too much gets it back."""
+MOST_WITH_FILES: Final = MOST_TOGETHER + MOST_BODY
+_FILES: Final[Any] = {"file": "file", "most": MOST_FILES, "texts": MOST_BODY, "keeps": True, "seconds": 300.0}
+FILE_FORM: Final = Form(fields={"receipt": 4 * KIBIBYTE, "file": KIBIBYTE})
 _EXCLUDE: Final = {office: f"exclude_{office}" for office in OFFICES}
 REPORT_FORM: Final = Form(
-    fields=dict.fromkeys(("category", "narrative", "noticed_on", "contact", *_EXCLUDE.values(), "exclude", TRAP), MOST_BODY), keeps=True
+    fields=dict.fromkeys(("category", "narrative", "noticed_on", "contact", *_EXCLUDE.values(), "exclude", TRAP), MOST_BODY), **_FILES
 )
-STATUS_FORM: Final = Form(fields=dict.fromkeys(("receipt", "text"), MOST_BODY), keeps=True)
+STATUS_FORM: Final = Form(fields=dict.fromkeys(("receipt", "text"), MOST_BODY), **_FILES)
 """What is too long comes back on the page as far as it came; nothing is lost without a word."""
 REPORTING: Final = Rate(bucket="report-posts", burst=120, per_second=0.5)
 RECEIPTS: Final = Rate(bucket="receipt-posts", burst=120, per_second=0.5)
@@ -40,6 +45,8 @@ _CUT: Final = "too-large"
 _SCRIPT: Final = files("vault.breach_reports").joinpath("pages", "receipt.js").read_text(encoding="utf-8").strip()
 _POLICY: Final = {"Content-Security-Policy": policy_with(_SCRIPT)}
 """Of the one page with a script: it copies and prints the receipt, and the page does without it."""
+_LEAVING: Final = {"Content-Security-Policy": "sandbox; default-src 'none'"}
+"""Of what somebody handed in: it is shown as a file and never as a page of ours."""
 _LANG: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
 # From the wrong to the name of the sentence in words.toml.
 _SENTENCES: Final = {
@@ -54,6 +61,10 @@ _SENTENCES: Final = {
     ("text", "out-of-range"): "wrong_text",
     ("narrative", _CUT): "wrong_cut",
     ("text", _CUT): "wrong_cut",
+    ("file", "unknown-file-type"): "wrong_file_type",
+    ("file", "too-large"): "wrong_file_large",
+    ("file", "too-many"): "wrong_files_many",
+    ("file", "no-room"): "wrong_files_room",
 }
 
 
@@ -81,6 +92,15 @@ def page_routes(reports: Reports) -> list[Route]:
             form=STATUS_FORM,
             limit=RECEIPTS,
         ),
+        _page(
+            "POST",
+            "/{association}/report/status/file",
+            "breach_reports.fetch",
+            pages.fetch,
+            summary="Fetch a file of the association's reply from the page.",
+            form=FILE_FORM,
+            limit=RECEIPTS,
+        ),
     ]
 
 
@@ -92,7 +112,7 @@ def _page(method: str, path: str, name: str, handler: Any, *, summary: str, form
         handler=handler,
         access=Public(),
         form=form,
-        max_body=MOST_BODY,
+        max_body=MOST_WITH_FILES if form is not None and form.file else MOST_BODY,
         media_type=HTML,
         query=_LANG,
         limit=limit,
@@ -110,19 +130,14 @@ class _Pages:
         return await self._report(call, self.reports.association(call.path["association"]))
 
     async def submit(self, call: Call) -> Answer:
-        association, fields = self.reports.association(call.path["association"]), call.form.fields
-        told = Told(
-            fields.get("category", ""),
-            fields.get("narrative", ""),
-            _language(call),
-            fields.get("noticed_on", ""),
-            fields.get("contact", ""),
-            Wish(tuple(office for office, name in _EXCLUDE.items() if fields.get(name)), fields.get("exclude", "")),
-        )
+        association = self.reports.association(call.path["association"])
         if call.form.is_cut:
             return await self._report(call, association, Invalid([FieldError("narrative", _CUT)]))
         try:
-            taken = await self.reports.receive(association, told, _knock(call, _doubt(call)))
+            if call.form.upload is None:
+                taken = await self.reports.receive(association, _told(call), _knock(call, _doubt(call)))
+            else:
+                taken = await self.reports.receive_with(association, lambda: _told(call), call.form.uploads(), _knock(call, _doubt(call)))
         except (Invalid, TooMany, Unavailable) as error:
             return await self._report(call, association, error)
         script = Markup(_SCRIPT)  # noqa: S704  # our own file, whose hash the policy names
@@ -139,15 +154,30 @@ class _Pages:
             return self._status(call, association, error=Invalid([FieldError("text", _CUT)]))
         try:
             followed = None
-            if text is not None:
+            if text is not None or call.form.upload is not None:
                 try:
-                    followed = await self.reports.write(association, receipt, text, _knock(call))
+                    followed = await self._written(call, association, receipt)
                 except Invalid as error:
                     wrong = error
             followed = followed or await self.reports.follow(association, receipt, _knock(call))
         except (NotFound, TooMany, Unavailable) as error:
             return self._status(call, association, error=error)
         return self._status(call, association, followed, wrong)
+
+    async def _written(self, call: Call, association: Association, receipt: str) -> Follow:
+        if call.form.upload is None:
+            return await self.reports.write(association, receipt, call.form.fields.get("text", ""), _knock(call))
+        return await self.reports.write_with(
+            association, receipt, lambda: call.form.fields.get("text", ""), call.form.uploads(), _knock(call)
+        )
+
+    async def fetch(self, call: Call) -> Answer:
+        association, fields = self.reports.association(call.path["association"]), call.form.fields
+        try:
+            file = await self.reports.file(association, fields.get("receipt", ""), fields.get("file", "").replace("-", ""), _knock(call))
+        except (NotFound, TooMany, Unavailable) as error:
+            return self._status(call, association, error=error)
+        return leaving(file)
 
     async def _report(self, call: Call, association: Association, error: VaultError | None = None) -> Answer:
         """The form, with what was filled in and what is wrong with it: nobody types a report twice."""
@@ -171,7 +201,7 @@ class _Pages:
 
     def _status(self, call: Call, association: Association, followed: Follow | None = None, error: VaultError | None = None) -> Answer:
         told = None if followed is None else telling.status(followed)
-        messages = [] if told is None else [(each.sender, each.text, _clock_text(each.at)) for each in told.messages]
+        messages = [] if told is None else [(each, _clock_text(each.at)) for each in told.messages]
         return self._answer(
             "status.html",
             call,
@@ -184,6 +214,7 @@ class _Pages:
             receipt=call.form.fields.get("receipt", ""),
             text=call.form.fields.get("text", "") if error is not None else "",
             missing=isinstance(error, NotFound),
+            kinds={kind: ending.upper() for kind, ending in ENDINGS.items()},
             **_wrong(call, None if isinstance(error, NotFound) else error),
         )
 
@@ -193,8 +224,22 @@ class _Pages:
         return PAGES.answer(template, call.language, code=association.code, channels=channels, **values)
 
 
+def leaving(file: GivenFile, name: str = "file") -> Answer:
+    """The answer that gives a file away, under a name that tells its kind and nothing else."""
+    named: Mapping[str, str] = {"Content-Disposition": f'attachment; filename="{name}.{ENDINGS[file.type]}"'}
+    return Answer(file.content, media_type=file.type, headers={**_LEAVING, **named})
+
+
 def _language(call: Call) -> Language:
     return "en" if call.language == "en" else "ar"
+
+
+def _told(call: Call) -> Told:
+    """What was filled in, once all of it was read."""
+    fields = call.form.fields
+    wish = Wish(tuple(office for office, name in _EXCLUDE.items() if fields.get(name)), fields.get("exclude", ""))
+    day, contact = fields.get("noticed_on", ""), fields.get("contact", "")
+    return Told(fields.get("category", ""), fields.get("narrative", ""), _language(call), day, contact, wish)
 
 
 def _knock(call: Call, seen: Doubt = "") -> Knock:

@@ -1,15 +1,19 @@
 """The room as one object: the associations it serves, its limits, and the second factor that the roof lends it from identity."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import msgspec
 
+from keys.case_file import new_case_key
+from keys.keyring import DataKey
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, door, intake
 from vault.breach_reports.exclusion import Office, offices_of
+from vault.breach_reports.files import Bringing
 from vault.breach_reports.index import Index
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.lifecycle import HOUR
@@ -24,8 +28,10 @@ from vault.rulebook.asker import Errand, Stranger, once_for
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
 from vault.storage.idempotency import Once
+from vault.web.form import Upload
 
 T = TypeVar("T")
+Uploads = AsyncIterator[Upload]
 SILENCE: Final = 600_000_000
 """Microseconds between two alarms that the public rings about one thing."""
 ASIDE: Final = "REPORTS_ASIDE"
@@ -39,6 +45,14 @@ class Follow:
 
     taken: door.Taken
     messages: list[door.Opened]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFile:
+    """A file as it leaves: media type and bytes."""
+
+    type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +103,39 @@ class Reports:
 
         Raises Invalid, IntakeFull, IntakePaused, Unavailable.
         """
+        return await self._take_in(association, told, knock, None)
+
+    async def receive_with(self, association: Association, tell: Callable[[], Told], uploads: Uploads, knock: Knock) -> Received:
+        """Take a report with the files that come with it; what `tell` says is asked for once they were read. Raises as `receive`."""
+        report = os.urandom(16)
+        key, _ = new_case_key(association.cabinet.keys, report)
+        brought = self._bringing(association, report, key, knock)
+        async with brought:
+            await brought.take(uploads)
+            return await self._take_in(association, tell(), knock, brought)
+
+    def _bringing(self, association: Association, report: bytes, key: DataKey, knock: Knock) -> Bringing:
+        return Bringing(association, report, key, lambda: self.limits.carries(association.code, association.folder, knock.network))
+
+    async def _take_in(self, association: Association, told: Told, knock: Knock, brought: Bringing | None) -> Received:
         wrong = intake.errors_in(told, await self.categories(association), knock.now)
+        if brought is not None and brought.wrong is not None:
+            wrong += brought.wrong.errors
         if wrong:
             raise Invalid(wrong)
         errand = _errand(association, knock)
         try:
-            return await self._receive(errand, told, knock)
+            return await self._receive(errand, told, knock, brought)
         except IntakeFull as full:
             if full.is_of_all:
                 await self._tell(errand, FULL)
             raise
 
-    async def _receive(self, errand: Errand, told: Told, knock: Knock) -> Received:
+    async def _receive(self, errand: Errand, told: Told, knock: Knock, brought: Bringing | None) -> Received:
         association = errand.asker.association
         doubt = self.limits.doubt(association.code, association.folder, knock.network, knock.seen)
         once = _once(errand, knock.key, told)
-        taken = await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once))
+        taken = await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once, brought=brought))
         if taken.doubt == "association":
             await self._tell(errand, ASIDE)
         if taken.waits:
@@ -141,6 +172,36 @@ class Reports:
             return intake.follow(deed, errand, report)
 
         return await self._shown(errand, report, unit)
+
+    async def write_with(self, association: Association, receipt: str, tell: Callable[[], str], uploads: Uploads, knock: Knock) -> Follow:
+        """Add a message with the files that come with it and show it with the others. Raises as `write`; the receipt is looked at first."""
+        report = await self._report(association, receipt, knock)
+        self.limits.writes(report)
+        errand = _errand(association, knock)
+        key = await self._alarmed(errand, report, lambda: association.run(lambda deed: case.key_of(deed, report)))
+        brought = self._bringing(association, report, key, knock)
+
+        def unit(deed: Deed) -> door.Taken:
+            intake.write(deed, errand, report, tell(), brought)
+            return intake.follow(deed, errand, report)
+
+        async with brought:
+            await brought.take(uploads)
+            brought.require_sound()
+            intake.require_message(tell(), files=bool(brought.arrived))
+            return await self._shown(errand, report, unit)
+
+    async def file(self, association: Association, receipt: str, file: str, knock: Knock) -> GivenFile:
+        """A file the association sent with a reply, for the holder of the receipt. Raises one NotFound, TooMany, Unavailable."""
+        report = await self._report(association, receipt, knock)
+        self.limits.follows(report)
+        errand = _errand(association, knock)
+
+        async def shown() -> GivenFile:
+            taken = await association.run(lambda deed: intake.file(deed, errand, report, file))
+            return GivenFile(taken.told.type, await asyncio.to_thread(door.give_out_file, taken))
+
+        return await self._alarmed(errand, report, shown)
 
     async def _report(self, association: Association, receipt: str, knock: Knock) -> bytes:
         self.limits.looks_up(knock.network)
@@ -185,6 +246,15 @@ async def opened(errand: Errand, taken: door.Taken) -> list[door.Opened]:
     """What was written, after the commit of its entry. Raises Unavailable `integrity`, and the alarm has rung."""
     try:
         return door.give_out(taken)
+    except Unavailable as error:
+        await ring(errand, error, about(taken.case.id))
+        raise
+
+
+async def given(errand: Errand, taken: door.TakenFile) -> GivenFile:
+    """A file, after the commit of its entry. Raises Unavailable `integrity`, and the alarm has rung."""
+    try:
+        return GivenFile(taken.told.type, await asyncio.to_thread(door.give_out_file, taken))
     except Unavailable as error:
         await ring(errand, error, about(taken.case.id))
         raise

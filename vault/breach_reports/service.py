@@ -10,10 +10,12 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from keys.keyring import DataKey
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
 from vault.breach_reports import case, door, incident_file, lifecycle
 from vault.breach_reports.case import Case, Text
+from vault.breach_reports.files import Bringing
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.shapes import ALL_KINDS, EXCLUSIONS, NOTE, REPLY, ExclusionsFact, Finding, Reason, ReportFact, State
 from vault.errors import Conflict, FieldError, Invalid, NotFound
@@ -139,10 +141,23 @@ def triage(deed: Deed, errand: Errand, report: bytes, finding: Finding, *, aware
     return _changed(deed, errand, found, "breach_report.triaged", fact, *_notes(errand, note), law=finding == "breach")
 
 
-def reply(deed: Deed, errand: Errand, report: bytes, text: str) -> ReportFact:
-    """Answer the reporter, who reads it with her receipt. Raises NotFound, TooMany."""
+def reply(deed: Deed, errand: Errand, report: bytes, text: str, brought: Bringing | None = None) -> ReportFact:
+    """Answer the reporter, who reads it with her receipt, and the files that come with it. Raises NotFound, TooMany."""
     errand, found = _of(deed, errand, report)
-    return _changed(deed, errand, found, "breach_report.replied", found.fact, Text(REPLY, errand.hand, msgspec.json.encode(text.strip())))
+    fact = case.with_files(deed, found.fact, brought, errand.hand, len(found.fact.parts))
+    return _changed(deed, errand, found, "breach_report.replied", fact, Text(REPLY, errand.hand, msgspec.json.encode(text.strip())))
+
+
+def opened_to(deed: Deed, errand: Errand, report: bytes) -> DataKey:
+    """What seals files on their way into a report, for somebody who works on it. Raises NotFound, Unavailable, and refusals."""
+    errand, found = _of(deed, errand, report)
+    return case.key_of(deed, found.id)
+
+
+def read_file(deed: Deed, errand: Errand, report: bytes, file: str) -> door.TakenFile:
+    """One file of a report, for somebody who works on it: its entry is appended, and it opens once that is committed. Raises NotFound."""
+    errand, found = _of(deed, errand, report)
+    return door.take_file(deed, found, entry_of(errand, deed, door.FILE_READ), file)
 
 
 def propose_dismissal(deed: Deed, errand: Errand, report: bytes, reason: Reason, note: str) -> ReportFact:

@@ -23,7 +23,8 @@ MESSAGE: Final = "message"
 REPLY: Final = "reply"
 NOTE: Final = "note"
 EXCLUSION: Final = "exclusion"
-ALL_KINDS: Final = (CONTACT, MESSAGE, NOTE, REPLY, REPORT)
+FILE: Final = "file"
+ALL_KINDS: Final = (CONTACT, FILE, MESSAGE, NOTE, REPLY, REPORT)
 TO_REPORTER: Final = (MESSAGE, REPLY)
 
 
@@ -34,6 +35,23 @@ class PartFact(Fact, frozen=True):
     by: str
     at: int
     sha256: str
+
+
+class FileFact(Fact, frozen=True):
+    """One file: by whose hand it came and when, with the text of which part; media type by its bytes, size, header, number of chunks.
+
+    `sha256` is that of header and sealed chunks in order. Its name, where one is kept, is a part of kind `file`.
+    """
+
+    id: str
+    by: str
+    at: int
+    part: int
+    type: str
+    size: int
+    sha256: str
+    header: str
+    chunks: int
 
 
 class Dismissal(Fact, frozen=True):
@@ -90,6 +108,7 @@ class ReportFact(Fact, frozen=True):
     held: tuple[str, ...] = ()
     settled_by: str = ""
     settled_at: int | None = None
+    files: tuple[FileFact, ...] = ()
 
 
 class ExclusionsFact(Fact, frozen=True):

@@ -1,28 +1,49 @@
 """Facts and opened parts in the words of answers."""
 
-from collections.abc import Sequence
-from typing import Any
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from vault.breach_reports import bodies, clocks, door, lifecycle
 from vault.breach_reports.reports import Follow
-from vault.breach_reports.shapes import CONTACT, NOTE, REPORT, TO_REPORTER, Dismissal, Move, ReportFact
+from vault.breach_reports.shapes import CONTACT, FILE, NOTE, REPORT, TO_REPORTER, Dismissal, Move, ReportFact
 from vault.web import write_id
 from vault.web.times import write_time
+
+_NAMELESS: Final[Mapping[str, str]] = {}
 
 
 def status(follow: Follow) -> bodies.Status:
     """What the holder of a receipt is told."""
     fact = follow.taken.case.fact
     state = lifecycle.PUBLIC_STATE[fact.state]
-    return bodies.Status(fact.reference, state, write_time(fact.received_at), [message(each) for each in follow.messages])
+    return bodies.Status(fact.reference, state, write_time(fact.received_at), [message(each, fact) for each in follow.messages])
 
 
-def message(opened: door.Opened) -> bodies.Message:
-    """One message; which officer wrote is the house's own business."""
+def message(opened: door.Opened, fact: ReportFact, names: Mapping[str, str] = _NAMELESS) -> bodies.Message:
+    """One message with its files; which officer wrote is the house's own business."""
     sender = "reporter" if opened.told.kind == "message" else "association"
-    return bodies.Message(sender, msgspec.json.decode(opened.content, type=str), write_time(opened.told.at))
+    return bodies.Message(
+        sender, msgspec.json.decode(opened.content, type=str), write_time(opened.told.at), files(fact, opened.number, names)
+    )
+
+
+def files(fact: ReportFact, part: int, names: Mapping[str, str] = _NAMELESS) -> list[bodies.FileTold]:
+    """The files that came with the text of this number."""
+    return [
+        bodies.FileTold(write_id(bytes.fromhex(each.id)), each.type, each.size, names.get(each.id))
+        for each in fact.files
+        if each.part == part
+    ]
+
+
+def harmless(name: str) -> str:
+    """The name of a file as people are shown it: its last step, without what is drawn as nothing or turns the direction of what follows."""
+    last = re.split(r"[/\\]", name)[-1]
+    return "".join(each for each in last if unicodedata.category(each)[0] != "C").strip(" .")
 
 
 def item(fact: ReportFact, running: lifecycle.Clock | None, now: int) -> bodies.ReportItem:
@@ -42,13 +63,16 @@ def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int
     fact = taken.case.fact
     first = next(msgspec.json.decode(each.content) for each in opened if each.told.kind == REPORT)
     contact = next((msgspec.json.decode(each.content, type=str) for each in opened if each.told.kind == CONTACT), None)
+    told = [msgspec.json.decode(each.content) for each in opened if each.told.kind == FILE]
+    names = {each["file"]: harmless(each["name"]) for each in told}
     return bodies.ReportTold(
         **_head(fact),
         clock=clock(fact, hours, now),
         narrative=first["narrative"],
         noticed_on=first.get("noticed_on"),
         contact=contact,
-        messages=[message(each) for each in opened if each.told.kind in TO_REPORTER],
+        files=files(fact, 0, names),
+        messages=[message(each, fact, names) for each in opened if each.told.kind in TO_REPORTER],
         notes=[_note(each) for each in opened if each.told.kind == NOTE],
         finding=fact.finding or None,
         acknowledged_at=_time(fact.acknowledged_at),

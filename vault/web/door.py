@@ -67,11 +67,13 @@ class Door:
             if has_body(call.headers):
                 await weigh_body(receive, call.headers, MOST_STRAY_BODY, STRAY_BODY_SECONDS)
             return await route.handler(call)
-        if route.form is not None and route.form.file:
+        files = route.form is not None and bool(route.form.file)
+        if files and not bound.is_public:
             await _take_body(bound, call, receive)  # it goes to the controller piece by piece
             return await route.handler(call)
         held = self.strangers if bound.is_public else self.callers
-        with held.counted(call.neighbourhood if bound.is_public else "", receive, route.max_body) as counting:
+        most = route.form.held if route.form is not None and files else route.max_body
+        with held.counted(call.neighbourhood if bound.is_public else "", receive, most) as counting:
             await _take_body(bound, call, counting)
             return await route.handler(call)
 

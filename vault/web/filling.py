@@ -17,6 +17,8 @@ from vault.web.receiving import Receive, arriving, has_body
 
 MAX_PART_HEADERS = 4
 MAX_PART_HEADER = 2048
+MOST_FILES = 50
+"""Parts that are files in a form that is kept: the controller tells a person how many it takes."""
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")  # RFC 2046, 5.1.1, without the space
 _BROKEN_LINES = re.compile(r"\r\n?|[\v\f]")  # what a word processor puts between lines comes along when text is pasted
@@ -34,6 +36,8 @@ async def fill(form: Form, headers: Headers, receive: Receive, limit: int) -> Fi
     """
     kind, boundary = _kind(form, headers)
     filled = Filled()
+    if kind == URLENCODED and form.texts:
+        limit = form.texts  # there are no files in it
     arrived = arriving(receive, () if form.keeps else headers, limit, form.seconds) if has_body(headers) else _nothing()
     if form.keeps:
         arrived = _as_far_as_it_may(arrived, filled)
@@ -53,7 +57,7 @@ async def _as_far_as_it_may(arrived: AsyncIterator[bytes], filled: Filled) -> As
     except Malformed as error:
         if error.code != "too-large":
             raise
-        filled.is_cut = True
+        filled.is_cut = filled.is_short = True
 
 
 def _kind(form: Form, headers: Headers) -> tuple[str, str]:
@@ -130,7 +134,7 @@ def _parser(form: Form, boundary: str, limit: int) -> PushMultipartParser:
         max_header_size=MAX_PART_HEADER,
         max_header_count=MAX_PART_HEADERS,
         max_segment_size=limit,
-        max_segment_count=len(form.fields) + bool(form.file),
+        max_segment_count=len(form.fields) + (MOST_FILES if form.keeps else form.most if form.file else 0),
     )
 
 
@@ -143,7 +147,7 @@ async def _events(
             if piece and not parser.closed:
                 for event in parser.parse(piece):
                     yield bytes(event) if isinstance(event, bytearray) else event
-        if not filled.is_cut:
+        if not filled.is_short:
             parser.close()
     except ParserLimitReached:
         raise Malformed("too-large") from None
@@ -158,6 +162,7 @@ class _Parts:
         self._form = form
         self._events = events
         self._filled = filled
+        self._files = self._kept_bytes = 0
 
     async def until_file(self) -> Filled:
         """Read text fields up to the file, or up to the end where there is none."""
@@ -171,7 +176,8 @@ class _Parts:
         return self._filled
 
     def _take_file(self, part: MultipartSegment) -> None:
-        if self._filled.upload is not None:
+        self._files += 1
+        if self._files > self._form.most and not self._form.keeps:
             raise Malformed("unknown-form-field")
         self._filled.upload = Upload(self._pieces(), part.content_type or "", part.filename or "")
 
@@ -183,16 +189,26 @@ class _Parts:
         async for event in self._events:
             if not isinstance(event, bytes):
                 break
-            raw += event
+            raw += self._within(event)
             _weigh(raw, name, self._form)
         self._filled.fields[name] = _kept(bytes(raw), self._form, self._filled)
+
+    def _within(self, piece: bytes) -> bytes:
+        """The piece of a text as far as all texts together may go beside files."""
+        if self._form.texts and len(piece) > self._form.texts - self._kept_bytes:
+            piece = piece[: self._form.texts - self._kept_bytes]
+            self._filled.is_cut = True
+        self._kept_bytes += len(piece)
+        return piece
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         async for event in self._events:
             if not isinstance(event, bytes):
                 break
             yield event
-        await self.until_file()  # a second file raises; what else follows is text
+        else:
+            raise Malformed("too-large")  # the body was read as far as it may come, and this file is not whole
+        await self.until_file()  # a file too many raises; what else follows is text
 
 
 async def _nothing() -> AsyncIterator[bytes]:
