@@ -1,9 +1,9 @@
 """A file sealed chunk by chunk as it arrives: 64 KiB each, addressable by number, opened only against a receipt that names the file.
 
 Invariants: a chunk opens only as this chunk of this file of this association, and as the last one only where it is the last: cut, moved,
-doubled and exchanged chunks do not open; no two files share a subkey, whichever data key they are under; every chunk has one size, so that the number of chunks tells the size
-in steps of 64 KiB and no more; a receipt makes one opener, of its own file, which holds no more than the chunk it opens; every fault is
-the one Unopenable. Format 0x22: docs/spec/attachment.md.
+doubled and exchanged chunks do not open; no two files share a subkey, whichever data key they are under; every chunk has one size, so that
+the number of chunks tells the size in steps of 64 KiB and no more; a receipt makes one opener, of its own file, which holds no more than
+the chunk it opens; every fault is the one Unopenable. Format 0x22: docs/spec/attachment.md.
 """
 
 import os

@@ -58,9 +58,9 @@ def file_sealer(keys: AssociationKeys, key: DataKey, case: bytes, file: bytes) -
     return Sealer(key, Attached(keys.association, file, case, CASE_CLASS))
 
 
-def sealed_file(keys: AssociationKeys, case: bytes, file: bytes, wrapped: bytes, header: bytes, chunks: int) -> SealedAttachment:
-    """Return what opens a file of a case, as the door takes it: `wrapped` is the key of the case, so that the files go with it."""
-    return SealedAttachment(Attached(keys.association, file, case, CASE_CLASS), wrapped, header, chunks)
+def sealed_file(association: bytes, file: bytes, case: CaseFile, header: bytes, chunks: int) -> SealedAttachment:
+    """Return what opens a file of a case, as the door takes it: with the key of the case, so that the files go with it."""
+    return SealedAttachment(Attached(association, file, case.case, CASE_CLASS), case.wrapped, header, chunks)
 
 
 def open_parts(receipt: Receipt, keys: AssociationKeys, file: CaseFile) -> list[bytes]:

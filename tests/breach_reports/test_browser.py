@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, FilePayload
 
 from tests.breach_reports.browser import CHROMIUM, Looked, chromium, looking
-from tests.journeys.served import Served
+from tests.journeys.served import PDF, Served, filled_in
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium here (Debian package chromium)"),
@@ -21,6 +21,7 @@ WORDS = {
     "en": "The association gave my mobile number to an advertising company without my consent.",
 }
 RECEIPT = re.compile(r"[0-9A-HJKMNP-TV-Z]{5}(-[0-9A-HJKMNP-TV-Z]{5}){3}")
+PICTURE: FilePayload = {"name": "صورة.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + b"\x00" * 3000}
 SHOTS = os.environ.get("AMANAH_TESTS_SCREENSHOTS")
 
 
@@ -136,6 +137,41 @@ def test_what_is_wrong_is_told_beside_the_field_and_nothing_typed_is_lost(vault:
     assert page.evaluate("document.activeElement.id") == "category"
 
 
+def test_files_go_both_ways_and_one_that_is_not_taken_is_told_beside_the_field(vault: Served, looked: tuple[Looked, str, str]):
+    seen, language, name = looked
+    page = seen.page
+    page.goto(f"http://127.0.0.1:{vault.port}/first/report?lang={language}")
+    page.select_option("#category", "other")
+    page.fill("#narrative", WORDS[language])
+    page.set_input_files("#file", {"name": "a.exe", "mimeType": "image/png", "buffer": b"MZ\x90\x00" + b"\x00" * 300})
+    page.click("form [type=submit]")
+    page.wait_for_selector(".wrong")
+    judge(seen, vault, f"{name}-7-file-wrong")
+    assert page.input_value("#narrative") == WORDS[language]
+    page.click(".wrong a")
+    assert page.evaluate("document.activeElement.id") == "file"
+    page.set_input_files("#file", PICTURE)
+    page.click("form [type=submit]")
+    page.wait_for_selector("#receipt")
+    receipt = page.inner_text("#receipt").strip()
+    officer = vault.session("officer")
+    newest = vault.call("GET", "/v1/breach-reports", token=officer).json["items"][0]["id"]
+    raw, headers = filled_in({"text": "انظر المرفق"}, [("x.pdf", PDF)])
+    assert vault.call("POST", f"/v1/breach-reports/{newest}/reply/files", raw=raw, headers=headers, token=officer).status == 200
+    page.goto(f"http://127.0.0.1:{vault.port}/first/report/status?lang={language}")
+    page.fill("#receipt", receipt)
+    page.click("form [type=submit]")
+    page.fill("#text", WORDS[language])
+    page.set_input_files("#file", PICTURE)
+    page.click("form:has(textarea) [type=submit]")
+    page.wait_for_selector(".message:nth-of-type(2)")
+    judge(seen, vault, f"{name}-8-files")
+    with page.expect_download() as waited:
+        page.click(".message [type=submit]")
+    assert waited.value.suggested_filename == "file.pdf"
+    assert Path(waited.value.path()).read_bytes() == PDF
+
+
 def test_a_page_that_is_not_there_is_a_page(vault: Served, looked: tuple[Looked, str, str]):
     seen, _language, name = looked
     answer = seen.page.goto(f"http://127.0.0.1:{vault.port}/nobody/report")
@@ -159,6 +195,7 @@ def test_without_a_script_a_report_is_sent_and_followed_all_the_same(vault: Serv
         page.select_option("#category", "other")
         page.fill("#narrative", WORDS[language])
         page.check("[name=exclude_administrator]")
+        page.set_input_files("#file", [PICTURE, PICTURE])
         page.click("form [type=submit]")
         receipt = page.inner_text("#receipt").strip()
         assert RECEIPT.fullmatch(receipt)
@@ -168,6 +205,8 @@ def test_without_a_script_a_report_is_sent_and_followed_all_the_same(vault: Serv
         page.fill("#receipt", receipt)
         page.click("form [type=submit]")
         page.fill("#text", WORDS[language])
-        page.click("form [type=submit]")
+        page.set_input_files("#file", PICTURE)
+        page.click("form:has(textarea) [type=submit]")
+        assert "PNG" in page.inner_text(".message")
         assert WORDS[language] in page.inner_text(".message")
         assert seen.complaints == []

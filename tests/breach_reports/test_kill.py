@@ -2,6 +2,7 @@
 
 import http.client
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -11,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.access.mortal import MOMENTS
-from tests.journeys.served import FIRST, READY_SECONDS, Served, free_ports
+from tests.journeys.served import FIRST, PDF, READY_SECONDS, Served, filled_in, free_ports
 from tests.journeys.traces import left_in_files, left_in_postgres
 
 pytestmark = pytest.mark.slow
 TREE = Path(__file__).resolve().parents[2]
 NARRATIVE = "رأيت ملفات المستفيدين في مكان لا ينبغي أن تكون فيه"
 STRANGER = "203.0.113.9"
+CONTENT = PDF + b"what was seen " * 45_000
 
 
 def start(vault: Served, moment: str, count: int) -> subprocess.Popen[bytes]:
@@ -42,6 +44,24 @@ def start(vault: Served, moment: str, count: int) -> subprocess.Popen[bytes]:
         assert time.monotonic() < end, "not ready"
         time.sleep(0.03)
     return process
+
+
+def bring_files_until_it_dies(vault: Served, process: subprocess.Popen[bytes]) -> list[str]:
+    """Report with a file of ten pieces, one after another, until the vault is gone; the receipts of those that were answered."""
+    receipts: list[str] = []
+    raw, headers = filled_in({"category": "other", "narrative": NARRATIVE}, [("a.pdf", CONTENT)])
+    try:
+        for _ in range(40):
+            answer = vault.call("POST", f"/{FIRST}/report", raw=raw, headers=headers)
+            assert answer.status == 201, answer.text
+            found = re.search(r'id="receipt"[^>]*>([0-9A-Z-]{23})<', answer.text)
+            assert found
+            receipts.append(found[1])
+    except (OSError, http.client.HTTPException):
+        pass  # the vault is gone, as it should be
+    assert process.wait(20) == -signal.SIGKILL, vault.log.read_text(errors="replace")[-800:]
+    vault._process = None
+    return receipts
 
 
 def bring_until_it_dies(vault: Served, process: subprocess.Popen[bytes]) -> list[str]:
@@ -80,3 +100,28 @@ def test_a_receipt_that_was_given_opens_its_report_whenever_the_vault_was_killed
     left = [*left_in_files(vault.folder), *(left_in_postgres(vault.address) if vault.address else ())]
     assert [place for place, content in left if STRANGER.encode() in content or STRANGER.encode().hex().encode() in content] == []
     print(f"{len(MOMENTS)} kills, {kept} receipts given and all of them open")  # noqa: T201 - the counts are asked for
+
+
+def test_a_report_whose_receipt_was_given_has_its_files_whole_whenever_the_vault_was_killed(unserved: Served):
+    vault, rng, kept = unserved, random.Random(), 0
+    vault.found()
+    for moment in MOMENTS:
+        # A report with a file of ten pieces is a dozen such moments; now and then the stroke falls among the pieces.
+        receipts = bring_files_until_it_dies(vault, start(vault, moment, rng.randrange(12, 30)))
+        vault.start()
+        for receipt in receipts:
+            assert vault.call("POST", f"/v1/public/{FIRST}/breach-reports/status", {"receipt": receipt}).status == 200, moment
+        kept += len(receipts)
+        officer, opened = vault.session("officer"), 0
+        items = vault.call("GET", "/v1/breach-reports?limit=500", token=officer).json["items"]
+        for item in items:
+            read = vault.call("GET", f"/v1/breach-reports/{item['id']}", token=officer).json
+            [file] = read["files"]
+            shown = vault.call("GET", f"/v1/breach-reports/{item['id']}/files/{file['id']}", token=officer)
+            assert (shown.status, shown.body) == (200, CONTENT), moment
+            opened += 1
+        assert opened >= kept, moment
+        vault.stop()
+    assert kept > 0
+    vault.run("log", "verify")
+    print(f"{len(MOMENTS)} kills, {kept} receipts given, every file of every report whole")  # noqa: T201 - the counts are asked for

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,16 @@ def multipart(content: bytes, name: str = "file", filename: str = "form.pdf") ->
     head = f'Content-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: application/pdf\r\n\r\n'.encode()
     body = b"--" + mark + b"\r\n" + head + content + b"\r\n--" + mark + b"--\r\n"
     return body, {"Content-Type": f"multipart/form-data; boundary={mark.decode()}"}
+
+
+def filled_in(texts: Mapping[str, str], files: Sequence[tuple[str, bytes]]) -> tuple[bytes, dict[str, str]]:
+    """A form as a browser sends it, texts before files, and the header that says so."""
+    mark = b"------------------------journeys"
+    parts = [(f'name="{name}"'.encode(), value.encode()) for name, value in texts.items()]
+    parts += [(f'name="file"; filename="{name}"\r\nContent-Type: application/octet-stream'.encode(), content) for name, content in files]
+    head = b"\r\nContent-Disposition: form-data; "
+    body = b"".join([b"--" + mark + head + told + b"\r\n\r\n" + content + b"\r\n" for told, content in parts])
+    return body + b"--" + mark + b"--\r\n", {"Content-Type": f"multipart/form-data; boundary={mark.decode()}"}
 
 
 def free_ports() -> tuple[int, int]:

@@ -16,7 +16,7 @@ import pytest
 
 from keys.packages import PackageKey, read_package
 from keys.secret import Secret
-from tests.journeys.served import PDF, Answer, Served, moment, multipart
+from tests.journeys.served import PDF, Answer, Served, filled_in, moment, multipart
 from tests.journeys.traces import Canaries, found_in, left_by_the_server, left_in_files, left_in_postgres
 from vault.policy.pack_file import PARTS
 
@@ -361,6 +361,31 @@ def wordings(life: Life) -> None:
     life.call("PUT", "/v1/record-types/press_contact", {"fields": [wrong]}, token=admin, expected=422)
 
 
+def exclusions_and_files(life: Life, body: dict[str, Any], receipt: str) -> bytes:
+    """Somebody described whom the reporter excludes; files with canaries in them and for names, taken, torn, refused: what is in one."""
+    canaries, served, path = life.canaries, life.vault, "/v1/public/first/breach-reports"
+    life.call("POST", path, {**body, "exclude": {"words": canaries.text()}}, token=None, expected=201)
+    life.call("POST", path, {**body, "exclude": {"offices": [canaries.ascii()]}}, token=None, expected=422)
+    [waits] = life.call("GET", "/v1/breach-reports/reporter-exclusions", token=served.session("admin"), expected=200).json["items"]
+    described = life.call("GET", f"/v1/breach-reports/{waits['id']}/reporter-exclusion", token=served.session("admin"), expected=200)
+    life.read_back += len(found_in(described.body, life.canaries.traces()))
+    bring = f"{path}/messages/files"
+    content = PDF + f"{canaries.text()} {canaries.ascii()} ".encode() * 3000
+    texts = {"receipt": receipt, "text": canaries.text()}
+    raw, headers = filled_in(texts, [(canaries.ascii() + ".pdf", content)])
+    life.call("POST", bring, raw=raw, headers=headers, token=None, expected=201)
+    life.call("POST", bring, raw=raw[: len(raw) - 90], headers=headers, token=None, expected=400)
+    raw, headers = filled_in(texts, [(canaries.ascii(), b"PK" + canaries.text().encode() * 3000 + b"\x00")])
+    life.call("POST", bring, raw=raw, headers=headers, token=None, expected=422)
+    raw, headers = filled_in({"receipt": canaries.ascii()}, [(canaries.ascii(), content)])
+    life.call("POST", bring, raw=raw, headers=headers, token=None, expected=404)
+    raw, headers = filled_in({"category": "other", "narrative": canaries.text() * 9}, [(canaries.ascii() + ".pdf", content)] * 2)
+    assert served.call("POST", "/first/report", raw=raw, headers=headers).status == 201
+    raw, headers = filled_in({"category": "other", "narrative": canaries.text() * 9}, [(canaries.ascii() + ".exe", b"MZ\x00" + content)])
+    assert served.call("POST", "/first/report", raw=raw, headers=headers).status == 422
+    return content
+
+
 def reports(life: Life) -> None:
     """Reports by both doors of the public with a canary in every part that is text; followed, answered, judged, proposed to dismiss."""
     canaries, served, path = life.canaries, life.vault, "/v1/public/first/breach-reports"
@@ -372,6 +397,7 @@ def reports(life: Life) -> None:
     life.call("POST", path, {**body, "noticed_on": canaries.ascii(), "category": canaries.text()}, token=None, expected=422)
     life.call("POST", f"{path}/messages", {"receipt": receipt, "text": canaries.text()}, token=None, expected=201)
     life.call("POST", f"{path}/status", {"receipt": canaries.ascii()}, token=None, expected=404)
+    content = exclusions_and_files(life, body, receipt)
     filled = {
         "category": "other",
         "narrative": f"{canaries.text()} {canaries.ascii()}",
@@ -389,6 +415,15 @@ def reports(life: Life) -> None:
     one = life.call("GET", "/v1/breach-reports", token=officer, expected=200).json["items"][0]["id"]
     read = life.call("GET", f"/v1/breach-reports/{one}", token=officer, expected=200)
     life.read_back += len(found_in(read.body, life.canaries.traces()))
+    items = life.call("GET", "/v1/breach-reports", token=officer, expected=200).json["items"]
+    brought = [life.call("GET", f"/v1/breach-reports/{each['id']}", token=officer, expected=200).json for each in items]
+    kept = [(each["id"], file["id"]) for each in brought for file in each["files"] + [f for m in each["messages"] for f in m["files"]]]
+    assert len(kept) == 3
+    for report, file in kept:
+        shown = life.call("GET", f"/v1/breach-reports/{report}/files/{file}", token=officer, expected=200)
+        assert shown.body == content
+    raw, headers = filled_in({"text": canaries.text()}, [(canaries.ascii() + ".pdf", content)])
+    life.call("POST", f"/v1/breach-reports/{one}/reply/files", raw=raw, headers=headers, token=officer, expected=200)
     for deed, words in (("triage", {"finding": "breach", "note": canaries.text()}), ("reply", {"text": canaries.text()})):
         life.call("POST", f"/v1/breach-reports/{one}/{deed}", words, token=officer, expected=200)
     moved = {"aware_at": moment(-60), "reason": canaries.text()}

@@ -102,7 +102,8 @@ def take_file(deed: Deed, case: Case, told: Entry, file: str) -> TakenFile:
     chunks = file_tables.chunks(deed, bytes.fromhex(found.id))
     if wrapped is None or hashlib.sha256(b"".join([header, *chunks])).hexdigest() != found.sha256:
         raise Unavailable("integrity")
-    sealed = sealed_file(deed.cabinet.keys, case.id, bytes.fromhex(found.id), wrapped, header, found.chunks)
+    file_of = CaseFile(case.id, case.version, wrapped, ())
+    sealed = sealed_file(deed.association, bytes.fromhex(found.id), file_of, header, found.chunks)
     entry = replace(told, kind=FILE_READ, outcome="allow", about=case.about, fields=(FILE,), basis="law", evidence=found.id)
     return TakenFile(case, deed.append(entry, revision=case.version), found, sealed, chunks)
 
