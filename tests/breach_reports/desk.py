@@ -1,6 +1,6 @@
 """Strangers who report and officers who work on it, over the real front of one association."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from vault.breach_reports.incidents_api import incident_routes
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
 from vault.rulebook import facts
+from vault.rulebook.association import Association
 from vault.rulebook.channels import Channels
 
 NARRATIVE = "نشرت الجمعية صورة ابنتي في حسابها دون أن أوافق على النشر."
@@ -74,8 +75,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk_of(world: World, channels: Channels | None = None) -> AsyncIterator[Desk]:
-    """The desk of this world; `free` holds the bytes its disk has left."""
+async def desk_of(world: World, channels: Channels | None = None, sealed: Mapping[str, Association] | None = None) -> AsyncIterator[Desk]:
+    """The desk of this world, or of one whose associations are these; `free` holds the bytes its disk has left."""
     free = [PLENTY]
 
     def left(_folder: Path) -> int:
@@ -83,6 +84,6 @@ async def desk_of(world: World, channels: Channels | None = None) -> AsyncIterat
 
     told = {} if channels is None else {world.code: channels}
     intake = Intake(world.limits, world.clock, left)
-    reports = Reports(world.associations, told, intake, world.identity.factor)
+    reports = Reports(world.associations if sealed is None else sealed, told, intake, world.identity.factor)
     async with world.front(*routes(reports), *incident_routes(world.identity.factor)) as http:
         yield Desk(world, reports, http, free)

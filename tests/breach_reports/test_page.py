@@ -10,7 +10,9 @@ import pytest
 from tests.breach_reports.desk import NARRATIVE, Desk, desk_of
 from tests.simulator import World
 from vault.breach_reports.page import PAGES
+from vault.errors import Unavailable
 from vault.policy.pack import load
+from vault.rulebook.association import Association
 from vault.rulebook.channels import Channels, ChannelsRefused, Name, read_channels
 from vault.web.paper import read_words
 
@@ -267,3 +269,43 @@ def test_every_text_of_a_page_is_there_in_both_languages(package: str):
         assert words.en.strip(), name
         assert name == "other_language" or not re.search(r"[A-Za-z]", words.ar), name
         assert name == "other_language" or not re.search(r"[\u0600-\u06ff]", words.en), name
+
+
+class _Sealed(dict[str, Association]):
+    """The associations of a process that has no key of this one."""
+
+    def __getitem__(self, code: str) -> Association:
+        if code != "probe":
+            raise KeyError(code)
+        raise Unavailable("sealed")
+
+    def get(self, code: str, default: object = None) -> Association:  # type: ignore[override]  # as a mapping's own, which asks by item
+        try:
+            return self[code]
+        except KeyError:
+            return default
+
+
+@aio
+async def test_a_sealed_vault_names_the_other_channels_and_keeps_what_was_typed(vault: World):
+    async with desk_of(vault, Channels(Name("جمعية مثال", "Example"), "@example", "privacy@example.org"), sealed=_Sealed()) as desk:
+        kept = FORM | {"contact": "0551234567", "exclude": "مدير الفرع"}
+        pages = [
+            await desk.http.post("/probe/report?lang=ar", data=kept),
+            await desk.http.post("/probe/report?lang=ar", files={name: (None, value) for name, value in kept.items()}),
+            await desk.http.post("/probe/report/status?lang=ar", data={"receipt": "00000", "text": NARRATIVE}),
+            await desk.http.post("/probe/report/status/file?lang=ar", data={"receipt": "00000", "file": "x"}),
+            await desk.http.get("/probe/report?lang=ar"),
+            await desk.http.get("/probe/report/status?lang=ar"),
+        ]
+        for page in pages:
+            assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+            for told in ("خزنة البيانات مغلقة", "@example", "privacy@example.org", "سدايا", "جمعية مثال"):
+                assert told in page.text
+        assert all(f"{NARRATIVE}</textarea>" in page.text for page in pages[:3])
+        assert all('name="contact" value="0551234567"' in page.text and 'value="مدير الفرع"' in page.text for page in pages[:2])
+        for path, body in (("", {"category": "other", "narrative": NARRATIVE, "language": "ar"}), ("/status", {"receipt": "x"})):
+            answer = await desk.public(path, body)
+            assert (answer.status_code, answer.json()["code"]) == (503, "intake-sealed")
+            assert "بريد موثقة" in answer.json()["say"]
+        assert (await desk.http.get("/elsewhere/report")).status_code == 404

@@ -55,6 +55,12 @@ class IntakePaused(Unavailable):
     code = "intake-paused"
 
 
+class IntakeSealed(Unavailable):
+    """The association's keys are not here: nothing can be taken in, and the other channels are."""
+
+    code = "intake-sealed"
+
+
 class Intake:
     """Counts what comes in, in this process."""
 

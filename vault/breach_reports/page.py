@@ -13,6 +13,7 @@ from vault.breach_reports.exclusion import OFFICES, Wish
 from vault.breach_reports.files import ENDINGS, MOST_FILES, MOST_TOGETHER
 from vault.breach_reports.intake import Told
 from vault.breach_reports.lifecycle import in_riyadh
+from vault.breach_reports.limits import IntakeSealed
 from vault.breach_reports.reports import Follow, GivenFile, Knock, Reports
 from vault.breach_reports.shapes import Doubt, Language
 from vault.errors import FieldError, Invalid, NotFound, TooMany, Unavailable, VaultError
@@ -21,7 +22,7 @@ from vault.web import Answer, Call, Form, Public, Query, Rate, Route
 from vault.web.answer import HTML
 from vault.web.paper import Pages, policy_with
 from vault.web.problems import problem_headers, problem_of, status_of
-from vault.web.route import KIBIBYTE
+from vault.web.route import KIBIBYTE, Handler
 from vault.web.times import parse_time
 
 PAGES: Final = Pages("vault.breach_reports")
@@ -72,22 +73,34 @@ def page_routes(reports: Reports) -> list[Route]:
     """Return the pages of this room."""
     pages = _Pages(reports)
     return [
-        _page("GET", "/{association}/report", "breach_reports.form", pages.form, summary="The page on which anybody reports a violation."),
+        _page(
+            "GET",
+            "/{association}/report",
+            "breach_reports.form",
+            pages.opened(pages.form),
+            summary="The page on which anybody reports a violation.",
+        ),
         _page(
             "POST",
             "/{association}/report",
             "breach_reports.submit",
-            pages.submit,
+            pages.opened(pages.submit),
             summary="Report a violation from the page.",
             form=REPORT_FORM,
             limit=REPORTING,
         ),
-        _page("GET", "/{association}/report/status", "breach_reports.ask", pages.ask, summary="The page on which a report is followed up."),
+        _page(
+            "GET",
+            "/{association}/report/status",
+            "breach_reports.ask",
+            pages.opened(pages.ask),
+            summary="The page on which a report is followed up.",
+        ),
         _page(
             "POST",
             "/{association}/report/status",
             "breach_reports.follow",
-            pages.follow,
+            pages.opened(pages.follow),
             summary="Follow up from the page.",
             form=STATUS_FORM,
             limit=RECEIPTS,
@@ -96,7 +109,7 @@ def page_routes(reports: Reports) -> list[Route]:
             "POST",
             "/{association}/report/status/file",
             "breach_reports.fetch",
-            pages.fetch,
+            pages.opened(pages.fetch),
             summary="Fetch a file of the association's reply from the page.",
             form=FILE_FORM,
             limit=RECEIPTS,
@@ -125,6 +138,17 @@ class _Pages:
     """The handlers: call the room, fill the template."""
 
     reports: Reports
+
+    def opened(self, handler: Handler) -> Handler:
+        """The handler, before which a sealed vault's page stands: it names the other channels and keeps what was typed."""
+
+        async def at(call: Call) -> Answer:
+            try:
+                return await handler(call)
+            except IntakeSealed as error:
+                return self._shut(call, error)
+
+        return at
 
     async def form(self, call: Call) -> Answer:
         return await self._report(call, self.reports.association(call.path["association"]))
@@ -218,10 +242,19 @@ class _Pages:
             **_wrong(call, None if isinstance(error, NotFound) else error),
         )
 
+    def _shut(self, call: Call, error: IntakeSealed) -> Answer:
+        given = {name: text for name, text in call.form.fields.items() if text}
+        shown = [(name, given.pop(name)) for name in ("narrative", "text") if name in given]
+        told = {"shown": shown, "hidden": list(given.items()), **_wrong(call, error)}
+        return self._paper("shut.html", call, call.path["association"], status=status_of(error), headers=problem_headers(error), **told)
+
     def _answer(self, template: str, call: Call, association: Association, **values: Any) -> Answer:  # noqa: ANN401  # a template's values
-        channels = self.reports.channels_of(association.code)
-        values |= {"name": channels.named(association.code, call.language), "demonstration": channels.demonstration}
-        return PAGES.answer(template, call.language, code=association.code, channels=channels, **values)
+        return self._paper(template, call, association.code, **values)
+
+    def _paper(self, template: str, call: Call, code: str, **values: Any) -> Answer:  # noqa: ANN401  # a template's values
+        channels = self.reports.channels_of(code)
+        values |= {"name": channels.named(code, call.language), "demonstration": channels.demonstration}
+        return PAGES.answer(template, call.language, code=code, channels=channels, **values)
 
 
 def leaving(file: GivenFile, name: str = "file") -> Answer:

@@ -17,7 +17,7 @@ from vault.breach_reports.files import Bringing
 from vault.breach_reports.index import Index
 from vault.breach_reports.intake import Received, Told
 from vault.breach_reports.lifecycle import HOUR
-from vault.breach_reports.limits import Intake, IntakeFull
+from vault.breach_reports.limits import Intake, IntakeFull, IntakeSealed
 from vault.breach_reports.reporter import about
 from vault.breach_reports.service import Listed, Page, SecondFactor, SecondPerson, Wanted, listed, page
 from vault.breach_reports.shapes import REPORTER, Doubt
@@ -37,6 +37,7 @@ SILENCE: Final = 600_000_000
 ASIDE: Final = "REPORTS_ASIDE"
 FULL: Final = "INTAKE_FULL"
 WAITS: Final = "EXCLUSION_WAITS"
+SEALED: Final = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,11 @@ class Reports:
         return SecondPerson(self.factor)
 
     def association(self, code: str) -> Association:
-        """The association of this code. Raises NotFound."""
-        return open_here(self.associations, code)
+        """The association of this code. Raises NotFound, IntakeSealed."""
+        try:
+            return open_here(self.associations, code)
+        except Unavailable as error:
+            raise IntakeSealed if error.code == SEALED else error from None
 
     def channels_of(self, code: str) -> Channels:
         """How the association is reached besides."""
