@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -279,7 +280,8 @@ class _Sealed(dict[str, Association]):
             raise KeyError(code)
         raise Unavailable("sealed")
 
-    def get(self, code: str, default: object = None) -> Association:  # type: ignore[override]  # as a mapping's own, which asks by item
+    def get(self, code: str, default: Any = None) -> Any:
+        """As a mapping's own, which asks by item."""
         try:
             return self[code]
         except KeyError:
