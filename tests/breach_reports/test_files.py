@@ -426,3 +426,33 @@ async def test_files_on_their_way_hold_a_bounded_part_of_memory(desk: Desk):
     assert page.status_code == 201
     assert 0 < most <= 448 * 1024
     assert held.bytes == 0
+
+
+HEAD = b'--x\r\nContent-Disposition: form-data; name="'
+HOSTILE = {
+    "a thousand parts": (HEAD + b'file"; filename="a"\r\n\r\n1\r\n') * 1000 + b"--x--",
+    "twenty thousand headers": HEAD + b'file"; filename="a"' + b"\r\nX: y" * 20_000 + b"\r\n\r\n1\r\n--x--",
+    "a name without an end": HEAD + b'file"; filename="' + b"a" * 100_000 + b'"\r\n\r\n1\r\n--x--',
+    "a field nobody knows": HEAD + b'staff"\r\n\r\n1\r\n--x--',
+    "a field twice": (HEAD + b'narrative"\r\n\r\nword\r\n') * 2 + b"--x--",
+    "a surrogate": HEAD + b'narrative"\r\n\r\n\xed\xa0\x80\r\n--x--',
+    "a text as a file": HEAD + b'narrative"; filename="a"\r\n\r\nword\r\n--x--',
+    "no end": HEAD + b'file"; filename="a"\r\n\r\nword',
+    "nothing": b"--x--",
+}
+
+
+@aio
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_no_multipart_breaks_the_public_door_or_leaves_anything(desk: Desk, name: str):
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    for path in ("/probe/report", "/probe/report/status", f"{PUBLIC}/messages/files"):
+        answer = await desk.http.post(path, content=HOSTILE[name], headers=headers)
+        assert 400 <= answer.status_code < 500, (path, answer.status_code)
+        assert "Content-Disposition" not in answer.text
+    for wrong in ("multipart/form-data", "multipart/form-data; boundary=x; charset=utf-16", "multipart/mixed; boundary=x"):
+        assert (await desk.http.post("/probe/report", content=HOSTILE[name], headers={"Content-Type": wrong})).status_code == 415
+    packed = headers | {"Content-Encoding": "gzip"}
+    assert (await desk.http.post("/probe/report", content=HOSTILE[name], headers=packed)).status_code == 415
+    assert rows(desk) == (0, 0)
+    assert (await sent(desk, ("a.txt", b"words"))).status_code == 201, "the next one is served"

@@ -274,3 +274,58 @@ async def test_also_a_form_that_keeps_what_comes_is_given_up_when_it_trickles():
 @given(st.binary(max_size=60).map(lambda raw: raw.replace(b"%", b"%25")) | st.text(max_size=60).map(lambda text: quote(text).encode()))
 def test_escapes_are_read_as_the_library_reads_them(raw: bytes):
     assert filling._unquoted(raw) == unquote_to_bytes(raw.replace(b"+", b" "))
+
+
+SEVERAL = Form(fields={"note": 10}, file="file", most=2)
+KEPT_FILES = Form(fields={"note": 10, "more": 10}, file="file", most=2, texts=16, keeps=True)
+
+
+async def uploaded(form: Form, content: bytes, limit: int = 10_000, size: int = 7) -> tuple[list[bytes], dict[str, str], bool]:
+    """What came of every file in its turn, the texts, and whether texts were cut; the body comes in pieces of this size."""
+    pieces = [content[at : at + size] for at in range(0, len(content), size)]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+    headers = [(b"content-type", PARTS["Content-Type"].encode()), (b"content-length", str(len(content)).encode())]
+    filled = await fill(form, headers, receive, limit)
+    found = [b"".join([piece async for piece in upload]) async for upload in filled.uploads()]
+    return found, filled.fields, filled.is_cut
+
+
+@aio
+@pytest.mark.parametrize("size", [1, 7, 64, 5000])
+async def test_several_files_come_in_their_turn_with_texts_before_between_and_behind_them(size: int):
+    content = body(file(b"one" * 50), part("note", b"x"), file(b""), part("more", b"y"))
+    assert await uploaded(KEPT_FILES, content, size=size) == ([b"one" * 50, b""], {"note": "x", "more": "y"}, False)
+
+
+@aio
+async def test_more_files_than_a_form_takes_are_refused_or_given_on_to_whoever_tells_a_person():
+    content = body(file(b"1"), file(b"2"), file(b"3"))
+    with pytest.raises(Malformed, match="unknown-form-field"):
+        await uploaded(SEVERAL, content)
+    assert (await uploaded(KEPT_FILES, content))[0] == [b"1", b"2", b"3"]
+    with pytest.raises(Malformed, match="too-large"):
+        await uploaded(KEPT_FILES, body(*[file(b"x")] * 60), 100_000, 5000)
+
+
+@aio
+async def test_beside_files_texts_are_kept_up_to_their_sum_and_a_file_that_is_not_whole_never_ends():
+    content = body(part("note", b"n" * 12), part("more", "سارة".encode()), file(b"whole"))
+    assert await uploaded(KEPT_FILES, content) == ([b"whole"], {"note": "n" * 12, "more": "سا"}, True)
+    with pytest.raises(Malformed, match="too-large"):
+        await uploaded(KEPT_FILES, body(part("note", b"x"), file(b"y" * 900)), 500)
+    for cut in (20, 90):  # in the file, and behind it
+        with pytest.raises(Malformed, match="malformed"):
+            await uploaded(KEPT_FILES, body(file(b"y" * 300), part("note", b"x"))[:-cut])
+
+
+@aio
+async def test_without_files_in_it_a_form_with_files_takes_no_more_than_texts():
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"note=" + b"a" * 100, "more_body": False}
+
+    filled = await fill(KEPT_FILES, [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"105")], receive, 10_000)
+    assert (filled.fields, filled.is_cut) == ({"note": "a" * 11}, True)
+    assert [one async for one in filled.uploads()] == []
