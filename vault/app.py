@@ -26,6 +26,7 @@ from vault import __version__
 from vault.access.watching import Watcher
 from vault.attachments.scans import clear_away, purge
 from vault.breach_reports import files
+from vault.breach_reports.mail.answer import Postbox
 from vault.breach_reports.ringing import Ringer
 from vault.calls import Rooms, all_calls
 from vault.checkpoint_mail import Post
@@ -34,6 +35,7 @@ from vault.errors import Unavailable, VaultError
 from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, identifier_of, load_keys, open_with, require_epochs, require_no_restore
 from vault.identity.service import Identity
+from vault.mail_settings import postbox_of
 from vault.recalling import Recaller
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
@@ -91,6 +93,7 @@ class House:
     associations: dict[str, Association] = field(default_factory=dict)
     channels: dict[str, Channels] = field(default_factory=dict)
     posts: dict[str, Post] = field(default_factory=dict)
+    postboxes: dict[str, Postbox] = field(default_factory=dict)
     watchers: dict[str, Watcher] = field(default_factory=dict)
     recallers: dict[str, Recaller] = field(default_factory=dict)
     ringers: dict[str, Ringer] = field(default_factory=dict)
@@ -129,6 +132,8 @@ class House:
             house.channels[code] = read_channels(folder)
             if (post := Post.of(code, folder)) is not None:
                 house.posts[code] = post
+            if (postbox := postbox_of(folder)) is not None:
+                house.postboxes[code] = postbox
             # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
             house.writers[code] = shared if database.is_sqlite else house._executor()
             house.keepers[code] = keeper_of(database, code, folder, asking(settings, code))
@@ -313,7 +318,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             house.close()
 
     return build(
-        all_calls(Rooms(identity, limits, house.channels, house.settings.largest_scan), clock),
+        all_calls(Rooms(identity, limits, house.channels, house.settings.largest_scan, house.postboxes), clock),
         authenticate=identity.entrance.authenticate,
         out_of_scope=identity.entrance.out_of_scope,
         may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),

@@ -61,7 +61,7 @@ class Service:
         """Take `http://` for this machine, `https://` for any. Raises VaultError `service-not-private`, `service-unreachable`."""
         self._token = ""
         try:
-            self._line = _line(urlsplit(address))
+            self._line = line_to(urlsplit(address))
         except ValueError:
             raise VaultError("service-unreachable") from None
 
@@ -108,7 +108,7 @@ class Service:
         return answer
 
 
-def _line(address: SplitResult) -> http.client.HTTPConnection:
+def line_to(address: SplitResult) -> http.client.HTTPConnection:
     """A line to the service, not yet open. Raises ValueError for an address that is none."""
     host = address.hostname or ""
     if address.scheme == "https" and host:

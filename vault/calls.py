@@ -33,6 +33,9 @@ from vault.access.withdrawal_api import withdrawal_routes
 from vault.breach_reports.api import routes as breach_reports
 from vault.breach_reports.incidents_api import incident_routes
 from vault.breach_reports.limits import Intake
+from vault.breach_reports.mail.answer import Postbox, Postboxes
+from vault.breach_reports.mail.api import mail_routes
+from vault.breach_reports.mail.room import MailRoom
 from vault.breach_reports.reports import Reports
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.challenges_api import ROUTES as CHALLENGES
@@ -48,6 +51,7 @@ from vault.consent.visitors_api import routes as visitors
 from vault.custody.api import routes as custody
 from vault.identity.api import routes as identity
 from vault.identity.service import Identity
+from vault.mail_dns import Dns
 from vault.officer.api import routes as officer
 from vault.officer.frame import Frame
 from vault.publication.api import routes as publication
@@ -60,12 +64,16 @@ from vault.web.route import Route
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What the rooms are handed: who may enter, what is limited, each association's own channels by code, the largest scan in bytes."""
+    """What the rooms are handed: who may enter, what is limited, each association's own channels by code, the largest scan in bytes.
+
+    `postboxes` are the associations' mail settings by code.
+    """
 
     identity: Identity
     limits: Limits
     channels: Mapping[str, Channels] = field(default_factory=dict)
     largest_scan: int = DEFAULT_MOST
+    postboxes: Mapping[str, Postbox] = field(default_factory=dict)
 
 
 def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
@@ -117,5 +125,6 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *publication(associations, factor, rooms.channels),
         *breach_reports(reports),
         *incident_routes(factor),
+        *mail_routes(MailRoom(Dns(), rooms.limits, Postboxes(rooms.postboxes))),
         *officer(Frame(rooms.identity, rooms.channels), reports),
     ]

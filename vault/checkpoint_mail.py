@@ -7,38 +7,29 @@ to an end is hung up on.
 
 import fcntl
 import os
-import smtplib
-import socket
-import ssl
-import threading
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import msgspec
-from email_validator import EmailNotValidError, validate_email
 
-from keys.files import read_private, replace
+from keys.files import replace
 from vault.access_log.checkpoint import claimed
 from vault.errors import VaultError
+from vault.smtp import Server, is_address, send
 
 FILE: Final = "checkpoint-mail.toml"
 SENT: Final = "checkpoint-mailed"
 EVERY: Final = 3600
 AGAIN: Final = 600
 """Seconds between two mails, and between two attempts where one failed."""
-PATIENCE: Final = 20.0
-MOST_SECONDS: Final = 60.0
-"""Seconds that one word of the server may be waited for, and that one mail may take in all."""
 _MODE: Final = 0o600
-_MOST_PASSWORD: Final = 1024
-_HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _BODY: Final = """السلام عليكم،
 
 مرفق آخر نقطة تحقق موقعة من سجل الاطلاع لدى {code}، وهي تشمل {size} من القيود. احفظوها عندكم: فمن كانت معه استطاع أن يثبت أي
@@ -61,20 +52,10 @@ class MailRefused(VaultError):
     code = "checkpoint-mail-refused"
 
 
-class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where checkpoints are mailed: recipients, sender, server; `none` as security for a server on this machine only.
-
-    `password_file` holds the password of `user`, readable by its owner alone; `ca_file` the certificates to trust instead of the system's.
-    """
+class Mail(Server, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where checkpoints are mailed: recipients, sender, server."""
 
     to: tuple[str, ...]
-    sender: str
-    host: str
-    port: int = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    user: str | None = None
-    password_file: str | None = None
-    ca_file: str | None = None
 
 
 def read_mail(folder: Path) -> Mail | None:
@@ -85,39 +66,9 @@ def read_mail(folder: Path) -> Mail | None:
         return None
     except (OSError, ValueError) as error:
         raise MailRefused from error
-    if not _holds(mail):
+    if not (mail.to and all(map(is_address, mail.to)) and mail.holds):
         raise MailRefused
     return mail
-
-
-class _Line(smtplib.SMTP):
-    """A line to a mail server that is hung up on after `MOST_SECONDS`: the patience is for each word, and a server may talk for ever."""
-
-    def __init__(self, host: str, port: int, **how: Any) -> None:  # noqa: ANN401 - what the kind of line takes
-        """Connect, and hear the greeting."""
-        self._end = threading.Timer(MOST_SECONDS, self._hang_up)
-        self._end.daemon = True
-        self._end.start()
-        try:
-            super().__init__(host, port, timeout=PATIENCE, **how)
-        except BaseException:
-            self._end.cancel()
-            raise
-
-    def close(self) -> None:
-        """Be done with the server."""
-        self._end.cancel()
-        super().close()
-
-    def _hang_up(self) -> None:
-        line = self.sock
-        if line is not None:
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-
-
-class _SealedLine(_Line, smtplib.SMTP_SSL):
-    """The same over TLS from the first byte."""
 
 
 @dataclass(slots=True)
@@ -179,26 +130,7 @@ class Post:
             return None
 
     def _send(self, note: str, now: float) -> None:
-        mail = self.mail
-        with self._server() as server:
-            if mail.user is not None:
-                server.login(mail.user, read_private(Path(mail.password_file or ""), _MOST_PASSWORD).decode().strip())
-            server.send_message(self._letter(note, now))
-
-    def _server(self) -> smtplib.SMTP:
-        mail = self.mail
-        if mail.security == "none":
-            return _Line(mail.host, mail.port)
-        trust = ssl.create_default_context(cafile=mail.ca_file)
-        if mail.security == "tls":
-            return _SealedLine(mail.host, mail.port, context=trust)
-        server = _Line(mail.host, mail.port)
-        try:
-            server.starttls(context=trust)
-        except BaseException:
-            server.close()
-            raise
-        return server
+        send(self.mail, self._letter(note, now))
 
     def _letter(self, note: str, now: float) -> EmailMessage:
         size = claimed(note).size
@@ -211,15 +143,3 @@ class Post:
         letter.set_content(_BODY.format(code=self.code, size=size))
         letter.add_attachment(note.encode(), maintype="text", subtype="plain", filename=f"checkpoint-{self.code}-{size}.txt")
         return letter
-
-
-def _holds(mail: Mail) -> bool:
-    return bool(mail.to) and all(map(_is_address, (*mail.to, mail.sender))) and (mail.security != "none" or mail.host in _HERE)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        validate_email(text, check_deliverability=False, allow_quoted_local=False)
-    except EmailNotValidError:
-        return False
-    return True

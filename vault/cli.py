@@ -29,6 +29,7 @@ from vault.examining import examine, unsealed
 from vault.identity.founding import Ceremony, found
 from vault.identity.opening import codes
 from vault.keys_cli import keys
+from vault.mail_cli import mail_intake
 from vault.pack_cli import pack
 from vault.package_cli import package
 from vault.publication import document
@@ -56,6 +57,7 @@ def main() -> None:
 main.add_command(audit)
 main.add_command(backup)
 main.add_command(keys)
+main.add_command(mail_intake)
 main.add_command(pack)
 main.add_command(package)
 main.add_command(proof)

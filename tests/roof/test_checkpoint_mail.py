@@ -24,7 +24,7 @@ from keys.notes import Signer
 from keys.secret import Secret
 from tests.certificates import self_signed, server_side
 from tests.journeys.served import FIRST, Served
-from vault import checkpoint_mail
+from vault import smtp
 from vault.access_log.checkpoint import Checkpoint, opened, origin
 from vault.checkpoint_mail import AGAIN, EVERY, FILE, SENT, MailRefused, Post, read_mail
 
@@ -203,7 +203,7 @@ def endless(port: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("security", ["none", "starttls"])
 def test_a_server_that_never_comes_to_an_end_is_hung_up_on(tmp_path: Path, free_port: int, security: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(checkpoint_mail, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.5)
     post = set_up(tmp_path, port=free_port, security=security)
     with endless(free_port), pytest.raises(OSError, match="closed"):
         post.send_if_due(note(7), NOW)

@@ -113,6 +113,8 @@ class ReportItem(msgspec.Struct, kw_only=True):
     language: str
     channel: str
     received_at: str
+    seen_at: str | None
+    grade: str | None
     doubt: str | None
     incident: str | None
     acknowledge_by: str | None
@@ -153,6 +155,50 @@ class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
     settled_at: str | None = None
 
 
+class LookupTold(msgspec.Struct):
+    """One look-up in DNS as it was answered when the sender was checked."""
+
+    name: str
+    records: list[str]
+    failed: bool
+
+
+class FileTold(msgspec.Struct):
+    """What lies with a message: the name and type its sender claims, and its size in bytes."""
+
+    name: str
+    type: str
+    size: int
+
+
+class MailTold(msgspec.Struct, kw_only=True):
+    """The message a report came in, by its header and by who signed it; its bytes are fetched apart.
+
+    `froms` are the authors it names, `sent_at` is what its sender's clock said, `text_is` says whether the narrative was its plain text or
+    its HTML shown as text. `lookups` are the answers of DNS that the newest `grade` rests on.
+    """
+
+    grade: str
+    reasons: list[str]
+    arrived_at: str
+    froms: list[str]
+    subject: str
+    sent_at: str
+    message_id: str
+    text_is: str
+    files: list[FileTold]
+    marks: list[str]
+    automatic: str | None
+    sha256: str
+    size: int
+    cut: bool
+    lookups: list[LookupTold]
+    checked_at: str
+    again_at: str | None
+    answered: str | None
+    answered_at: str | None
+
+
 class ReportTold(msgspec.Struct, kw_only=True):
     """A report as an officer reads it."""
 
@@ -163,6 +209,8 @@ class ReportTold(msgspec.Struct, kw_only=True):
     language: str
     channel: str
     received_at: str
+    seen_at: str | None
+    grade: str | None
     doubt: str | None
     incident: str | None
     acknowledge_by: str | None
@@ -178,6 +226,7 @@ class ReportTold(msgspec.Struct, kw_only=True):
     triaged_at: str | None
     dismissal: Waiting | None
     awareness: list[Waiting]
+    mail: MailTold | None
     entry: "EntryTold"
 
 

@@ -48,7 +48,8 @@ def _keys(connection: Connection, association: bytes, cabinet: Cabinet, known: d
 
 def _parts(connection: Connection, association: bytes, known: dict[bytes, ReportFact]) -> Iterator[str]:
     missing = {(id_, number): told.sha256 for id_, fact in known.items() for number, told in enumerate(fact.parts)}
-    for id_, number, sealed in index.rows(connection, association, part.c.report, part.c.number, part.c.sealed):
+    # By and by: what came by mail is large, and all of it together does not fit into memory.
+    for id_, number, sealed in index.rows_by_and_by(connection, association, part.c.report, part.c.number, part.c.sealed):
         wanted = missing.pop((id_, number), None)
         if wanted is None:
             yield f"breach_report_part {index.name(id_)} {number}: no part its report knows"

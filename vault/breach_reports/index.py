@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, select, type_coerce
+from sqlalchemy import Column, Connection, Select, select, type_coerce
 from sqlalchemy.types import NullType
 
 from keys.cabinet import Cabinet
@@ -112,8 +112,17 @@ def _compare(association: Association, kept: _Kept) -> dict[bytes, ReportFact]:
 
 def rows(connection: Connection, association: bytes, *columns: Column[Any]) -> list[tuple[Any, ...]]:
     """These columns of every row of one table, without SQLAlchemy's types: a text where bytes belong shall reach the comparison."""
-    query = select(*(type_coerce(column, NullType()) for column in columns)).where(columns[0].table.c.association_id == association)
-    return [tuple(row) for row in connection.execute(query)]
+    return [tuple(row) for row in connection.execute(_query(association, *columns))]
+
+
+def rows_by_and_by(connection: Connection, association: bytes, *columns: Column[Any]) -> Iterator[tuple[Any, ...]]:
+    """The same, a few rows in memory at a time."""
+    for row in connection.execute(_query(association, *columns), execution_options={"yield_per": 16}):
+        yield tuple(row)
+
+
+def _query(association: bytes, *columns: Column[Any]) -> Select[*tuple[Any, ...]]:
+    return select(*(type_coerce(column, NullType()) for column in columns)).where(columns[0].table.c.association_id == association)
 
 
 def name(id_: object) -> str:

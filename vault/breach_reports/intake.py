@@ -119,7 +119,7 @@ def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | N
         key, wrapped = brought.key, deed.cabinet.keys.wrap(report, brought.key)
     fact = ReportFact(
         id=report.hex(),
-        reference=_reference(deed),
+        reference=new_reference(deed),
         state="quarantined" if doubt else "received",
         received_at=deed.now,
         language=told.language,
@@ -215,7 +215,7 @@ def _hash(deed: Deed, folded: str) -> bytes:
     return deed.cabinet.pepper.hash(RECEIPT, folded)
 
 
-def _reference(deed: Deed) -> str:
+def new_reference(deed: Deed) -> str:
     """A short number that is no report's yet: random, so that nobody reads from it how many there are."""
     year = in_riyadh(deed.now).year
     while True:

@@ -17,7 +17,7 @@ from vault.breach_reports import case, door, incident_file, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.files import Bringing
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.shapes import ALL_KINDS, EXCLUSIONS, NOTE, REPLY, ExclusionsFact, Finding, Reason, ReportFact, State
+from vault.breach_reports.shapes import ALL_KINDS, EXCLUSIONS, MAIL, NOTE, REPLY, ExclusionsFact, Finding, Reason, ReportFact, State
 from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.policy import pack as packs
 from vault.policy.facts import NEVER
@@ -126,6 +126,15 @@ def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
     """All of a report, for an officer: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
     errand = errand.still(deed)
     return door.take(deed, seen(deed, errand, report), entry_of(errand, deed, "breach_report.read"), ALL_KINDS)
+
+
+def read_mail(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
+    """The bytes of the message a report came in, for an officer, as `read`. Raises NotFound for one that came otherwise, Unavailable."""
+    errand = errand.still(deed)
+    found = _seen(deed, errand, report)
+    if found.fact.mail is None:
+        raise NotFound
+    return door.take(deed, found, _entry(errand, deed, "breach_report.read"), (MAIL,))
 
 
 def acknowledge(deed: Deed, errand: Errand, report: bytes) -> ReportFact:

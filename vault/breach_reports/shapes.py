@@ -12,7 +12,9 @@ from vault.rulebook.shapes import Fact
 State = Literal["received", "quarantined", "acknowledged", "triaged", "dismissed"]
 Finding = Literal["", "breach", "no_breach"]
 Reason = Literal["not_privacy", "duplicate", "spam", "no_basis"]
-Doubt = Literal["", "trap", "elsewhere", "network", "association"]
+Doubt = Literal["", "trap", "elsewhere", "network", "association", "automatic", "junk"]
+Grade = Literal["verified", "provider_asserted", "unverified", "failed", "temp_error"]
+Answered = Literal["", "due", "sent", "refused"]
 Language = Literal["ar", "en"]
 REPORTER: Final = "reporter"
 
@@ -24,7 +26,11 @@ REPLY: Final = "reply"
 NOTE: Final = "note"
 EXCLUSION: Final = "exclusion"
 FILE: Final = "file"
-ALL_KINDS: Final = (CONTACT, FILE, MESSAGE, NOTE, REPLY, REPORT)
+MAIL: Final = "mail"
+MAIL_CHECK: Final = "mail-check"
+MAIL_HEAD: Final = "mail-head"
+ALL_KINDS: Final = (CONTACT, FILE, MAIL_CHECK, MAIL_HEAD, MESSAGE, NOTE, REPLY, REPORT)
+"""What an officer's look opens; the bytes of a mail (`mail`) are a look of their own."""
 TO_REPORTER: Final = (MESSAGE, REPLY)
 
 
@@ -75,9 +81,32 @@ class Move(Fact, frozen=True):
     settled_at: int | None = None
 
 
+class MailFact(Fact, frozen=True):
+    """How a report came by e-mail: how well its sender is known and why, SHA-256 and size of the message, when it reached the mailbox.
+
+    `looks` counts how often DNS was asked, `again_at` is when it is asked next. `answered`: the machine's acknowledgement, if it is due,
+    was sent, or was refused by the reporter's own server. `cut` where the message was larger than what is kept of it, `automatic` why no
+    person is taken to have written it, `marks` what of it could not be read or went beyond a limit.
+    """
+
+    grade: Grade
+    reasons: tuple[str, ...]
+    sha256: str
+    size: int
+    arrived_at: int
+    looks: int = 1
+    again_at: int | None = None
+    answered: Answered = ""
+    answered_at: int | None = None
+    cut: bool = False
+    automatic: str = ""
+    marks: tuple[str, ...] = ()
+
+
 class ReportFact(Fact, frozen=True):
     """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt.
 
+    `seen_at` is when somebody of the house could first know of it, where that was before it was entered; `mail` how it came by e-mail.
     `excluded` are the people ("staff:<hex id>") who see nothing of it, since it may be about them; `excluded_by` are those who
     excluded somebody else. `offices` are those the reporter excluded; `held` are the people who see nothing of it until somebody says
     whom she meant (`settled_by`, `settled_at`). `incident` is the incident it is linked to (hex id), whose clock is then the report's.
@@ -109,6 +138,8 @@ class ReportFact(Fact, frozen=True):
     settled_by: str = ""
     settled_at: int | None = None
     files: tuple[FileFact, ...] = ()
+    seen_at: int | None = None
+    mail: MailFact | None = None
 
 
 class ExclusionsFact(Fact, frozen=True):

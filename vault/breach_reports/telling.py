@@ -8,8 +8,21 @@ from typing import Any, Final
 import msgspec
 
 from vault.breach_reports import bodies, clocks, door, lifecycle
+from vault.breach_reports.mail.taking import Check, Head
 from vault.breach_reports.reports import Follow
-from vault.breach_reports.shapes import CONTACT, FILE, NOTE, REPORT, TO_REPORTER, Dismissal, Move, ReportFact
+from vault.breach_reports.shapes import (
+    CONTACT,
+    FILE,
+    MAIL_CHECK,
+    MAIL_HEAD,
+    NOTE,
+    REPORT,
+    TO_REPORTER,
+    Dismissal,
+    MailFact,
+    Move,
+    ReportFact,
+)
 from vault.web import write_id
 from vault.web.times import write_time
 
@@ -79,7 +92,35 @@ def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int
         triaged_at=_time(fact.triaged_at),
         dismissal=None if fact.dismissal is None else _waiting(fact.dismissal),
         awareness=[_waiting(each) for each in fact.moves],
+        mail=None if fact.mail is None else mailed(fact.mail, opened),
         entry=bodies.EntryTold(taken.appended.index, taken.appended.leaf_hash.hex()),
+    )
+
+
+def mailed(mail: MailFact, opened: Sequence[door.Opened]) -> bodies.MailTold:
+    """The message a report came in; the newest check of its sender counts."""
+    head = next(msgspec.json.decode(each.content, type=Head) for each in opened if each.told.kind == MAIL_HEAD)
+    check = [msgspec.json.decode(each.content, type=Check) for each in opened if each.told.kind == MAIL_CHECK][-1]
+    return bodies.MailTold(
+        grade=mail.grade,
+        reasons=list(mail.reasons),
+        arrived_at=write_time(mail.arrived_at),
+        froms=head.froms,
+        subject=head.subject,
+        sent_at=head.sent,
+        message_id=head.message_id,
+        text_is=head.text_is,
+        files=[bodies.FileTold(each.name, each.type, each.size) for each in head.files],
+        marks=list(mail.marks),
+        automatic=mail.automatic or None,
+        sha256=mail.sha256,
+        size=mail.size,
+        cut=mail.cut,
+        lookups=[bodies.LookupTold(each.name, each.records, each.failed) for each in check.dns],
+        checked_at=write_time(check.at),
+        again_at=_time(mail.again_at),
+        answered=mail.answered or None,
+        answered_at=_time(mail.answered_at),
     )
 
 
@@ -92,6 +133,8 @@ def _head(fact: ReportFact) -> dict[str, Any]:
         "language": fact.language,
         "channel": fact.channel,
         "received_at": write_time(fact.received_at),
+        "seen_at": _time(fact.seen_at),
+        "grade": None if fact.mail is None else fact.mail.grade,
         "doubt": fact.doubt or None,
         "incident": write_id(bytes.fromhex(fact.incident)) if fact.incident else None,
         "acknowledge_by": _time(_acknowledge_by(fact)),

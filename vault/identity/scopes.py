@@ -34,6 +34,7 @@ SYSTEM: Final[Mapping[str, str]] = {
     "assignments:write": "Give a person's case to somebody or to a unit, end that, and open a case in an emergency.",
     "assignments:read": "See who has a person's case, and since when and why.",
     "requests:write": "Take down what a person asks about her data, however it came.",
+    "reports:mail": "Hand in messages that came to the association's mailbox as breach reports; the key of `amanah mail-intake`.",
     "subject_request": "Read a person's data for the copy she asked for herself.",
     "breach_notice": "Read what is needed to tell a person of a breach that touches her.",
     "rights_notice": "Read what is needed to confirm a withdrawal, an erasure or majority to the person.",

@@ -1,0 +1,227 @@
+"""One message as it came, taken apart within limits: its header fields, who wrote it, what an officer reads of it, what lies with it.
+
+Invariants: whatever the bytes are there is a Letter, since every message becomes a report; nothing is fetched, run or unpacked; what went
+beyond a limit or could not be read is said (`marks`), and the bytes are kept whole by who calls.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import BytesParser
+from email.utils import getaddresses
+from typing import Final, Literal
+
+from vault.breach_reports.mail.words import address_of, decoded, header_text, shown, text_of_html
+
+MOST_FIELDS: Final = 250
+MOST_HEAD: Final = 256 * 1024
+MOST_DEPTH: Final = 10
+MOST_PARTS: Final = 50
+MOST_MULTIPARTS: Final = 50
+MOST_DASHES: Final = 4000
+MOST_WORK: Final = 3_000_000
+"""Lines that begin with two dashes (no more can be boundaries), and lines times multiparts (each is held against every boundary that is
+open): they are counted before anything is parsed."""
+MOST_SHOWN: Final = 10_000
+MOST_HEADER: Final = 500
+MOST_TEXT_BYTES: Final = 1024 * 1024
+"""Bytes of the one text that is read of a message."""
+_FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
+_END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
+_NESTS: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\\,;:@\"]{1,64}@[^\s<>()\[\]\\,;:@\"/]{1,253}")
+_BULK: Final = frozenset({"bulk", "junk", "list", "auto_reply"})
+
+Mark = Literal["head-too-large", "too-many-parts", "too-deep", "unreadable", "text-cut"]
+Text = Literal["plain", "html", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What lies with a message: its name as its sender wrote it, the type he claims, its size in bytes."""
+
+    name: str
+    type: str
+    size: int
+
+
+@dataclass(slots=True)
+class Letter:
+    """A message taken apart. `froms` holds every author by address; `text` is what an officer reads, `text_is` where that came from."""
+
+    raw: bytes
+    fields: list[tuple[str, bytes]]
+    froms: list[str] = field(default_factory=list)
+    subject: str = ""
+    sent: str = ""
+    message_id: str = ""
+    text: str = ""
+    text_is: Text = "none"
+    files: list[File] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    automatic: str = ""
+
+    @property
+    def author(self) -> str:
+        """The one address the message is from, "" where there is none or are several: then it is from nobody."""
+        return self.froms[0] if len(self.froms) == 1 and self.count("from") == 1 else ""
+
+    @property
+    def domain(self) -> str:
+        """The domain of the author in ASCII, "" for none."""
+        return self.author.rpartition("@")[2]
+
+    @property
+    def language(self) -> Literal["ar", "en"]:
+        """The language it is written in: Arabic unless there is no Arabic letter in it but some of another script."""
+        told = self.subject + self.text
+        return "en" if re.search(r"[\u0600-\u06ff]", told) is None and re.search(r"[A-Za-z]", told) else "ar"
+
+    def values(self, name: str) -> list[bytes]:
+        """The values of a header field, in order."""
+        return [value for key, value in self.fields if key == name]
+
+    def count(self, name: str) -> int:
+        """How often a header field is there."""
+        return len(self.values(name))
+
+    def first(self, name: str) -> str:
+        """The topmost value of a header field as text, "" without it."""
+        found = self.values(name)
+        return header_text(found[0]) if found else ""
+
+
+def read_letter(raw: bytes) -> Letter:
+    """Take a message apart, whatever it is."""
+    end = _END_OF_HEAD.search(raw, 0, MOST_HEAD)
+    head, body = (raw[: end.start()], raw[end.end() :]) if end else (raw[:MOST_HEAD], raw[MOST_HEAD:])
+    lines = re.split(rb"\r?\n", head)
+    told = _fields(lines)
+    letter = Letter(raw, told[:MOST_FIELDS])
+    is_whole = len(told) <= MOST_FIELDS and (end is not None or len(raw) <= MOST_HEAD)
+    if not is_whole:
+        letter.marks.append("head-too-large")
+    _address(letter)
+    letter.automatic = _automatic(letter)
+    if not is_whole or not _is_parsed(letter, raw):
+        letter.text, letter.text_is, letter.files = decoded(body[:MOST_TEXT_BYTES], ""), "none", []
+    letter.text = shown(letter.text).strip()
+    if len(letter.text) > MOST_SHOWN:
+        letter.marks.append("text-cut")
+        letter.text = letter.text[:MOST_SHOWN]
+    return letter
+
+
+def _fields(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    """The header fields, unfolded, their names in small letters; what is no field is passed over. One more than the most are looked at."""
+    found: list[tuple[str, list[bytes]]] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t"):
+            if found:
+                found[-1][1].append(line)
+        elif (field_ := _FIELD.fullmatch(line)) is not None:
+            if len(found) > MOST_FIELDS:
+                break
+            found.append((field_[1].decode("ascii").lower(), [field_[2]]))
+    return [(name, b"".join(pieces).strip()) for name, pieces in found]
+
+
+def _address(letter: Letter) -> None:
+    letter.subject = shown(letter.first("subject"))[:MOST_HEADER]
+    letter.sent = shown(letter.first("date"))[:100]
+    letter.message_id = shown(letter.first("message-id"))[:MOST_HEADER]
+    authors = [header_text(value, encoded=False) for value in letter.values("from")]
+    try:
+        named = getaddresses([each[:4000] for each in authors])
+    except (RecursionError, ValueError, IndexError):  # comments in comments in comments: from nobody
+        letter.marks.append("unreadable")
+        return
+    for _, address in named:
+        if (found := address_of(address, _ADDRESS)) and found not in letter.froms:
+            letter.froms.append(found)
+
+
+def _automatic(letter: Letter) -> str:
+    """Why no person is taken to have written it just now, "" where one is: what answers to such mail makes loops (RFC 3834)."""
+    said = letter.first("auto-submitted").partition(";")[0].strip().lower()
+    returns = letter.values("return-path")
+    if said and said != "no":
+        return "auto-submitted"
+    if returns and returns[0].strip() == b"<>":
+        return "bounce"
+    if "report" in letter.first("content-type").partition(";")[0].lower():
+        return "bounce"
+    if letter.first("precedence").strip().lower() in _BULK or letter.count("list-id"):
+        return "list"
+    return "auto-reply" if letter.count("x-autoreply") or letter.count("x-autorespond") else ""
+
+
+def _is_parsed(letter: Letter, raw: bytes) -> bool:
+    """Whether text and files were found by the structure of the message; False where it has none that may be followed."""
+    nests = len(_NESTS.findall(raw))
+    if nests > MOST_MULTIPARTS or raw.count(b"\n--") > MOST_DASHES or raw.count(b"\n") * (nests + 1) > MOST_WORK:
+        letter.marks.append("too-many-parts")
+        return False
+    try:
+        _walk(letter, BytesParser().parsebytes(raw))
+    except Exception:  # noqa: BLE001 - the parser's own failures have no one name, and every message becomes a report
+        letter.marks.append("unreadable")
+        return False
+    return True
+
+
+def _walk(letter: Letter, whole: Message) -> None:
+    """Find the text and the files, outermost first; a message within a message is a file."""
+    texts: dict[str, Message] = {}
+    waiting, seen = [(whole, 1)], 0
+    while waiting:
+        part, depth = waiting.pop(0)
+        seen += 1
+        if seen > MOST_PARTS:
+            letter.marks.append("too-many-parts")
+            break
+        if part.get_content_maintype() == "multipart" and isinstance(part.get_payload(), list):
+            if depth >= MOST_DEPTH:
+                letter.marks.append("too-deep")
+                continue
+            waiting[:0] = [(each, depth + 1) for each in part.get_payload() if isinstance(each, Message)]
+            continue
+        kind, name = part.get_content_type(), _name(part)
+        is_text = not name and kind in ("text/plain", "text/html") and "attachment" not in _disposition(part)
+        if is_text and kind not in texts:
+            texts[kind] = part
+            continue
+        letter.files.append(File(name or kind, kind[:100], _size(part)))
+    letter.text, letter.text_is = _text(texts)
+
+
+def _text(texts: dict[str, Message]) -> tuple[str, Text]:
+    plain, html = texts.get("text/plain"), texts.get("text/html")
+    if plain is not None and (text := _content(plain)).strip():
+        return text, "plain"
+    if html is not None:
+        return text_of_html(_content(html)), "html"
+    return "", "none"
+
+
+def _content(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    return decoded(content[:MOST_TEXT_BYTES], str(part.get_param("charset", "") or ""))
+
+
+def _name(part: Message) -> str:
+    name = part.get_filename()
+    if name is None:
+        return ""
+    return shown(header_text(str(name).encode("utf-8", "surrogateescape"))).replace("/", "_").replace("\\", "_").strip()[:200] or "?"
+
+
+def _disposition(part: Message) -> str:
+    return str(part.get("content-disposition", "")).lower()
+
+
+def _size(part: Message) -> int:
+    payload = part.get_payload(decode=True)
+    return len(payload) if isinstance(payload, bytes) else sum(len(str(each)) for each in part.get_payload() or [])

@@ -1,0 +1,203 @@
+"""What the vault does about a message: keep it as a report, grade it again where DNS was silent, note the acknowledgement.
+
+Invariants: a message makes one report, however often and by however many it is handed in; its bytes are kept as they came, sealed under the
+key of the case; the entry and the fact are of the same deed.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from keys.case_file import new_case_key
+from vault.access_log.deed import Deed
+from vault.access_log.entry import About, WrittenFact
+from vault.breach_reports import case, intake, tables
+from vault.breach_reports.case import Case, Text
+from vault.breach_reports.mail.grading import Graded
+from vault.breach_reports.mail.letter import File, Letter
+from vault.breach_reports.mail.lookups import Answered
+from vault.breach_reports.shapes import CONTACT, MAIL, MAIL_CHECK, MAIL_HEAD, REPORT, REPORTER, Doubt, MailFact, ReportFact
+from vault.rulebook.asker import Errand
+
+HOUR: Final = 3_600_000_000
+AGAIN: Final = (HOUR, 6 * HOUR, 24 * HOUR)
+"""How long after its arrival a message that DNS was silent about is graded again."""
+PIECE: Final = 1024 * 1024
+CHANNEL: Final = "email"
+CATEGORY: Final = "other"
+_DIGEST: Final = "mail-message"
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The content of a mail's head: what its header says, and what lies with it."""
+
+    froms: list[str]
+    subject: str
+    sent: str
+    message_id: str
+    text_is: str
+    files: list[File]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """The content of one check of the sender: the grade, why, and every answer of DNS it rests on."""
+
+    grade: str
+    reasons: list[str]
+    dns: list[Answered]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A message as it was handed in: its bytes, when the mailbox had it (None: unknown), from its junk, and cut short."""
+
+    raw: bytes
+    arrived_at: int | None = None
+    junk: bool = False
+    cut: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the bytes in hexadecimal."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to be kept: as it was handed in, taken apart, and graded."""
+
+    brought: Brought
+    letter: Letter
+    graded: Graded
+
+
+def known(deed: Deed, errand: Errand, sha256: str) -> Case | None:
+    """The report that these bytes became, None for none yet. Raises Unauthenticated, Unavailable `integrity`."""
+    errand.still(deed)
+    return _known(deed, sha256)
+
+
+def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers: bool) -> tuple[Case, bool]:
+    """Keep a message as a report; with it whether it was one before. `answers` where a verified sender is to be answered.
+
+    Raises IntakeFull, Unauthenticated, Unavailable `integrity`.
+    """
+    errand, brought, letter, graded = errand.still(deed), message.brought, message.letter, message.graded
+    sha256 = brought.sha256
+    if (before := _known(deed, sha256)) is not None:
+        return before, True
+    report = os.urandom(16)
+    doubt = intake.room(deed, doubt)
+    key, wrapped = new_case_key(deed.cabinet.keys, report)
+    arrived = min(brought.arrived_at or deed.now, deed.now)
+    mail = MailFact(
+        grade=graded.grade,
+        reasons=graded.reasons,
+        sha256=sha256,
+        size=len(brought.raw),
+        arrived_at=arrived,
+        again_at=_again(graded, 1, deed.now, deed.now),
+        answered="due" if answers and graded.grade == "verified" and not letter.automatic else "",
+        cut=brought.cut,
+        automatic=letter.automatic,
+        marks=tuple(letter.marks),
+    )
+    fact = ReportFact(
+        id=report.hex(),
+        reference=intake.new_reference(deed),
+        state="quarantined" if doubt else "received",
+        received_at=deed.now,
+        language=letter.language,
+        category=CATEGORY,
+        receipt=_hash(deed, sha256).hex(),
+        parts=(),
+        channel=CHANNEL,
+        doubt=doubt,
+        seen_at=arrived,
+        mail=mail,
+    )
+    written = case.begin(deed, fact, key, wrapped, _texts(letter, graded, deed.now))
+    made = Case(report, fact, 1)
+    _tell(deed, errand, "breach_report.received", made.about, written)
+    return made, False
+
+
+def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, graded: Graded, *, answers: bool) -> Case:
+    """Note what another check of the sender gave. Raises TooMany, Unavailable `integrity`."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    mail = found.fact.mail
+    if mail is None or mail.again_at is None:
+        return found  # another was first
+    looks = mail.looks + 1
+    changed = msgspec.structs.replace(
+        mail,
+        grade=graded.grade,
+        reasons=graded.reasons,
+        looks=looks,
+        again_at=_again(graded, looks, found.fact.received_at, deed.now),
+        answered="due" if answers and graded.grade == "verified" and not letter.automatic else "",
+    )
+    fact = msgspec.structs.replace(found.fact, mail=changed)
+    _tell(deed, errand, "breach_report.mail-graded", found.about, case.change(deed, found, fact, _check(graded, deed.now)))
+    return Case(report, fact, found.version + 1)
+
+
+def answered(deed: Deed, errand: Errand, report: bytes, *, refused: bool) -> Case:
+    """Note that the acknowledgement left, or that the reporter's server refuses it for good. Raises Unavailable `integrity`."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    mail = found.fact.mail
+    if mail is None or mail.answered != "due":
+        return found
+    changed = msgspec.structs.replace(mail, answered="refused" if refused else "sent", answered_at=deed.now)
+    fact = msgspec.structs.replace(found.fact, mail=changed)
+    _tell(deed, errand, "breach_report.mail-answered", found.about, case.change(deed, found, fact))
+    return Case(report, fact, found.version + 1)
+
+
+def is_last(mail: MailFact | None) -> bool:
+    """Whether the next check of the sender is the last one."""
+    return mail is not None and mail.looks >= len(AGAIN)
+
+
+def _again(graded: Graded, looks: int, first: int, now: int) -> int | None:
+    """When to ask again after so many looks, None for never."""
+    if graded.grade != "temp_error" or looks > len(AGAIN):
+        return None
+    return max(first + AGAIN[looks - 1], now)
+
+
+def _texts(letter: Letter, graded: Graded, now: int) -> list[Text]:
+    head = Head(letter.froms[:20], letter.subject, letter.sent, letter.message_id, letter.text_is, letter.files)
+    narrative = letter.text or letter.subject
+    texts = [
+        Text(REPORT, REPORTER, msgspec.json.encode({"narrative": narrative})),
+        Text(MAIL_HEAD, REPORTER, msgspec.json.encode(head)),
+        _check(graded, now),
+    ]
+    if letter.author:
+        texts.append(Text(CONTACT, REPORTER, msgspec.json.encode(letter.author)))
+    return texts + [Text(MAIL, REPORTER, letter.raw[at : at + PIECE]) for at in range(0, len(letter.raw), PIECE)]
+
+
+def _check(graded: Graded, now: int) -> Text:
+    told = Check(graded.grade, list(graded.reasons), list(graded.lookups.told.values()), now)
+    return Text(MAIL_CHECK, "", msgspec.json.encode(told))
+
+
+def _known(deed: Deed, sha256: str) -> Case | None:
+    report = tables.of_receipt(deed, _hash(deed, sha256))
+    return None if report is None else case.load(deed, report)
+
+
+def _hash(deed: Deed, sha256: str) -> bytes:
+    """What stands in the index in the place of a receipt: nobody holds one for a mail, and whoever has the database cannot try messages."""
+    return deed.cabinet.pepper.hash(_DIGEST, sha256)
+
+
+def _tell(deed: Deed, errand: Errand, kind: str, about: tuple[About, ...], written: WrittenFact) -> None:
+    article = f"{errand.asker.association.pack}:8"
+    deed.append(errand.entry(kind=kind, outcome="allow", purpose=intake.PURPOSE, article=article, about=about, facts=(written,)))

@@ -1,0 +1,228 @@
+"""Brings what lies in an association's mailbox into the vault: fetches each message, hands it to the service, then puts it away (ADR 0083).
+
+Invariants: a message leaves its folder only once the service said that nothing is left to do; until then it is handed in again, and the
+service makes one report of it; so a process that dies at any moment loses nothing and doubles nothing. Nothing of a message is said or kept
+here. Whether somebody has looked at a message in the mailbox counts for nothing.
+"""
+
+import http.client
+import imaplib
+import json
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from vault.breach_reports.mail.api import MESSAGE, MOST_MAIL
+from vault.calling import line_to
+from vault.errors import VaultError
+from vault.mail_settings import Imap
+from vault.web.times import parse_time, write_time
+
+PATIENCE: Final = 60.0
+LATER: Final = 600.0
+"""Seconds after which a message is handed in again that the service did not take."""
+_SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,12})")
+_FULL: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
+class MailboxFailed(VaultError):
+    """The mailbox refused what every round needs: its folder, or a message that is there."""
+
+    code = "mailbox-failed"
+
+
+class NotTaken(VaultError):
+    """The service did not take a message; `goes_on` where the next one may fare better."""
+
+    def __init__(self, code: str, *, goes_on: bool) -> None:
+        """Take the code of the service's answer."""
+        super().__init__(code)
+        self.goes_on = goes_on
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A message as the mailbox gave it: its bytes, when it arrived there (microseconds UTC, None: unknown), and whether it was larger."""
+
+    raw: bytes
+    arrived_at: int | None
+    cut: bool
+
+
+@dataclass(slots=True)
+class Vault:
+    """The service, as the holder of a key of scope `reports:mail` speaks to it."""
+
+    address: str
+    key: str = field(repr=False)
+
+    def take(self, message: Fetched, *, junk: bool) -> int | None:
+        """Hand a message in: None where nothing is left to do, else when to hand it in again (microseconds UTC). Raises NotTaken."""
+        asked = {"junk": str(junk).lower(), "cut": str(message.cut).lower()}
+        if message.arrived_at is not None:
+            asked["arrived_at"] = write_time(message.arrived_at)
+        status, told = self._post(f"/v1/breach-reports/mail?{urlencode(asked)}", message.raw)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise NotTaken(str(told.get("code", "service-unreachable")), goes_on=status not in _FULL)
+        if told.get("done") is True:
+            return None
+        try:
+            return parse_time(str(told.get("again_at")))
+        except ValueError:
+            raise NotTaken("service-unreachable", goes_on=False) from None
+
+    def _post(self, path: str, raw: bytes) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": MESSAGE}
+        try:
+            with closing(line_to(urlsplit(self.address))) as line:
+                line.request("POST", path, raw, headers)
+                response = line.getresponse()
+                told = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            raise NotTaken("service-unreachable", goes_on=False) from None
+        if not isinstance(told, dict):
+            raise NotTaken("service-unreachable", goes_on=False)
+        return response.status, told
+
+
+@dataclass(slots=True)
+class Poller:
+    """Goes round one mailbox; `say` takes a line for the operator, which never tells anything of a message."""
+
+    imap: Imap
+    vault: Vault
+    say: Callable[[str], object] = str
+    clock: Callable[[], float] = time.time
+    _waiting: dict[tuple[str, bytes, bytes], float] = field(default_factory=dict)
+
+    def run(self, sleep: Callable[[float], object] = time.sleep) -> None:
+        """Go round until the process ends; what fails is said, and tried again in the next round."""
+        while True:
+            with suppress(VaultError):
+                self.round()
+            sleep(self.imap.every)
+
+    def round(self) -> int:
+        """Go round once and return how many messages were put away. Raises VaultError by name, after it was said."""
+        try:
+            with self._mailbox() as box:
+                # A folder that is there already is refused, which is as well.
+                box.create(_quoted(self.imap.done))
+                told = [(folder, False) for folder in self.imap.folders] + [(folder, True) for folder in self.imap.junk]
+                return sum(self._folder(box, folder, junk=junk) for folder, junk in told)
+        except VaultError as error:
+            self.say(f"mail intake stopped: {error.code}")
+            raise
+        except (OSError, imaplib.IMAP4.error) as error:
+            # By its kind alone: a server's words may repeat what is in the mailbox.
+            self.say(f"the mailbox could not be read ({type(error).__name__})")
+            raise MailboxFailed from None
+
+    def _folder(self, box: imaplib.IMAP4, folder: str, *, junk: bool) -> int:
+        if box.select(_quoted(folder))[0] != "OK":
+            self.say("a folder of the mailbox cannot be opened")
+            raise MailboxFailed
+        validity = bytes((box.response("UIDVALIDITY")[1] or [b""])[0] or b"")
+        uids = (_ok(box.uid("SEARCH", "UNDELETED"))[0] or b"").split()
+        here = {(folder, validity, uid) for uid in uids}
+        self._waiting = {key: until for key, until in self._waiting.items() if key[0] != folder or key in here}
+        return sum(self._message(box, uid, (folder, validity, uid), junk=junk) for uid in uids)
+
+    def _message(self, box: imaplib.IMAP4, uid: bytes, key: tuple[str, bytes, bytes], *, junk: bool) -> bool:
+        """Hand in one message, and put it away if nothing is left to do; whether it was."""
+        if self._waiting.get(key, 0) > self.clock():
+            return False
+        number = uid.decode("ascii")
+        message = _fetched(box, number)
+        if message is None:
+            return False  # somebody took it out meanwhile
+        try:
+            again = self.vault.take(message, junk=junk)
+        except NotTaken as refusal:
+            if not refusal.goes_on:
+                raise
+            self.say(f"a message was not taken and is tried again: {refusal.code}")
+            self._waiting[key] = self.clock() + LATER
+            return False
+        if again is not None:
+            self._waiting[key] = again / 1e6
+            return False
+        self._put_away(box, number)
+        return True
+
+    def _put_away(self, box: imaplib.IMAP4, number: str) -> None:
+        done = _quoted(self.imap.done)
+        if "MOVE" in box.capabilities:
+            _ok(box.uid("STORE", number, "+FLAGS.SILENT", r"(\Seen)"))
+            _ok(box.uid("MOVE", number, done))
+            return
+        _ok(box.uid("COPY", number, done))
+        _ok(box.uid("STORE", number, "+FLAGS.SILENT", r"(\Seen \Deleted)"))
+        if "UIDPLUS" in box.capabilities:  # without it an expunge would take along what others marked
+            _ok(box.uid("EXPUNGE", number))
+
+    @contextmanager
+    def _mailbox(self) -> Iterator[imaplib.IMAP4]:
+        """A signed-in line to the mailbox while the block runs."""
+        imap = self.imap
+        box = self._line()
+        try:
+            if imap.security == "starttls":
+                box.starttls(ssl.create_default_context(cafile=imap.ca_file))
+            secret = imap.password.read()
+            if "AUTH=PLAIN" in box.capabilities:
+                box.authenticate("PLAIN", lambda _: b"\x00".join((b"", imap.user.encode(), secret.encode())))
+            else:
+                box.login(imap.user, secret)
+            yield box
+        finally:
+            with suppress(OSError, imaplib.IMAP4.error):
+                box.logout()
+
+    def _line(self) -> imaplib.IMAP4:
+        imap = self.imap
+        if imap.security == "tls":
+            context = ssl.create_default_context(cafile=imap.ca_file)
+            return imaplib.IMAP4_SSL(imap.host, imap.port, ssl_context=context, timeout=PATIENCE)
+        return imaplib.IMAP4(imap.host, imap.port, timeout=PATIENCE)
+
+
+def _fetched(box: imaplib.IMAP4, number: str) -> Fetched | None:
+    """The message of this number, None where it is gone; no look of ours marks it as seen."""
+    told = _ok(box.uid("FETCH", number, f"(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{MOST_MAIL}>)"))
+    around, raw = b"", None
+    for piece in told:
+        if isinstance(piece, tuple):
+            around, raw = around + piece[0], piece[1]
+        else:
+            around += piece or b""
+    if raw is None:
+        return None
+    size = _SIZE.search(around)
+    return Fetched(bytes(raw), _moment(around), cut=size is not None and int(size[1]) > len(raw))
+
+
+def _moment(around: bytes) -> int | None:
+    at = around.find(b"INTERNALDATE")
+    try:
+        when = imaplib.Internaldate2tuple(around[at:]) if at >= 0 else None
+        return None if when is None else int(datetime.fromtimestamp(time.mktime(when), UTC).timestamp()) * 1_000_000
+    except (ValueError, OverflowError):
+        return None
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _ok(answer: tuple[str, list[Any]]) -> list[Any]:
+    if answer[0] != "OK":
+        raise MailboxFailed
+    return answer[1]

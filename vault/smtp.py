@@ -1,0 +1,112 @@
+"""How a letter leaves: over SMTP, to a server that is believed by its certificate, and hung up on where it never comes to an end.
+
+Invariant: no mail server is spoken to in the clear but one on this machine.
+"""
+
+import smtplib
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from email_validator import EmailNotValidError, validate_email
+
+from keys.files import read_private
+
+PATIENCE: Final = 20.0
+MOST_SECONDS: Final = 60.0
+"""Seconds that one word of the server may be waited for, and that one mail may take in all."""
+HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_MOST_PASSWORD: Final = 1024
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """By what server letters leave, and as whom; `none` as security for a server on this machine only.
+
+    `password_file` holds the password of `user`, readable by its owner alone; `ca_file` the certificates to trust instead of the system's.
+    """
+
+    sender: str
+    host: str
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the sender is an address, and nothing would be sent in the clear over a network."""
+        return is_address(self.sender) and (self.security != "none" or self.host in HERE)
+
+
+def send(server: Server, letter: EmailMessage, *, to: str | None = None) -> None:
+    """Send a letter to whom it says it is for, or, without a return path, to one address alone.
+
+    Raises OSError (smtplib's errors among them) and ValueError (a name or password no server takes).
+    """
+    with _line(server) as line:
+        if server.user is not None:
+            line.login(server.user, read_private(Path(server.password_file or ""), _MOST_PASSWORD).decode().strip())
+        if to is None:
+            line.send_message(letter)
+        else:
+            line.send_message(letter, from_addr="", to_addrs=[to])
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is a mail address."""
+    try:
+        validate_email(text, check_deliverability=False, allow_quoted_local=False)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+class _Line(smtplib.SMTP):
+    """A line to a mail server that is hung up on after `MOST_SECONDS`: the patience is for each word, and a server may talk for ever."""
+
+    def __init__(self, host: str, port: int, **how: Any) -> None:  # noqa: ANN401 - what the kind of line takes
+        """Connect, and hear the greeting."""
+        self._end = threading.Timer(MOST_SECONDS, self._hang_up)
+        self._end.daemon = True
+        self._end.start()
+        try:
+            super().__init__(host, port, timeout=PATIENCE, **how)
+        except BaseException:
+            self._end.cancel()
+            raise
+
+    def close(self) -> None:
+        """Be done with the server."""
+        self._end.cancel()
+        super().close()
+
+    def _hang_up(self) -> None:
+        line = self.sock
+        if line is not None:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+
+class _SealedLine(_Line, smtplib.SMTP_SSL):
+    """The same over TLS from the first byte."""
+
+
+def _line(server: Server) -> smtplib.SMTP:
+    if server.security == "none":
+        return _Line(server.host, server.port)
+    trust = ssl.create_default_context(cafile=server.ca_file)
+    if server.security == "tls":
+        return _SealedLine(server.host, server.port, context=trust)
+    line = _Line(server.host, server.port)
+    try:
+        line.starttls(context=trust)
+    except BaseException:
+        line.close()
+        raise
+    return line
