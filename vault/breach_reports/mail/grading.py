@@ -15,7 +15,7 @@ from authres import AuthenticationResultsHeader, AuthResError
 from dkim.util import InvalidTagValueList, parse_tag_value
 from publicsuffixlist import PublicSuffixList
 
-from vault.breach_reports.mail.letter import Letter
+from vault.breach_reports.mail.letter import Letter, lines
 from vault.breach_reports.mail.lookups import Lookups, Resolver, Unanswered
 from vault.breach_reports.mail.words import ascii_domain, header_text
 from vault.breach_reports.shapes import Grade
@@ -24,6 +24,7 @@ MOST_SIGNATURES: Final = 5
 LEAST_KEY: Final = 1024
 GOOD_KEY: Final = 2048
 MOST_RESULTS: Final = 8_192
+MOST_LINES: Final = 1_000_000
 _SINGLE: Final = ("from", "subject", "date")
 _SELECTOR: Final = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 _suffixes = PublicSuffixList()
@@ -65,11 +66,12 @@ def grade(letter: Letter, resolver: Resolver, provider: str = "", *, last: bool 
     lookups = Lookups(resolver)
     if not letter.author:
         return Graded("failed", ("from",), lookups)
-    if "head-too-large" in letter.marks:
-        return Graded("unverified", ("head-too-large",), lookups)
+    if "head-too-large" in letter.marks or lines(letter.raw) > MOST_LINES:
+        return Graded("unverified", ("too-large",), lookups)
     found = [_checked(letter, number, lookups) for number in range(min(letter.count("dkim-signature"), MOST_SIGNATURES))]
     try:
-        dmarc: _Dmarc | None = _dmarc(letter.domain, lookups)
+        # Where nothing is signed nothing rests on it, and nobody is told that this domain wrote to the association.
+        dmarc: _Dmarc | None = _dmarc(letter.domain, lookups) if any(each.domain for each in found) else _Dmarc(published=True)
     except Unanswered:
         dmarc = None
     near = [each for each in found if _aligned(each.domain, letter.domain, strict=dmarc is not None and dmarc.strict)]
@@ -153,12 +155,12 @@ def _checked(letter: Letter, number: int, lookups: Lookups) -> _Signature:
     if made.missing:
         return made
     made.against += _against_key(records[0], tags)
-    checker = dkim.DKIM(letter.raw, logger=_silent, minkey=0)
     try:
+        checker = dkim.DKIM(letter.raw, logger=_silent, minkey=0)
         made.holds = bool(checker.verify(number, dnsfunc=_knows(records[0])))
+        size = getattr(checker, "keysize", 0) or 0
     except Exception:  # noqa: BLE001 - the library fails by many names on what is no signature, and every message becomes a report
-        made.holds = False
-    size = getattr(checker, "keysize", 0) or 0
+        made.holds, size = False, 0
     if made.holds and size < LEAST_KEY:
         made.against.append("short-key")
     elif made.holds and size < GOOD_KEY:

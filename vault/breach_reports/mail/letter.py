@@ -20,9 +20,11 @@ MOST_DEPTH: Final = 10
 MOST_PARTS: Final = 50
 MOST_MULTIPARTS: Final = 50
 MOST_DASHES: Final = 4000
-MOST_WORK: Final = 3_000_000
+MOST_WORK: Final = 2_500_000
 """Lines that begin with two dashes (no more can be boundaries), and lines times multiparts (each is held against every boundary that is
 open): they are counted before anything is parsed."""
+MOST_PARSED: Final = 8 * 1024 * 1024
+"""Bytes whose structure is followed, which takes some twenty times as much memory; what lies behind them is not listed."""
 MOST_SHOWN: Final = 10_000
 MOST_HEADER: Final = 500
 MOST_TEXT_BYTES: Final = 1024 * 1024
@@ -33,7 +35,7 @@ _NESTS: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"[^\s<>()\[\]\\,;:@\"]{1,64}@[^\s<>()\[\]\\,;:@\"/]{1,253}")
 _BULK: Final = frozenset({"bulk", "junk", "list", "auto_reply"})
 
-Mark = Literal["head-too-large", "too-many-parts", "too-deep", "unreadable", "text-cut"]
+Mark = Literal["head-too-large", "too-many-parts", "too-deep", "too-large", "unreadable", "text-cut"]
 Text = Literal["plain", "html", "none"]
 
 
@@ -96,8 +98,7 @@ def read_letter(raw: bytes) -> Letter:
     """Take a message apart, whatever it is."""
     end = _END_OF_HEAD.search(raw, 0, MOST_HEAD)
     head, body = (raw[: end.start()], raw[end.end() :]) if end else (raw[:MOST_HEAD], raw[MOST_HEAD:])
-    lines = re.split(rb"\r?\n", head)
-    told = _fields(lines)
+    told = _fields(re.split(rb"\r?\n", head))
     letter = Letter(raw, told[:MOST_FIELDS])
     is_whole = len(told) <= MOST_FIELDS and (end is not None or len(raw) <= MOST_HEAD)
     if not is_whole:
@@ -113,10 +114,15 @@ def read_letter(raw: bytes) -> Letter:
     return letter
 
 
-def _fields(lines: Sequence[bytes]) -> list[tuple[str, bytes]]:
+def lines(raw: bytes) -> int:
+    """How many lines there are, by whichever end of a line is more."""
+    return max(raw.count(b"\n"), raw.count(b"\r"))
+
+
+def _fields(lines_: Sequence[bytes]) -> list[tuple[str, bytes]]:
     """The header fields, unfolded, their names in small letters; what is no field is passed over. One more than the most are looked at."""
     found: list[tuple[str, list[bytes]]] = []
-    for line in lines:
+    for line in lines_:
         if line[:1] in (b" ", b"\t"):
             if found:
                 found[-1][1].append(line)
@@ -159,8 +165,11 @@ def _automatic(letter: Letter) -> str:
 
 def _is_parsed(letter: Letter, raw: bytes) -> bool:
     """Whether text and files were found by the structure of the message; False where it has none that may be followed."""
+    if len(raw) > MOST_PARSED:
+        letter.marks.append("too-large")
+        raw = raw[:MOST_PARSED]
     nests = len(_NESTS.findall(raw))
-    if nests > MOST_MULTIPARTS or raw.count(b"\n--") > MOST_DASHES or raw.count(b"\n") * (nests + 1) > MOST_WORK:
+    if nests > MOST_MULTIPARTS or raw.count(b"\n--") > MOST_DASHES or lines(raw) * (nests + 1) > MOST_WORK:
         letter.marks.append("too-many-parts")
         return False
     try:

@@ -56,7 +56,7 @@ def header_text(value: bytes, *, encoded: bool = True) -> str:
         pieces = decode_header(plain)
     except (HeaderParseError, ValueError, LookupError):
         return plain
-    return "".join(decoded(piece, charset or "") if isinstance(piece, bytes) else piece for piece, charset in pieces)
+    return "".join(decoded(piece, charset or "") if isinstance(piece, bytes) else piece for piece, charset in pieces) or plain
 
 
 def shown(text: str) -> str:
