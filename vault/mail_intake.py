@@ -158,14 +158,14 @@ class Poller:
         return True
 
     def _put_away(self, box: imaplib.IMAP4, number: str) -> None:
-        done = _quoted(self.imap.done)
-        if "MOVE" in box.capabilities:
-            _ok(box.uid("STORE", number, "+FLAGS.SILENT", r"(\Seen)"))
+        done, can = _quoted(self.imap.done), _can(box)
+        _ok(box.uid("STORE", number, "+FLAGS.SILENT", r"(\Seen)"))
+        if "MOVE" in can:
             _ok(box.uid("MOVE", number, done))
             return
         _ok(box.uid("COPY", number, done))
-        _ok(box.uid("STORE", number, "+FLAGS.SILENT", r"(\Seen \Deleted)"))
-        if "UIDPLUS" in box.capabilities:  # without it an expunge would take along what others marked
+        _ok(box.uid("STORE", number, "+FLAGS.SILENT", r"(\Deleted)"))
+        if "UIDPLUS" in can:  # without it an expunge would take along what others marked
             _ok(box.uid("EXPUNGE", number))
 
     @contextmanager
@@ -216,6 +216,11 @@ def _moment(around: bytes) -> int | None:
         return None if when is None else int(datetime.fromtimestamp(time.mktime(when), UTC).timestamp()) * 1_000_000
     except (ValueError, OverflowError):
         return None
+
+
+def _can(box: imaplib.IMAP4) -> list[str]:
+    """What the server can do for who is signed in, which is more than its greeting says."""
+    return b" ".join(each for each in _ok(box.capability()) if isinstance(each, bytes)).decode("ascii", "replace").upper().split()
 
 
 def _quoted(name: str) -> str:

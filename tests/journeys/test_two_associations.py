@@ -188,6 +188,7 @@ BODIES: dict[str, Body] = {
     "breach_reports.receive": lambda _, __: {"category": "other", "narrative": "ا" * 30, "language": "ar"},
     "breach_reports.status": lambda _, __: {"receipt": "00000-00000-00000-00000"},
     "breach_reports.write": lambda _, __: {"receipt": "00000-00000-00000-00000", "text": "x"},
+    "breach_reports.mail.take": lambda _, __: (b"From: a@example.org\r\n\r\nx", {"Content-Type": "message/rfc822"}),
     "breach_reports.submit": lambda _, __: b"category=other",
     "breach_reports.follow": lambda _, __: b"receipt=00000",
     "breach_reports.fetch": lambda _, id_: f"receipt=00000&file={id_}".encode(),
