@@ -25,7 +25,7 @@ _CREDENTIAL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MOST_SECRET: Final = 4096
 _PERMANENT: Final = range(500, 600)
 
-Folder = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\"\\*%]+$")]
+Folder = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\"\\*%]+\Z")]
 
 
 class MailIntakeRefused(VaultError):
