@@ -1,7 +1,7 @@
-"""`python -m tests.breach_reports.mortal_intake MOMENT COUNT mail-intake …`: the vault's own command line, killed at the COUNT-th such moment.
+"""`python -m tests.breach_reports.mortal_intake MOMENT COUNT mail-intake …`: the vault's own command line, killed at such a moment.
 
-`fetched` falls before a message is handed in, `taken` after the service kept it, `seen` after it was marked in the mailbox and not yet moved,
-`copied` after it was copied and not yet taken out of its folder, `moved` when it has just been put away.
+`fetched` falls before a message is handed in, `taken` after the service kept it, `seen` after it was marked in the mailbox and not yet
+moved, `copied` after it was copied and not yet taken out of its folder, `moved` when it has just been put away.
 """
 
 import imaplib
@@ -38,11 +38,11 @@ def strike(moment: str, stroke: Stroke) -> None:
         return told
 
     if moment == "fetched":
-        mail_intake._fetched = struck_fetch
+        mail_intake._fetched = struck_fetch  # type: ignore[assignment]
     elif moment == "taken":
         Vault.take = struck_take  # type: ignore[method-assign]
     else:
-        imaplib.IMAP4.uid = struck_uid  # type: ignore[method-assign]
+        imaplib.IMAP4.uid = struck_uid  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from tests.breach_reports.mailbox import DOVECOT, USER, Mailbox, dovecot
 from tests.breach_reports.mortal_intake import MOMENTS
 from tests.journeys.served import FIRST, Served
 from tests.journeys.traces import left_in_files, left_in_postgres
-from vault.mail_intake import MOST_MAIL, Fetched, MailboxFailed, NotTaken, Poller, Vault
-from vault.mail_settings import FILE, Imap, MailIntakeRefused, Secret, read_mail_intake
+from vault.mail_settings import FILE
 
 pytestmark = [
     pytest.mark.slow,
@@ -104,7 +102,8 @@ def test_whenever_the_poller_dies_nothing_is_lost_and_nothing_doubled(unserved: 
         vault.start()
         set_up(vault, mailbox)
         moments = MOMENTS if not capability else ("taken", "copied", "seen")
-        rng, brought = random.Random(), []
+        rng = random.Random()
+        brought: list[bytes] = []
         for moment in moments:
             raws = [letter(number=len(brought) + number) for number in range(3)]
             mailbox.bring(*raws)

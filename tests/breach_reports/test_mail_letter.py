@@ -4,6 +4,7 @@ import base64
 import random
 import time
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -105,7 +106,7 @@ def test_plain_text_is_preferred_and_the_rest_is_listed():
         ({"X-Autoreply": "yes"}, "auto-reply"),
     ],
 )
-def test_what_no_person_wrote_just_now_is_known(header: dict[str, str], why: str):
+def test_what_no_person_wrote_just_now_is_known(header: dict[str, Any], why: str):
     assert read_letter(letter(**header)).automatic == why
 
 

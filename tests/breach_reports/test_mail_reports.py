@@ -5,6 +5,7 @@ import hashlib
 import random
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -102,7 +103,7 @@ async def test_the_same_bytes_are_one_report_and_one_acknowledgement(post: Post)
 
 
 @pytest.mark.parametrize("header", [{"Auto-Submitted": "auto-replied"}, {"Return-Path": "<>"}, {"Precedence": "bulk"}, {"From": SENDER}])
-async def test_what_no_person_wrote_is_a_report_in_quarantine_and_is_never_answered(post: Post, header: dict[str, str]):
+async def test_what_no_person_wrote_is_a_report_in_quarantine_and_is_never_answered(post: Post, header: dict[str, Any]):
     post.dns.records |= dns("example.net").records
     domain = "example.net" if "From" in header else "example.org"
     told = await post.taken(signed(letter(**header), domain))
