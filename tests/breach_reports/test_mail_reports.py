@@ -74,7 +74,7 @@ SIX = {
     "text behind a signed length": (signed(letter(), length=True) + b"more\r\n", dns()),
     "another's domain": (signed(letter(), "example.com"), dns("example.com")),
     "two authors": (b"From: other@example.org\r\n" + signed(letter()), dns()),
-    "no dns": (signed(letter()), Dns(silent=True)),
+    "no dns": (signed(letter(number=6)), Dns(silent=True)),
 }
 
 
