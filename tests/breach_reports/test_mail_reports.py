@@ -17,8 +17,12 @@ from tests.breach_reports.test_mail_letter import mutated, samples
 from tests.simulator import SECOND, World
 from vault.access_log.verify import snapshot
 from vault.breach_reports.mail import api, room, taking
+from vault.breach_reports.service import Wanted
 from vault.breach_reports.shapes import ALL_KINDS
 from vault.breach_reports.tables import part, report, report_key
+from vault.officer.frame import Speaker
+from vault.officer.reports import line
+from vault.rulebook.asker import Errand
 from vault.web import write_id
 from vault.web.times import write_time
 
@@ -237,6 +241,14 @@ async def test_what_is_no_message_or_too_large_is_refused_and_what_was_cut_says_
     post.free[0] = 0
     paused = await post.hand_in(letter(number=9))
     assert (paused.status_code, paused.json()["code"]) == (503, "intake-paused")
+
+
+async def test_the_officers_page_says_how_the_sender_is_known(post: Post):
+    await post.taken(signed(letter()))
+    await post.desk.report()
+    found, _ = await post.desk.reports.listed(Errand(await post.world.person("officer"), "r"), Wanted())
+    said = {line(each, {}, Speaker("ar"), post.world.clock.now).grade for each in found}
+    assert said == {"", "بريد إلكتروني، مرسله موثَّق"}
 
 
 async def test_a_flood_lies_in_quarantine_and_none_of_it_is_dropped(post: Post, monkeypatch: pytest.MonkeyPatch):

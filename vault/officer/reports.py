@@ -19,7 +19,7 @@ NEVER: Final = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One report: its clock in words, None once no clock runs, and how much of the time is used, out of a hundred."""
+    """One report: its clock in words, None once no clock runs, how much of the time is used (of 100), how a mail's sender is known."""
 
     reference: str
     state: str
@@ -30,6 +30,7 @@ class Line:
     overdue: bool
     provisional: bool
     used: int
+    grade: str = ""
 
 
 def report_routes(frame: Frame, reports: Reports) -> list[Route]:
@@ -78,4 +79,5 @@ def line(one: Listed, labels: dict[str, str], speaker: Speaker, now: int) -> Lin
         overdue=clock is not None and clock.is_overdue(now),
         provisional=clock is not None and clock.provisional,
         used=max(0, min(100, used)),
+        grade="" if fact.mail is None else speaker.word(f"mail_{fact.mail.grade}"),
     )
