@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.roof.test_checkpoint_mail import certificate
+from tests.certificates import self_signed
 
 DOVECOT = Path("/usr/sbin/dovecot")
 USER = "privacy@example.net"
@@ -68,7 +68,7 @@ def dovecot(port: int, *, capability: str = "") -> Iterator[Mailbox]:
     """The server while the block runs; it is a process of this test's own and is ended by its id."""
     folder = Path(tempfile.mkdtemp(prefix="amanah-imap-"))
     folder.chmod(0o755)
-    cert, _ = certificate(folder)
+    cert, _ = self_signed(folder)
     box = Mailbox(port, cert, secrets.token_urlsafe(16))
     (folder / "users").write_text(f"{USER}:{{PLAIN}}{box.password}\n")
     (folder / "mail").mkdir()

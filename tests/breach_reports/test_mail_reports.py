@@ -51,6 +51,7 @@ async def test_a_verified_message_is_a_report_an_officer_reads_and_its_author_is
         AUTHOR,
     )
     assert (read["seen_at"], read["received_at"]) == (write_time(arrived), write_time(post.world.clock.now))
+    assert read["clock"]["due_at"] == write_time(arrived + 72 * HOUR * SECOND)
     mail = read["mail"]
     assert (mail["froms"], mail["subject"], mail["text_is"], mail["marks"]) == ([AUTHOR], "بلاغ عن انتهاك", "plain", [])
     assert (mail["sha256"], mail["size"], mail["answered"]) == (hashlib.sha256(raw).hexdigest(), len(raw), "sent")

@@ -163,7 +163,7 @@ class LookupTold(msgspec.Struct):
     failed: bool
 
 
-class FileTold(msgspec.Struct):
+class EnclosedTold(msgspec.Struct):
     """What lies with a message: the name and type its sender claims, and its size in bytes."""
 
     name: str
@@ -186,7 +186,7 @@ class MailTold(msgspec.Struct, kw_only=True):
     sent_at: str
     message_id: str
     text_is: str
-    files: list[FileTold]
+    files: list[EnclosedTold]
     marks: list[str]
     automatic: str | None
     sha256: str

@@ -63,7 +63,7 @@ def open_tracks(fact: IncidentFact) -> tuple[Track, ...]:
 
 def aware_of(report: ReportFact) -> int:
     """When the association was aware of what a report tells: at its arrival, or earlier where an officer said so."""
-    return report.received_at if report.aware_at is None else min(report.aware_at, report.received_at)
+    return report.arrived_at if report.aware_at is None else min(report.aware_at, report.arrived_at)
 
 
 def require_moment(at: int, now: int, field: str) -> int:

@@ -77,7 +77,7 @@ def clock(fact: ReportFact, hours: int) -> Clock | None:
     """
     if fact.state == "dismissed" or fact.incident:
         return None
-    aware = fact.received_at if fact.aware_at is None else fact.aware_at
+    aware = fact.arrived_at if fact.aware_at is None else fact.aware_at
     return Clock(aware, aware + hours * HOUR, provisional=fact.finding != "breach")
 
 
@@ -100,7 +100,7 @@ def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, n
         raise ClockRunning
     aware = None
     if finding == "breach":
-        aware = fact.received_at if aware_at is None else aware_at
+        aware = fact.arrived_at if aware_at is None else aware_at
     elif aware_at is not None:
         raise Invalid([FieldError("aware_at", "out-of-range")])
     if aware is not None and not EARLIEST <= aware <= fact.received_at:

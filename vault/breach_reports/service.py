@@ -131,10 +131,10 @@ def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
 def read_mail(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
     """The bytes of the message a report came in, for an officer, as `read`. Raises NotFound for one that came otherwise, Unavailable."""
     errand = errand.still(deed)
-    found = _seen(deed, errand, report)
+    found = seen(deed, errand, report)
     if found.fact.mail is None:
         raise NotFound
-    return door.take(deed, found, _entry(errand, deed, "breach_report.read"), (MAIL,))
+    return door.take(deed, found, entry_of(errand, deed, "breach_report.read"), (MAIL,))
 
 
 def acknowledge(deed: Deed, errand: Errand, report: bytes) -> ReportFact:

@@ -141,6 +141,11 @@ class ReportFact(Fact, frozen=True):
     seen_at: int | None = None
     mail: MailFact | None = None
 
+    @property
+    def arrived_at(self) -> int:
+        """When it reached the house: the provisional clock runs from then (implementing regulation 24)."""
+        return self.received_at if self.seen_at is None else min(self.seen_at, self.received_at)
+
 
 class ExclusionsFact(Fact, frozen=True):
     """The reports and incidents (hex ids) one member of staff is excluded from; kept under her id."""

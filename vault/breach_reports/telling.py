@@ -110,7 +110,7 @@ def mailed(mail: MailFact, opened: Sequence[door.Opened]) -> bodies.MailTold:
         sent_at=head.sent,
         message_id=head.message_id,
         text_is=head.text_is,
-        files=[bodies.FileTold(each.name, each.type, each.size) for each in head.files],
+        files=[bodies.EnclosedTold(each.name, each.type, each.size) for each in head.files],
         marks=list(mail.marks),
         automatic=mail.automatic or None,
         sha256=mail.sha256,

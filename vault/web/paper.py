@@ -29,9 +29,7 @@ _STYLE_HASH = _hash(_STYLE)
 
 LONE: str = f"default-src 'none'; style-src {_STYLE_HASH}; form-action 'none'; base-uri 'none'"
 """The policy of a page that is a file of its own, which says it in its head."""
-_CONTENT = (
-    f"default-src 'none'; style-src {_STYLE_HASH}; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+_CONTENT = f"default-src 'none'; style-src {_STYLE_HASH}; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": _CONTENT,
     "Cross-Origin-Opener-Policy": "same-origin",
