@@ -244,6 +244,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, list[dict[str, str]]]] = {
     "a name of no pack": ({"pack": "no-such"}, "invalid", [{"field": "pack", "code": "out-of-range"}]),
     "nothing": ({}, "invalid", [{"field": "pack", "code": "missing"}]),
     "both": ({"pack": "health", "text": STRICT}, "invalid", [{"field": "pack", "code": "out-of-range"}]),
+    "names within names without end": (
+        {"text": f"{'.'.join('a' * 3000)} = 1"},
+        "pack-refused",
+        [{"field": "text", "code": "not-toml"}],
+    ),
+    "tables within tables without end": (
+        {"text": "x = " + f"{{{'.'.join('a' * 200)} = [\n" * 9 + "1" + "]}" * 9},
+        "pack-refused",
+        [{"field": "text", "code": "not-toml"}],
+    ),
+    "a number without end": ({"text": f"x = {'1' * 5000}"}, "pack-refused", [{"field": "text", "code": "not-toml"}]),
     "a text too long": ({"text": "#" * 262_145}, "invalid", [{"field": "text", "code": "out-of-range"}]),
 }
 
@@ -592,3 +603,23 @@ async def test_everybody_is_counted_however_many_are_looked_at_at_once(till: Des
 
 async def _fact(world: World, code: str) -> Any:
     return await world.association.run(lambda deed: facts.read(deed, PURPOSE, code))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        (SERVICE, SERVICE.replace('"use"', '"contact"\nchannel = "call"'), "purposes.service_delivery"),
+        ('channel = "sms"\nforms = ["electronic"]', 'channel = "call"\nforms = ["electronic"]', "purposes.sms_offers"),
+    ],
+)
+async def test_no_pack_makes_of_what_people_agreed_to_something_else(desk: Desk, old: str, new: str, field: str):
+    record = (await store(desk.world, FATIMA)).record
+    await grant(desk.world, record)
+    text = renamed().replace(old, new, 1)
+    assert text != renamed()
+    answer = await desk("admin", "PUT", "/pack", {"text": text})
+    assert (answer.status_code, answer.json()["code"], answer.json()["errors"]) == (
+        422,
+        "pack-refused",
+        [{"field": field, "code": "other-deed"}],
+    )

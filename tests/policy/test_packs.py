@@ -8,7 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from vault.policy.pack import PARTS, Field, PackRefused, RecordType, Text, lint, load, names, parse, together, type_within, within
+from vault.policy.pack import (
+    PARTS,
+    Field,
+    PackRefused,
+    RecordType,
+    Text,
+    lint,
+    load,
+    names,
+    parse,
+    same_deed,
+    together,
+    type_within,
+    within,
+)
 from vault.policy.reader import Reader
 
 COOPERATIVE = load("cooperative")
@@ -176,6 +190,47 @@ OFFERS, RESEARCH, INTAKE = COOPERATIVE.purposes["sms_offers"], COOPERATIVE.purpo
 )
 def test_a_purpose_may_narrow_its_pack_and_never_widen_it(narrow, wide, holds):
     assert within(narrow, wide) == holds
+
+
+PUBLICATION = COOPERATIVE.purposes["publication"]
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "same"),
+    [
+        (OFFERS, OFFERS, True),
+        (replace(OFFERS, forms=frozenset({"written"}), classes=None, article="6.1"), OFFERS, True),
+        (replace(OFFERS, action="use"), OFFERS, False),
+        (replace(OFFERS, basis="order"), OFFERS, False),
+        (replace(OFFERS, channel="call"), OFFERS, False),
+        (replace(OFFERS, channel=""), OFFERS, True),
+        (OFFERS, replace(OFFERS, channel=""), False),
+        (replace(PUBLICATION, channel="website"), replace(PUBLICATION, channel=""), True),
+        (replace(PUBLICATION, channel=""), replace(PUBLICATION, channel="website"), False),
+    ],
+)
+def test_what_people_agreed_to_is_one_deed_by_one_means(new, old, same):
+    assert same_deed(new, old) == same
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{'.'.join('a' * 3000)} = 1",
+        f"[{'.'.join('a' * 258)}]\n",
+        "x = " + f"{{{'.'.join('a' * 200)} = [\n" * 9 + "1" + "]}" * 9,
+        f"x = {'1' * 5000}",
+        "x = " + "[" * 3000,
+    ],
+)
+def test_a_file_that_is_deeper_or_longer_than_is_read_is_no_pack(text):
+    with pytest.raises(PackRefused) as found:
+        lint(text)
+    assert (found.value.path, found.value.code) == ("", "not-toml")
+
+
+def test_a_line_may_have_many_dots():
+    assert lint(f"# {'.' * 256}\n{TEXTS['cooperative']}").name == "cooperative"
 
 
 def test_a_record_type_may_narrow_its_pack_and_never_widen_it():

@@ -47,10 +47,12 @@ class PurposeChange:
 def plan(book: Book, new: Pack, own_words: Mapping[str, PurposeFact], stored: Collection[str], now: int) -> Plan:
     """The facts of the association under this pack; `own_words` are purposes as two people of it narrowed them, `stored` types in use.
 
-    Raises Invalid `pack-refused` where numbers of the pack are taken by types that stay.
+    Raises Invalid `pack-refused` where numbers of the pack are taken by types that stay, and where a purpose would do another thing than
+    people agreed to under its code.
     """
     laid = {each.code: each for each in packs.purpose_facts(new)}
     purposes = {code: _purpose(book, new, laid.get(code), code, own_words) for code in sorted(laid.keys() | book.purposes.keys())}
+    _require_same_deeds(book, purposes)
     types = {each.name: each for each in packs.record_type_facts(new)}
     kept = tuple(sorted(name for name in types.keys() & book.types.keys() if not _may_replace(book, new, name, stored)))
     laid_types = {name: fact for name, fact in types.items() if name not in kept}
@@ -97,6 +99,14 @@ def _purpose(book: Book, new: Pack, laid: PurposeFact | None, code: str, own_wor
         return laid
     # What two people here narrowed stays so, as far as the new pack has it.
     return packs.purpose_fact(changing.met(purpose_of(wording), purpose_of(laid)), _title(wording.title))
+
+
+def _require_same_deeds(book: Book, purposes: Mapping[str, PurposeFact]) -> None:
+    """Refuse a pack under which a code that consents name means another action, basis or means of contact: that has a code of its own."""
+    for code, fact in purposes.items():
+        old = book.purposes.get(code)
+        if old is not None and fact.classes != () and not policy_packs.same_deed(purpose_of(fact), purpose_of(old)):
+            raise Invalid([FieldError(f"purposes.{code}", "other-deed")], "pack-refused")
 
 
 def _without(new: Pack, standing: PurposeFact, wording: PurposeFact | None) -> PurposeFact:

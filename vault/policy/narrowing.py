@@ -20,6 +20,11 @@ def within(narrow: Purpose, wide: Purpose) -> bool:
     )
 
 
+def same_deed(new: Purpose, old: Purpose) -> bool:
+    """True where one purpose does what the other did and by no other means: who agreed to that agreed to nothing else."""
+    return (new.action, new.basis) == (old.action, old.basis) and _channel_within(new, old)
+
+
 def _channel_within(narrow: Purpose, wide: Purpose) -> bool:
     """A purpose of contact without a channel reaches nobody, one of publication without a channel every channel."""
     if wide.action == "publish":

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from vault.policy.facts import Purpose
-from vault.policy.narrowing import type_within, within
+from vault.policy.narrowing import same_deed, type_within, within
 from vault.policy.pack_facts import Channel, Field, NoticeText, Pack, Predicate, RecordType, Review, Switches, Text
 from vault.policy.pack_file import PARTS, parse
 from vault.policy.reader import PackRefused
@@ -32,6 +32,7 @@ __all__ = [
     "load",
     "names",
     "parse",
+    "same_deed",
     "shipped",
     "source",
     "together",

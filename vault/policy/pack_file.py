@@ -32,6 +32,8 @@ FORMS: Final = ("written", "electronic", "verbal", "implied")
 ACTIONS: Final = ("use", "contact", "publish", "disclose")
 STATES: Final = ("deceased", "restricted")
 PROOFS: Final = ("asserted", "vault")
+MOST_DOTS: Final = 256
+"""On one line of a pack, in names and texts alike."""
 _CONTACT_DATA: Final = re.compile(r"([0-9] ?){7,}|SA[0-9]{2}|@|https?:|www\.")
 """What only the contact data of somebody looks like, in either digits: a pack is nobody's in particular."""
 _UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -123,11 +125,18 @@ def _texts_of(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _tables(text: str) -> dict[str, Any]:
+    if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
+        # The time a key takes to read grows with the square of its parts.
+        raise PackRefused("", "not-toml")
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # A number beyond what is read of digits is a ValueError and no TOMLDecodeError.
         raise PackRefused("", "not-toml") from error
-    _require_nobodys(table)
+    try:
+        _require_nobodys(table)
+    except RecursionError as error:
+        raise PackRefused("", "not-toml") from error
     return table
 
 
