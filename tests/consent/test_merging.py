@@ -150,3 +150,41 @@ async def test_a_merge_that_only_the_journal_knows_is_made_again(till: Counter):
     assert reclose(till.world.association, till.world.clock) == 2
     assert reclose(till.world.association, till.world.clock) == 0
     assert [await till.reason(each) for each in (first, second)] == ["CONSENT_WITHDRAWN"] * 2
+
+
+async def test_who_recorded_a_guardian_does_not_verify_him_through_another_record_of_hers(counter: Counter):
+    minor, twin, uncle = [await counter.store("2015-01-01", number) for number in ("1000000008", "1000000016", "1000000024")]
+    guardian = uncle["subject"]
+    told = {"guardian": guardian, "kind": "wasi", "deed": "صك 4471"}
+    assert (await counter("officer", "POST", f"/records/{minor['id']}/guardians", told)).status_code == 201
+    await counter.grant(minor["id"], given_by=guardian)
+    await merged(counter, minor["id"], twin["id"])
+    assert [await counter.reason(each["id"]) for each in (minor, twin)] == ["GUARDIANSHIP_UNVERIFIED"] * 2
+    seen = {"result": "verified", "sighted": "original"}
+    for each in (minor, twin):
+        same = await counter("officer", "POST", f"/records/{each['id']}/guardians/{guardian}/verification", {**seen, "deed": "صك 4471"})
+        assert (same.status_code, same.json()["code"]) == (403, "same-person")
+    assert [await counter.reason(each["id"]) for each in (minor, twin)] == ["GUARDIANSHIP_UNVERIFIED"] * 2
+    # Another sees the deed that the record of it names, whichever sheet has it.
+    other = await counter("second_officer", "POST", f"/records/{twin['id']}/guardians/{guardian}/verification", seen)
+    assert other.status_code == 201, other.text
+    assert [await counter.reason(each["id"]) for each in (minor, twin)] == ["CONSENT_OK"] * 2
+
+
+async def test_who_took_capacity_does_not_give_it_back_through_another_record_of_hers(counter: Counter):
+    first, second = [(await counter.store(national_id=number))["id"] for number in ("1000000008", "1000000016")]
+    # Before, the other record was under an interdiction that another person ended.
+    assert (await counter("officer", "POST", f"/records/{second}/interdiction", {"on": True, "judgment": "صك حجر 70"})).status_code == 201
+    lifted = await counter.coded("second_officer", "POST", f"/records/{second}/interdiction", on=False, judgment="رفع الحجر")
+    assert lifted.status_code == 201, lifted.text
+    counter.world.clock.forward(60)
+    taken = await counter("officer", "POST", f"/records/{first}/interdiction", {"on": True, "judgment": "صك حجر 77"})
+    assert taken.status_code == 201
+    await merged(counter, first, second)
+    counter.world.clock.forward(60)
+    for each in (first, second):
+        same = await counter.coded("officer", "POST", f"/records/{each}/interdiction", on=False, judgment="رفع الحجر")
+        assert (same.status_code, same.json()["code"]) == (403, "same-person")
+        counter.world.clock.forward(60)
+    other = await counter.coded("second_officer", "POST", f"/records/{second}/interdiction", on=False, judgment="رفع الحجر")
+    assert other.status_code == 201, other.text

@@ -14,12 +14,13 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry
 from vault.consent.within import require_case, require_reach
 from vault.errors import Conflict, NotFound
-from vault.policy.events import Interdicted, SubjectDeceased
+from vault.policy.events import Event, Interdicted, SubjectDeceased
 from vault.policy.facts import NEVER, SELF, Guardian, Person
 from vault.policy.signers import in_office
 from vault.policy.standing import lacks_capacity
 from vault.rulebook.approving import Second
 from vault.rulebook.asker import Errand
+from vault.rulebook.two_people import same_person
 from vault.storage.journal import Closing
 from vault.subjects import people, tables
 from vault.subjects.people import Known
@@ -95,7 +96,9 @@ def give_back(deed: Deed, second: Second, record: bytes, judgment: str) -> None:
     known = people.of_record(deed, record)
     if not _person(known).interdicted:
         raise Conflict
-    approval = second.approve(deed, _by_whom(deed, known), RESTORED)
+    book, makers = second.errand.book(deed), _by_whom(deed, known)
+    maker = next((one for one in makers if same_person(book, one, second.asker.ref)), makers[0])
+    approval = second.approve(deed, maker, RESTORED)
     event = happened(Interdicted(deed.now, on=False), at=deed.now, by=second.asker.ref, record=record, detail={"judgment": judgment})
     told = second.errand.entry(kind=RESTORED, outcome="allow", facts=approval.facts, flags=approval.flags)
     people.change(deed, known, [event], told, record=record)
@@ -205,8 +208,15 @@ def _interdictions(deed: Deed, known: Known) -> list[Happened]:
     return [one for one in every if isinstance(policy_event(one), Interdicted)]
 
 
-def _by_whom(deed: Deed, known: Known) -> str:
-    """Who recorded that her capacity was taken. Raises NotFound where no event tells it."""
-    for one in reversed(_interdictions(deed, known)):
-        return one.by
-    raise NotFound
+def _by_whom(deed: Deed, known: Known) -> list[str]:
+    """Who recorded, in whichever of her sheets, that her capacity was taken. Raises NotFound where no event tells it."""
+    newest = [_interdictions(deed, one)[-1:] for one in (known, *people.others(deed, known))]
+    # An older one that ended before the sheets were joined is not the one that lasts.
+    found = [one.by for some in newest for one in some if _takes(policy_event(one))]
+    if not found:
+        raise NotFound
+    return found
+
+
+def _takes(event: Event) -> bool:
+    return isinstance(event, Interdicted) and event.on

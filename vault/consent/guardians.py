@@ -147,14 +147,24 @@ def _in_person(known: Known, guardian: bytes) -> Guardian:
 
 
 def _recorded(deed: Deed, known: Known, guardian: bytes) -> tuple[set[str], str]:
-    """Through whose hands the newest record of this guardian went, and the deed it names. Raises Unavailable `integrity`."""
-    hands, named = set[str](), ""
+    """Through whose hands the newest record of this guardian went, and the deed it names. Raises Unavailable `integrity`.
+
+    A sheet that was joined has him from another one, whose history alone tells who recorded him.
+    """
+    newest = [found for one in (known, *people.others(deed, known)) if (found := _newest(deed, one, guardian)) is not None]
+    hands = {hand for one in newest for hand in (one.by, str(one.detail.get("recorded_by", one.by)))}
+    return hands, str(max(newest, key=lambda one: one.at).detail.get("deed", "")) if newest else ""
+
+
+def _newest(deed: Deed, known: Known, guardian: bytes) -> Happened | None:
+    """The newest record of this guardian in one sheet's history, None where it has none."""
+    found = None
     for events in people.history(deed, known):
         for one in events:
             event = policy_event(one) if isinstance(one, Happened) else None
             if isinstance(one, Happened) and isinstance(event, GuardianAppointed) and event.guardian.id == guardian.hex():
-                hands, named = {one.by, str(one.detail.get("recorded_by", one.by))}, str(one.detail.get("deed", ""))
-    return hands, named
+                found = one
+    return found
 
 
 def _end(deed: Deed, matter: Matter, guardian: bytes, detail: dict[str, str], *, for_cause: bool) -> None:
