@@ -1,8 +1,8 @@
 """A person's copy of her own data (law 4): all of hers, released on her request and sealed to a key that is hers alone.
 
-Invariants: every record is a read of its own, with verdict, entry, commit and value; all or nothing is given. What she opens it with and
-what it is sealed in go through two people's hands: one shows her the key and never has the file, another makes the file and never saw the
-key. The vault keeps the public half alone.
+Invariants: every record of hers, in whichever of her sheets, is a read of its own, with verdict, entry, commit and value; all or nothing is
+given. What she opens it with and what it is sealed in go through two people's hands: one shows her the key and never has the file, another
+makes the file and never saw the key. The vault keeps the public half alone.
 """
 
 from collections.abc import Sequence
@@ -115,9 +115,10 @@ def gather(
     """
     _for_copy(found)
     book, known = errand.book(deed), people.of_subject(deed, bytes.fromhex(found.subject))
+    hers = [known, *people.others(deed, known)]
     own = book.association
     told = {"about": (_about(found),), "basis": "law", "article": f"{own.pack}:1", "law": f"{own.law_pack}:4", "purpose": PURPOSE}
-    weighed = [weigh(deed, errand, asked, known) for asked in _asked(book, known)]
+    weighed = [weigh(deed, errand, asked, one) for one in hers for asked in _asked(book, one)]
     for one in weighed:
         if not one.verdict.allowed:
             refused = enter(deed, errand, one)
@@ -136,10 +137,16 @@ def gather(
         judged=judged,
         sealed=[sealed[number] for number in range(len(judged))],
         documents=documents,
-        agreed=tell(happened_to(deed, known), deed.now),
-        given=given_to(deed, book, known.subject, orders.told_of(deed, book)),
+        agreed=_agreed(deed, hers),
+        given=[each for one in hers for each in given_to(deed, book, one.subject, orders.told_of(deed, book))],
         at=deed.now,
     )
+
+
+def _agreed(deed: Deed, hers: Sequence[Known]) -> list[Told]:
+    """What she agreed to through whichever record, each once: what was said since her records were joined stands in all her sheets."""
+    told = {one.grant.id: one for known in hers for one in tell(happened_to(deed, known), deed.now)}
+    return sorted(told.values(), key=lambda one: one.grant.recorded_at)
 
 
 def _for_copy(found: RequestFact) -> RequestFact:
@@ -161,7 +168,7 @@ def _about(found: RequestFact) -> About:
 
 
 def _asked(book: Book, known: Known) -> list[Asked]:
-    """A read of all that lies in each record of hers.."""
+    """A read of all that lies in each record of one sheet of hers."""
     records = known.sheet.records if known.sheet is not None else {}
     return [Asked(bytes.fromhex(record), "use", PURPOSE, _fields(book, state)) for record, state in sorted(records.items())]
 

@@ -100,7 +100,10 @@ def _cause(number: int, stored: Stored) -> Iterator[Cause]:
                 yield Cause(number, what, about.subject, record, frozenset(entry.fields))
     elif stored.closes and stored.closes[0] in STOPS:
         purpose, recipient, _ = ended_consent(stored.closes[2])
-        yield Cause(number, "withdrawal", bytes.fromhex(stored.closes[1]), purpose=purpose, recipient=recipient)
+        # Who has two sheets withdrew for both, whichever record she said it through.
+        told = [bytes.fromhex(stored.closes[1]), *(about.subject for about in entry.about if about.version is not None)]
+        for subject in dict.fromkeys(told):
+            yield Cause(number, "withdrawal", subject, purpose=purpose, recipient=recipient)
 
 
 def _raise(deed: Deed, causes: Sequence[Cause], end: int) -> int:

@@ -5,13 +5,16 @@ from typing import Final
 
 from sqlalchemy import and_, select
 
+from vault.access.certificate import ERASURE
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, EntryRefused, parse
 from vault.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from vault.policy.events import Given, Stopped
+from vault.rulebook import facts
 from vault.rulebook.requests import REQUEST, DoneFact, RequestFact, What
 from vault.subjects import people
+from vault.subjects.people import Known
 from vault.subjects.sheet import Happened, policy_event
 
 COPIED: Final = "request.copied"
@@ -44,12 +47,16 @@ def entry_of(deed: Deed, found: RequestFact, done: DoneFact) -> tuple[int, Entry
 
 
 def require_done(deed: Deed, found: RequestFact) -> None:
-    """Raise Unavailable `integrity` unless an entry of the right kind, about this very person, tells of each deed but a withdrawal."""
+    """Raise Unavailable `integrity` unless an entry of the right kind, about this very person, tells of each deed but a withdrawal.
+
+    Who has two sheets is the same person in both.
+    """
     for done in found.deeds:
         if done.what == "withdrawal":
             continue
         _, entry = entry_of(deed, found, done)
-        hers = any(about.subject.hex() == found.subject for about in entry.about)
+        sheets = _sheets(deed, found, done)
+        hers = any(about.subject.hex() in sheets for about in entry.about)
         if entry.kind not in _KINDS[done.what] or entry.outcome != "allow" or not hers:
             raise Unavailable("integrity")
 
@@ -62,8 +69,24 @@ def withdrawn(deed: Deed, found: RequestFact, consent: bytes) -> None:
         raise Invalid([FieldError("consent", "unknown-consent")]) from None
     events = [policy_event(one) for each in people.history(deed, known) for one in each if isinstance(one, Happened)]
     given = [one for one in events if isinstance(one, Given) and one.grant.id == consent.hex()]
-    if known.subject.hex() != found.subject or not given:
+    if found.subject not in _with_others(known) or not given:
         raise Invalid([FieldError("consent", "unknown-consent")])
     same = [one for one in events if isinstance(one, Stopped) and (one.purpose, one.recipient) == (given[0].purpose, given[0].recipient)]
     if not any(one.stop.kind == "withdraw" and one.stop.recorded_at >= found.received_at for one in same):
         raise Conflict("deed-missing")
+
+
+def _sheets(deed: Deed, found: RequestFact, done: DoneFact) -> set[str]:
+    """The ids of her sheets, in hexadecimal; of who was erased those that her erasure names."""
+    if done.what == "erasure":
+        erased = facts.read(deed, ERASURE, done.reference)
+        named = set() if erased is None else {erased.subject, *erased.others}
+        return named if found.subject in named else {found.subject}
+    try:
+        return _with_others(people.of_subject(deed, bytes.fromhex(found.subject)))
+    except NotFound:
+        return {found.subject}
+
+
+def _with_others(known: Known) -> set[str]:
+    return {known.subject.hex(), *(known.sheet.others if known.sheet is not None else ())}

@@ -205,7 +205,8 @@ def update(deed: Deed, errand: Errand, record: bytes, expected: int, fields: Map
     if state.revision != expected:
         raise Conflict("revision-mismatch")
     people.unlocked(known)
-    asked = None if request is None else requests.require_answered_by(deed, request, (known.subject,), "correction")
+    hers = (known.subject, *map(bytes.fromhex, known.sheet.others))
+    asked = None if request is None else requests.require_answered_by(deed, request, hers, "correction")
     shape = type_of(errand.book(deed), state.type)
     cleaned = shelf.clean(shape, fields, partial=True)
     place = shelf.Whole(deed.association, known.subject, record, state.revision + 1)
