@@ -10,11 +10,15 @@ from tests.access.counter import Counter
 from tests.access.desk import written
 from tests.access.erasures import erased
 from tests.access.test_copying import package, prepared
+from tests.access.test_person_pages import call, issued, session_in
 from tests.access.test_recalls import recalls
 from tests.access.test_requests import Office, office, small_office
 from tests.access.test_silences import joined
-from tests.household import FATIMA, grant, store, withdraw
+from tests.household import FATIMA, grant, read, store, withdraw
+from tests.simulator import World
 from vault.access.following import Follower
+from vault.errors import Refused
+from vault.web.call import write_id
 
 __all__ = ["office", "small_office"]
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -101,3 +105,24 @@ async def test_who_was_erased_after_a_correction_is_answered_by_it_still(office:
     assert (await office.correct(kept.record, request)).status_code == 200
     await erased(office, kept.record)
     assert (await office.step(request, "answer")).json()["state"] == "answered"
+
+
+async def test_her_own_page_shows_and_ends_what_she_agreed_to_through_either_record(vault: World):
+    one, other = await store(vault), await store(vault, {**FATIMA, "mobile": "0557654321"})
+    given = await grant(vault, other.record)
+    await grant(vault, one.record)
+    await joined(vault, one.subject, other.subject)
+    vault.clock.forward(1)
+    assert await read(vault, other.record)
+    way = await issued(vault, one)
+    page = await call(vault, "POST", way["path"], {"code": way["code"]})
+    assert page.text.count('value="withdraw"') == 2
+    shown = vault.entries()[-1]
+    assert {about.subject for about in shown.about} == {one.subject, other.subject}
+    body = {"session": session_in(page), "act": "withdraw", "consent": write_id(given.id)}
+    done = await call(vault, "POST", way["path"], body)
+    assert done.status_code == 200
+    assert 'value="withdraw"' not in done.text, "one no for both"
+    for record in (one.record, other.record):
+        with pytest.raises(Refused, match="consent-withdrawn"):
+            await read(vault, record)

@@ -3,6 +3,7 @@
 Invariants: no value of a record is shown, and nothing is opened but her sheet and its events; every view is an entry.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,7 +58,7 @@ def withdraw(deed: Deed, errand: Errand, token: str, session: str, *, consent: b
     if inside is None:
         return None
     found, known = inside
-    told = next((one for one in history.heard(errand, history.happened_to(deed, known), deed.now) if one.grant.id == consent.hex()), None)
+    told = next((one for one in _agreed(deed, errand, _sheets(deed, known)) if one.grant.id == consent.hex()), None)
     if told is None:
         raise NotFound
     if told.stopped_at is None:
@@ -77,7 +78,7 @@ def ask(deed: Deed, errand: Errand, token: str, session: str, *, kind: str, says
     if wanted is None:
         raise Invalid([FieldError("kind", "out-of-range")])
     found, known = inside
-    waiting = [one for one in _requests(deed, known) if not one.outcome and one.channel == OWN_PAGE]
+    waiting = [one for one in _requests(deed, _sheets(deed, known)) if not one.outcome and one.channel == OWN_PAGE]
     if not any(one.kind == wanted and one.opened_at > deed.now - HOUR * 1_000_000 for one in waiting):
         if len(waiting) >= MOST_OPEN:
             raise TooMany(HOUR)
@@ -93,15 +94,28 @@ def leave(deed: Deed, errand: Errand, token: str, session: str) -> None:
 
 
 def _shown(deed: Deed, errand: Errand, found: PersonPageFact, known: Known) -> Own:
-    told = history.heard(errand, history.happened_to(deed, known), deed.now)[::-1]
+    hers = _sheets(deed, known)
+    told = _agreed(deed, errand, hers)[::-1]
     named = tuple(one.grant.id for one in told[:MOST])
-    about = (About(known.subject, bytes.fromhex(found.record)),)
+    about = (About(known.subject, bytes.fromhex(found.record)), *(About(other.subject, None) for other in hers[1:]))
     deed.append(errand.entry(kind="consent.read", outcome="allow", about=about, basis="law", consents=named))
-    referred = referrals.of_person(deed, known.subject)[:MOST]
-    return Own(errand.book(deed), found.given_to, told[:MOST], len(told), _requests(deed, known)[:MOST], referred)
+    referred = [one for each in hers for one in referrals.of_person(deed, each.subject)]
+    referred.sort(key=lambda one: (one.offered_at, one.id), reverse=True)
+    return Own(errand.book(deed), found.given_to, told[:MOST], len(told), _requests(deed, hers)[:MOST], referred[:MOST])
 
 
-def _requests(deed: Deed, known: Known) -> list[RequestFact]:
+def _sheets(deed: Deed, known: Known) -> list[Known]:
+    """The person by every sheet of hers: she is shown all, through whichever record she was let in."""
+    return [known, *people.others(deed, known)]
+
+
+def _agreed(deed: Deed, errand: Errand, hers: Sequence[Known]) -> list[Told]:
+    """What she agreed to, oldest first, each once."""
+    told = {one.grant.id: one for each in hers for one in history.heard(errand, history.happened_to(deed, each), deed.now)}
+    return sorted(told.values(), key=lambda one: one.grant.recorded_at)
+
+
+def _requests(deed: Deed, hers: Sequence[Known]) -> list[RequestFact]:
     """Her requests by whatever channel, newest first."""
-    noted = {one.request for events in people.history(deed, known) for one in events if isinstance(one, Noted)}
+    noted = {one.request for each in hers for events in people.history(deed, each) for one in events if isinstance(one, Noted)}
     return sorted(facts.read_several(deed, REQUEST, sorted(noted)).values(), key=lambda one: (one.opened_at, one.id), reverse=True)
