@@ -304,6 +304,16 @@ async def test_whom_a_linked_report_excludes_sees_nothing_of_the_incident_and_of
     assert desk.findings() == []
 
 
+async def test_whoever_opened_it_and_is_excluded_since_is_told_nothing_by_the_same_request(desk: Desk):
+    body, once = {"summary": SUMMARY}, {"Idempotency_Key": "0123456789abcdef"}
+    made = (await incident(desk, "officer", "POST", "", body, **once)).json()
+    officer = await desk.world.person("officer")
+    await done(desk, f"/{made['id']}/exclusion", {"staff": str(uuid.UUID(officer.id))}, "second_officer")
+    again = await incident(desk, "officer", "POST", "", body, **once)
+    assert (again.status_code, again.json()["code"]) == (403, "excluded"), again.text
+    assert desk.findings() == []
+
+
 async def test_who_is_excluded_from_a_report_later_is_excluded_from_its_incident_at_once(desk: Desk):
     first, second = await report(desk), await report(desk)
     id_ = await opened(desk, first, second)

@@ -136,7 +136,8 @@ def open_(deed: Deed, errand: Errand, opening: Opening, once: Once | None) -> In
     """
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
-        return incident_file.load(deed, made).fact
+        # Who was excluded since is not told how it stands.
+        return _of(deed, errand, made)[1].fact
     summary = _text(errand, SUMMARY, opening.summary, "summary")
     if len(set(opening.reports)) > MOST_REPORTS:
         raise Invalid([FieldError("reports", "too-long")])
