@@ -177,6 +177,23 @@ async def test_a_party_sees_and_answers_its_own_under_an_agreement_in_force_and_
     assert told(await refer(counter, record, "partner")) == (403, "out-of-scope")
 
 
+async def test_a_partys_key_sees_and_answers_what_it_is_for_and_no_more(counter: Counter):
+    record = await ready(counter)
+    id_ = await referred(counter, record)
+    hers = {"purposes": ("partner_sharing",), "types": ("beneficiary",)}
+    for narrower in ({"purposes": ("service_delivery",)}, {"types": ("donor",)}):
+        await counter.system_of(**{**hers, **narrower})
+        assert await own(counter) == []
+        assert told(await say(counter, id_, "accepted")) == (403, "out-of-scope")
+        last = steps(counter.world)[-1]
+        assert (last.kind, last.outcome, last.reason, last.article) == ("referral.answered", "refuse", "OUT_OF_SCOPE", "cooperative:1")
+    assert await own(counter, state="refused") == []
+    await counter.system_of(**hers)
+    assert [one["id"] for one in await own(counter)] == [id_]
+    assert (await say(counter, id_, "accepted")).status_code == 200
+    assert findings(counter.world) == []
+
+
 async def test_what_stands_against_a_referral_is_a_refusal_with_its_reason_and_an_entry(counter: Counter):
     world = counter.world
     record = (await store(world)).record

@@ -164,13 +164,17 @@ def offer(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> Refe
 def listed(deed: Deed, errand: Errand, page: Page) -> tuple[list[ReferralFact], bool]:
     """The referrals of a page and whether there are more; the look is an entry.
 
-    Raises NotFound for a place that is none, or another party's; a refusal `no-agreement` to a party without one in force; Unavailable
-    `integrity`.
+    A party is listed what its agreements in force and its key are for. Raises NotFound for a place that is none, or another party's; a
+    refusal `no-agreement` to a party without one in force; Unavailable `integrity`.
     """
     errand = errand.still(deed)
     book = errand.book(deed)
-    if page.party is not None and _in_force(book, page.party, deed.now) == []:
-        raise _refusal(errand, book, READ, "NO_AGREEMENT", ARTICLE, recipient=page.party)
+    purposes: frozenset[str] | None = None
+    if page.party is not None:
+        agreements = _in_force(book, page.party, deed.now)
+        if not agreements:
+            raise _refusal(errand, book, READ, "NO_AGREEMENT", ARTICLE, recipient=page.party)
+        purposes = frozenset(purpose for one in agreements for purpose in one.purposes if _may(errand, purpose))
     every = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, REFERRAL)
     found = sorted((one for one in every.values() if page.party in {None, one.recipient}), key=_place)
     if page.after is not None:
@@ -178,7 +182,8 @@ def listed(deed: Deed, errand: Errand, page: Page) -> tuple[list[ReferralFact], 
         if last is None or page.party not in {None, last.recipient}:
             raise NotFound
         found = [one for one in found if _place(one) > _place(last)]
-    found = [one for one in found if page.state in {None, one.state}]
+    found = [one for one in found if page.state in {None, one.state} and (purposes is None or one.purpose in purposes)]
+    found = _of_types(deed, errand, found)
     some = found[: page.limit]
     deed.append(errand.entry(kind=READ, outcome="allow", basis="law", count=len(some), recipient=page.party))
     return some, len(found) > page.limit
@@ -188,7 +193,7 @@ def answer(deed: Deed, errand: Errand, referral: bytes, reply: Reply) -> Referra
     """Take the partner's own word on whether it accepts; a repeat of the same word gives what was noted.
 
     Raises NotFound for a referral that is none or another party's, Conflict `referral-settled` for another word or `referral-ended`, and a
-    refusal `no-agreement`.
+    refusal: `no-agreement`, or `out-of-scope` where the key is not for its purpose or its type of record.
     """
     matter, found = _partners(deed, errand.still(deed), referral, ANSWERED)
     if found.reply is not None:
@@ -286,14 +291,34 @@ def _partners(deed: Deed, errand: Errand, referral: bytes, kind: str) -> tuple["
     found = _of(deed, referral)
     if found.recipient != party:
         raise NotFound
-    known = people.of_record(deed, bytes.fromhex(found.record))
+    record = bytes.fromhex(found.record)
+    known = people.of_record(deed, record)
+    about = (About(known.subject, record),)
+    if not _may(errand, found.purpose):
+        raise _refusal(errand, book, kind, "OUT_OF_SCOPE", "1", recipient=party, about=about)
+    errand.require_type(deed, cast(Sheet, known.sheet).records[found.record].type, kind, about)
     agreements = [one for one in _in_force(book, party, deed.now) if found.purpose in one.purposes]
     if not agreements:
-        about = (About(known.subject, bytes.fromhex(found.record)),)
         raise _refusal(errand, book, kind, "NO_AGREEMENT", ARTICLE, recipient=party, about=about)
     if found.ended_at is not None or not _stands(deed, errand, found, known):
         raise Conflict("referral-ended")
     return _Matter(deed, errand, known, agreements[0]), found
+
+
+def _may(errand: Errand, purpose: str) -> bool:
+    """Whether the asker's key is for this purpose (article 1)."""
+    purposes = errand.asker.asker.purposes
+    return purposes is None or purpose in purposes
+
+
+def _of_types(deed: Deed, errand: Errand, found: list[ReferralFact]) -> list[ReferralFact]:
+    """Those of records of a type the asker's key is for."""
+    types = errand.asker.asker.types
+    if types is None:
+        return found
+    known = people.of_records(deed, [bytes.fromhex(one.record) for one in found]) if found else {}
+    sheets = {one.record: here.sheet for one in found if isinstance(here := known[bytes.fromhex(one.record)], Known)}
+    return [one for one in found if (sheet := sheets.get(one.record)) is not None and sheet.records[one.record].type in types]
 
 
 def _stands(deed: Deed, errand: Errand, found: ReferralFact, known: Known) -> bool:
