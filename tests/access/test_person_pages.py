@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
 from tests.access.test_tampering import client
-from tests.household import FATIMA, asked, errand, grant, read, store, withdraw
+from tests.household import FATIMA, asked, errand, grant, lay_down, read, store, withdraw
 from tests.simulator import World
 from vault.access import person_links, person_pages
 from vault.access.person_api import person_routes
@@ -22,6 +23,7 @@ from vault.records.service import GuardianOf, Kept
 from vault.rulebook import facts
 from vault.rulebook.channels import Channels
 from vault.rulebook.requests import REQUEST, RequestFact
+from vault.rulebook.shapes import CLIENT, STAFF
 from vault.rulebook.tables import fact
 from vault.subjects import people
 from vault.subjects.sheet import happened
@@ -97,6 +99,26 @@ async def test_one_press_withdraws_and_the_page_says_so(vault: World):
         told = await call(vault, "POST", way["path"], {**body, "consent": wrong})
         assert told.status_code == 404
     assert await read(vault, other.record)
+
+
+async def test_what_a_key_or_an_account_made_ends_with_it(vault: World):
+    kept = await store(vault)
+    key, id_, made = await client(vault, "reception", scopes=("consents:write",))
+    link = await call(vault, "POST", f"/v1/records/{write_id(kept.record)}/person-page", key=key)
+    way, unused = link.json(), (await call(vault, "POST", f"/v1/records/{write_id(kept.record)}/person-page", key=key)).json()
+    session = session_in(await call(vault, "POST", way["path"], {"code": way["code"]}))
+    assert (await call(vault, "GET", unused["path"])).status_code == 200
+    vault.clock.forward(1)
+    await lay_down(vault, CLIENT, id_, msgspec.structs.replace(made, revoked_at=vault.clock.now))
+    assert (await call(vault, "POST", way["path"], {"session": session})).status_code == 404
+    assert (await call(vault, "GET", unused["path"])).status_code == 404
+    assert (await call(vault, "POST", unused["path"], {"code": unused["code"]})).status_code == 404
+    officer = await vault.session("officer")
+    hers = (await call(vault, "POST", f"/v1/records/{write_id(kept.record)}/person-page", key=officer)).json()
+    assert (await call(vault, "GET", hers["path"])).status_code == 200
+    account = (await vault.association.book()).staff[(await vault.person("officer")).id]
+    await lay_down(vault, STAFF, account.id, msgspec.structs.replace(account, active=False))
+    assert (await call(vault, "GET", hers["path"])).status_code == 404
 
 
 async def test_a_copy_a_correction_or_destruction_is_asked_for_and_she_sees_how_it_stands(vault: World):

@@ -180,7 +180,7 @@ async def test_a_party_sees_and_answers_its_own_under_an_agreement_in_force_and_
 async def test_a_partys_key_sees_and_answers_what_it_is_for_and_no_more(counter: Counter):
     record = await ready(counter)
     id_ = await referred(counter, record)
-    hers = {"purposes": ("partner_sharing",), "types": ("beneficiary",)}
+    hers: dict[str, Any] = {"purposes": ("partner_sharing",), "types": ("beneficiary",)}
     for narrower in ({"purposes": ("service_delivery",)}, {"types": ("donor",)}):
         await counter.system_of(**{**hers, **narrower})
         assert await own(counter) == []

@@ -79,7 +79,8 @@ class _PersonPages:
     async def knock(self, call: Call) -> Answer:
         """Ask for the code; the link alone shows nothing of anybody."""
         association, token = self._association(call), call.path["token"]
-        waits = await heard(self._errand(call), lambda: association.run(lambda deed: person_links.waits(deed, token)))
+        errand = self._errand(call)
+        waits = await heard(errand, lambda: association.run(lambda deed: person_links.waits(deed, errand, token)))
         return self._door(call, waits=waits)
 
     async def say(self, call: Call) -> Answer:
@@ -91,7 +92,7 @@ class _PersonPages:
                 errand, lambda: run(lambda deed: person_links.enter(deed, errand, token, fields.get("code", "")), weight=2)
             )
             if not session:
-                waits = await heard(errand, lambda: run(lambda deed: person_links.waits(deed, token)))
+                waits = await heard(errand, lambda: run(lambda deed: person_links.waits(deed, errand, token)))
                 return self._door(call, waits=waits, wrong=waits)
         if act == "leave":
             await heard(errand, lambda: run(lambda deed: person_pages.leave(deed, errand, token, session)))

@@ -1,8 +1,9 @@
 """Lets a person in to her own page: by a link and a code, both handed to her by the association, and for a quarter of an hour.
 
 Invariants: the code counts once, for three days and five tries; a wrong try is an entry and stays counted; what is used up or ended is in
-the journal before it is answered, so that no restore brings it back; of code and session nothing is
-kept but keyed hashes, and neither stands in an address; whoever may no longer speak for the person is let in no more (regulation 13).
+the journal before it is answered, so that no restore brings it back; of code and session nothing is kept but keyed hashes, and neither
+stands in an address; whoever may no longer speak for the person is let in no more (regulation 13), and nobody by what a key or an account
+made that has ended since.
 """
 
 import os
@@ -19,10 +20,12 @@ from vault.consent import link_token
 from vault.consent.challenges import FORM
 from vault.consent.within import require_case
 from vault.errors import FieldError, Invalid, NotFound
+from vault.identity.callers import client_stands, is_engaged
 from vault.policy.facts import SELF, Person
 from vault.policy.signers import guardian_of, may_speak
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
 from vault.storage.journal import Closing, Line
@@ -45,7 +48,8 @@ Draw = Callable[[], str]
 class PersonPageFact(Fact, frozen=True):
     """One way in: to whose page, through which record, for whom ("self" or a guardian's id); hashes of code and session, in hexadecimal.
 
-    `ends_at` is until when the code, and once it was given the session, counts; times in microseconds UTC.
+    `ends_at` is until when the code, and once it was given the session, counts; times in microseconds UTC. `issued_by` is whose hands made
+    it, the client and who sat at its screen; empty in those made before that was kept.
     """
 
     id: str
@@ -56,6 +60,7 @@ class PersonPageFact(Fact, frozen=True):
     ends_at: int
     tries: int = TRIES
     session: str = ""
+    issued_by: tuple[str, ...] = ()
 
 
 PERSON_PAGES: Kind[PersonPageFact] = Kind("person-page", PersonPageFact, in_book=False)
@@ -92,7 +97,13 @@ def issue(deed: Deed, errand: Errand, record: bytes, given_to: str, draw: Draw =
     id_, code = os.urandom(16), draw()
     until = (deed.now + WAITS) // link_token.SECOND * link_token.SECOND
     made = PersonPageFact(
-        id=id_.hex(), subject=known.subject.hex(), record=record.hex(), given_to=given_to, code=_code(deed, id_.hex(), code), ends_at=until
+        id=id_.hex(),
+        subject=known.subject.hex(),
+        record=record.hex(),
+        given_to=given_to,
+        code=_code(deed, id_.hex(), code),
+        ends_at=until,
+        issued_by=tuple(hand for hand in (errand.asker.ref, errand.asker.on_behalf) if hand is not None),
     )
     written = facts.write(deed, PERSON_PAGES, made.id, made)
     deed.append(errand.entry(kind=ISSUED, outcome="allow", about=(About(known.subject, record),), basis="law", facts=(written,)))
@@ -100,9 +111,9 @@ def issue(deed: Deed, errand: Errand, record: bytes, given_to: str, draw: Draw =
     return Issued(link_token.write(deed.cabinet, deed.association, "person", id_, until + LASTS), code, until)
 
 
-def waits(deed: Deed, token: str) -> bool:
+def waits(deed: Deed, errand: Errand, token: str) -> bool:
     """Whether the code of a link can still be given. Raises NotFound for whatever is no link, and past its days."""
-    return _waits(deed, _found(deed, token))
+    return _waits(deed, _found(deed, errand, token))
 
 
 def enter(deed: Deed, errand: Errand, token: str, code: str) -> str:
@@ -110,7 +121,7 @@ def enter(deed: Deed, errand: Errand, token: str, code: str) -> str:
 
     A wrong code is counted in a deed that stands, and an entry.
     """
-    found = _found(deed, token)
+    found = _found(deed, errand, token)
     if not _waits(deed, found):
         return ""
     if not deed.cabinet.pepper.matches("person-code", _said(found.id, code), bytes.fromhex(found.code)):
@@ -122,9 +133,9 @@ def enter(deed: Deed, errand: Errand, token: str, code: str) -> str:
     return session
 
 
-def entered(deed: Deed, token: str, session: str) -> tuple[PersonPageFact, Known] | None:
+def entered(deed: Deed, errand: Errand, token: str, session: str) -> tuple[PersonPageFact, Known] | None:
     """The way in that this session came by, and the person; None for a session there is none of or that ended. Raises as `waits`."""
-    found = _found(deed, token)
+    found = _found(deed, errand, token)
     open_ = found.session and deed.now < found.ends_at
     if not open_ or not deed.cabinet.pepper.matches("person-session", session, bytes.fromhex(found.session)):
         return None
@@ -153,13 +164,25 @@ def end_again(deed: Deed, line: Line) -> list[WrittenFact]:
     return [_write(deed, after)] if after != found else []
 
 
-def _found(deed: Deed, token: str) -> PersonPageFact:
+def _found(deed: Deed, errand: Errand, token: str) -> PersonPageFact:
     id_ = link_token.read(deed.cabinet, deed.association, "person", token, deed.now)
     found = facts.read(deed, PERSON_PAGES, id_.hex())
     if found is None:
         raise NotFound
+    # Who took a key could look as anybody until each of its codes ran out: they end with the key, and with the account.
+    book = errand.book(deed)
+    if not all(_stands(book, hand, deed.now) for hand in found.issued_by):
+        raise NotFound
     _person(deed, found)
     return found
+
+
+def _stands(book: Book, hand: str, now: int) -> bool:
+    kind, _, id_ = hand.partition(":")
+    if kind == "client":
+        return any(client_stands(book, one, now) for one in book.clients.values() if one.id == id_)
+    member = book.staff.get(id_)
+    return member is not None and is_engaged(member, now)
 
 
 def _person(deed: Deed, found: PersonPageFact) -> Known:

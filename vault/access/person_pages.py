@@ -48,13 +48,13 @@ class Own:
 
 def view(deed: Deed, errand: Errand, token: str, session: str) -> Own | None:
     """What this session sees; None where it has ended. Raises NotFound for whatever is no link."""
-    inside = person_links.entered(deed, token, session)
+    inside = person_links.entered(deed, errand, token, session)
     return None if inside is None else _shown(deed, errand, *inside)
 
 
 def withdraw(deed: Deed, errand: Errand, token: str, session: str, *, consent: bytes) -> Own | None:
     """End what one of her consents was given for; where it had ended nothing changes. As `view`; NotFound for a consent not of hers."""
-    inside = person_links.entered(deed, token, session)
+    inside = person_links.entered(deed, errand, token, session)
     if inside is None:
         return None
     found, known = inside
@@ -71,7 +71,7 @@ def ask(deed: Deed, errand: Errand, token: str, session: str, *, kind: str, says
 
     As `view`; Invalid for another kind, TooMany where too many of hers wait.
     """
-    inside = person_links.entered(deed, token, session)
+    inside = person_links.entered(deed, errand, token, session)
     if inside is None:
         return None
     wanted = next((one for one in ASKED if one == kind), None)
@@ -88,7 +88,7 @@ def ask(deed: Deed, errand: Errand, token: str, session: str, *, kind: str, says
 
 def leave(deed: Deed, errand: Errand, token: str, session: str) -> None:
     """End the session, where it has not ended. Raises NotFound for whatever is no link."""
-    inside = person_links.entered(deed, token, session)
+    inside = person_links.entered(deed, errand, token, session)
     if inside is not None:
         person_links.leave(deed, errand, inside[0])
 
