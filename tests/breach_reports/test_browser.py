@@ -137,6 +137,8 @@ def test_what_is_wrong_is_told_beside_the_field_and_nothing_typed_is_lost(vault:
     assert page.evaluate("document.activeElement.id") == "category"
 
 
+# In two windows, for one network's look-ups of receipts are bounded and all tests here come from one.
+@pytest.mark.parametrize("looked", [(360, "ar"), (1280, "en")], ids=["360-ar", "1280-en"], indirect=True)
 def test_files_go_both_ways_and_one_that_is_not_taken_is_told_beside_the_field(vault: Served, looked: tuple[Looked, str, str]):
     seen, language, name = looked
     page = seen.page
