@@ -117,11 +117,12 @@ async def test_whom_another_version_touches_is_counted_and_listed_without_a_valu
     service = next(one for one in told["purposes"] if one["code"] == "service_delivery")
     assert (service["change"], service["narrower"]) == ("changed", True)
     assert (service["before"]["forms"], service["after"]["forms"]) == (["electronic", "written"], ["written"])
-    assert service["consents"] == [{"recipient": "INTERNAL", "insufficient": 2, "narrower": 0, "shorter": 1}]
+    assert service["consents"] == [{"recipient": "INTERNAL", "wider": 0, "insufficient": 2, "narrower": 0, "shorter": 1}]
     research = next(one for one in told["purposes"] if one["code"] == "internal_research")
-    assert (research["change"], research["consents"]) == (None, [{"recipient": "INTERNAL", "insufficient": 0, "narrower": 0, "shorter": 1}])
+    no_change = [{"recipient": "INTERNAL", "wider": 0, "insufficient": 0, "narrower": 0, "shorter": 1}]
+    assert (research["change"], research["consents"]) == (None, no_change)
     assert told["otherwise"] == {"retention_months": {"beneficiary": {"before": 60, "after": 24}}}
-    assert (told["totals"], told["people"]) == ({"insufficient": 2, "narrower": 0, "shorter": 2}, 3)
+    assert (told["totals"], told["people"]) == ({"wider": 0, "insufficient": 2, "narrower": 0, "shorter": 2}, 3)
     assert not any(value in str(told) for value in FATIMA.values() if isinstance(value, str))
     # Nothing is otherwise before the approval; the second person sees the same, and page by page who is touched.
     assert await read(world, fatima)
@@ -149,6 +150,17 @@ async def test_whom_another_version_touches_is_counted_and_listed_without_a_valu
     assert (await desk("officer", "GET", "/pack/proposal/affected?recipient=partner")).json()["items"] == []
     listed = [entry for entry in world.entries() if entry.kind == "pack.affected" and entry.about]
     assert {about.record for entry in listed for about in entry.about} == {fatima, huda, sara}
+
+
+async def test_consents_that_were_not_enough_and_would_be_are_counted_and_listed_before_they_open(till: Desk):
+    fatima, huda, _ = await _house(till)
+    await change(till, text=STRICT)
+    told = await propose(till, pack="cooperative")
+    service = next(one for one in told["purposes"] if one["code"] == "service_delivery")
+    assert (service["change"], service["narrower"]) == ("changed", False)
+    assert service["consents"] == [{"recipient": "INTERNAL", "wider": 2, "insufficient": 0, "narrower": 0, "shorter": 0}]
+    listed = (await till("officer", "GET", "/pack/proposal/affected")).json()["items"]
+    assert {(one["record"].replace("-", ""), one["effect"]) for one in listed} == {(fatima.hex(), "wider"), (huda.hex(), "wider")}
 
 
 async def _approved_after_refusals(desk: Desk, proposal: str, record: bytes) -> None:
@@ -336,7 +348,7 @@ async def test_another_pack_brings_its_purposes_types_and_notices_and_leaving_it
     told = await propose(desk, pack="health")
     added = [one["code"] for one in told["purposes"] if one["change"] == "added"]
     assert (added, told["types"], told["notices"]) == (["application", "survey"], ["application", "survey"], ["application", "survey"])
-    assert told["totals"] == {"insufficient": 0, "narrower": 0, "shorter": 0}
+    assert told["totals"] == {"wider": 0, "insufficient": 0, "narrower": 0, "shorter": 0}
     await desk.approve("/pack", told["proposal"])
     assert (await desk("key", "GET", "/notices/current?purpose=application")).status_code == 200
     # A system's key opens the purposes it was given; the new ones are given to it like any other.
@@ -351,7 +363,7 @@ async def test_another_pack_brings_its_purposes_types_and_notices_and_leaving_it
     gone = {one["code"]: (one["change"], one["consents"]) for one in back["purposes"] if one["change"] == "shut"}
     assert gone == {
         "application": ("shut", []),
-        "survey": ("shut", [{"recipient": "INTERNAL", "insufficient": 1, "narrower": 0, "shorter": 0}]),
+        "survey": ("shut", [{"recipient": "INTERNAL", "wider": 0, "insufficient": 1, "narrower": 0, "shorter": 0}]),
     }
     await desk.approve("/pack", back["proposal"])
     with pytest.raises(Refused) as refused:
@@ -597,7 +609,7 @@ async def test_everybody_is_counted_however_many_are_looked_at_at_once(till: Des
         kept = await store(world, FATIMA | {"national_id": number})
         await grant(world, kept.record, await asked(world, fields=frozenset(BASIC)))
     told = await propose(till, text=renamed().replace(SERVICE, SERVICE + 'classes = ["identity"]\n'))
-    assert told["totals"] == {"insufficient": 0, "narrower": 5, "shorter": 0}
+    assert told["totals"] == {"wider": 0, "insufficient": 0, "narrower": 5, "shorter": 0}
     assert (await world.association.refresh()).purposes["service_delivery"] == await _fact(world, "service_delivery")
 
 

@@ -44,6 +44,15 @@ def test_what_a_consent_opens_less_of_is_told(after: Purpose, effect: str | None
     assert touched(person(MAY), NAME, rules(), rules(after), NOW) == effect
 
 
+def test_what_a_consent_opens_that_it_did_not_is_told_first():
+    spoken = person(replace(MAY, form="verbal"))
+    assert touched(spoken, NAME, rules(), rules(replace(USE, forms=USE.forms | {"verbal"})), NOW) == "wider"
+    bounded = replace(USE, classes=frozenset({"identity"}))
+    assert touched(person(MAY), NAME, rules(bounded), rules(), NOW) == "wider"
+    moved = replace(USE, classes=frozenset({"contact"}))
+    assert touched(person(MAY), NAME, rules(bounded), rules(moved), NOW) == "wider"
+
+
 def test_a_purpose_or_person_that_opens_nothing_now_is_not_touched():
     assert touched(person(), NAME, rules(), rules(shut(USE)), NOW) is None
     assert touched(Person(), NAME, rules(), rules(shut(USE)), NOW) is None

@@ -90,9 +90,10 @@ class PackText(msgspec.Struct, frozen=True):
 
 
 class TouchedShown(msgspec.Struct, frozen=True):
-    """How many standing consents for one recipient open nothing any more, less, or are kept for a shorter time."""
+    """How many consents for one recipient open what they did not, nothing any more, less, or are kept for a shorter time."""
 
     recipient: str
+    wider: int
     insufficient: int
     narrower: int
     shorter: int

@@ -21,9 +21,9 @@ from vault.rulebook.book import VISITOR, Book, rules_under
 from vault.subjects import people, tables
 from vault.subjects.people import Known
 
-Effect = Literal["insufficient", "narrower", "shorter"]
-EFFECTS: Final[tuple[Effect, ...]] = ("insufficient", "narrower", "shorter")
-"""What becomes of a consent, the gravest first: it opens nothing any more, less, or is kept for a shorter time."""
+Effect = Literal["wider", "insufficient", "narrower", "shorter"]
+EFFECTS: Final[tuple[Effect, ...]] = ("wider", "insufficient", "narrower", "shorter")
+"""What becomes of a consent, the gravest first: it opens what it did not, nothing any more, less, or is kept for a shorter time."""
 AT_ONCE: Final = 200
 """So many people are looked at in one deed: the others' deeds do not wait for all of them."""
 LISTED: Final = "pack.affected"

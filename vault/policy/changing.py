@@ -1,7 +1,7 @@
 """What a change of pack does to purposes and to the consents that stand: pure functions, beside those that decide.
 
 Invariants: what an association narrowed stays narrowed under any pack, and what a pack no longer knows is shut; a consent counts as touched
-only where it opens something now, and by the very functions that answer every question.
+where it opens something else than now, more or less, and by the very functions that answer every question.
 """
 
 from dataclasses import replace
@@ -11,8 +11,8 @@ from vault.policy.decide import decide
 from vault.policy.facts import Caller, Channel, Person, Purpose, Question, Rules
 from vault.policy.narrowing import within
 
-Effect = Literal["insufficient", "narrower"]
-"""What becomes of a consent: nothing of what it opened opens by it any more, or only a part of its fields does."""
+Effect = Literal["wider", "insufficient", "narrower"]
+"""What becomes of a consent: it opens what it did not, nothing of what it opened any more, or only a part of it."""
 
 
 def met(own: Purpose, laid: Purpose) -> Purpose:
@@ -39,9 +39,11 @@ def shut(purpose: Purpose) -> Purpose:
 def touched(person: Person, name: str, before: Rules, after: Rules, at: int) -> Effect | None:
     """What becomes of what a person agreed to under this name (`purpose|recipient`) when one rulebook takes another's place.
 
-    None where it opens nothing now, or goes on opening what it does.
+    None where it goes on opening what it does. The gravest counts: what somebody said in a form that was not enough, and now would be.
     """
     opened = opens(person, name, before, at)
+    if opens(person, name, after, at) - opened:
+        return "wider"
     if not opened:
         return None
     left = _covered(person, after, replace(_question(name, before.purposes[name.partition("|")[0]], at), fields=opened))
