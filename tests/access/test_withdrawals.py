@@ -193,6 +193,7 @@ async def test_withdrawing_asks_no_more_requests_and_fields_than_giving_on_the_s
     system = await many(small, key, [("POST", f"/v1/records/{write_id(kept.record)}/consents", electronic)])
     ended = await many(small, key, [("POST", f"/v1/consents/{system.made}/withdrawal", {"given_by": "self"})])
     assert ended <= system
+    small.clock.forward(1)  # what was asked before a no is not answered any more
     question = {"purpose": what.purpose, "fields": sorted(what.fields), "notice": notice}
     issued = await many(small, key, [("POST", path := f"/v1/records/{write_id(kept.record)}/consent-challenges", question)])
     reply = {"code": issued.answer["code"], "act": "reply_code"}

@@ -1,4 +1,4 @@
-"""The action by form matrix of the articles (tests/vectors/decisions/action_by_form.json), over HTTP on both engines."""
+"""The action by form matrix of the articles (tests/vectors/articles/action_by_form.json), over HTTP on both engines."""
 
 import json
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from vault.rulebook.shapes import RECIPIENT, RecipientFact
 from vault.web.times import write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
-MATRIX = json.loads((Path(__file__).parent.parent / "vectors" / "decisions" / "action_by_form.json").read_text(encoding="utf-8"))
+MATRIX = json.loads((Path(__file__).parent.parent / "vectors" / "articles" / "action_by_form.json").read_text(encoding="utf-8"))
 ROWS = {row["id"]: row for row in MATRIX["rows"]}
 PARTIES = {"partner_a": "partner", "partner_b": "partner", "court": "authority"}
 # Eighteen Hijri years after it is 2026-04-25 (Umm al-Qura as printed), some months into the life of the world of the tests.
