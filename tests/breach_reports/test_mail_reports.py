@@ -61,6 +61,15 @@ async def test_a_verified_message_is_a_report_an_officer_reads_and_its_author_is
     assert post.desk.findings() == []
 
 
+@pytest.mark.parametrize("dated", ["1970-01-01T00:00:00Z", "2019-12-31T23:59:59Z"])
+async def test_a_mailbox_that_dates_a_message_before_there_was_a_law_is_not_believed(post: Post, dated: str):
+    told = await post.taken(signed(letter()), f"?arrived_at={dated}")
+    read, now = await post.read(told["reference"]), post.world.clock.now
+    assert (read["seen_at"], read["clock"]["due_at"]) == (write_time(now), write_time(now + 72 * HOUR * SECOND))
+    judged = await post.desk.as_("officer", "POST", f"/{read['id']}/triage", {"finding": "breach"})
+    assert judged.status_code == 200, judged.text
+
+
 async def test_the_acknowledgement_quotes_nothing_goes_to_the_author_alone_and_asks_for_no_answer(post: Post):
     told = await post.taken(signed(letter(Reply_To="thief@example.com", Subject="سر لا يعاد")))
     (sent,) = post.box.letters

@@ -61,7 +61,10 @@ def of_consent(deed: Deed, errand: Errand, consent: bytes, names: Mapping[str, s
 
 
 def of_record(deed: Deed, errand: Errand, record: bytes, names: Mapping[str, str]) -> Gathered:
-    """The proof of every consent of the record's person, the newest 200. Raises NotFound, Unavailable `integrity`."""
+    """The proof of every consent given through this record's sheet, the newest 200; one joined to it is asked for by its own record.
+
+    Raises NotFound, Unavailable `integrity`.
+    """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
     require_case(deed, errand, known, record, KIND)

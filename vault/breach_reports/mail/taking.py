@@ -16,6 +16,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import About, WrittenFact
 from vault.breach_reports import case, intake, tables
 from vault.breach_reports.case import Case, Text
+from vault.breach_reports.lifecycle import EARLIEST
 from vault.breach_reports.mail.grading import Graded
 from vault.breach_reports.mail.letter import File, Letter
 from vault.breach_reports.mail.lookups import Answered
@@ -53,7 +54,10 @@ class Check(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A message as it was handed in: its bytes, when the mailbox had it (None: unknown), from its junk, and cut short."""
+    """A message as it was handed in: its bytes, when the mailbox had it, from its junk, and cut short.
+
+    `arrived_at` is in microseconds UTC, None where it is unknown; before 2020 it is not believed.
+    """
 
     raw: bytes
     arrived_at: int | None = None
@@ -93,7 +97,9 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     report = os.urandom(16)
     doubt = intake.room(deed, doubt)
     key, wrapped = new_case_key(deed.cabinet.keys, report)
-    arrived = min(brought.arrived_at or deed.now, deed.now)
+    # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
+    dated = brought.arrived_at
+    arrived = deed.now if dated is None or dated < EARLIEST else min(dated, deed.now)
     mail = MailFact(
         grade=graded.grade,
         reasons=graded.reasons,
