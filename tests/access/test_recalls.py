@@ -14,6 +14,7 @@ from tests.access.counter import Counter, by_law_of_orders, told
 from tests.access.desk import rows_of
 from tests.access.desk import written as uuid_of
 from tests.access.test_processors import TERMS
+from tests.access.test_silences import joined
 from tests.household import asked, errand, grant, lay_down, read, store, verify, written
 from tests.household import withdraw as take_back
 from tests.simulator import World
@@ -129,6 +130,42 @@ async def test_an_erasure_is_told_to_everybody_an_authority_included(counter: Co
         ("court", "erasure", record.hex()),
         ("partner", "erasure", record.hex()),
     ]
+
+
+async def test_what_one_record_said_no_to_is_told_of_the_other_once_they_are_one_persons(counter: Counter):
+    world = counter.world
+    await counter.recipient()
+    first, second, asking = [await store(world) for _ in range(3)]
+    world.clock.forward(1)
+    agreed = [await counter.shared(one.record) for one in (first, second, asking)]
+    for given in (first, second):
+        assert (await counter.package(await counter.approved(given.record))).status_code == 200
+    world.clock.forward(1)
+    follower = Follower(world.association)
+    await take_back(world, agreed[-1])
+    assert await follower.follow() == 0
+    await joined(world, asking.subject, first.subject)
+    assert await follower.follow() == 1
+    assert [(one.what, one.record, one.purpose) for one in recalls(world)] == [("withdrawal", first.record.hex(), "partner_sharing")]
+    # A third that is joined to them is told of, and the first is not told of again.
+    await joined(world, first.subject, second.subject)
+    assert await Follower(world.association).follow() == 1
+    assert {one.record for one in recalls(world)} == {first.record.hex(), second.record.hex()}
+
+
+async def test_what_was_given_after_the_other_record_said_no_was_given_on_a_later_word(small_counter: Counter):
+    counter, world = small_counter, small_counter.world
+    await counter.recipient()
+    asking, given = [await store(world) for _ in range(2)]
+    world.clock.forward(1)
+    agreed = await counter.shared(asking.record)
+    world.clock.forward(1)
+    await take_back(world, agreed)
+    world.clock.forward(1)
+    await counter.shared(given.record)
+    assert (await counter.package(await counter.approved(given.record))).status_code == 200
+    await joined(world, asking.subject, given.subject)
+    assert await Follower(world.association).follow() == 0
 
 
 async def test_of_several_records_each_is_told_of_where_it_was_given_and_what_the_house_read_is_told_to_nobody(small_counter: Counter):

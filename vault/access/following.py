@@ -7,6 +7,7 @@ article 6.2: who got data on a person's word is told when that word is taken bac
 
 import os
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -21,6 +22,7 @@ from vault.access_log import tables as log_tables
 from vault.access_log.closed import STOPS, ended_consent
 from vault.access_log.deed import Deed
 from vault.access_log.entry import RELEASES, About, Entry, EntryRefused, Stored, parse
+from vault.consent import merging
 from vault.errors import Unavailable
 from vault.policy.facts import INTERNAL
 from vault.rulebook import facts
@@ -33,7 +35,8 @@ RAISED: Final = "recall.raised"
 FOLLOWED: Final = "recalls.followed"
 UPDATED: Final = "record.updated"
 ERASED: Final = "erasure.approved"
-CAUSES: Final = ("consent.withdrawn", "consent.invalidated", "consent.refused", "consent.rejected", UPDATED, ERASED)
+NOS: Final = ("consent.withdrawn", "consent.invalidated", "consent.refused", "consent.rejected")
+CAUSES: Final = (*NOS, UPDATED, ERASED, merging.APPROVED)
 AT_ONCE: Final = 100
 """Causes that are looked at in one deed."""
 REMEMBERED: Final = 10_000
@@ -82,7 +85,12 @@ def _causes(transaction: Transaction, association: bytes, first: int) -> tuple[l
     here = (place.c.association_id == association, place.c.number >= first)
     wanted = select(place.c.number, place.c.body).where(*here, place.c.kind.in_(CAUSES), place.c.outcome == "allow")
     rows = transaction.connection.execute(wanted.order_by(place.c.number).limit(AT_ONCE)).all()
-    causes = [cause for row in rows for cause in _cause(row.number, _parsed(row.body))]
+    causes: list[Cause] = []
+    for row in rows:
+        stored = _parsed(row.body)
+        causes += _cause(row.number, stored)
+        if stored.entry.kind == merging.APPROVED:
+            causes += _joined(transaction, association, row.number, _people(stored))
     if len(rows) == AT_ONCE:
         return causes, rows[-1].number + 1
     newest = select(place.c.number).where(*here).order_by(place.c.number.desc()).limit(1)
@@ -98,12 +106,39 @@ def _cause(number: int, stored: Stored) -> Iterator[Cause]:
                 what: What = "correction" if entry.kind == UPDATED else "erasure"
                 record = about.record if entry.kind == UPDATED else None
                 yield Cause(number, what, about.subject, record, frozenset(entry.fields))
-    elif stored.closes and stored.closes[0] in STOPS:
+    elif entry.kind in NOS and stored.closes and stored.closes[0] in STOPS:
         purpose, recipient, _ = ended_consent(stored.closes[2])
         # Who has two sheets withdrew for both, whichever record she said it through.
         told = [bytes.fromhex(stored.closes[1]), *(about.subject for about in entry.about if about.version is not None)]
         for subject in dict.fromkeys(told):
             yield Cause(number, "withdrawal", subject, purpose=purpose, recipient=recipient)
+
+
+def _joined(transaction: Transaction, association: bytes, number: int, people: AbstractSet[bytes]) -> Iterator[Cause]:
+    """What each of these, joined as one person by this entry, had said no to before: now it is said of the others as well."""
+    for subject in sorted(people):
+        before = [(at, _parsed(body)) for at, body in _told(transaction, association, subject, (*NOS, merging.APPROVED), number)]
+        # Whom an earlier joining made one with her was told of then.
+        news = people - {subject}.union(*(_people(stored) for _, stored in before if stored.entry.kind == merging.APPROVED))
+        for at, stored in before:
+            for cause in _cause(at, stored):
+                if cause.subject == subject:
+                    yield from (replace(cause, number=number, subject=other, before=at) for other in sorted(news))
+
+
+def _people(stored: Stored) -> AbstractSet[bytes]:
+    """Whose sheets an entry wrote."""
+    return {about.subject for about in stored.entry.about if about.version is not None}
+
+
+def _told(transaction: Transaction, association: bytes, subject: bytes, kinds: Sequence[str], below: int) -> list[tuple[int, bytes]]:
+    """Number and bytes of what the log says was done to this person by deeds of these kinds before an entry, the oldest first."""
+    place, about = log_tables.entry, log_tables.subject
+    same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
+    query = select(place.c.number, place.c.body).distinct().select_from(place.join(about, same)).order_by(place.c.number)
+    hers = (about.c.association_id == association, about.c.subject == subject, place.c.number < below)
+    found = transaction.connection.execute(query.where(*hers, place.c.kind.in_(kinds), place.c.outcome == "allow")).all()
+    return [(row.number, row.body) for row in found]
 
 
 def _raise(deed: Deed, causes: Sequence[Cause], end: int) -> int:
@@ -121,7 +156,7 @@ def _recalls(deed: Deed, cause: Cause) -> int:
     """Raise a recall for every recipient and record of what the cause is about; how many."""
     # What was given on an order stands apart: where the order is secret, so is everything that names it.
     given: dict[tuple[str, bytes, str], frozenset[str]] = {}
-    for one in given_to(deed, cause.subject, cause.number):
+    for one in given_to(deed, cause.subject, cause.below):
         fields = _touched(cause, one)
         if fields:
             place = (one.recipient, one.record, one.order)

@@ -131,7 +131,7 @@ def taken_down(deed: Deed, errand: Errand, publication: bytes) -> PublicationFac
 def take_down(deed: Deed, cause: Cause) -> int:
     """Put everything published of a person that the cause is about into the queue of what is to be taken down; how much."""
     count = 0
-    for key in keys_of(deed, cause.subject, REGISTERED, cause.number):
+    for key in keys_of(deed, cause.subject, REGISTERED, cause.below):
         found = _of(deed, bytes.fromhex(key))
         if found.state == "standing" and _touched(cause, found):
             due = msgspec.structs.replace(found, due_at=deed.now, cause=cause.number)

@@ -13,7 +13,10 @@ Outcome = Literal["destroyed", "corrected", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """An entry that past recipients are told of: about whom, and what of it they may have been given."""
+    """An entry that past recipients are told of: about whom, and what of it they may have been given.
+
+    `before` is the entry up to which giving counts, where that is an older one: a no said through a record that was joined only now.
+    """
 
     number: int
     what: What
@@ -22,6 +25,12 @@ class Cause:
     fields: frozenset[str] = frozenset()
     purpose: str = ""
     recipient: str = ""
+    before: int | None = None
+
+    @property
+    def below(self) -> int:
+        """Below which entry something was given before this."""
+        return self.number if self.before is None else self.before
 
 
 class RecallFact(Fact, frozen=True):

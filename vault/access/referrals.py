@@ -216,7 +216,7 @@ def conclude(deed: Deed, errand: Errand, referral: bytes, outcome: Result) -> Re
 def end(deed: Deed, cause: Cause) -> int:
     """End the open referrals of a person that the cause ends: with data on a withdrawn consent, all once she is erased; how many."""
     count = 0
-    for key in keys_of(deed, cause.subject, OFFERED, cause.number):
+    for key in keys_of(deed, cause.subject, OFFERED, cause.below):
         found = _of(deed, bytes.fromhex(key))
         if found.state in {"offered", "accepted"} and _ends(cause, found):
             written = facts.write(deed, REFERRAL, found.id, msgspec.structs.replace(found, ended_at=deed.now, cause=cause.number))
