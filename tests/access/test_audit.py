@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from tests.access.desk import Desk, rows_of, written
+from tests.access.test_silences import joined
 from tests.access_log.logs import naive_root
 from tests.household import grant, lay_down, store
 from tests.simulator import START, World
@@ -135,6 +136,23 @@ async def test_the_report_of_a_person_names_all_that_names_her_and_itself_next_t
     log = (await desk.get(LOG, desk.officer, record=written(uuid.UUID(int=7).bytes))).json()
     assert log["items"] == []
     assert desk.world.entries()[-1].about == ()
+
+
+async def test_the_report_of_a_person_of_two_records_names_what_was_done_through_either_once_and_in_order(desk: Desk):
+    world = desk.world
+    one, other = await store(world), await store(world)
+    await joined(world, one.subject, other.subject)
+    await grant(world, other.record)
+    reports = []
+    for record in (one.record, other.record):
+        path = f"/v1/records/{written(record)}/access-report"
+        page = (await desk.get(path, desk.officer, limit=2)).json()
+        items: list[dict[str, Any]] = page["items"]
+        while page["next"] is not None:
+            page = (await desk.get(path, desk.officer, limit=2, after=page["next"])).json()
+            items += page["items"]
+        reports.append([each["kind"] for each in items if each["kind"] != "access_report.read"])
+    assert reports == [["consent.granted", "merge.approved", "record.stored", "record.stored"]] * 2
 
 
 async def test_the_system_of_intake_sees_neither_log_nor_proofs(small_desk: Desk):

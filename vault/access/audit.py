@@ -3,6 +3,7 @@
 Invariant: paging goes by entry number, newest first; the entry of the reading stands behind everything it shows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,17 +73,19 @@ def cut(found: list[Shown], limit: int, withheld: int) -> Page:
 
 
 def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit: int, *, for_person: bool = False) -> Page:
-    """Who saw this person, when, why and on what basis: every entry that names her. Raises NotFound; the report is an entry.
+    """Who saw this person, when, why and on what basis: every entry that names her, through any of her records that were joined.
 
-    What is given to herself leaves out what rests on an order that demands secrecy.
+    What is given to herself leaves out what rests on an order that demands secrecy. Raises NotFound, Unavailable `integrity`; the report
+    is an entry.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
+    hers = [known.subject, *(bytes.fromhex(other) for other in (known.sheet.others if known.sheet is not None else ()))]
     hidden = hidden_from(deed, errand.asker)
     told_of = orders.told_of(deed, errand.book(deed)) if for_person else None
     found, before, more = list[Shown](), after, True
     while more and len(found) <= limit:
-        rows = _about(deed, known.subject, hidden, before, limit + 1)
+        rows = _about(deed, hers, hidden, before, limit + 1)
         more, before = len(rows) > limit, rows[-1].number if rows else None
         found += [row for row in rows if told_of is None or told_of(row.stored.entry)]
     told = errand.entry(kind="access_report.read", outcome="allow", about=(About(known.subject, record),), basis="law")
@@ -90,19 +93,21 @@ def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit:
     return cut(found[: limit + 1], limit, count(deed, hidden))
 
 
-def _about(deed: Deed, person: bytes, hidden: tuple[bytes, ...], before: int | None, most: int) -> list[Shown]:
-    """The newest entries that name this person, at most so many, all before a place."""
+def _about(deed: Deed, hers: Sequence[bytes], hidden: tuple[bytes, ...], before: int | None, most: int) -> list[Shown]:
+    """The newest entries that name this person by one of her sheets, at most so many, all before a place."""
     subject, place = tables.subject, tables.entry
-    query = (
-        select(place.c.number, place.c.leaf, place.c.body)
-        .join(subject, and_(subject.c.association_id == place.c.association_id, subject.c.number == place.c.number))
-        .where(subject.c.association_id == deed.association, subject.c.subject == person, *open_only(hidden))
-        .order_by(subject.c.number.desc())
-        .limit(most)
-    )
-    if before is not None:
-        query = query.where(subject.c.number < before)
-    return [shown(row.number, row.leaf, row.body) for row in deed.transaction.connection.execute(query).all()]
+    within = [subject.c.association_id == deed.association, *([] if before is None else [subject.c.number < before])]
+    found: set[int] = set()
+    for sheet in hers:
+        # By the index of each; one entry may name both.
+        numbers = select(subject.c.number).where(*within, subject.c.subject == sheet)
+        open_ones = numbers.join(place, and_(place.c.association_id == subject.c.association_id, place.c.number == subject.c.number))
+        newest = open_ones.where(*open_only(hidden)).order_by(subject.c.number.desc()).limit(most)
+        found.update(deed.transaction.connection.execute(newest).scalars())
+    last = sorted(found, reverse=True)[:most]
+    query = select(place.c.number, place.c.leaf, place.c.body).where(place.c.association_id == deed.association, place.c.number.in_(last))
+    rows = deed.transaction.connection.execute(query.order_by(place.c.number.desc())).all()
+    return [shown(row.number, row.leaf, row.body) for row in rows]
 
 
 def require_open(deed: Deed, errand: Errand, path: TilePath) -> None:
