@@ -103,7 +103,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from _review(connection, cabinet, identifier, book, now)
     if book.restoration is not None and book.restoration.is_unconfirmed:
         yield "restore: not confirmed, so that nothing is disclosed, sent or published; two people confirm it (docs/operate.md, Restore)"
-    for member in book.staff.values():
+    for member in sorted(book.staff.values(), key=lambda each: each.id):
         who = f"staff {member.id} ({', '.join(member.roles)})"
         if member.ceremony and member.active:
             yield f"{who}: a ceremony account whose person has not set password and second factor of her own yet"

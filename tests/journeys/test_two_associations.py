@@ -254,6 +254,7 @@ BODIES: dict[str, Body] = {
     "officer.sign-out": lambda _, __: b"token=0",
     "officer.approve": lambda _, id_: f"token=0&kind=order&id={id_}&act=approve&code=000000".encode(),
     "officer.request-step": lambda _, id_: f"token=0&act=taking-back&request={id_}".encode(),
+    "officer.report-step": lambda _, id_: f"token=0&act=acknowledge&report={id_}".encode(),
     "officer.verify-consent": lambda _, id_: f"token=0&person={id_}&id={id_}&act=verify&code=000000".encode(),
     "orders.register": lambda _, id_: _order(id_),
     "orders.approve": lambda _, __: {},

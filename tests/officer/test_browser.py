@@ -31,6 +31,7 @@ class Office:
     values: dict[str, str]
     erasure: str
     request: str
+    report: str
 
     @property
     def url(self) -> str:
@@ -86,7 +87,15 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
             assert incident.status == 201, incident.text
             weight = {"sensitive": answer, "over_100": answer}
             assert made.call("POST", f"/v1/incidents/{incident.json['id']}/assessment", weight, token=officer).status == 200
-        yield Office(made, person, values, asked.json["id"], taken.json["id"])
+        came = made.call("GET", "/v1/breach-reports", token=officer).json["items"][0]["id"]
+        for step, body in (
+            ("acknowledgement", None),
+            ("triage", {"finding": "breach", "note": "نُشرت الصورة فعلًا"}),
+            ("reply", {"text": "شكرًا لكم"}),
+        ):
+            assert made.call("POST", f"/v1/breach-reports/{came}/{step}", body, token=officer).status == 200
+        assert made.call("POST", f"/v1/breach-reports/{came}/dismissal", {"reason": "duplicate"}, token=officer).status == 200
+        yield Office(made, person, values, asked.json["id"], taken.json["id"], came)
     finally:
         made.stop()
 
@@ -166,7 +175,8 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
         cookie = {"name": "__Host-amanah", "value": token, "domain": "127.0.0.1", "path": "/", "secure": True, "sameSite": "Strict"}
         seen.page.context.add_cookies([cookie])  # type: ignore[list-item]  # its TypedDict takes a dict
         request = f"request={office.request}"
-        pages = [(path, "") for path in PAGES] + [("/requests/one", request), ("/requests/letter", request)]
+        single = [("/requests/one", request), ("/requests/letter", request), ("/reports/one", f"report={office.report}")]
+        pages = [(path, "") for path in PAGES] + single
         for path, query in pages:
             answer = seen.page.goto(f"{office.url}{path}?lang={language}&{query}".rstrip("&"))
             assert answer is not None

@@ -76,6 +76,7 @@ async def test_what_is_refused_gives_back_what_was_typed_and_does_nothing(small_
     ):
         assert (await window.send(PATH, **fields)).status_code == 400
     assert (await window.send(PATH, act="answer", request="x")).status_code == 404
+    assert (await window.send(PATH, act="open", kind="copy")).status_code == 404, "a field that did not come is an empty one"
     stale = await window.send(PATH, {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}, act="answer", request=request)
     assert stale.status_code == 409
     assert await step(window, request, "taking-back", says="") == (303, f"{ONE}?request={request}&done=taking-back&lang=en")

@@ -5,15 +5,16 @@ counts only from a page of ours, opened in the same session.
 """
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from babel import Locale
 
-from vault.errors import Conflict
+from vault.errors import Conflict, VaultError
 from vault.identity.callers import Caller
 from vault.identity.scopes import OWN
 from vault.identity.service import Identity
@@ -24,6 +25,7 @@ from vault.web.answer import HTML, Answer
 from vault.web.call import Call, write_id
 from vault.web.form import Form
 from vault.web.paper import Pages
+from vault.web.problems import problem_headers, problem_of, status_of
 from vault.web.route import Handler, Person, Query, Route
 from vault.web.times import moment
 
@@ -125,7 +127,7 @@ class Speaker:
 
     def joined(self, words: Iterable[str]) -> str:
         """Words one after another, with the comma of the language."""
-        return (", " if self.language == "en" else "، ").join(words)
+        return self.word("comma").join(words)
 
     def article(self, text: str) -> str:
         """An article by its number: which policy it is of, every page of the association knows."""
@@ -193,6 +195,22 @@ def require_form(call: Call) -> None:
     require_ours(call)
     if not compare_digest(call.form.fields.get("token", "").encode(), form_token(call.caller).encode()):
         raise Conflict(FORM_STALE)
+
+
+def failed(call: Call, error: VaultError | None) -> dict[str, Any]:
+    """What a page says of a step that was not taken."""
+    if error is None:
+        return {"problem": None}
+    return {
+        "status": status_of(error),
+        "headers": problem_headers(error),
+        "problem": problem_of(error, call.request_id, call.language),
+    }
+
+
+def typed(call: Call) -> dict[str, str]:
+    """What was typed into each field of the form, "" where nothing came."""
+    return defaultdict(str, {name: text.strip() for name, text in call.form.fields.items()})
 
 
 def looks(path: str, name: str, handler: Handler, scope: str, summary: str, **query: Query) -> Route:

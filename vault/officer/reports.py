@@ -21,6 +21,7 @@ NEVER: Final = 1 << 62
 class Line:
     """One report: its clock in words, None once no clock runs, how much of the time is used (of 100), how a mail's sender is known."""
 
+    id: str
     reference: str
     state: str
     category: str
@@ -70,6 +71,7 @@ def line(one: Listed, labels: dict[str, str], speaker: Speaker, now: int) -> Lin
     fact, clock = one.case.fact, one.clock
     used = 0 if clock is None else (now - clock.aware_at) * 100 // (clock.due_at - clock.aware_at)
     return Line(
+        id=speaker.id(fact.id),
         reference=fact.reference,
         state=speaker.word(f"state_{fact.state}"),
         category=labels.get(fact.category, fact.category),

@@ -15,7 +15,7 @@ from vault.access.requests import DAY, Check, Wanted
 from vault.access.rights_words import LISTS, OWN_PAGE, channels
 from vault.access_log.deed import Deed
 from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, TooMany, VaultError
-from vault.officer.frame import SIGN_IN, Frame, Speaker, link, looks, require_form, speaker_of
+from vault.officer.frame import SIGN_IN, Frame, Speaker, failed, link, looks, require_form, speaker_of, typed
 from vault.policy.facts import SELF
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -25,7 +25,7 @@ from vault.web.answer import HTML, Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.door import led_to
 from vault.web.form import Form
-from vault.web.problems import Sentence, problem_headers, problem_of, status_of
+from vault.web.problems import Sentence
 from vault.web.route import Person, Query, Route
 from vault.web.times import fold_digits
 
@@ -108,7 +108,7 @@ class _Requests:
 
     async def step(self, call: Call) -> Answer:
         require_form(call)
-        given: Mapping[str, str] = {name: text.strip() for name, text in call.form.fields.items()}
+        given = typed(call)
         act = given.get("act", "")
         if act == "open":
             return await self._opened(call, given)
@@ -133,7 +133,7 @@ class _Requests:
         return led_to(link(ONE, call.language, request=write_id(bytes.fromhex(made.id)), done="opened"))
 
     async def _queue(
-        self, call: Call, error: VaultError | None, state: str, after: bytes | None, typed: Mapping[str, str] | None = None
+        self, call: Call, error: VaultError | None, state: str, after: bytes | None, filled: Mapping[str, str] | None = None
     ) -> Answer:
         wanted = request_queue.Wanted(state, after, PAGE)
         found, more = await _run(call, lambda deed, errand: request_queue.queue(deed, errand, wanted))
@@ -142,7 +142,7 @@ class _Requests:
         return await self.frame.page(
             "requests.html",
             call,
-            **_failed(call, error),
+            **failed(call, error),
             lines=[_line(each, ways, speaker, call.now) for each in found],
             next=None if more is None else link(PATH, call.language, state=state, after=write_id(more)),
             state=state,
@@ -150,11 +150,11 @@ class _Requests:
             kinds={code: one.short.in_language(call.language) for code, one in LISTS.kinds.items()},
             ways={code: one.in_language(call.language) for code, one in ways.items() if code != OWN_PAGE},
             now=speaker.time(call.now),
-            given=typed or {},
+            given=filled or {},
         )
 
     async def _one(
-        self, call: Call, request: bytes, error: VaultError | None, done: str | None, typed: Mapping[str, str] | None = None
+        self, call: Call, request: bytes, error: VaultError | None, done: str | None, filled: Mapping[str, str] | None = None
     ) -> Answer:
         found = await _shown(call, request)
         fact, language, speaker = found.fact, call.language, speaker_of(call)
@@ -162,7 +162,7 @@ class _Requests:
         return await self.frame.page(
             "request.html",
             call,
-            **_failed(call, error),
+            **failed(call, error),
             line=_line(fact, channels(book.pack), speaker, call.now),
             fact=fact,
             right=LISTS.kinds[fact.kind].in_language(language),
@@ -180,7 +180,7 @@ class _Requests:
             refusals={code: one.in_language(language) for code, one in LISTS.refusals.items() if one.holds_for(fact.kind)},
             letter=link(LETTER, language, request=write_id(request)),
             done=done,
-            given=typed or {},
+            given=filled or {},
         )
 
 
@@ -226,17 +226,6 @@ async def _run(call: Call, deed_of: Callable[[Deed, Errand], Any]) -> Any:  # no
 async def _shown(call: Call, request: bytes) -> Shown:
     found: Shown = await _run(call, lambda deed, errand: request_queue.shown(deed, errand, request))
     return found
-
-
-def _failed(call: Call, error: VaultError | None) -> dict[str, Any]:
-    """What a page says of a step that was not taken."""
-    if error is None:
-        return {"problem": None}
-    return {
-        "status": status_of(error),
-        "headers": problem_headers(error),
-        "problem": problem_of(error, call.request_id, call.language),
-    }
 
 
 def _id(text: str) -> bytes:

@@ -1,0 +1,115 @@
+"""What officers do about a report by a form: what was typed becomes the same deed as over the API.
+
+Times are typed as the clocks of Riyadh show them; an approval names what it means: what was proposed
+anew meanwhile is not approved.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from vault.access_log.deed import Deed
+from vault.breach_reports import service
+from vault.breach_reports.service import SecondPerson
+from vault.breach_reports.shapes import ReportFact
+from vault.errors import FieldError, Invalid, Malformed, NotFound
+from vault.officer.frame import RIYADH
+from vault.rulebook.asker import Errand
+from vault.web.call import parse_id
+from vault.web.times import fold_digits, parse_time
+
+Typed = Mapping[str, str]
+Step = Callable[[Deed, Errand, bytes], ReportFact]
+REASONS: Final = ("not_privacy", "duplicate", "spam", "no_basis")
+FINDINGS: Final = ("breach", "no_breach")
+SECOND: Final = frozenset({"dismiss", "move-awareness"})
+"""What another person settles with her code."""
+LARGEST: Final = 1 << 62
+
+
+def _acknowledge(_typed: Typed, _second: SecondPerson) -> Step:
+    return service.acknowledge
+
+
+def _triage(typed: Typed, _second: SecondPerson) -> Step:
+    finding, at = _chosen(typed, "finding", FINDINGS), typed["at"]
+    aware, note = moment(at) if at else None, typed["says"]
+    return lambda deed, errand, report: service.triage(deed, errand, report, finding, aware_at=aware, note=note)
+
+
+def _reply(typed: Typed, _second: SecondPerson) -> Step:
+    text = typed["says"]
+    service.require_text(text)
+    return lambda deed, errand, report: service.reply(deed, errand, report, text)
+
+
+def _propose_dismissal(typed: Typed, _second: SecondPerson) -> Step:
+    reason, note = _chosen(typed, "reason", REASONS), typed["says"]
+    return lambda deed, errand, report: service.propose_dismissal(deed, errand, report, reason, note)
+
+
+def _propose_awareness(typed: Typed, _second: SecondPerson) -> Step:
+    to, reason = moment(typed["at"]), typed["says"]
+    return lambda deed, errand, report: service.propose_awareness(deed, errand, report, to, reason)
+
+
+def _exclude(typed: Typed, _second: SecondPerson) -> Step:
+    staff = account(typed["staff"])
+    return lambda deed, errand, report: service.exclude(deed, errand, report, staff)
+
+
+def _dismiss(typed: Typed, second: SecondPerson) -> Step:
+    reason, code = _chosen(typed, "reason", REASONS), code_of(typed)
+    return lambda deed, errand, report: second.dismiss(deed, errand, report, reason, code)
+
+
+def _move_awareness(typed: Typed, second: SecondPerson) -> Step:
+    to, code = number(typed["at"]), code_of(typed)
+    return lambda deed, errand, report: second.move_awareness(deed, errand, report, to, code)
+
+
+STEPS: Final[Mapping[str, Callable[[Typed, SecondPerson], Step]]] = {
+    "acknowledge": _acknowledge,
+    "triage": _triage,
+    "reply": _reply,
+    "propose-dismissal": _propose_dismissal,
+    "propose-awareness": _propose_awareness,
+    "exclude": _exclude,
+    "dismiss": _dismiss,
+    "move-awareness": _move_awareness,
+}
+"""The step of each form: raises Invalid for what was typed wrongly, Malformed for what no form of ours sends."""
+
+
+def _chosen(typed: Typed, name: str, choices: tuple[str, ...]) -> Any:  # noqa: ANN401 - one of the choices, which the deed names by type
+    if typed[name] not in choices:
+        raise Malformed
+    return typed[name]
+
+
+def code_of(typed: Typed) -> str:
+    """The one-time code that was typed: on a page an approval takes one of its own."""
+    return fold_digits(typed["code"]).strip()
+
+
+def number(text: str) -> int:
+    """A number as a form of ours carries it. Raises Malformed."""
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST)) or int(text) > LARGEST:
+        raise Malformed
+    return int(text)
+
+
+def moment(text: str) -> int:
+    """A moment as a browser's field sends it, on the clocks of Riyadh: `2026-11-27T14:30`, in microseconds UTC. Raises Invalid."""
+    try:
+        return parse_time(datetime.strptime(fold_digits(text), "%Y-%m-%dT%H:%M").replace(tzinfo=RIYADH).astimezone(UTC).isoformat())
+    except (ValueError, OverflowError):
+        raise Invalid([FieldError("aware_at", "wrong-type")]) from None
+
+
+def account(text: str) -> bytes:
+    """The id of somebody's account, typed as the log's pages show it. Raises Invalid."""
+    try:
+        return parse_id(fold_digits(text).strip().lower().removeprefix("staff:"))
+    except NotFound:
+        raise Invalid([FieldError("staff", "unknown-staff")]) from None
