@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.simulator import START, World
 from vault.access import reading, withdrawals
+from vault.access.examine import papers
 from vault.access.verdicts import Asked
 from vault.access_log.verify import snapshot
 from vault.attachments.examine import examine as examine_scans
@@ -180,5 +181,5 @@ def findings(world: World) -> list[str]:
         found = facts.examine(connection, cabinet, association)
         scans: dict[bytes, bytes] = {}
         found += examine_people(connection, cabinet, association, states, scans)
-        found += examine_scans(connection, cabinet, association, scans)
+        found += examine_scans(connection, cabinet, association, scans | papers(connection, cabinet, association))
         return [*found, *examine_containers(connection, association, states)]

@@ -16,6 +16,7 @@ from vault.access.copy_api import copy_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.letters import letter_routes
+from vault.access.order_scans_api import order_scan_routes
 from vault.access.orders_api import order_routes
 from vault.access.person_api import person_routes
 from vault.access.predicates_api import ROUTES as PREDICATES
@@ -104,6 +105,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *request_routes(),
         *copy_routes(factor, rooms.channels),
         *order_routes(factor),
+        *order_scan_routes(rooms.largest_scan),
         *agreement_routes(factor),
         *disclosure_routes(factor, rooms.channels),
         *letter_routes(rooms.channels),

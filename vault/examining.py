@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from keys.cabinet import Cabinet
 from vault.access.copies import examine as examine_words
 from vault.access.examine import examine as examine_orders
-from vault.access.examine import overdue, recalled, unanswered
+from vault.access.examine import overdue, papers, recalled, unanswered
 from vault.access_log import tables
 from vault.access_log.checkpoint import Outside, opened
 from vault.access_log.entry import EntryRefused, parse
@@ -83,7 +83,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         states: dict[bytes, RecordState] = {}
         scans: dict[bytes, bytes] = {}
         yield from examine_people(connection, cabinet, identifier, states, scans)
-        yield from examine_scans(connection, cabinet, identifier, scans)
+        yield from examine_scans(connection, cabinet, identifier, scans | papers(connection, cabinet, identifier))
         yield from examine_containers(connection, identifier, states)
         yield from examine_reports(connection, cabinet, identifier)
         yield from examine_incidents(connection, cabinet, identifier)

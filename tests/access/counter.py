@@ -21,6 +21,7 @@ from vault.access.audit_api import ROUTES
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure_routes
 from vault.access.letters import letter_routes
+from vault.access.order_scans_api import order_scan_routes
 from vault.access.orders_api import order_routes
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.search_api import routes as search_routes
@@ -30,6 +31,7 @@ from vault.web.times import RIYADH, moment, write_time
 
 FIELDS = ("full_name", "national_id", "mobile")
 HOUR = 3600
+MOST_PAPER = 3 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Counter:
         factor = world.identity.factor
         calls = (
             *order_routes(factor),
+            *order_scan_routes(MOST_PAPER),
             *agreement_routes(factor),
             *disclosure_routes(factor, {}),
             *letter_routes({}),
@@ -125,6 +128,13 @@ class Counter:
             "document_sha256": "cd" * 32,
             **changes,
         }
+
+    async def paper(self, order: str, content: bytes, who: str = "officer", **headers: str) -> httpx.Response:
+        """Hand in the scan of an order's paper."""
+        if who not in self.tokens:
+            self.tokens[who] = await self.world.session(who)
+        sent = {"Authorization": f"Bearer {self.tokens[who]}", "Accept-Language": "en", **headers}
+        return await self.http.post(f"/v1/orders/{order}/scan", files={"file": ("paper", content)}, headers=sent)
 
     async def ordered(self, *records: bytes, **changes: Any) -> str:
         """An order, registered by the officer and approved by the second; its id."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from keys.attachments import SealedAttachment
 from vault.access.door import give_out_scan
 from vault.access.scans import Shown
-from vault.access.showing import Showing, Standing
+from vault.access.showing import Hers, Showing, Standing
 from vault.access.verdicts import Asked, Judged, enter, weigh
 from vault.access_log.deed import Deed
 from vault.access_log.entry import FILE_OF_RECORD
@@ -57,7 +57,7 @@ async def show(errand: Errand, asked: Asked, wish: Callable[[bytes], Wish], done
         raise NotFound
     scan = opening.sealed.place.attachment
     part = wish(scan).of(opening.about.size)
-    standing = Standing(errand, judged.appended, scan, judged.subject, judged.sheet.version)
+    standing = Standing(errand, judged.appended, scan, Hers(judged.subject, judged.sheet.version))
     pieces = Showing(standing, give_out_scan(judged.appended, opening.sealed), part, done)
     await pieces.ready()
     return Shown(opening.about.type, part, pieces)

@@ -10,7 +10,7 @@ from typing import Final
 
 from vault.access.attachments import KIND, Opening, named_file
 from vault.access.door import give_out_scan
-from vault.access.showing import Showing, Standing
+from vault.access.showing import Hers, Showing, Standing
 from vault.access.verdicts import Judged, Weighed, enter
 from vault.access_log.deed import Deed
 from vault.attachments import scans
@@ -74,7 +74,7 @@ async def opened(errand: Errand, documents: Sequence[Document]) -> dict[tuple[by
     for document in documents:
         judged, opening = document.judged, document.opening
         place = opening.sealed.place.attachment
-        standing = Standing(errand, judged.appended, place, judged.subject, judged.sheet.version)
+        standing = Standing(errand, judged.appended, place, Hers(judged.subject, judged.sheet.version))
         pieces = Showing(standing, give_out_scan(judged.appended, opening.sealed), WHOLE.of(opening.about.size))
         try:
             files[judged.asked.record, judged.asked.fields[0]] = b"".join([piece async for piece in pieces])

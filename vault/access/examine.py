@@ -36,6 +36,12 @@ def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> Ite
         yield f"order_record {record.hex()}: missing, and order {order_id.hex()} names it"
 
 
+def papers(connection: Connection, cabinet: Cabinet, association: bytes) -> dict[bytes, bytes]:
+    """Which scan is the paper of which order, by the orders that hold: both 16 bytes."""
+    told = holding(connection, cabinet, association, ORDER).values()
+    return {bytes.fromhex(order.scan): bytes.fromhex(order.id) for order in told if order.scan}
+
+
 def overdue(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:
     """Cases opened in an emergency that nobody looked into within 48 hours; alerts that do not hold are named with the facts."""
     try:

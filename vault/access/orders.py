@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Select, insert, select, type_coerce
 from sqlalchemy.types import NullType
 
+from vault.access import paper_seen
 from vault.access.approving import Approver
 from vault.access.shapes import ORDER, OrderFact
 from vault.access.tables import order_record
@@ -98,10 +99,11 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
     return order
 
 
-def approve(deed: Deed, approver: Approver, order: bytes) -> OrderFact:
-    """Approve an order that another person registered: from this answer on it counts.
+def approve(deed: Deed, approver: Approver, order: bytes, sha256: str | None = None) -> OrderFact:
+    """Approve an order that another person registered: from this answer on it counts. `sha256` is what she says of its paper.
 
-    Raises NotFound, Conflict `order-revoked` or where it is approved, refusals `same-person` and `step-up-required`, TooMany.
+    Raises NotFound, Conflict `order-revoked`, `paper-unseen` or where it is approved, Invalid `evidence-mismatch`, refusals `same-person`
+    and `step-up-required`, TooMany.
     """
     approver = approver.still(deed)
     found = of(deed, order)
@@ -109,6 +111,7 @@ def approve(deed: Deed, approver: Approver, order: bytes) -> OrderFact:
         raise Conflict("order-revoked")
     if found.approved_by:
         raise Conflict
+    paper_seen.require(deed, found, approver.caller.ref, sha256)
     approval = approver.approve(deed, found.registered_by, _APPROVED)
     approved = msgspec.structs.replace(found, approved_by=approver.caller.ref, approved_at=deed.now)
     told = approver.errand.entry(

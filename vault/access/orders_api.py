@@ -51,6 +51,12 @@ class OrderBody(Body):
     secret: bool = False
 
 
+class OrderApproval(Approve):
+    """An approval of an order; `scan_sha256` is that of its paper, by who has it before her and did not look at the one that is kept."""
+
+    scan_sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")] | None = None
+
+
 class OrderStands(msgspec.Struct, frozen=True):
     """How an order stands."""
 
@@ -66,7 +72,7 @@ class Days(msgspec.Struct, frozen=True):
 
 
 class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as it is shown to who approves it."""
+    """An order as it is shown to who approves it; `scan` where its paper is kept."""
 
     id: str
     state: str
@@ -85,6 +91,7 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     secret: bool
     statute: str | None = None
     uses: int | None = None
+    scan: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def order_routes(factor: SecondFactor) -> list[Route]:
@@ -118,7 +125,7 @@ def order_routes(factor: SecondFactor) -> list[Route]:
             name="orders.approve",
             handler=api.approve,
             access=Person("approve"),
-            body=Approve,
+            body=OrderApproval,
             optional_body=True,
             answer=OrderStands,
             summary="Approve an order that another person registered.",
@@ -165,7 +172,7 @@ class _Api:
         approver = Approver(call.caller, call.request_id, call.body.code, self.factor)
 
         async def approved() -> OrderFact:
-            return await asker.association.run(lambda deed: orders.approve(deed, approver, order))
+            return await asker.association.run(lambda deed: orders.approve(deed, approver, order, call.body.scan_sha256))
 
         return Answer(_stands(await heard(errand, approved)))
 
@@ -268,6 +275,7 @@ def _shown(order: OrderFact) -> OrderShown:
         secret=order.secret,
         statute=order.statute or None,
         uses=order.uses,
+        scan=bool(order.scan) or msgspec.UNSET,
     )
 
 

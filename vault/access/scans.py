@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from keys.attachments import SealedAttachment
 from vault.access.door import give_out_scan
-from vault.access.showing import Showing, Standing
+from vault.access.showing import Hers, Showing, Standing
 from vault.access_log.deed import Appended, Deed, EntryRefusal
 from vault.access_log.entry import About, Entry
 from vault.attachments import scans
@@ -82,7 +82,7 @@ def decide(deed: Deed, errand: Errand, scan: bytes) -> Decided:
     record = next(one.record for one in taken if one.given.grant.id == paper.consent)
     told = replace(_entry(errand, book, paper, reason), about=(About(known.subject, record or None),), evidence=scan.hex())
     appended = deed.append(told)
-    standing = Standing(errand, appended, scan, known.subject, known.version)
+    standing = Standing(errand, appended, scan, Hers(known.subject, known.version))
     if reason is None:
         return Decided(standing, found.about, scans.sealed_scan(deed.association, found))
     return Decided(standing, found.about, None, _refusal(errand, told, reason, appended))

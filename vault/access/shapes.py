@@ -14,6 +14,7 @@ class OrderFact(Fact, frozen=True):
 
     `valid_to` is exclusive; `issued_on` as it stands on the paper, in its own calendar; `statute` the article it rests on where the paper
     names one. It is executed at most `uses` times, each package one, and spent with the last. `secret`: the person is not told of it.
+    `scan` is the id of its sealed paper, empty while none was handed in.
     """
 
     id: str
@@ -37,6 +38,7 @@ class OrderFact(Fact, frozen=True):
     executed: int = 0
     spent_at: int | None = None
     secret: bool = False
+    scan: str = ""
 
 
 BARS = (
@@ -104,5 +106,15 @@ class DisclosureFact(Fact, frozen=True):
     bars: tuple[str, ...] | None = None
 
 
+class PaperSeen(Fact, frozen=True):
+    """That a person was shown the whole paper of an order, by her own request."""
+
+    order: str
+    scan: str
+    by: str
+    at: int
+
+
 ORDER: Kind[OrderFact] = Kind("order", OrderFact, in_book=False)
+PAPER_SEEN: Kind[PaperSeen] = Kind("order_paper_seen", PaperSeen, in_book=False)
 DISCLOSURE: Kind[DisclosureFact] = Kind("disclosure", DisclosureFact, in_book=False)

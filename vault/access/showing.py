@@ -1,14 +1,16 @@
 """A scan on its way out: its chunks are read, opened and given one by one, and no more of it is ever here than a few.
 
-Invariants: every look at the rows asks the log as well: as soon as anything was written about the person since the verdict (her erasure, a
-lock, a withdrawal, any change), nothing more is given; what is missing or does not open is an integrity failure; what ends early ends its
-answer short.
+Invariants: every look at the rows asks the log as well: as soon as anything was written about the person since the verdict (her erasure,
+a lock, a withdrawal, any change), or about the order whose paper it is, nothing more is given; what is missing or does not open is an
+integrity failure; what ends early ends its answer short.
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, Protocol, Self
+
+from sqlalchemy import Connection
 
 from keys.attachments import Opener
 from keys.chunks import CHUNK
@@ -20,22 +22,53 @@ from vault.rulebook.alarm import ring
 from vault.rulebook.asker import Errand
 from vault.storage.transaction import Transaction
 from vault.subjects import people
-from vault.subjects.meant import by_subject
+from vault.subjects.meant import Meant, by_subject
 from vault.web.ranges import Part
 from vault.web.streaming import CutShort
 
 CHUNKS_AT_ONCE: Final = 16
 
 
+class Ground(Protocol):
+    """What a verdict on a scan rested on."""
+
+    @property
+    def version(self) -> int:
+        """Its version at that moment."""
+
+    @property
+    def meant(self) -> Meant:
+        """Whom an alarm about it names."""
+
+    def newest(self, connection: Connection, association: bytes) -> int:
+        """Its newest version that the log knows of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hers:
+    """The sheet of the person whose scan it is."""
+
+    subject: bytes
+    version: int
+
+    @property
+    def meant(self) -> Meant:
+        """The person."""
+        return by_subject(self.subject)
+
+    def newest(self, connection: Connection, association: bytes) -> int:
+        """The newest version of her sheet that the log knows of."""
+        return people.newest_version(connection, association, self.subject)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a scan is shown on: for whom, on which entry, whose it is, and the version of her sheet that the verdict rested on."""
+    """What a scan is shown on: for whom, on which entry, and what the verdict rested on."""
 
     errand: Errand
     appended: Appended
     scan: bytes
-    subject: bytes
-    version: int
+    ground: Ground
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +98,7 @@ class Showing:
         try:
             await self.ready()
         except VaultError as error:
-            await ring(self.standing.errand, error, by_subject(self.standing.subject))
+            await ring(self.standing.errand, error, self.standing.ground.meant)
             raise CutShort from None
         piece, self._opened = self._opened or b"", None
         begins, self._number = self._number * CHUNK, self._number + 1
@@ -100,7 +133,7 @@ class Showing:
         wanted = range(self._number, min(self._number + CHUNKS_AT_ONCE, last + 1))
         found = scans.chunks(connection, association, standing.scan, wanted)
         # Asked after the rows were read: what is deleted between the two is noticed here.
-        if people.newest_version(connection, association, standing.subject) != standing.version:
+        if standing.ground.newest(connection, association) != standing.ground.version:
             raise Stale(standing.appended.leaf_hash)
         if found is None:
             raise Unavailable("integrity")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from keys.cabinet import Cabinet
 from keys.receipt import Receipt
 from vault.access_log import head, tables
-from vault.access_log.entry import FILES_OF_RECORDS, RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
+from vault.access_log.entry import FILES_OF_RECORDS, PAPER_OF_ORDER, RELEASES, SHOWINGS, Entry, WrittenFact, body, projection
 from vault.access_log.merkle import Frontier, leaf_hash
 from vault.access_log.tiles import complete_tiles
 from vault.errors import Refused, Unavailable
@@ -269,11 +269,16 @@ def _opening(entry: Entry, revision: int) -> Opening:
 
 
 def _showing(entry: Entry) -> Opening:
-    """The file this entry opens, by its own words; ValueError where it does not name file, one person, consent, purpose and basis."""
-    named = len(entry.about) == 1 and entry.evidence and entry.consents and entry.purpose
+    """The file this entry opens, by its own words; ValueError where it does not name file and basis, and what it is shown for.
+
+    That is one person, consent and purpose, or the order whose paper the file is, and its article.
+    """
+    of_order = entry.kind == PAPER_OF_ORDER
+    named = (entry.order and entry.article) if of_order else (len(entry.about) == 1 and entry.consents and entry.purpose)
     if not named or not entry.evidence or entry.fields or entry.basis in {None, "", "none"}:
         raise ValueError(entry.kind)
-    return Opening(entry.about[0].record or bytes(16), frozenset(), 0, bytes.fromhex(entry.evidence))
+    record = entry.about[0].record if entry.about else None
+    return Opening(record or bytes(16), frozenset(), 0, bytes.fromhex(entry.evidence))
 
 
 def _fact_row(association: bytes, number: int, fact: WrittenFact) -> dict[str, Any]:

@@ -24,8 +24,9 @@ RELEASES = frozenset(
 # Of these the ones whose receipt opens no cell but a file: the one that lies in a field, and one that came with a report.
 FILE_OF_RECORD = "attachment.read"
 FILES_OF_RECORDS = frozenset({FILE_OF_RECORD, "breach_report.file-read"})
-# The kind of entry that opens a file whole: its receipt names the file and no field.
-SHOWINGS = frozenset({"evidence.read"})
+# The kinds of entry that open a file whole: their receipt names the file and no field. The paper of an order is shown for the order.
+PAPER_OF_ORDER = "order.scan-read"
+SHOWINGS = frozenset({"evidence.read", PAPER_OF_ORDER})
 MOST_BYTES = 65_535
 
 

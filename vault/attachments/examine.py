@@ -1,4 +1,4 @@
-"""Examines scans, of forms and of documents: rows and chunks against what was sealed beside them, events and the log; it opens none."""
+"""Examines scans, of forms, documents and orders: rows and chunks against what was sealed beside them, and the log; it opens none."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,10 @@ from vault.storage.octets import octets
 
 @dataclass(slots=True)
 class _Shelf:
-    """What is examined; `cited` tells whose consents or records name which scan, `told` what the log does, `seen` which have a row."""
+    """What is examined; `seen` are the scans that have a row.
+
+    `cited` tells whose consents or records name which scan, or which order it is the paper of, `told` what the log says became of it.
+    """
 
     connection: Connection
     cabinet: Cabinet
@@ -28,7 +31,10 @@ class _Shelf:
 
 
 def examine(connection: Connection, cabinet: Cabinet, association: bytes, cited: Mapping[bytes, bytes]) -> Iterator[str]:
-    """What does not hold, each with its table and row; `cited` is whose consents or records name which scan, by the people's events."""
+    """What does not hold, each with its table and row.
+
+    `cited` is whose consents or records name which scan, by the people's events, and which order a scan is the paper of.
+    """
     told = {bytes.fromhex(scan): fact for scan, fact in facts.holding(connection, cabinet, association, SCAN).items()}
     shelf = _Shelf(connection, cabinet, association, cited, told)
     row = evidence.c
@@ -45,7 +51,7 @@ def _scan(shelf: _Shelf, row: Row[bytes, bytes | None, int, bytes, bytes | None,
     scan, subject, stored_at, wrapped, header, about = row
     place = f"consent_evidence {scan.hex()}"
     if shelf.cited.get(scan) != subject:
-        yield f"{place}: not whose the people's events say"
+        yield f"{place}: not whose the people's events and the orders say"
         return
     if not agrees(shelf.told.get(scan), whole=about is not None, subject=subject):
         yield f"{place}: not what the log says became of it"

@@ -7,8 +7,8 @@ and what a crash leaves goes with the next purge; what the log tells of is whole
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from keys.attachments import Attached, Sealer
@@ -50,6 +50,7 @@ class Purpose:
 
 EVIDENCE: Final = Purpose("evidence", "evidence.store", "evidence.stored", "evidence-malformed")
 RECORD: Final = Purpose("record", "attachments.store", "attachment.stored", "invalid")
+ORDER: Final = Purpose("order", "orders.scan", "order.scan-stored", "invalid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Arrival:
         """Seal the end and return the SHA-256 of the whole. Raises Invalid where the file is none of those taken."""
         type_of(self._beginning, self.purpose.refusal)
         self._wait([self._sealer.end()])
-        return self._plain.hexdigest()
+        return self.sha256
 
     def put(self, deed: Deed) -> None:
         """Store what is sealed so far."""
@@ -126,20 +127,28 @@ class Arrival:
         self._stored += len(self._waiting)
         self._waiting = []
 
-    def finish(self, deed: Deed, by: str) -> WrittenFact:
-        """Store the rest and what the whole is, by whose hand it came; the fact that the entry names."""
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what came so far, in hexadecimal."""
+        return self._plain.hexdigest()
+
+    def finish(self, deed: Deed, by: str, order: bytes | None = None) -> WrittenFact:
+        """Store the rest and what the whole is, by whose hand it came; the fact that the entry names. `order` is whose paper it is."""
         self.put(deed)
         about = About(
             type=type_of(self._beginning),
             size=self._size,
-            sha256=self._plain.hexdigest(),
+            sha256=self.sha256,
             sealed_sha256=self._sealed.hexdigest(),
             chunks=self._stored + len(self._waiting),
             stored_at=deed.now,
             by=by,
         )
         sealed = scans.seal_about(self.key, deed.association, self.id, about)
-        return scans.finish(deed, self.id, self._sealer.header, sealed, self.purpose.use)
+        if order is None:
+            return scans.finish(deed, self.id, self._sealer.header, sealed, self.purpose.use)
+        scans.complete(deed, self.id, self._sealer.header, sealed)
+        return scans.give_to_order(deed, self.id, deed.cabinet.keys.wrap(order, self.key), order)
 
     def _wait(self, chunks: list[bytes]) -> None:
         for each in chunks:
@@ -147,21 +156,39 @@ class Arrival:
         self._waiting += chunks
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """What a repeated request is known by beside the file's SHA-256: its idempotency key, and what it hands the file in to."""
+
+    key: str | None
+    place: Mapping[str, str] = field(default_factory=dict)
+
+
+Keep = Callable[[Deed, Errand, Arrival, Once | None], Received]
+
+
 async def receive(errand: Errand, pieces: AsyncIterator[bytes], *, most: int, key: str | None, purpose: Purpose = EVIDENCE) -> Received:
     """Store a scan of at most `most` bytes as it arrives; a repeat under the same idempotency key gives the one it made.
+
+    Raises as `take_in`.
+    """
+    return await take_in(errand, Arrival(errand.asker.association, most, purpose), pieces, keep, Repeat(key))
+
+
+async def take_in(errand: Errand, arrival: Arrival, pieces: AsyncIterator[bytes], kept: Keep, repeat: Repeat) -> Received:
+    """Store what arrives, and complete it with `kept` in the deed of its last piece.
 
     Raises Malformed `too-large`, Invalid, Conflict `idempotency-mismatch`, Gone, Unavailable, and whatever ends the pieces.
     """
     association = errand.asker.association
-    arrival = Arrival(association, most, purpose)
     try:
         async for piece in pieces:
             arrival.take(piece)
             if arrival.is_heavy:
                 await association.run(lambda deed: _put(deed, errand, arrival), weight=arrival.weight)
                 arrival.put_done()
-        once = once_for(errand.asker, route=purpose.route, key=key, body={"sha256": arrival.end()})
-        return await association.run(lambda deed: keep(deed, errand, arrival, once), weight=arrival.weight)
+        once = once_for(errand.asker, route=arrival.purpose.route, key=repeat.key, body={**repeat.place, "sha256": arrival.end()})
+        return await association.run(lambda deed: kept(deed, errand, arrival, once), weight=arrival.weight)
     except BaseException:
         if arrival.begun:
             await asyncio.shield(_drop(association, arrival.id))
@@ -173,7 +200,7 @@ def keep(deed: Deed, errand: Errand, arrival: Arrival, once: Once | None) -> Rec
     errand = errand.still(deed)
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         scans.drop(deed, [arrival.id])
-        return _made(deed, made, arrival.purpose.use)
+        return made_of(deed, made, arrival.purpose.use)
     scans.purge(deed)
     fact = arrival.finish(deed, errand.hand)
     deed.append(errand.entry(kind=arrival.purpose.kind, outcome="allow", evidence=arrival.id.hex(), facts=(fact,)))
@@ -194,7 +221,8 @@ def _put(deed: Deed, errand: Errand, arrival: Arrival) -> None:
     arrival.put(deed)
 
 
-def _made(deed: Deed, scan: bytes, use: Use) -> Received:
+def made_of(deed: Deed, scan: bytes, use: Use) -> Received:
+    """What an earlier request of the same key stored. Raises Gone where it is here no more."""
     try:
         return Received(scan, scans.stored(deed, scan, use).about.sha256)
     except NotFound as error:

@@ -1,7 +1,8 @@
-"""Scans, which are files kept sealed: of signed forms, cited by a consent, and of documents, cited by a field of a record.
+"""Scans, which are files kept sealed: of signed forms, cited by a consent, of documents, cited by a field of a record, and of orders.
 
 Invariants: a scan belongs to nobody until it is cited, and to that one person from then on: her erasure takes key and chunks; what nobody
-cites within a day goes; what a scan is (type, size, digest, by whose hand) counts only as it was sealed with it, and whose it is and what
+cites within a day goes; the paper of an order is the order's from the deed that completes it, and no person's erasure takes it; what a
+scan is (type, size, digest, by whose hand) counts only as it was sealed with it, and whose it is and what
 it may be cited by only as the log's newest entry about it says: a row put back as it was before is an integrity failure.
 """
 
@@ -38,12 +39,15 @@ SYSTEM: Final = "system"
 PURGED: Final = "evidence.purged"
 
 
-Use = Literal["evidence", "record"]
-"""What a scan was handed in for: to prove a consent, or to lie in a field of a record."""
+Use = Literal["evidence", "record", "order"]
+"""What a scan was handed in for: to prove a consent, to lie in a field of a record, or as the paper of an authority's order."""
 
 
 class ScanFact(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What became of a scan, by its id: handed in and nobody's, the person's (hexadecimal) who is cited with it, or gone."""
+    """What became of a scan, by its id: handed in and nobody's, the person's (hexadecimal) who is cited with it, or gone.
+
+    Of an order's paper `subject` is the order's id.
+    """
 
     state: Literal["stored", "cited", "dropped"]
     subject: str = ""
@@ -263,8 +267,19 @@ def add_chunks(deed: Deed, scan: bytes, first: int, sealed: Iterable[bytes]) -> 
 
 def finish(deed: Deed, scan: bytes, header: bytes, about: bytes, use: Use = "evidence") -> WrittenFact:
     """Complete the row of a scan, which counts from the entry that names this fact. Raises Unavailable `integrity` where it is gone."""
-    _change(deed, scan, header=header, about=about, stored_at=deed.now)
+    complete(deed, scan, header, about)
     return facts.write(deed, SCAN, scan.hex(), ScanFact("stored", use=use))
+
+
+def complete(deed: Deed, scan: bytes, header: bytes, about: bytes) -> None:
+    """Complete the row of a scan; nothing counts of it yet. Raises Unavailable `integrity` where it is gone."""
+    _change(deed, scan, header=header, about=about, stored_at=deed.now)
+
+
+def give_to_order(deed: Deed, scan: bytes, wrapped: bytes, order: bytes) -> WrittenFact:
+    """Make a completed scan the order's, its key wrapped for the order's id, from the entry that names this fact. Raises as `complete`."""
+    _change(deed, scan, subject=order, wrapped=wrapped)
+    return facts.write(deed, SCAN, scan.hex(), ScanFact("cited", order.hex(), "order"))
 
 
 def _change(deed: Deed, scan: bytes, **values: bytes | int) -> None:

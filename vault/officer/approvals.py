@@ -11,6 +11,8 @@ from typing import Final, Literal, TypeVar
 from vault.access import disclosures, erasing, erasures, orders
 from vault.access.approving import Approver
 from vault.access.certificate import ErasureFact
+from vault.access.order_scans_api import shown
+from vault.access.scans_api import Turns
 from vault.access.shapes import BARS, DisclosureFact, OrderFact, Refusal
 from vault.access.waiting import waiting
 from vault.access_log.deed import Deed
@@ -36,6 +38,7 @@ from vault.web.times import fold_digits
 T = TypeVar("T")
 Kind = Literal["order", "disclosure", "erasure", "keys", "pack"]
 PATH: Final = "/officer/approvals"
+PAPER: Final = "/officer/orders/{order}/scan"
 PAGE: Final = 100
 MOST: Final = 500
 MOST_PAGES: Final = 50
@@ -49,7 +52,7 @@ TURNED_DOWN_BY: Final = {"order": "orders", "disclosure": "approve", "erasure": 
 class Item:
     """One thing that waits: what it says, who made it and when; `yours` where the caller made it or counts as who did.
 
-    `weighed` where its approver is asked what the law sets against it (law 16).
+    `weighed` where its approver is asked what the law sets against it (law 16), `paper` where she has to see the order's own.
     """
 
     kind: Kind
@@ -60,12 +63,18 @@ class Item:
     may_turn_down: bool
     says: list[tuple[str, str]] = field(default_factory=list)
     weighed: bool = False
+    paper: bool = False
 
 
 def approval_routes(frame: Frame) -> list[Route]:
     """The pages of this file."""
     pages = _Approvals(frame)
     done = Query(kind="choice", choices=("approved", "turned-down"))
+    turns = Turns()
+
+    async def paper(call: Call) -> Answer:
+        return await shown(call, turns)
+
     return [
         looks(PATH, "officer.approvals", pages.look, "approve", "What waits for a second person's approval.", done=done),
         sends(
@@ -76,6 +85,7 @@ def approval_routes(frame: Frame) -> list[Route]:
             "Approve or turn down what another person made, with a fresh one-time code.",
             *("kind", "id", "act", "code", *(f"bar_{bar}" for bar in BARS), "considered"),
         ),
+        looks(PAPER, "officer.order-paper", paper, "approve", "The paper of an order that waits, as it was handed in."),
     ]
 
 
@@ -249,7 +259,7 @@ class _Maker:
             *([("uses", str(fact.uses))] if fact.uses is not None else []),
             *([("secrecy", self.say.word("order_secret"))] if fact.secret else []),
         ]
-        return self._item("order", fact.id, fact.registered_by, fact.registered_at, says)
+        return replace(self._item("order", fact.id, fact.registered_by, fact.registered_at, says), paper=bool(fact.scan))
 
     def disclosure(self, fact: DisclosureFact) -> Item:
         says = [

@@ -71,6 +71,11 @@ def version(deed: Deed, kind: Kind[T], key: str) -> int:
     return _newest_version(deed.transaction.connection, deed.association, kind.name, key)
 
 
+def newest(connection: Connection, association: bytes, kind: Kind[T], key: str) -> int:
+    """The same outside a deed."""
+    return _newest_version(connection, association, kind.name, key)
+
+
 def read_all(connection: Connection, cabinet: Cabinet, association: bytes, kinds: set[str]) -> dict[str, dict[str, bytes]]:
     """The bytes of every fact of these kinds, by kind and key. Raises Unavailable `integrity` if one of them does not hold."""
     return _checked(connection, cabinet, association, _Which(tuple(sorted(kinds))))
