@@ -33,6 +33,7 @@ _LABEL = b"amanah/package/v1\x00"
 _KEY_LABEL = b"amanah/recipient-key/v1\x00"
 _BUCKET = 1024
 _FIRST = "amanah-package/1"
+_PAGED = "amanah-package/2"
 _WORD = re.compile(r"[!-~]+")
 _KEY_LINE = re.compile(rb"amanah-package-key-1 ([0-9a-f]{64})\n?")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -40,7 +41,8 @@ _NAMES = (
     *("association", "disclosure", "serial", "recipient", "key", "purpose"),
     *("basis", "article", "law", "order", "fields", "issued", "expires"),
 )
-_SHAPED = frozenset({"serial", "fields", "issued", "expires"})
+_OF_PAGES = ("page", "plan")
+_SHAPED = frozenset({"serial", "fields", "issued", "expires", "page"})
 _suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -58,7 +60,8 @@ class Manifest:
     """What a package is, in words without a space: who gives what to whom and why; times in whole seconds UTC.
 
     `association` is the name of its log and of the key that signs; `key` the fingerprint of the recipient's; `law` and `order` are empty
-    where there is none; `entries` are number and leaf hash (hex) of the log's entries, one for each record.
+    where there is none; `entries` are number and leaf hash (hex) of the log's entries, one for each record. A page of a disclosure of
+    several says which one of how many it is, and the digest of the plan (hex) that all of them share; `pages` is 0 for a whole.
     """
 
     association: str
@@ -75,29 +78,41 @@ class Manifest:
     entries: tuple[tuple[int, str], ...]
     law: str = ""
     order: str = ""
+    page: int = 0
+    pages: int = 0
+    plan: str = ""
 
     def text(self) -> str:
         """Every line but the last, which holds the digest of what is sealed. Unsealable for a part that is no word."""
         parts = (getattr(self, name) for name in _NAMES)
         said = {name: _written(name, part) for name, part in zip(_NAMES, parts, strict=True)}
+        if self.pages and not 1 <= self.page <= self.pages:
+            raise Unsealable
+        if self.pages:
+            said |= {"page": f"{self.page}/{self.pages}", "plan": self.plan}
         if not all(map(_WORD.fullmatch, said.values())):
             raise Unsealable
-        lines = [_FIRST, *(f"{name} {word}" for name, word in said.items()), *(f"entry {number} {leaf}" for number, leaf in self.entries)]
-        return "\n".join(lines) + "\n"
+        named = [f"{name} {word}" for name, word in said.items()]
+        entries = [f"entry {number} {leaf}" for number, leaf in self.entries]
+        return "\n".join([_PAGED if self.pages else _FIRST, *named, *entries]) + "\n"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what `text` wrote; Unopenable for anything else."""
         with quietly:
-            _, *lines = text.removesuffix("\n").split("\n")
-            plain = dict(line.split(" ") for line in lines[: len(_NAMES)])
-            entries = [line.split(" ") for line in lines[len(_NAMES) :]]
+            first, *lines = text.removesuffix("\n").split("\n")
+            count = len(_NAMES) + (len(_OF_PAGES) if first == _PAGED else 0)
+            plain = dict(line.split(" ") for line in lines[:count])
+            entries = [line.split(" ") for line in lines[count:]]
+            page, _, pages = plain.get("page", "0/0").partition("/")
             found = cls(
                 **{name: "" if word == "-" else word for name, word in plain.items() if name not in _SHAPED},
                 serial=int(plain["serial"]),
                 fields=tuple(plain["fields"].split(",")),
                 issued=_seconds(plain["issued"]),
                 expires=_seconds(plain["expires"]),
+                page=int(page),
+                pages=int(pages),
                 entries=tuple((int(number), leaf) for _, number, leaf in entries),
             )
             if found.text() == text:

@@ -127,7 +127,9 @@ def _taken(register: Path, manifest: Manifest) -> Iterator[None]:
     """Note a package in the register once it was taken. PackageRefused `package-replayed` where it, or a later one, stands there."""
     with locked(register.parent):
         lines = read_private(register, _LARGEST_REGISTER).decode().splitlines() if register.exists() else []
-        own = f"{manifest.association} {manifest.disclosure} "
+        # The pages of one disclosure come in any order, each of them once.
+        page = f"/{manifest.page}" if manifest.pages else ""
+        own = f"{manifest.association} {manifest.disclosure}{page} "
         if any(line.startswith(own) and int(line.removeprefix(own)) >= manifest.serial for line in lines):
             raise PackageRefused("package-replayed")
         yield

@@ -13,7 +13,7 @@ from tests.access.counter import FIELDS, Counter
 from tests.access.test_race import MODES, Second, Tally, second_process, withdraw
 from tests.household import asked, errand, grant, store, verify, written
 from tests.simulator import World
-from vault.access import disclosures
+from vault.access import disclosures, releasing
 from vault.access.approving import Approver
 from vault.access.disclosures import Moved, Wanted
 from vault.errors import Unavailable
@@ -45,7 +45,7 @@ async def release(second: Second, disclosure: bytes, tally: Tally, withdrawn: as
     tally.begun += 1
     before = not withdrawn.is_set()
     try:
-        outcome = await second.association.run(lambda deed: disclosures.release(deed, second.job, disclosure))
+        outcome = await second.association.run(lambda deed: releasing.release(deed, second.job, disclosure))
         if isinstance(outcome, Moved):
             tally.refused += 1
         else:

@@ -20,6 +20,7 @@ from tests.household import findings, store
 from vault.access import order_scans
 from vault.access.door import give_out_scan
 from vault.access.scans import Shown
+from vault.access.showing import Showing
 from vault.access_log.entry import About, Entry
 from vault.attachments.tables import chunk, evidence
 from vault.errors import Conflict, Stale, Unavailable
@@ -212,7 +213,7 @@ async def test_a_look_that_moved_before_the_first_byte_is_stale(small_counter: C
     await small_counter.ask("officer", "POST", f"/orders/{order}/revocation")
     opener = give_out_scan(decided.standing.appended, decided.sealed)
     with pytest.raises(Stale):
-        await order_scans.Showing(decided.standing, opener, WHOLE.of(decided.about.size)).ready()
+        await Showing(decided.standing, opener, WHOLE.of(decided.about.size)).ready()
 
 
 async def test_a_paper_put_in_the_place_of_another_is_an_alarm(counter: Counter):

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from keys.bundles import CONTENT
-from vault.access.disclosures import Releasing
+from vault.access.releasing import Releasing
 from vault.access.verdicts import Judged
 from vault.attachments.receiving import ENDINGS
 from vault.rulebook.channels import Channels
@@ -87,7 +87,8 @@ def _told(releasing: Releasing, code: str, held: Sequence[Held]) -> dict[str, An
     return {
         "association": code,
         "disclosure": write_id(bytes.fromhex(found.id)),
-        "serial": found.released,
+        "serial": releasing.serial,
+        **_of_several(releasing),
         "recipient": found.recipient,
         "purpose": found.purpose,
         "issued": write_time(releasing.at),
@@ -106,8 +107,16 @@ def _told(releasing: Releasing, code: str, held: Sequence[Held]) -> dict[str, An
     }
 
 
+def _of_several(releasing: Releasing) -> dict[str, Any]:
+    """Which page of how many it is, and which records of it do not leave with it; why they do not, is not the recipient's to know."""
+    if releasing.disclosure.further is None:
+        return {}
+    left_out = [write_id(bytes.fromhex(one.record)) for one in releasing.left_out]
+    return {"page": {"number": releasing.page.number, "of": releasing.disclosure.further.pages}, "left_out": left_out}
+
+
 def _fields(releasing: Releasing, type_: str) -> Iterator[FieldFact]:
-    given = {name for part in releasing.disclosure.granted for name in part.fields}
+    given = {name for part in releasing.page.granted for name in part.fields}
     return (field for field in releasing.book.types[type_].fields if field.name in given)
 
 
@@ -137,7 +146,8 @@ def _page(releasing: Releasing, enclosed: Enclosed, held: Sequence[Held], langua
         order=order,
         issued=in_words(moment(releasing.at), language),
         disclosure=write_id(bytes.fromhex(found.id)),
-        serial=found.released,
+        serial=releasing.serial,
+        several=_of_several(releasing),
         records=[
             {
                 "id": write_id(one.judged.asked.record),

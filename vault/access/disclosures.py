@@ -9,32 +9,28 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from keys.container import Sealed
-from vault.access import enclosing, orders
+from vault.access import orders
 from vault.access.approving import Approver
-from vault.access.door import give_out, take_sealed
-from vault.access.enclosing import Document
-from vault.access.shapes import DISCLOSURE, ORDER, Arrival, DisclosureFact, OrderFact, Part, Refusal
-from vault.access.verdicts import Asked, Judged, Weighed, enter, weigh
+from vault.access.paging import disclosure_page, grants, named_by, page_out
+from vault.access.shapes import DISCLOSURE, ORDER, Arrival, DisclosureFact, DisclosurePage, OrderFact, PageOut, Part, Refusal
+from vault.access.verdicts import Asked, Weighed, enter, weigh
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
-from vault.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
-from vault.identity.callers import is_engaged
+from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.identity.recipients import key_of
+from vault.policy.facts import Order
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.shapes import RecipientFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.journal import Closing
-from vault.subjects import people
 from vault.subjects.people import Known
 
-MOST_RECORDS: Final = 500
 CREATED: Final = 201
 APPROVAL_LASTS: Final = 7 * 24 * 3_600_000_000
 DECIDED: Final = "disclosure.decided"
@@ -58,24 +54,6 @@ class Wanted:
     records: tuple[bytes, ...]
     fields: tuple[str, ...]
     purpose: str
-
-
-@dataclass(frozen=True, slots=True)
-class Releasing:
-    """What a committed release rests on: each record's verdict with what is sealed of it, the recipient, and the number of the package."""
-
-    disclosure: DisclosureFact
-    recipient: RecipientFact
-    order: OrderFact | None
-    book: Book
-    judged: Sequence[Judged]
-    sealed: Sequence[Sequence[Sealed]]
-    at: int
-    documents: Sequence[Document] = ()
-
-    def values(self) -> list[dict[str, Any]]:
-        """The values of every record through the door, once. Raises Unavailable `integrity`."""
-        return [give_out(judged, sealed) for judged, sealed in zip(self.judged, self.sealed, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +106,26 @@ class Matter:
         return self.errand.entry(**{**own, "flags": self.errand.asker.flags, **members})
 
 
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """The order that verdicts may rest on, and which of the records asked about it names."""
+
+    order: Order | None = None
+    records: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, deed: Deed, order: OrderFact | None, records: Sequence[str], *, under_way: bool = False) -> "Covering":
+        """What this order covers of these records. Raises Unavailable `integrity`."""
+        if order is None:
+            return cls()
+        return cls(orders.as_asked(order, under_way=under_way), named_by(deed, order, records))
+
+    def weighed(self, deed: Deed, errand: Errand, known: Known, asked: Asked) -> Weighed:
+        """The verdict of this moment; the order counts where it names the record."""
+        named = [self.order] if self.order is not None and asked.record.hex() in self.records else []
+        return weigh(deed, errand, asked, known, named)
+
+
 def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> DisclosureFact:
     """Decide a disclosure field by field and write it down; nothing leaves on it yet. A repeat of the same request gives the one it made.
 
@@ -142,22 +140,15 @@ def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> Di
         raise Invalid([FieldError("basis", "out-of-range")])
     named = orders.everybody(deed, wanted.records)
     orders.require_fields(book, wanted.fields, wanted.records, named)
-    order = facts.read(deed, ORDER, wanted.order.hex()) if wanted.order else None
-    parts: list[Part] = []
-    refused: list[Refusal] = []
-    for record, known in zip(wanted.records, named, strict=True):
-        asked = Asked(record, "disclose", wanted.purpose, wanted.fields, wanted.recipient, DECIDED)
-        given, not_given = _field_by_field(deed, errand, asked, partial(_weighed, deed, errand, known, order))
-        parts += given
-        refused += not_given
+    granted, refused = decided(deed, errand, wanted, named)
     made = os.urandom(16)
     disclosure = DisclosureFact(
         id=made.hex(),
         basis=wanted.basis,
         recipient=wanted.recipient,
         purpose=wanted.purpose,
-        granted=tuple(parts),
-        refused=tuple(refused),
+        granted=granted,
+        refused=refused,
         requested_by=errand.asker.ref,
         requested_at=deed.now,
         order=wanted.order.hex() if wanted.order else "",
@@ -167,6 +158,20 @@ def request(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> Di
     if once is not None:
         remember(deed.transaction, deed.association, once, made, CREATED)
     return disclosure
+
+
+def decided(deed: Deed, errand: Errand, wanted: Wanted, named: Sequence[Known]) -> tuple[tuple[Part, ...], tuple[Refusal, ...]]:
+    """What is granted and refused of what is wanted of these people, each outcome an entry; nothing leaves on it yet."""
+    order = facts.read(deed, ORDER, wanted.order.hex()) if wanted.order else None
+    covers = Covering.of(deed, order, [record.hex() for record in wanted.records])
+    parts: list[Part] = []
+    refused: list[Refusal] = []
+    for record, known in zip(wanted.records, named, strict=True):
+        asked = Asked(record, "disclose", wanted.purpose, wanted.fields, wanted.recipient, DECIDED)
+        given, not_given = _field_by_field(deed, errand, asked, partial(covers.weighed, deed, errand, known))
+        parts += given
+        refused += not_given
+    return tuple(parts), tuple(refused)
 
 
 def approve(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None = None) -> DisclosureFact:
@@ -183,7 +188,7 @@ def approve(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, 
         raise Conflict("disclosure-revoked")
     if found.approved_by:
         raise Conflict
-    if not found.granted:
+    if not grants(found):
         raise Conflict("nothing-granted")
     if bars is not None and found.basis == "order":
         raise Invalid([FieldError("bars", "out-of-range")])
@@ -193,7 +198,7 @@ def approve(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, 
         barred, written = end(deed, msgspec.structs.replace(found, bars=bars), approver.caller.ref)
         matter.close(kind=BARRED, facts=(*approval.facts, written), law=LAW_OF_BARS, flags=approval.flags)
         return barred
-    recipient = _recipient(matter, APPROVED)
+    recipient = recipient_of(matter, APPROVED)
     approval = approver.approve(deed, found.requested_by, APPROVED)
     approved = msgspec.structs.replace(found, approved_by=approver.caller.ref, approved_at=deed.now, key=key_of(recipient), bars=bars)
     matter.tell(kind=APPROVED, facts=(*approval.facts, facts.write(deed, DISCLOSURE, found.id, approved)), flags=approval.flags)
@@ -218,53 +223,12 @@ def end(deed: Deed, disclosure: DisclosureFact, by: str) -> tuple[DisclosureFact
     return revoked, facts.write(deed, DISCLOSURE, disclosure.id, revoked)
 
 
-def release(deed: Deed, errand: Errand, disclosure: bytes) -> Releasing | Moved:
-    """Decide again everything that was granted, and append the entries that release it; the values come out after the commit.
-
-    Raises NotFound, Conflict `not-approved`, `approval-expired`, `disclosure-revoked`, and refusals: `out-of-scope` for who neither asked
-    nor approved, `approver-ended` where one of the two does not stand any more, `recipient-key-changed` and what else stands against the
-    recipient; `restored-unconfirmed`; Conflict `package-too-large` where the files are too many bytes.
-    """
-    errand = errand.still(deed)
-    found, book = of(deed, disclosure), errand.book(deed)
-    matter = Matter(deed, errand, book, found)
-    if found.revoked_at is not None:
-        raise Conflict("disclosure-revoked")
-    if found.approved_at is None:
-        raise Conflict("not-approved")
-    if errand.asker.ref not in {found.requested_by, found.approved_by}:
-        raise matter.refusal(DISCLOSE, "OUT_OF_SCOPE", 1)
-    if deed.now >= found.approved_at + APPROVAL_LASTS:
-        raise Conflict("approval-expired")
-    if not all(_stands(matter, ref) for ref in (found.requested_by, found.approved_by)):
-        raise matter.refusal(DISCLOSE, "APPROVER_ENDED", 7)
-    if book.restoration is not None and book.restoration.is_unconfirmed:
-        raise matter.refusal(DISCLOSE, "RESTORED_UNCONFIRMED", 7)
-    recipient = _recipient(matter, DISCLOSE)
-    order = facts.read(deed, ORDER, found.order) if found.order else None
-    weighed = _again(matter, order)
-    failing = [one for one in weighed if one is None or not one.verdict.allowed]
-    if failing:
-        # Nothing of the others is released, so nothing is said of them.
-        for one in failing:
-            if one is not None:
-                enter(deed, errand, one)
-        return matter.moved(len(failing))
-    files = enclosing.named(deed, errand, [one for one in weighed if one is not None])
-    judged = [enter(deed, errand, one) for one in weighed if one is not None]
-    documents = enclosing.entered(deed, errand, files)
-    sealed = take_sealed(deed, book, judged)
-    released = msgspec.structs.replace(found, released=found.released + 1)
-    told = (facts.write(deed, DISCLOSURE, found.id, released), *([orders.executed(deed, order)] if order else []))
-    matter.tell(kind=RELEASED, facts=told)
-    return Releasing(released, recipient, order, book, judged, [sealed[number] for number in range(len(judged))], deed.now, documents)
-
-
 def receive(deed: Deed, errand: Errand, disclosure: bytes, serial: int, at: int) -> DisclosureFact:
     """Note that the recipient says it received a package; a repeat gives what was noted. Raises NotFound, Invalid by member."""
     errand = errand.still(deed)
     found = of(deed, disclosure)
-    if serial > found.released:
+    left = serial <= found.released if found.further is None else page_out(deed, found, serial) is not None
+    if not left:
         raise Invalid([FieldError("serial", "out-of-range")])
     if found.approved_at is None or not found.approved_at <= at <= deed.now:
         raise Invalid([FieldError("received_at", "out-of-range")])
@@ -283,6 +247,12 @@ def shown(deed: Deed, errand: Errand, disclosure: bytes) -> DisclosureFact:
     found = of(deed, disclosure)
     Matter(deed, errand, errand.book(deed), found).tell(kind="disclosure.read", basis="law")
     return found
+
+
+def shown_page(deed: Deed, errand: Errand, disclosure: bytes, number: int) -> tuple[DisclosureFact, DisclosurePage, PageOut | None]:
+    """The same with one of its pages, and when that left where there are several. Raises NotFound, Invalid where there is no such page."""
+    found = shown(deed, errand, disclosure)
+    return found, disclosure_page(deed, found, number), page_out(deed, found, number)
 
 
 def of(deed: Deed, disclosure: bytes) -> DisclosureFact:
@@ -314,33 +284,7 @@ def _field_by_field(deed: Deed, errand: Errand, asked: Asked, judge: Callable[[A
     ]
 
 
-def _weighed(deed: Deed, errand: Errand, known: Known, order: OrderFact | None, asked: Asked) -> Weighed:
-    """The verdict of this moment; the order counts where it names the record."""
-    named = [orders.as_asked(order)] if order is not None and asked.record.hex() in order.records else []
-    return weigh(deed, errand, asked, known, named)
-
-
-def _again(matter: Matter, order: OrderFact | None) -> list[Weighed | None]:
-    """The verdict of this moment on everything that was granted, None for a record that is gone. Raises Unavailable `integrity`."""
-    deed, found = matter.deed, matter.found
-    known = people.of_records(deed, [bytes.fromhex(part.record) for part in found.granted])
-    weighed: list[Weighed | None] = []
-    for part in found.granted:
-        asked = Asked(bytes.fromhex(part.record), "disclose", found.purpose, part.fields, found.recipient, DISCLOSE)
-        person = known[asked.record]
-        if isinstance(person, Unavailable):
-            raise person
-        weighed.append(_weighed(deed, matter.errand, person, order, asked) if isinstance(person, Known) else None)
-    return weighed
-
-
-def _stands(matter: Matter, ref: str) -> bool:
-    """Whether this person's account stands at this moment: two people answer for what leaves."""
-    member = matter.book.staff.get(ref.removeprefix("staff:"))
-    return member is not None and is_engaged(member, matter.deed.now)
-
-
-def _recipient(matter: Matter, kind: str) -> RecipientFact:
+def recipient_of(matter: Matter, kind: str) -> RecipientFact:
     """The recipient, if something can be sealed for it; else the refusal that says why not."""
     found = matter.found
     recipient = matter.book.recipients.get(found.recipient)

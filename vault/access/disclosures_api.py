@@ -3,116 +3,43 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Final
 
-import msgspec
-
-from vault.access import disclosures, enclosing
+from vault.access import disclosures, enclosing, releasing
 from vault.access.approving import Approver
 from vault.access.contents import Enclosed
-from vault.access.disclosures import MOST_RECORDS, Moved
-from vault.access.orders_api import Code, Ids, Time, distinct, ids, time
+from vault.access.disclosure_shapes import (
+    DisclosureAnswer,
+    DisclosureApproval,
+    DisclosureBody,
+    DisclosurePageAnswer,
+    DisclosureShown,
+    DisclosureStands,
+    ReceiptBody,
+    granted_of,
+    refused_of,
+    shown_of,
+    state_of,
+    uuid_of,
+)
+from vault.access.disclosures import Moved
+from vault.access.extending import extend_disclosure
+from vault.access.orders_api import PAGE, MoreRecords, distinct, ids, time
 from vault.access.packing import packed
-from vault.access.shapes import BARS, DisclosureFact
+from vault.access.paging import MOST_ON_A_PAGE
+from vault.access.shapes import DisclosureFact, DisclosurePage
 from vault.errors import FieldError, Invalid, NotFound, Stale
-from vault.identity.bodies import Approve
 from vault.identity.second_factor import SecondFactor
 from vault.policy.facts import INTERNAL
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.rulebook.channels import Channels
 from vault.web.answer import OCTETS, Answer
-from vault.web.call import Call, parse_id, write_id
-from vault.web.route import Body, Person, Route
-from vault.web.times import write_time
+from vault.web.call import Call, parse_id
+from vault.web.route import Person, Route
 
 AT_ONCE: Final = 2
 """Packages made at once in this process: the values of each are whole in memory until it is sealed."""
-
-
-# Refused fields are told by their names: what cannot be one, such as a value typed in its place, is met before anything is decided.
-FieldNames = Annotated[
-    tuple[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")], ...], msgspec.Meta(min_length=1, max_length=32)
-]
-
-
-class DisclosureBody(Body):
-    """What shall be given to whom, of up to 500 records, and on which basis; `order` with the basis `order`."""
-
-    basis: Literal["consent", "order"]
-    recipient: Code
-    records: Ids
-    fields: FieldNames
-    purpose: Code
-    order: Code | None = None
-
-
-class DisclosureApproval(Approve):
-    """An approval of a disclosure; `bars` are those of law 16 that stand against it, none where each was considered and none does."""
-
-    bars: Annotated[tuple[Literal[BARS], ...], msgspec.Meta(max_length=len(BARS))] | None = None  # type: ignore[valid-type]
-
-
-class GrantedPart(msgspec.Struct, frozen=True):
-    """What is granted of one record."""
-
-    record: str
-    fields: tuple[str, ...]
-
-
-class RefusedPart(msgspec.Struct, frozen=True):
-    """One field that is not given, and why."""
-
-    record: str
-    field: str
-    code: str
-    article: str
-
-
-class DisclosureAnswer(msgspec.Struct, frozen=True):
-    """A disclosure as it stands, decided field by field."""
-
-    id: str
-    state: str
-    granted: list[GrantedPart]
-    refused: list[RefusedPart]
-
-
-class ReceivedPart(msgspec.Struct, frozen=True):
-    """A package that the recipient says it received."""
-
-    serial: int
-    received_at: str
-
-
-class DisclosureShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A disclosure as it is shown to who approves it."""
-
-    id: str
-    state: str
-    basis: str
-    recipient: str
-    purpose: str
-    granted: list[GrantedPart]
-    refused: list[RefusedPart]
-    packages: int
-    order: str | None = None
-    received: list[ReceivedPart] = []
-    bars: tuple[str, ...] | None = None
-
-
-class ReceiptBody(Body):
-    """The number of a package, and when the recipient received it by its own word."""
-
-    serial: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-    received_at: Time
-
-
-class DisclosureStands(msgspec.Struct, frozen=True):
-    """How a disclosure stands."""
-
-    id: str
-    state: str
 
 
 def disclosure_routes(factor: SecondFactor, channels: Mapping[str, Channels]) -> list[Route]:
@@ -138,7 +65,20 @@ def disclosure_routes(factor: SecondFactor, channels: Mapping[str, Channels]) ->
             handler=api.read,
             access=Person("approve"),
             answer=DisclosureShown,
-            summary="Show a disclosure to who approves it.",
+            query={"page": PAGE},
+            summary="Show a disclosure to who approves it, with what one of its pages grants and refuses.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/disclosures/{disclosure}/records",
+            name="disclosures.extend",
+            handler=api.extend,
+            access=Person("disclosures"),
+            body=MoreRecords,
+            answer=DisclosurePageAnswer,
+            status=201,
+            headers=frozenset({"Idempotency-Key"}),
+            summary="Ask for the same of further records on an order, on a page of their own, before anybody approved it.",
         ),
         Route(
             method="POST",
@@ -177,7 +117,8 @@ def disclosure_routes(factor: SecondFactor, channels: Mapping[str, Channels]) ->
             handler=api.package,
             access=Person("disclosures"),
             media_type=OCTETS,
-            summary="Fetch the package, sealed to the recipient's key; everything in it is decided anew.",
+            query={"page": PAGE},
+            summary="Fetch the package, or one page of several, sealed to the recipient's key; everything in it is decided anew.",
         ),
     ]
 
@@ -200,15 +141,29 @@ class _Api:
             return await asker.association.run(lambda deed: disclosures.request(deed, errand, wanted, once), weight=weight)
 
         made = await heard(errand, asked)
-        for _ in {(part.record, part.code, part.article) for part in made.refused}:
-            asker.association.refusals.refused(asker.ref)
-        return Answer(DisclosureAnswer(_uuid(made.id), _state(made), _granted(made), _refused(made)))
+        _count(asker, made)
+        return Answer(DisclosureAnswer(uuid_of(made.id), state_of(made), granted_of(made), refused_of(made)))
 
     async def read(self, call: Call) -> Answer:
         asker: Asker = call.caller
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
-        found = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.shown(deed, errand, disclosure)))
-        return Answer(_shown(found))
+        number = call.query["page"]
+        told = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.shown_page(deed, errand, disclosure, number)))
+        return Answer(shown_of(*told))
+
+    async def extend(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        disclosure, records, errand = call.path_id("disclosure"), ids(call.body.records, "records"), Errand(asker, call.request_id)
+        content = {"disclosure": disclosure.hex(), "records": call.body.records}
+        once = once_for(asker, route=call.route.name, key=call.idempotency_key, body=content)
+
+        async def extended() -> tuple[DisclosureFact, DisclosurePage]:
+            weight = 1 + len(records)
+            return await asker.association.run(lambda deed: extend_disclosure(deed, errand, disclosure, records, once), weight=weight)
+
+        found, page = await heard(errand, extended)
+        _count(asker, page)
+        return Answer(DisclosurePageAnswer(uuid_of(found.id), state_of(found), page.number, granted_of(page), refused_of(page)))
 
     async def approve(self, call: Call) -> Answer:
         asker: Asker = call.caller
@@ -220,28 +175,28 @@ class _Api:
             return await asker.association.run(lambda deed: disclosures.approve(deed, approver, disclosure, bars))
 
         found = await heard(errand, approved)
-        return Answer(DisclosureStands(_uuid(found.id), _state(found)))
+        return Answer(DisclosureStands(uuid_of(found.id), state_of(found)))
 
     async def revoke(self, call: Call) -> Answer:
         asker: Asker = call.caller
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
         found = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.revoke(deed, errand, disclosure)))
-        return Answer(DisclosureStands(_uuid(found.id), _state(found)))
+        return Answer(DisclosureStands(uuid_of(found.id), state_of(found)))
 
     async def receive(self, call: Call) -> Answer:
         asker: Asker = call.caller
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
         serial, at = call.body.serial, time(call.body.received_at, "received_at")
         found = await heard(errand, lambda: asker.association.run(lambda deed: disclosures.receive(deed, errand, disclosure, serial, at)))
-        return Answer(DisclosureStands(_uuid(found.id), _state(found)))
+        return Answer(DisclosureStands(uuid_of(found.id), state_of(found)))
 
     async def package(self, call: Call) -> Answer:
         asker: Asker = call.caller
         disclosure, errand = call.path_id("disclosure"), Errand(asker, call.request_id)
-        association = asker.association
+        association, number = asker.association, call.query["page"]
 
         async def sealed() -> bytes:
-            outcome = await association.run(lambda deed: disclosures.release(deed, errand, disclosure), weight=MOST_RECORDS)
+            outcome = await association.run(lambda deed: releasing.release(deed, errand, disclosure, number), weight=MOST_ON_A_PAGE)
             if isinstance(outcome, Moved):
                 for _ in range(outcome.refused):
                     association.refusals.refused(asker.ref)
@@ -254,6 +209,12 @@ class _Api:
 
         async with self.turns:
             return Answer(await heard(errand, sealed))
+
+
+def _count(asker: Asker, decided: DisclosureFact | DisclosurePage) -> None:
+    """Count each refusal against the asker's share."""
+    for _ in {(part.record, part.code, part.article) for part in decided.refused}:
+        asker.association.refusals.refused(asker.ref)
 
 
 def _wanted(body: DisclosureBody) -> disclosures.Wanted:
@@ -276,37 +237,3 @@ def _order(text: str) -> bytes:
         return parse_id(text)
     except NotFound:
         raise Invalid([FieldError("order", "out-of-range")]) from None
-
-
-def _shown(found: DisclosureFact) -> DisclosureShown:
-    return DisclosureShown(
-        id=_uuid(found.id),
-        state=_state(found),
-        basis=found.basis,
-        recipient=found.recipient,
-        purpose=found.purpose,
-        granted=_granted(found),
-        refused=_refused(found),
-        packages=found.released,
-        order=_uuid(found.order) if found.order else None,
-        bars=found.bars,
-        received=[ReceivedPart(each.serial, write_time(each.at)) for each in found.received],
-    )
-
-
-def _state(found: DisclosureFact) -> str:
-    if found.revoked_at is not None:
-        return "barred" if found.bars else "revoked"
-    return "approved" if found.approved_by else "requested"
-
-
-def _granted(found: DisclosureFact) -> list[GrantedPart]:
-    return [GrantedPart(_uuid(part.record), part.fields) for part in found.granted]
-
-
-def _refused(found: DisclosureFact) -> list[RefusedPart]:
-    return [RefusedPart(_uuid(part.record), part.field, part.code, part.article) for part in found.refused]
-
-
-def _uuid(text: str) -> str:
-    return write_id(bytes.fromhex(text))

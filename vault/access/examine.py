@@ -9,7 +9,7 @@ from keys.cabinet import Cabinet
 from vault.access.alert_facts import ALERT
 from vault.access.copies import day_of
 from vault.access.recall_facts import RECALL
-from vault.access.shapes import ORDER
+from vault.access.shapes import ORDER, ORDER_PAGE
 from vault.access.tables import order_record, recall_outbox
 from vault.errors import Unavailable
 from vault.rulebook.facts import holding, read_all
@@ -22,11 +22,13 @@ DAY = 86_400_000_000
 def examine(connection: Connection, cabinet: Cabinet, association: bytes) -> Iterator[str]:
     """What does not hold, row by row in words; orders that do not hold are named with the other facts."""
     try:
-        found = read_all(connection, cabinet, association, {ORDER.name}).get(ORDER.name, {})
+        found = read_all(connection, cabinet, association, {ORDER.name, ORDER_PAGE.name})
     except Unavailable:
         return
-    told = [msgspec.json.decode(content, type=ORDER.shape) for content in found.values()]
-    expected = {(bytes.fromhex(record), bytes.fromhex(order.id)) for order in told for record in order.records}
+    told = [msgspec.json.decode(content, type=ORDER.shape) for content in found.get(ORDER.name, {}).values()]
+    pages = [msgspec.json.decode(content, type=ORDER_PAGE.shape) for content in found.get(ORDER_PAGE.name, {}).values()]
+    named = [*((order.id, order.records) for order in told), *((page.order, page.records) for page in pages)]
+    expected = {(bytes.fromhex(record), bytes.fromhex(order)) for order, records in named for record in records}
     query = select(octets(order_record.c.record), octets(order_record.c.order_id))
     for place in connection.execute(query.where(order_record.c.association_id == association)):
         if tuple(place) not in expected:

@@ -10,7 +10,9 @@ from typing import Final
 from sqlalchemy import Select, and_, func, select
 
 from vault.access.disclosures import APPROVAL_LASTS, DECIDED, REQUESTED
-from vault.access.orders import REGISTERED
+from vault.access.extending import ADDED
+from vault.access.orders import EXTENDED, REGISTERED
+from vault.access.paging import each_page, named_by
 from vault.access.shapes import DISCLOSURE, ORDER, DisclosureFact, OrderFact
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed
@@ -32,7 +34,7 @@ def require_free(deed: Deed, known: Known, fields: Collection[str], hearing: Cal
     hears `classes-in-use`. Raises Unavailable `integrity`.
     """
     records = set(known.sheet.records) if known.sheet is not None else set()
-    named = [one for one in _orders(deed, known.subject) if records & {*one.records} and {*fields} & {*one.fields}]
+    named = [one for one in _orders(deed, known.subject) if {*fields} & {*one.fields} and named_by(deed, one, records)]
     holding = {one.id for one in named if _holds(deed, one)}
     if not holding:
         return
@@ -51,7 +53,7 @@ def _is_open(deed: Deed, disclosure: DisclosureFact, records: Collection[str], f
     return (
         disclosure.revoked_at is None
         and lasts
-        and any(part.record in records and {*fields} & {*part.fields} for part in disclosure.granted)
+        and any(part.record in records and {*fields} & {*part.fields} for page in each_page(deed, disclosure) for part in page.granted)
     )
 
 
@@ -59,7 +61,7 @@ def _orders(deed: Deed, subject: bytes) -> Iterator[OrderFact]:
     """Every order that was ever registered for a record of hers."""
     place, about = log_tables.entry, log_tables.subject
     same = and_(about.c.association_id == place.c.association_id, about.c.number == place.c.number)
-    hers = (about.c.association_id == deed.association, about.c.subject == subject, place.c.kind == REGISTERED)
+    hers = (about.c.association_id == deed.association, about.c.subject == subject, place.c.kind.in_((REGISTERED, EXTENDED)))
     for entry in _parsed(deed, select(place.c.body).select_from(place.join(about, same)).where(*hers).order_by(place.c.number)):
         order = facts.read(deed, ORDER, entry.order or "")
         if order is None:
@@ -71,7 +73,7 @@ def _disclosures(deed: Deed, subject: bytes) -> Iterator[DisclosureFact]:
     """Every disclosure that something of hers was granted for; a verdict does not name it, the entry of the request right after it does."""
     decided, about, asked = log_tables.entry, log_tables.subject, log_tables.entry.alias()
     same = and_(about.c.association_id == decided.c.association_id, about.c.number == decided.c.number)
-    follows = (asked.c.association_id == decided.c.association_id, asked.c.kind == REQUESTED, asked.c.number > decided.c.number)
+    follows = (asked.c.association_id == decided.c.association_id, asked.c.kind.in_((REQUESTED, ADDED)), asked.c.number > decided.c.number)
     next_ = select(func.min(asked.c.number)).where(*follows).correlate(decided).scalar_subquery()
     hers = (about.c.association_id == deed.association, about.c.subject == subject)
     granted = select(next_).select_from(decided.join(about, same)).where(*hers, decided.c.kind == DECIDED, decided.c.outcome == "allow")
@@ -79,7 +81,7 @@ def _disclosures(deed: Deed, subject: bytes) -> Iterator[DisclosureFact]:
     place = log_tables.entry
     bodies = select(place.c.body).where(place.c.association_id == deed.association, place.c.number.in_(sorted(numbers)))
     for entry in _parsed(deed, bodies.order_by(place.c.number)):
-        for told in entry.facts:
+        for told in (one for one in entry.facts if one.kind == DISCLOSURE.name):
             found = facts.read(deed, DISCLOSURE, told.key)
             if found is None:
                 raise Unavailable("integrity")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vault.access import disclosures
+from vault.access.paging import each_page, page_out
 from vault.access.shapes import ORDER, DisclosureFact, OrderFact
 from vault.access_log.deed import Deed
 from vault.errors import NotFound
@@ -30,6 +31,30 @@ _PAGES: Final = Pages("vault.access")
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """How many records each field is given of, and how many are refused it, why and by which article, over all pages."""
+
+    given: Counter[str]
+    refused: Counter[tuple[str, str, str]]
+
+    @classmethod
+    def of(cls, deed: Deed, found: DisclosureFact) -> "Counted":
+        """What was decided; what did not leave with a page that left counts as refused. Raises Unavailable `integrity`."""
+        counted = cls(Counter(), Counter())
+        for page in each_page(deed, found):
+            out = page_out(deed, found, page.number)
+            left_out = {} if out is None else {one.record: one for one in out.left_out}
+            counted.refused.update((one.field, one.code, one.article) for one in page.refused)
+            for part in page.granted:
+                why = left_out.get(part.record)
+                if why is None:
+                    counted.given.update(part.fields)
+                else:
+                    counted.refused.update((name, why.code, why.article) for name in part.fields)
+        return counted
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """What a letter is written from."""
 
@@ -38,6 +63,7 @@ class Letter:
     recipient: RecipientFact
     book: Book
     at: int
+    decided: "Counted"
 
     @classmethod
     def of(cls, deed: Deed, errand: Errand, disclosure: bytes) -> "Letter":
@@ -47,19 +73,18 @@ class Letter:
         recipient = book.recipients.get(found.recipient)
         if recipient is None:  # asked for a party nobody registered: there is nobody to answer
             raise NotFound
-        return cls(found, facts.read(deed, ORDER, found.order) if found.order else None, recipient, book, deed.now)
+        order = facts.read(deed, ORDER, found.order) if found.order else None
+        return cls(found, order, recipient, book, deed.now, Counted.of(deed, found))
 
     def given(self, language: str) -> list[tuple[str, int]]:
         """Each field that was granted, as people call it, and of how many records."""
-        counted = Counter(name for part in self.disclosure.granted for name in part.fields)
-        return [(self._label(name, language), count) for name, count in counted.items()]
+        return [(self._label(name, language), count) for name, count in self.decided.given.items() if count]
 
     def refused(self, language: str) -> list[tuple[str, int, str, str]]:
         """Each field that was refused, of how many records, why, and by which article."""
-        counted = Counter((one.field, one.code, one.article) for one in self.disclosure.refused)
         return [
             (self._label(name, language), count, SENTENCES[code].title.in_language(language), article)
-            for (name, code, article), count in counted.items()
+            for (name, code, article), count in self.decided.refused.items()
         ]
 
     def _label(self, name: str, language: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.types import NullType
 
 from vault.access import paper_seen
 from vault.access.approving import Approver
+from vault.access.paging import named_by, order_page
 from vault.access.shapes import ORDER, OrderFact
 from vault.access.tables import order_record
 from vault.access.verdicts import Asked
@@ -34,6 +35,7 @@ CREATED: Final = 201
 ARTICLE: Final = 4
 AUTHORITY: Final = "authority"
 REGISTERED: Final = "order.registered"
+EXTENDED: Final = "order.extended"
 _APPROVED: Final = "order.approved"
 
 
@@ -79,8 +81,7 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
     members = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__}
     records = tuple(record.hex() for record in wanted.records)
     order = OrderFact(**{**members, "records": records}, id=made.hex(), registered_by=errand.asker.ref, registered_at=deed.now)
-    place = [{"association_id": deed.association, "record": record, "order_id": made} for record in wanted.records]
-    deed.transaction.connection.execute(insert(order_record), place)
+    add_to_index(deed, made, wanted.records)
     about = tuple(About(known.subject, record) for record, known in zip(wanted.records, named, strict=True))
     told = errand.entry(
         kind=REGISTERED,
@@ -97,6 +98,12 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
     if once is not None:
         remember(deed.transaction, deed.association, once, made, CREATED)
     return order
+
+
+def add_to_index(deed: Deed, order: bytes, records: Sequence[bytes]) -> None:
+    """Write down that the order names these records."""
+    places = [{"association_id": deed.association, "record": record, "order_id": order} for record in records]
+    deed.transaction.connection.execute(insert(order_record), places)
 
 
 def approve(deed: Deed, approver: Approver, order: bytes, sha256: str | None = None) -> OrderFact:
@@ -151,12 +158,16 @@ def executed(deed: Deed, order: OrderFact) -> WrittenFact:
     return facts.write(deed, ORDER, order.id, msgspec.structs.replace(order, executed=count, spent_at=spent))
 
 
-def shown(deed: Deed, errand: Errand, order: bytes) -> OrderFact:
-    """The order as it stands, for who approves it; the look is an entry. Raises NotFound."""
+def shown(deed: Deed, errand: Errand, order: bytes, page: int = 1) -> tuple[OrderFact, tuple[str, ...]]:
+    """The order as it stands, and the records on one of its pages, for who approves it; the look is an entry.
+
+    Raises NotFound, Invalid where it has no such page.
+    """
     errand = errand.still(deed)
     found = of(deed, order)
+    records = order_page(deed, found, page)
     deed.append(errand.entry(kind="order.read", outcome="allow", order=found.id, basis="law"))
-    return found
+    return found, records
 
 
 def of(deed: Deed, order: bytes) -> OrderFact:
@@ -178,12 +189,13 @@ def naming(deed: Deed, errand: Errand, asked: Asked) -> list[Order]:
     )
     listed = [bytes(found) for found in deed.transaction.connection.execute(query).scalars() if isinstance(found, bytes)]
     told = [facts.read(deed, ORDER, order.hex()) for order in sorted(listed)]
-    return [as_asked(one) for one in told if one is not None and asked.record.hex() in one.records]
+    return [as_asked(one) for one in told if one is not None and named_by(deed, one, [asked.record.hex()])]
 
 
-def as_asked(order: OrderFact) -> Order:
-    """The order as a verdict takes it; what is revoked or spent has run out."""
-    end_ = min(end for end in (order.valid_to, order.revoked_at, order.spent_at) if end is not None)
+def as_asked(order: OrderFact, *, under_way: bool = False) -> Order:
+    """The order as a verdict takes it; what is revoked or spent has run out, but for the pages of an execution that is under way."""
+    spent_at = None if under_way else order.spent_at
+    end_ = min(end for end in (order.valid_to, order.revoked_at, spent_at) if end is not None)
     return Order(order.id, order.kind, order.recipient, frozenset(order.fields), order.valid_from, end_, bool(order.approved_by))
 
 

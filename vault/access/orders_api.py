@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from vault.access import orders
 from vault.access.approving import Approver
+from vault.access.extending import extend_order
+from vault.access.paging import MOST_ON_A_PAGE, MOST_PAGES
 from vault.access.shapes import OrderFact
 from vault.errors import FieldError, Invalid, NotFound
 from vault.identity.bodies import Approve
@@ -18,14 +20,15 @@ from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
-from vault.web.route import Body, Person, Route
+from vault.web.route import Body, Person, Query, Route
 from vault.web.times import parse_time, write_time
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Time = Annotated[str, msgspec.Meta(min_length=20, max_length=40)]
-Ids = Annotated[tuple[Code, ...], msgspec.Meta(min_length=1, max_length=500)]
+Ids = Annotated[tuple[Code, ...], msgspec.Meta(min_length=1, max_length=MOST_ON_A_PAGE)]
 Names = Annotated[tuple[Code, ...], msgspec.Meta(min_length=1, max_length=32)]
+PAGE: Final = Query(kind="integer", low=1, high=MOST_PAGES, default=1)
 # Where the paper was signed it may be tomorrow already.
 _AHEAD = timedelta(hours=14)
 
@@ -57,6 +60,21 @@ class OrderApproval(Approve):
     scan_sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")] | None = None
 
 
+class MoreRecords(Body):
+    """Further records, on a page of their own."""
+
+    records: Ids
+
+
+class OrderExtended(msgspec.Struct, frozen=True):
+    """The page that was added to an order, and how many records the order names with it."""
+
+    id: str
+    state: str
+    page: int
+    people: int
+
+
 class OrderStands(msgspec.Struct, frozen=True):
     """How an order stands."""
 
@@ -72,7 +90,10 @@ class Days(msgspec.Struct, frozen=True):
 
 
 class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as it is shown to who approves it; `scan` where its paper is kept."""
+    """An order as it is shown to who approves it; `scan` where its paper is kept.
+
+    `records` are those of the page asked for; which one it is of how many, and how many records all name, where there are several.
+    """
 
     id: str
     state: str
@@ -92,6 +113,9 @@ class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
     statute: str | None = None
     uses: int | None = None
     scan: bool | msgspec.UnsetType = msgspec.UNSET
+    page: int | msgspec.UnsetType = msgspec.UNSET
+    pages: int | msgspec.UnsetType = msgspec.UNSET
+    people: int | msgspec.UnsetType = msgspec.UNSET
 
 
 def order_routes(factor: SecondFactor) -> list[Route]:
@@ -117,7 +141,20 @@ def order_routes(factor: SecondFactor) -> list[Route]:
             handler=api.read,
             access=Person("approve"),
             answer=OrderShown,
-            summary="Show an order to who approves it.",
+            query={"page": PAGE},
+            summary="Show an order to who approves it, with the records of one of its pages.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/orders/{order}/records",
+            name="orders.extend",
+            handler=api.extend,
+            access=Person("orders"),
+            body=MoreRecords,
+            answer=OrderExtended,
+            status=201,
+            headers=frozenset({"Idempotency-Key"}),
+            summary="Let an order that nobody approved yet name further records, on a page of their own, by who registered it.",
         ),
         Route(
             method="POST",
@@ -162,9 +199,22 @@ class _Api:
 
     async def read(self, call: Call) -> Answer:
         asker: Asker = call.caller
-        order, errand = call.path_id("order"), Errand(asker, call.request_id)
-        found = await heard(errand, lambda: asker.association.run(lambda deed: orders.shown(deed, errand, order)))
-        return Answer(_shown(found))
+        order, errand, page = call.path_id("order"), Errand(asker, call.request_id), call.query["page"]
+        found, records = await heard(errand, lambda: asker.association.run(lambda deed: orders.shown(deed, errand, order, page)))
+        return Answer(_shown(found, page, records))
+
+    async def extend(self, call: Call) -> Answer:
+        asker: Asker = call.caller
+        order, records, errand = call.path_id("order"), ids(call.body.records, "records"), Errand(asker, call.request_id)
+        content = {"order": order.hex(), "records": call.body.records}
+        once = once_for(asker, route=call.route.name, key=call.idempotency_key, body=content)
+
+        async def extended() -> tuple[OrderFact, int]:
+            weight = 1 + len(records)
+            return await asker.association.run(lambda deed: extend_order(deed, errand, order, records, once), weight=weight)
+
+        found, page = await heard(errand, extended)
+        return Answer(OrderExtended(write_id(order), _state(found), page, len(found.records) + found.further))
 
     async def approve(self, call: Call) -> Answer:
         asker: Asker = call.caller
@@ -256,7 +306,8 @@ def _stands(order: OrderFact) -> OrderStands:
     return OrderStands(write_id(bytes.fromhex(order.id)), _state(order))
 
 
-def _shown(order: OrderFact) -> OrderShown:
+def _shown(order: OrderFact, page: int, records: tuple[str, ...]) -> OrderShown:
+    several = order.pages > 1
     return OrderShown(
         id=write_id(bytes.fromhex(order.id)),
         state=_state(order),
@@ -265,7 +316,7 @@ def _shown(order: OrderFact) -> OrderShown:
         number=order.number,
         issued_on=order.issued_on,
         recipient=order.recipient,
-        records=tuple(write_id(bytes.fromhex(record)) for record in order.records),
+        records=tuple(write_id(bytes.fromhex(record)) for record in records),
         fields=order.fields,
         valid_from=write_time(order.valid_from),
         valid_to=write_time(order.valid_to),
@@ -276,6 +327,9 @@ def _shown(order: OrderFact) -> OrderShown:
         statute=order.statute or None,
         uses=order.uses,
         scan=bool(order.scan) or msgspec.UNSET,
+        page=page if several else msgspec.UNSET,
+        pages=order.pages if several else msgspec.UNSET,
+        people=len(order.records) + order.further if several else msgspec.UNSET,
     )
 
 

@@ -11,7 +11,7 @@ from keys.bundles import bundle
 from keys.notes import Signer
 from keys.packages import AGE, Manifest, seal_package
 from vault.access.contents import Enclosed, contents
-from vault.access.disclosures import Releasing
+from vault.access.releasing import Releasing
 from vault.access.verdicts import Judged
 from vault.access_log.checkpoint import origin_of
 from vault.web.call import write_id
@@ -34,7 +34,7 @@ def _manifest(releasing: Releasing, signer: Signer) -> Manifest:
     return Manifest(
         association=origin_of(signer.vkey),
         disclosure=_uuid(found.id),
-        serial=found.released,
+        serial=releasing.serial,
         recipient=found.recipient,
         key=found.key,
         purpose=found.purpose,
@@ -42,9 +42,12 @@ def _manifest(releasing: Releasing, signer: Signer) -> Manifest:
         article=verdict.article,
         law=verdict.law,
         order=_uuid(found.order) if found.order else "",
-        fields=tuple(sorted({name for part in found.granted for name in part.fields})),
+        fields=tuple(sorted({name for part in releasing.page.granted for name in part.fields})),
         issued=issued,
         expires=issued + LASTS,
+        page=releasing.page.number if found.further else 0,
+        pages=found.further.pages if found.further else 0,
+        plan=found.further.plan if found.further else "",
         entries=tuple((judged.appended.index, judged.appended.leaf_hash.hex()) for judged in _released(releasing)),
     )
 

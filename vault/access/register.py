@@ -5,7 +5,7 @@ Invariant: it names nobody: how many records, which fields, to whom, on what, wh
 
 from typing import Final
 
-from vault.access.shapes import DISCLOSURE, DisclosureFact
+from vault.access.shapes import DISCLOSURE, DisclosureFact, Further
 from vault.access_log.deed import Deed
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
@@ -31,7 +31,8 @@ def register(deed: Deed, errand: Errand) -> list[dict[str, str]]:
 
 def _line(book: Book, one: DisclosureFact) -> dict[str, str]:
     recipient, purpose = book.recipients.get(one.recipient), book.purposes.get(one.purpose)
-    fields = sorted({name for part in one.granted for name in part.fields})
+    further = one.further or Further(pages=1, granted=0, refused=0, fields=(), plan="")
+    fields = sorted({name for part in one.granted for name in part.fields} | {*further.fields})
     classes = {each.name: each.field_class for shape in book.types.values() for each in shape.fields}
     said = {
         "id": one.id,
@@ -44,10 +45,10 @@ def _line(book: Book, one: DisclosureFact) -> dict[str, str]:
         "law": f"{book.association.law_pack}:{purpose.law}" if purpose and purpose.law else "",
         "basis": one.basis,
         "order": one.order,
-        "records": str(len({part.record for part in one.granted})),
+        "records": str(len({part.record for part in one.granted}) + further.granted),
         "fields": " ".join(fields),
         "classes": " ".join(sorted({classes[name] for name in fields if name in classes})),
-        "refused": str(len(one.refused)),
+        "refused": str(len(one.refused) + further.refused),
         "requested_by": one.requested_by,
         "requested_at": write_time(one.requested_at),
         "approved_by": one.approved_by,

@@ -14,7 +14,8 @@ class OrderFact(Fact, frozen=True):
 
     `valid_to` is exclusive; `issued_on` as it stands on the paper, in its own calendar; `statute` the article it rests on where the paper
     names one. It is executed at most `uses` times, each package one, and spent with the last. `secret`: the person is not told of it.
-    `scan` is the id of its sealed paper, empty while none was handed in.
+    `scan` is the id of its sealed paper, empty while none was handed in. `records` are those of its first page, of `pages`; the pages
+    behind it name `further` records.
     """
 
     id: str
@@ -39,6 +40,17 @@ class OrderFact(Fact, frozen=True):
     spent_at: int | None = None
     secret: bool = False
     scan: str = ""
+    pages: int = 1
+    further: int = 0
+
+
+class OrderPage(Fact, frozen=True):
+    """A further page of an order, from the second on: records that it names beside those of the pages before."""
+
+    order: str
+    number: int
+    id: str
+    records: tuple[str, ...]
 
 
 BARS = (
@@ -80,11 +92,24 @@ class Arrival(Fact, frozen=True):
     noted_at: int
 
 
+class Further(Fact, frozen=True):
+    """What stands on a disclosure's pages behind the first: how many pages there are with it, and what these grant and refuse.
+
+    `fields` are all that one of them grants; `plan` is the digest over what every page grants (`paging.plan_of`).
+    """
+
+    pages: int
+    granted: int
+    refused: int
+    fields: tuple[str, ...]
+    plan: str
+
+
 class DisclosureFact(Fact, frozen=True):
     """A disclosure as it was asked for and decided; `key` is the fingerprint it was approved for, `released` how often it went out.
 
     Revoked, whether it was approved or not, it gives nothing more. `bars` are those of law 16 that its approver found to stand against it,
-    None where she said nothing of them.
+    None where she said nothing of them. What is granted and refused is that of its first page; `further` tells of the others.
     """
 
     id: str
@@ -104,6 +129,35 @@ class DisclosureFact(Fact, frozen=True):
     revoked_at: int | None = None
     received: tuple[Arrival, ...] = ()
     bars: tuple[str, ...] | None = None
+    further: Further | None = None
+
+
+class DisclosurePage(Fact, frozen=True):
+    """A page of a disclosure; those from the second on are facts of their own."""
+
+    disclosure: str
+    number: int
+    id: str
+    granted: tuple[Part, ...]
+    refused: tuple[Refusal, ...]
+
+
+class LeftOut(Fact, frozen=True):
+    """A record that was granted and did not leave with its page, and why."""
+
+    record: str
+    code: str
+    article: str
+
+
+class PageOut(Fact, frozen=True):
+    """A page that left, how often and when last, and what was left out of it then."""
+
+    disclosure: str
+    number: int
+    times: int
+    at: int
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class PaperSeen(Fact, frozen=True):
@@ -118,3 +172,6 @@ class PaperSeen(Fact, frozen=True):
 ORDER: Kind[OrderFact] = Kind("order", OrderFact, in_book=False)
 PAPER_SEEN: Kind[PaperSeen] = Kind("order_paper_seen", PaperSeen, in_book=False)
 DISCLOSURE: Kind[DisclosureFact] = Kind("disclosure", DisclosureFact, in_book=False)
+ORDER_PAGE: Kind[OrderPage] = Kind("order_page", OrderPage, in_book=False)
+DISCLOSURE_PAGE: Kind[DisclosurePage] = Kind("disclosure_page", DisclosurePage, in_book=False)
+PAGE_OUT: Kind[PageOut] = Kind("disclosure_page_out", PageOut, in_book=False)

@@ -5,6 +5,7 @@ Invariant: nothing is shown but what the facts say, ids and names of fields; no 
 
 from dataclasses import dataclass
 
+from vault.access.paging import grants
 from vault.access.shapes import DISCLOSURE, ORDER, DisclosureFact, OrderFact
 from vault.access_log.deed import Deed
 from vault.rulebook import facts
@@ -28,7 +29,7 @@ def waiting(deed: Deed, errand: Errand) -> Waiting:
     found = Waiting(
         sorted((each for each in orders if _can_be(each, deed.now)), key=lambda each: (each.registered_at, each.id)),
         sorted(
-            (each for each in disclosures if not each.approved_by and each.granted and each.revoked_at is None),
+            (each for each in disclosures if not each.approved_by and grants(each) and each.revoked_at is None),
             key=lambda each: (each.requested_at, each.id),
         ),
     )

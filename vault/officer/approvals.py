@@ -251,6 +251,7 @@ class _Maker:
             ("order_number", f"{fact.number} ({fact.issued_on})"),
             ("recipient", fact.recipient),
             ("records", ", ".join(map(self.say.id, fact.records))),
+            *([("people", f"{len(fact.records) + fact.further} ({fact.pages})")] if fact.pages > 1 else []),
             ("fields", self.say.fields(fact.fields)),
             ("valid_from", self.say.time(fact.valid_from)),
             ("valid_to", self.say.time(fact.valid_to)),
@@ -269,6 +270,7 @@ class _Maker:
             *([("order", self.say.id(fact.order))] if fact.order else []),
             *(("given", f"{self.say.id(part.record)}: {self.say.fields(part.fields)}") for part in fact.granted),
             *(("not_given", f"{self.say.id(part.record)}: {self._not_given(part)}") for part in fact.refused),
+            *([("people", f"{len(fact.granted) + fact.further.granted} ({fact.further.pages})")] if fact.further else []),
         ]
         return replace(self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says), weighed=fact.basis != "order")
 
