@@ -86,7 +86,7 @@ class Manifest:
         """Every line but the last, which holds the digest of what is sealed. Unsealable for a part that is no word."""
         parts = (getattr(self, name) for name in _NAMES)
         said = {name: _written(name, part) for name, part in zip(_NAMES, parts, strict=True)}
-        if self.pages and not 1 <= self.page <= self.pages:
+        if self.pages and not (1 <= self.page <= self.pages and self.plan):
             raise Unsealable
         if self.pages:
             said |= {"page": f"{self.page}/{self.pages}", "plan": self.plan}

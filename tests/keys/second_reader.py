@@ -155,7 +155,8 @@ def package(private: bytes, vkey: str, content: bytes) -> tuple[dict[str, str], 
     assert len(sealed) == sealed_size
     text = note(signed, vkey)
     lines = text.splitlines()
-    assert lines[0] == "amanah-package/1"
+    assert lines[0] in {"amanah-package/1", "amanah-package/2"}
+    assert [line.split(" ")[0] for line in lines[14:16] if lines[0] == "amanah-package/2"] in ([], ["page", "plan"])
     assert lines[-1] == f"sealed {hashlib.sha256(sealed).hexdigest()}"
     bound = "".join(f"{line}\n" for line in lines[:-1])
     info = b"amanah/package/v1\x00" + hashlib.sha256(bound.encode()).digest()

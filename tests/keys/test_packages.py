@@ -104,8 +104,43 @@ def test_a_golden_package_opens_here_and_for_a_reader_written_from_the_page(row:
     assert told["fields"].split(",") == list(manifest.fields)
 
 
-def test_there_are_twenty_golden_packages():
-    assert len(ROWS) == 20
+def test_there_are_twenty_golden_packages_and_three_pages():
+    manifests = [read_package(bytes.fromhex(row["package"])).manifest for row in ROWS]
+    assert [(manifest.page, manifest.pages) for manifest in manifests] == [(0, 0)] * 20 + [(1, 3), (2, 3), (3, 3)]
+    for row, manifest in zip(ROWS[20:], manifests[20:], strict=True):
+        told, _ = second_reader.package(bytes.fromhex(row["private"]), row["vkey"], bytes.fromhex(row["package"]))
+        assert (told["page"], told["plan"]) == (f"{manifest.page}/3", manifest.plan)
+
+
+def test_a_page_says_which_one_it_is_and_opens_under_that_manifest_alone():
+    page = replace(MANIFEST, page=2, pages=3, plan="ef" * 32)
+    package = read_package(sealed(page))
+    assert package.manifest == page
+    assert package.manifest.text().splitlines()[0] == "amanah-package/2"
+    assert KEY.opened(package) == CONTENT
+    for change in ({"page": 1}, {"pages": 4}, {"plan": "ab" * 32}, {"page": 0, "pages": 0, "plan": ""}):
+        with pytest.raises(PackageRefused, match="package-altered"):
+            KEY.opened(replace(package, manifest=replace(page, **change)))
+
+
+@pytest.mark.parametrize("change", [{"page": 0}, {"page": 4}, {"plan": ""}, {"plan": "a b"}])
+def test_what_is_no_page_of_so_many_is_not_written(change: dict[str, Any]):
+    with pytest.raises(Unsealable):
+        sealed(replace(MANIFEST, **{"page": 1, "pages": 3, "plan": "ef" * 32, **change}))
+
+
+def test_a_page_that_is_none_is_not_read():
+    text = replace(MANIFEST, page=2, pages=3, plan="ef" * 32).text()
+    assert Manifest.parse(text).page == 2
+    for old, new in (
+        ("page 2/3", "page 4/3"),
+        ("page 2/3", "page 02/3"),
+        ("page 2/3", "page 2"),
+        ("amanah-package/2", "amanah-package/1"),
+        ("page 2/3\n", ""),
+    ):
+        with pytest.raises(Unopenable):
+            Manifest.parse(text.replace(old, new))
 
 
 def test_the_second_reader_and_the_library_meet_the_rfc():

@@ -54,8 +54,8 @@ def made(tmp_path: Path) -> dict[str, Any]:
     return {"key": tmp_path / "key", "file": package(tmp_path / "package", key), "folder": tmp_path}
 
 
-def package(path: Path, key: PackageKey, *, lasts: int = 3600, serial: int = 1) -> Path:
-    manifest = replace(MANIFEST, key=key.fingerprint, expires=NOW + lasts, serial=serial)
+def package(path: Path, key: PackageKey, *, lasts: int = 3600, serial: int = 1, **several: Any) -> Path:
+    manifest = replace(MANIFEST, key=key.fingerprint, expires=NOW + lasts, serial=serial, **several)
     path.write_bytes(
         seal_package(manifest, key.public, bundle({"content.json": CONTENT.encode(), "page.ar.html": b"<p>"}), SIGNER, CHECKPOINT)
     )
@@ -146,6 +146,18 @@ def test_with_a_register_no_package_is_taken_twice(made: dict[str, Any]):
     package(made["file"], key, serial=2)
     assert "package-replayed" in run(*command).stderr
     assert seen.read_text(encoding="utf-8") == f"{NAME} d 1\n{NAME} d 3\n"
+
+
+def test_the_pages_of_one_disclosure_are_taken_in_any_order_and_each_once(made: dict[str, Any]):
+    seen, key = made["folder"] / "seen", PackageKey.read(made["key"])
+    command = ("open", str(made["file"]), "--key", str(made["key"]), "--vkey", SIGNER.vkey, "--seen", str(seen))
+    for page in (3, 1, 2):
+        package(made["file"], key, serial=page, page=page, pages=3, plan="ab" * 32)
+        assert run(*command).exit_code == 0, page
+        assert "package-replayed" in run(*command).stderr
+    told = run("verify", str(made["file"]), "--vkey", SIGNER.vkey)
+    assert f"page 2/3\nplan {'ab' * 32}\n" in told.stdout
+    assert seen.read_text(encoding="utf-8") == "".join(f"{NAME} d/{page} {page}\n" for page in (3, 1, 2))
 
 
 def test_a_package_for_age_opens_and_verifies_with_its_key(made: dict[str, Any]):
