@@ -101,7 +101,7 @@ def extend_disclosure(
         raise Invalid([FieldError("records", "out-of-range")])
     number, named = _next(pages_of(found)), orders.everybody(deed, records)
     written = [record.hex() for record in records]
-    _require_new(written, frozenset(_asked_for(deed, found)))
+    _require_new(written, _asked_before(deed, found, {*written}))
     wanted = Wanted(
         basis=found.basis,
         order=bytes.fromhex(found.order),
@@ -137,9 +137,12 @@ def _fields(found: DisclosureFact) -> tuple[str, ...]:
     return tuple(sorted({name for part in found.granted for name in part.fields} | {one.field for one in found.refused}))
 
 
-def _asked_for(deed: Deed, found: DisclosureFact) -> set[str]:
-    """Every record on the pages there are."""
-    return {record for page in each_page(deed, found) for record in _records(page)}
+def _asked_before(deed: Deed, found: DisclosureFact, written: set[str]) -> frozenset[str]:
+    """Which of these records stand on a page that is there already; the pages are looked at one by one."""
+    there: frozenset[str] = frozenset()
+    for page in each_page(deed, found):
+        there |= written & _records(page)
+    return there
 
 
 def _records(page: DisclosurePage) -> set[str]:
