@@ -27,6 +27,7 @@ from vault.access.referrals_api import ROUTES as REFERRALS
 from vault.access.register_api import ROUTES as REGISTER
 from vault.access.renewing_api import ROUTES as RENEWING
 from vault.access.requests_api import request_routes
+from vault.access.research_api import research_routes
 from vault.access.restoration_api import restoration_routes
 from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
@@ -122,6 +123,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *checkpoint_page_routes(rooms.channels),
         *consent_proof_routes(rooms.channels),
         *contact_routes(rooms.channels),
+        *research_routes(factor),
         *identity(rooms.identity),
         *custody(factor),
         *publication(associations, factor, rooms.channels),

@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from vault.access import agreements, erasing_again, person_links, silences
+from vault.access import agreements, erasing_again, person_links, silences, studies
 from vault.access.disclosures import end as end_disclosure
 from vault.access.erasure_words import ERASE, LOCK
 from vault.access.orders import end
@@ -283,6 +283,14 @@ def _notice(deed: Deed, association: Association, line: Line) -> list[WrittenFac
     return [facts.write(deed, NOTICE, notice_key(one.id, one.version), msgspec.structs.replace(one, ends_at=ends)) for one in open_ones]
 
 
+def _study(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
+    return studies.end_again(deed, line.closing.reference, SYSTEM)
+
+
+def _study_release(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
+    return studies.lose_again(deed, line.closing.reference, line.closing.detail, SYSTEM)
+
+
 def _person_page(deed: Deed, _association: Association, line: Line) -> list[WrittenFact]:
     """A code that let somebody in, or was tried, and a session that was left, come back to nobody."""
     return person_links.end_again(deed, line)
@@ -320,4 +328,6 @@ _FACTS: dict[str, Callable[[Deed, Association, Line], list[WrittenFact]]] = {
     "notice": _notice,
     EPOCH: _epoch,
     person_links.JOURNAL: _person_page,
+    studies.JOURNAL: _study,
+    studies.RELEASED: _study_release,
 }

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from keys.container import Sealed
 from vault.access.door import give_out, take_sealed
+from vault.access.leaving_out import tell_left_out
 from vault.access.verdicts import Asked, Judged, Weighed, enter, judge, weigh
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import About
 from vault.consent.links import Link, link_of
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
 from vault.policy.contact import CHANNELS
@@ -113,8 +113,7 @@ def page(deed: Deed, errand: Errand, wanted: Wanted) -> Page:
         weighed.append(weigh(deed, errand, Asked(record, CONTACT, wanted.purpose, fields, kind=GIVEN, channel=wanted.channel), known))
     judged = [enter(deed, errand, one) for one in weighed if one.verdict.allowed]
     left_out = [one for one in weighed if not one.verdict.allowed]
-    for some in _rounds(left_out):
-        _tell(deed, errand, some)
+    tell_left_out(deed, errand, left_out, _recipient(errand.asker.asker))
     deed.append(
         errand.entry(kind=LISTED, outcome="allow", purpose=wanted.purpose, fields=tuple(sorted(fields)), count=len(judged), basis="law")
     )
@@ -163,32 +162,3 @@ def _records(deed: Deed, wanted: Wanted) -> list[bytes]:
     if wanted.after is not None:
         query = query.where(place.c.record > wanted.after)
     return [bytes(one) for one in deed.transaction.connection.execute(query.order_by(place.c.record).limit(wanted.limit)).scalars()]
-
-
-def _rounds(left_out: Sequence[Weighed]) -> list[list[Weighed]]:
-    """Those left out so that no round has a person or a reason twice: an entry says one thing, and names a person once."""
-    rounds: dict[tuple[int, str], list[Weighed]] = {}
-    seen: dict[bytes, int] = {}
-    for one in left_out:
-        turn = seen[one.subject] = seen.get(one.subject, -1) + 1
-        rounds.setdefault((turn, one.verdict.reason), []).append(one)
-    return list(rounds.values())
-
-
-def _tell(deed: Deed, errand: Errand, some: Sequence[Weighed]) -> None:
-    """One entry for all who were left out for one reason."""
-    asked, verdict = some[0].asked, some[0].verdict
-    told = errand.entry(
-        kind=GIVEN,
-        outcome="refuse",
-        about=tuple(About(one.subject, one.asked.record) for one in some),
-        fields=tuple(sorted(asked.fields)),
-        purpose=asked.purpose,
-        recipient=_recipient(errand.asker.asker),
-        basis="none",
-        reason=verdict.reason,
-        article=verdict.article,
-        law=verdict.law or None,
-        count=len(some),
-    )
-    deed.append(told)

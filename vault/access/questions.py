@@ -28,7 +28,9 @@ ASKED: Final = "access_log.asked"
 MOST_LOOKED_AT: Final = 2_000
 AT_ONCE: Final = 500
 CLIENT: Final = "client:"
-GIVEN: Final = frozenset({"record.read", "record.asked", "attachment.read", "evidence.read", "disclosure.decided", "disclose", "contact"})
+GIVEN: Final = frozenset(
+    {"record.read", "record.asked", "attachment.read", "evidence.read", "disclosure.decided", "disclose", "contact", "research"}
+)
 """The kinds of entry under which something of a person was shown or given away."""
 LOG_READ: Final = frozenset(
     {

@@ -17,7 +17,7 @@ FORMAT = 1
 # The kinds of entry that open what is sealed: only these ever give a receipt.
 RELEASES = frozenset(
     {
-        *("record.read", "record.asked", "disclose", "attachment.read", "contact"),
+        *("record.read", "record.asked", "disclose", "attachment.read", "contact", "research"),
         *("breach_report.read", "breach_report.file-read", "incident.read"),
     }
 )

@@ -14,9 +14,11 @@ from keys.cabinet import EVIDENCE_CLASS, FACTS, FACTS_CLASS, SHEET_CLASS
 from keys.case_file import CASE_CLASS
 from keys.errors import Unopenable
 from keys.keyring import AssociationKeys, epoch_of, head_of
+from keys.pseudonyms import STUDY_CLASS
 from vault.attachments.tables import evidence
 from vault.breach_reports.incident_tables import incident_key
 from vault.breach_reports.tables import report_key
+from vault.rulebook.study_keys import study_key
 from vault.rulebook.tables import association_key
 from vault.storage.octets import octets
 from vault.storage.transaction import Hot, Transaction, hot
@@ -60,6 +62,7 @@ PLACES: Final = (
     _place(evidence, lambda keys, row: keys.rewrap(row.subject or row.evidence, EVIDENCE_CLASS, row.wrapped)),
     _place(report_key, lambda keys, row: keys.rewrap(row.report, CASE_CLASS, row.wrapped)),
     _place(incident_key, lambda keys, row: keys.rewrap(row.incident, CASE_CLASS, row.wrapped)),
+    _place(study_key, lambda keys, row: keys.rewrap(row.study, STUDY_CLASS, row.wrapped)),
 )
 
 
