@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from keys.cabinet import Cabinet
 from vault.access.copies import examine as examine_words
 from vault.access.examine import examine as examine_orders
-from vault.access.examine import overdue, papers, recalled, unanswered
+from vault.access.examine import overdue, papers, recalled, studied, unanswered
 from vault.access_log import tables
 from vault.access_log.checkpoint import Outside, opened
 from vault.access_log.entry import EntryRefused, parse
@@ -88,6 +88,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from examine_reports(connection, cabinet, identifier)
         yield from examine_incidents(connection, cabinet, identifier)
         yield from examine_orders(connection, cabinet, identifier)
+        yield from studied(connection, cabinet, identifier)
         yield from overdue(connection, cabinet, identifier, now)
         yield from recalled(connection, cabinet, identifier, now)
         yield from unanswered(connection, cabinet, identifier, now)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from keys.case_file import case_key, new_case_key
 from keys.keyring import epoch_of
+from keys.pseudonyms import new_study_key
 from tests.access.desk import put, rows_of
 from tests.conftest import FreshPostgres
 from tests.custody.keeper import rewrap, rotate
@@ -21,6 +22,7 @@ from vault.breach_reports.tables import report_key
 from vault.custody import rewrapping, tables
 from vault.custody.tables import PLACES
 from vault.errors import Unavailable
+from vault.rulebook.study_keys import study_key
 from vault.rulebook.tables import association_key
 from vault.storage.transaction import Transaction
 from vault.subjects import tables as subjects
@@ -37,7 +39,7 @@ async def somebody(world: World) -> bytes:
 
 
 async def everything(world: World) -> bytes:
-    """A row in every table of wrapped keys: a person who agreed, a scan, a case."""
+    """A row in every table of wrapped keys: a person who agreed, a scan, a case, a study."""
     record = await somebody(world)
     arrival = Arrival(world.association, 10_000)
     arrival.take(b"%PDF-1.7\n")
@@ -48,6 +50,8 @@ async def everything(world: World) -> bytes:
     put(world, report_key, [{"association_id": world.association.id, "report": CASE, "wrapped": wrapped}])
     _, wrapped = new_case_key(world.association.cabinet.keys, CASE)
     put(world, incident_key, [{"association_id": world.association.id, "incident": CASE, "wrapped": wrapped}])
+    wrapped = new_study_key(world.association.cabinet.keys, CASE)
+    put(world, study_key, [{"association_id": world.association.id, "study": CASE, "wrapped": wrapped}])
     return record
 
 

@@ -30,6 +30,7 @@ from keys.facts import FactMac
 from keys.keyring import AssociationKeys, DataKey
 from keys.notes import Signer
 from keys.packages import PackageKey
+from keys.pseudonyms import STUDY_CLASS, Pseudonyms
 from keys.receipt import Receipt
 from keys.reporters import Passers
 from keys.roots import Root
@@ -97,6 +98,7 @@ def held(folder: Path) -> list[Unspoken]:
         Opener(ChunkOpener(CANARY, b""), 0),
         BackupSealer([PackageKey(SECRET).public], OWNER, DATA, entropy=lambda size: CANARY[:size]),
         Passers(entropy=lambda _: CANARY),
+        Pseudonyms(association, b"s" * 16, association.wrap(b"s" * 16, DataKey(CANARY, STUDY_CLASS, 1))),
         new_api_key("first", entropy=lambda size: CANARY[:size]),
         new_session_token("first", entropy=lambda size: CANARY[:size]),
         root,

@@ -1,4 +1,4 @@
-"""Examines the indexes to orders and to recalls, emergencies nobody looked into, and requests of people that are past due: for `doctor`."""
+"""Examines the indexes to orders and to recalls, keys of studies, emergencies nobody looked into, and requests past due: for `doctor`."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,18 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
+from keys.errors import Unopenable
+from keys.pseudonyms import Pseudonyms
 from vault.access.alert_facts import ALERT
 from vault.access.copies import day_of
 from vault.access.recall_facts import RECALL
 from vault.access.shapes import ORDER, ORDER_PAGE
+from vault.access.study_shapes import STUDY
 from vault.access.tables import order_record, recall_outbox
 from vault.errors import Unavailable
 from vault.rulebook.facts import holding, read_all
 from vault.rulebook.requests import REQUEST
+from vault.rulebook.study_keys import study_key
 from vault.storage.octets import octets
 
 DAY = 86_400_000_000
@@ -42,6 +46,24 @@ def papers(connection: Connection, cabinet: Cabinet, association: bytes) -> dict
     """Which scan is the paper of which order, by the orders that hold: both 16 bytes."""
     told = holding(connection, cabinet, association, ORDER).values()
     return {bytes.fromhex(order.scan): bytes.fromhex(order.id) for order in told if order.scan}
+
+
+def studied(connection: Connection, cabinet: Cabinet, association: bytes) -> Iterator[str]:
+    """Keys of pseudonyms that are of no study, do not open or are missing; studies that do not hold are named with the facts."""
+    known = holding(connection, cabinet, association, STUDY).values()
+    missing = {bytes.fromhex(one.id) for one in known if one.stands and one.form == "extract"}
+    query = select(octets(study_key.c.study), octets(study_key.c.wrapped)).where(study_key.c.association_id == association)
+    for study, wrapped in connection.execute(query):
+        name = f"study_key {study.hex()}"
+        if study not in missing:
+            yield f"{name}: of no study that stands"
+            continue
+        missing.discard(study)
+        try:
+            Pseudonyms(cabinet.keys, study, wrapped)
+        except Unopenable:
+            yield f"{name}: does not open for its study"
+    yield from (f"study_key {study.hex()}: missing, so the study gives no pseudonyms" for study in sorted(missing))
 
 
 def overdue(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:

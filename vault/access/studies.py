@@ -1,8 +1,8 @@
 """Studies: what research inside the house looks at, proposed by one person and in force once another approved that very wording (6.3).
 
 Invariants: a study is never changed, since what it showed under one wording could be computed from another; no two that stand look at one
-field of a record type, since what one hides the other would tell; once ended it stays ended, and its key is destroyed in the same deed, with
-the journal's line first. Sources: article 6.3; law 27, implementing regulation 9 and 30; promise 9; ADR 0087.
+field of a record type, since what one hides the other would tell; once ended it stays ended: its key is destroyed in the same deed, which
+has its line in the journal first. Sources: article 6.3; law 27, implementing regulation 9 and 30; promise 9; ADR 0087.
 """
 
 import os
