@@ -33,7 +33,7 @@ CONTACTS: Final = frozenset({"contact", "contact.asked"})
 OF_PERSONS: Final = frozenset(
     {
         *("record.read", "record.asked", "record.search", "record.stored", "record.updated", "evidence.read", "attachment.read"),
-        *("decision", "disclosure.decided", "disclose", "consent.granted", "publication.decided", *CONTACTS),
+        *("decision", "disclosure.decided", "disclose", "consent.granted", "publication.decided", "research", *CONTACTS),
     }
 )
 """The kinds of entry that open, release or add something of a person: none of them is allowed once her erasure was asked for."""
