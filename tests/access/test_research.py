@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.access.desk import put, rows_of, written
 from tests.access.erasures import orphan, verified
 from tests.access.laboratory import AGE, GENDER, HOUSING, INCOME, PURPOSE, REGION, Laboratory, people, settle
 from tests.access.test_race import second_process
-from tests.household import agreement, errand, lay_down, partner, store, withdraw
+from tests.household import agreement, errand, grant, lay_down, partner, store, withdraw
 from tests.simulator import World
 from vault.access import research, studies
 from vault.access.examine import studied
@@ -36,6 +36,7 @@ from vault.rulebook.study_keys import study_key
 from vault.storage.journal import Closing
 from vault.subjects import people as subjects
 from vault.subjects.sheet import happened
+from vault.subjects.tables import sheet
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 DAY = 24 * 3600
@@ -161,6 +162,61 @@ async def test_who_withdraws_while_others_are_looked_at_is_not_counted(small_lab
     gone = [entry for entry in looked_at(world) if entry.reason == "CONSENT_WITHDRAWN"]
     assert {about.record for entry in gone for about in entry.about} == {record for record, _ in turned}
     assert [entry.count for entry in world.entries() if entry.kind == research.RELEASED] == [len(given) - 3]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
+    """Let this happen once, while the first page is looked at."""
+    left, opened, loop = [happens], research._open, asyncio.get_running_loop()
+
+    def held(*given: Any) -> None:
+        opened(*given)
+        if left:
+            asyncio.run_coroutine_threadsafe(left.pop()(), loop).result(30)
+
+    monkeypatch.setattr(research, "_open", held)
+
+
+async def test_who_is_erased_meanwhile_is_not_counted_and_who_agrees_to_more_is(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
+    world = small_lab.world
+    given = await settle(world, people((12, WOMAN)))
+    await small_lab.laid_down("by_region", REGION)
+
+    async def happens() -> None:
+        await small_lab.erased(given[0][0])
+        await grant(world, given[1][0])
+
+    meanwhile(monkeypatch, happens)
+    assert numbers(await small_lab.released("by_region"))[None,] == 11
+
+
+async def test_a_build_that_reaches_into_the_next_month_is_of_neither(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
+    world = small_lab.world
+    await settle(world, people((12, WOMAN)))
+    await small_lab.laid_down("by_region", REGION)
+
+    async def happens() -> None:
+        world.clock.forward(31 * DAY)
+
+    meanwhile(monkeypatch, happens)
+    assert told(await small_lab.ask("key", "POST", "/research/by_region/release", {})) == (409, "month-over")
+    assert numbers(await small_lab.released("by_region"))[None,] == 12
+
+
+async def test_where_somebodys_rows_do_not_hold_nobody_is_counted(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
+    world = small_lab.world
+    given = await settle(world, people((12, WOMAN)))
+    await small_lab.laid_down("by_region", REGION)
+    whole = rows_of(world, sheet)
+
+    async def happens() -> None:
+        await withdraw(world, given[0][1])
+        put(world, sheet, [row | {"sealed": bytes(300)} for row in rows_of(world, sheet)])
+
+    meanwhile(monkeypatch, happens)
+    for _ in range(2):  # while they are looked at, and before
+        assert told(await small_lab.ask("key", "POST", "/research/by_region/release", {})) == (503, "integrity")
+    assert not [entry for entry in world.entries() if entry.kind == research.RELEASED]
+    assert len(whole) == 12
 
 
 async def happened_to(world: World, record: bytes, event: Any) -> None:
@@ -484,6 +540,10 @@ async def test_a_purpose_or_field_that_changed_ends_what_rested_on_it(small_lab:
     answer = await small_lab.ask("key", "POST", "/research/study/release", {})
     assert told(answer) == (403, "unknown-field")
     await lay_down(world, RECORD_TYPE, "beneficiary", shape)
+    study = await world.association.run(lambda deed: studies.of(deed, "study"))
+    await lay_down(world, STUDY, "study", msgspec.structs.replace(study, type="nothing"))
+    assert told(await small_lab.ask("key", "POST", "/research/study/release", {})) == (409, "study-outdated")
+    await lay_down(world, STUDY, "study", study)
     await lay_down(world, PURPOSE_KIND, PURPOSE, msgspec.structs.replace(book.purposes[PURPOSE], internal_only=False))
     assert told(await small_lab.ask("key", "POST", "/research/study/release", {})) == (409, "study-outdated")
 
@@ -493,9 +553,11 @@ async def whose(world: World, record: bytes) -> bytes:
     return await world.association.run(lambda deed: subjects.of_record(deed, record).subject)
 
 
-async def test_somebody_with_two_records_is_one_person(small_lab: Laboratory):
+@pytest.mark.parametrize("at_once", [500, 1])
+async def test_somebody_with_two_records_is_one_person(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch, at_once: int):
     world = small_lab.world
     [(record, _), *_] = await settle(world, people((12, WOMAN)))
+    monkeypatch.setattr(research, "AT_ONCE", at_once)
     hers = await store(world, {"full_name": "x", "identity_note": "x", **MAN}, known=await whose(world, record))
     await small_lab.laid_down("by_gender", GENDER)
     release = await small_lab.released("by_gender")
