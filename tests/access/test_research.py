@@ -202,6 +202,20 @@ async def test_a_build_that_reaches_into_the_next_month_is_of_neither(small_lab:
     assert numbers(await small_lab.released("by_region"))[None,] == 12
 
 
+async def test_where_the_rules_change_meanwhile_nobody_is_counted_by_the_old_ones(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
+    world = small_lab.world
+    await settle(world, people((12, WOMAN)))
+    await small_lab.laid_down("by_region", REGION)
+    purpose = (await world.association.refresh()).purposes[PURPOSE]
+
+    async def happens() -> None:
+        await lay_down(world, PURPOSE_KIND, PURPOSE, msgspec.structs.replace(purpose, forms=("written",)))
+
+    meanwhile(monkeypatch, happens)
+    assert told(await small_lab.ask("key", "POST", "/research/by_region/release", {})) == (409, "release-stale")
+    assert set(numbers(await small_lab.released("by_region")).values()) == {None}
+
+
 async def test_where_somebodys_rows_do_not_hold_nobody_is_counted(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
     world = small_lab.world
     given = await settle(world, people((12, WOMAN)))

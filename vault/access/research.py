@@ -7,7 +7,7 @@ signed; an extract is approved by another person than asked for it, is given onc
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -27,7 +27,7 @@ from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.errors import Conflict, NotFound, Unavailable
 from vault.policy.decide import barred, cites
-from vault.policy.facts import INTERNAL, Question
+from vault.policy.facts import INTERNAL, Purpose, Question, Supersession
 from vault.policy.research import bands
 from vault.records.values.bands import band_of
 from vault.rulebook import facts, study_keys
@@ -43,6 +43,7 @@ RELEASED: Final = "research.released"
 READ: Final = "research.read"
 AT_ONCE: Final = 500
 Cell = tuple[int, ...]
+_Rules = tuple[Purpose | None, Mapping[str, tuple[Supersession, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,12 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """What a build goes by: the study, the month, and how long the log was when it began."""
+    """What a build goes by: the study, the month, how long the log was when it began, and the rules everybody is judged by."""
 
     study: StudyFact
     month: str
     size: int
+    rules: _Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,9 @@ class _Releasing:
 async def release(errand: Errand, code: str, recipient: str) -> Released:
     """The release of a study for the present month, made now where there is none.
 
-    Raises NotFound, Conflict (`study-ended`, `study-outdated`, `study-overlaps`, `release-given`, `release-lost`, `month-over`, and as
-    `extracts.require_approved`), a refusal `purpose-internal-only` with its entry for whoever is or names somebody outside, others for
-    who may ask about nobody, Unavailable.
+    Raises NotFound, Conflict (`study-ended`, `study-outdated`, `study-overlaps`, `release-given`, `release-lost`, `month-over`,
+    `release-stale`, and as `extracts.require_approved`), a refusal `purpose-internal-only` with its entry for whoever is or names somebody
+    outside, others for who may ask about nobody, Unavailable.
     """
     run = errand.asker.association.run
     begun = await run(lambda deed: _begin(deed, errand, code, recipient))
@@ -150,7 +152,7 @@ def _begin(deed: Deed, errand: Errand, code: str, recipient: str) -> "_Begun | R
     if found is not None:
         return found
     _require_releasable(deed, errand, study, month)
-    return _Begun(study, month, deed.size)
+    return _Begun(study, month, deed.size, _rules(errand.book(deed), study))
 
 
 def _require_releasable(deed: Deed, errand: Errand, study: StudyFact, month: str) -> None:
@@ -245,6 +247,12 @@ def _others(known: Known) -> list[bytes]:
     return [bytes.fromhex(one) for one in known.sheet.others] if known.sheet is not None else []
 
 
+def _rules(book: Book, study: StudyFact) -> _Rules:
+    """What of the rulebook a verdict on anybody rests on: the purpose, and which notices were replaced."""
+    rules = book.rules[study.type]
+    return rules.purposes.get(study.purpose), rules.superseded
+
+
 def _kinds(book: Book, study: StudyFact) -> list[str]:
     """The kind of each field, in the order of the dimensions."""
     kinds = {one.name: one.kind for one in book.types[study.type].fields}
@@ -272,6 +280,10 @@ def _finish(deed: Deed, errand: Errand, begun: _Begun, counted: _Counted) -> "_R
     if found is not None:
         return found
     _require_releasable(deed, errand, study, begun.month)
+    _require_inside(deed, errand, study, INTERNAL)
+    if _rules(errand.book(deed), study) != begun.rules:
+        # Another purpose or notice than everybody was judged by.
+        raise Conflict("release-stale")
     gone = _gone(deed, errand, begun, counted)
     kept = [(person, cell) for person, (_, _, cell) in counted.people.items() if person not in gone]
     by: dict[str, Any] = {"study": study.code, "month": begun.month, "released_by": errand.asker.ref, "released_at": deed.now}
