@@ -33,12 +33,14 @@ from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
 from vault.access.withdrawal_api import withdrawal_routes
 from vault.breach_reports.api import routes as breach_reports
+from vault.breach_reports.holds_api import hold_routes
 from vault.breach_reports.incidents_api import incident_routes
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.mail.answer import Postbox, Postboxes
 from vault.breach_reports.mail.api import mail_routes
 from vault.breach_reports.mail.room import MailRoom
 from vault.breach_reports.reports import Reports
+from vault.breach_reports.retention_api import retention_routes
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.challenges_api import ROUTES as CHALLENGES
 from vault.consent.events_api import EVENT_ROUTES
@@ -129,6 +131,8 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *publication(associations, factor, rooms.channels),
         *breach_reports(reports),
         *incident_routes(factor),
+        *hold_routes(factor),
+        *retention_routes(reports),
         *mail_routes(MailRoom(Dns(), rooms.limits, Postboxes(rooms.postboxes))),
         *officer(Frame(rooms.identity, rooms.channels), reports),
     ]

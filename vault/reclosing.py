@@ -20,6 +20,7 @@ from vault.access_log.checkpoint import opened
 from vault.access_log.closed import ended_consent
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
+from vault.breach_reports import tombstones
 from vault.consent import capacity, guardians, merging
 from vault.consent.service import No
 from vault.errors import NotFound, Unavailable
@@ -74,6 +75,8 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
         return _OF_PEOPLE[closing.kind](deed, line)
     if closing.kind in _ERASURES:
         return _erasure(deed, association, line)
+    if closing.kind == tombstones.JOURNAL:
+        return _case(deed, line)
     written = _FACTS[closing.kind](deed, association, line)
     if not written:
         return 0
@@ -169,6 +172,14 @@ def _erasure(deed: Deed, association: Association, line: Line) -> int:
         return 0
     except Unavailable:
         deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
+        return 0
+
+
+def _case(deed: Deed, line: Line) -> int:
+    """Destroy again the report or incident the journal says was destroyed."""
+    try:
+        return tombstones.bury_again(deed, line, Entry(kind="", outcome="allow", actor=SYSTEM, basis="law", flags=FLAGS))
+    except NotFound:
         return 0
 
 

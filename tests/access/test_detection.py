@@ -207,7 +207,9 @@ def test_each_clock_of_an_incident_that_rings_fires_with_its_hours():
     for hours in (24, 48):
         log.add("incident.clock", 1, hand="system", outcome="error", count=hours)
     log.add("incident.opened", 1)
-    assert log.found == [Finding("breach_clock", "system", (0,), 24), Finding("breach_clock", "system", (1,), 48)]
+    log.add("breach_report.clock", 1, hand="system", outcome="error", count=720)
+    rang = [Finding("breach_clock", "system", (0,), 24), Finding("breach_clock", "system", (1,), 48)]
+    assert log.found == [*rang, Finding("report_clock", "system", (3,), 720)]
 
 
 def test_an_opening_by_the_usual_way_is_no_break_glass():
@@ -231,12 +233,13 @@ def test_whatever_touches_a_canary_fires_once_an_hour_and_hand():
 
 
 def test_every_rule_is_explained_in_both_languages_with_its_threshold():
-    assert set(SENTENCES) == {"bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions", "breach_clock"}
+    known = {"bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions", "breach_clock", "report_clock"}
+    assert set(SENTENCES) == known
     for rule in SENTENCES:
         told = say(rule, 17)
         assert set(told) == {"ar", "en"}
         assert any("\u0600" <= letter <= "\u06ff" for letter in told["ar"])
-        numbered = {"bulk", "enumeration", "after_withdrawal", "questions", "breach_clock"}
+        numbered = {"bulk", "enumeration", "after_withdrawal", "questions", "breach_clock", "report_clock"}
         assert ("17" in told["ar"]) == ("17" in told["en"]) == (rule in numbered)
         assert "{" not in told["ar"] + told["en"]
 

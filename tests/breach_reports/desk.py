@@ -12,10 +12,12 @@ from tests.simulator import World
 from vault.access_log.verify import snapshot
 from vault.breach_reports.api import routes
 from vault.breach_reports.examine import examine
+from vault.breach_reports.holds_api import hold_routes
 from vault.breach_reports.incident_examine import examine_incidents
 from vault.breach_reports.incidents_api import incident_routes
 from vault.breach_reports.limits import Intake
 from vault.breach_reports.reports import Reports
+from vault.breach_reports.retention_api import retention_routes
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.channels import Channels
@@ -85,5 +87,7 @@ async def desk_of(world: World, channels: Channels | None = None, sealed: Mappin
     told = {} if channels is None else {world.code: channels}
     intake = Intake(world.limits, world.clock, left)
     reports = Reports(world.associations if sealed is None else sealed, told, intake, world.identity.factor)
-    async with world.front(*routes(reports), *incident_routes(world.identity.factor)) as http:
+    factor = world.identity.factor
+    more = (*incident_routes(factor), *hold_routes(factor), *retention_routes(reports))
+    async with world.front(*routes(reports), *more) as http:
         yield Desk(world, reports, http, free)

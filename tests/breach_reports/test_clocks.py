@@ -19,7 +19,7 @@ from vault.access_log.verify import snapshot
 from vault.app import House
 from vault.breach_reports import clocks
 from vault.breach_reports.incident_examine import late
-from vault.breach_reports.incident_shapes import Aware, Fired, IncidentFact
+from vault.breach_reports.incident_shapes import INCIDENT, Aware, Fired, IncidentFact
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
 from vault.errors import Unavailable
@@ -160,7 +160,7 @@ async def test_processes_that_ring_at_once_on_one_database_ring_each_clock_once(
         ringers = [Ringer(each) for each in (desk.world.association, second, third)]
         for mark in EVERY:
             desk.world.clock.now = START + mark * HOUR
-            seen = await asyncio.gather(*(each._known() for each in ringers))
+            seen = await asyncio.gather(*(each._known(INCIDENT, each._incidents) for each in ringers))
             assert all(len(clocks.due(one, 72, desk.world.clock.now)) == 1 for each in seen for one in each), "all have found them due"
             counted = await asyncio.gather(*(each.round() for each in ringers))
             assert sum(counted) == 3

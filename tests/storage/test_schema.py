@@ -117,3 +117,24 @@ def test_events_are_deleted_once_the_log_tells_of_an_erasure_and_not_before(data
             enter(connection, OURS)
             with pytest.raises(DBAPIError, match="append-only"):
                 connection.execute(delete(events))
+
+
+@pytest.mark.parametrize(("name", "case"), [("breach_report_part", "report"), ("incident_part", "incident")])
+def test_parts_of_a_case_are_deleted_once_the_log_names_its_tombstone_and_not_before(database: Database, name: str, case: str):
+    schema.upgrade(database)
+    parts, told = TABLES[name], TABLES["access_log_fact"]
+    with database.connect() as connection:
+        with connection.begin():
+            enter(connection, OURS)
+            for number in (1, 2):
+                add(connection, name, OURS, number)
+            stone = {"fact_kind": "breach_tombstone", "number": 9, "version": 1, "digest": b"d" * 32}
+            connection.execute(insert(told).values(association_id=OURS, fact_key="01" * 16, **stone))
+            connection.execute(insert(told).values(association_id=OURS, fact_key="02" * 16, **{**stone, "fact_kind": "incident"}))
+        with connection.begin():
+            enter(connection, OURS)
+            assert connection.execute(delete(parts).where(parts.c[case] == b"\x01" * 16)).rowcount == 1
+        with connection.begin():
+            enter(connection, OURS)
+            with pytest.raises(DBAPIError, match="append-only"):
+                connection.execute(delete(parts))

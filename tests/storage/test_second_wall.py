@@ -16,6 +16,7 @@ from tests.storage.conftest import OWNER, SERVICE, Roles
 from tests.storage.rows import APPEND_ONLY, BEFORE_THE_WALL, TABLES, add, row
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot, verify
+from vault.breach_reports import tombstones
 from vault.identity.founding import found as establish
 from vault.identity.opening import codes, open_association
 from vault.storage import schema
@@ -201,3 +202,31 @@ def test_the_service_lets_go_of_the_events_of_who_was_erased_and_of_nobody_else(
         assert events(connection) == 1
     with pytest.raises(DBAPIError, match="permission denied"):
         attempt(service, delete(TABLES["subject_event"]), OURS)
+
+
+def test_the_service_lets_go_of_the_parts_of_a_case_with_a_tombstone_and_of_no_other(service: Database):
+    told = TABLES["access_log_fact"]
+    with service.connect() as connection, connection.begin():
+        enter(connection, OTHERS)
+        add(connection, "incident_part", OTHERS, 1)
+    with service.connect() as connection, connection.begin():
+        enter(connection, OURS)
+        for name in ("breach_report_part", "incident_part"):
+            add(connection, name, OURS, 1)
+            add(connection, name, OURS, 2)
+        stone = {"fact_kind": "breach_tombstone", "fact_key": "01" * 16, "number": 9, "version": 1, "digest": b"d" * 32}
+        connection.execute(insert(told).values(association_id=OURS, **stone))
+    destroy = text("SELECT amanah_destroy_case(:lost)")
+    with pytest.raises(DBAPIError, match="append-only"):
+        attempt(service, destroy.bindparams(lost=b"\x02" * 16), OURS)
+    with service.connect() as connection, connection.begin():
+        enter(connection, OURS)
+        deed: Any = SimpleNamespace(association=OURS, transaction=Transaction(connection, 0))
+        tombstones._delete_parts(deed, b"\x01" * 16)
+        left = [connection.execute(select(TABLES[name].c.number)).scalars().all() for name in ("breach_report_part", "incident_part")]
+        assert left == [[2], [2]]
+    with service.connect() as connection, connection.begin():
+        enter(connection, OTHERS)
+        assert connection.execute(select(TABLES["incident_part"].c.number)).scalars().all() == [1]
+    with pytest.raises(DBAPIError, match="permission denied"):
+        attempt(service, delete(TABLES["incident_part"]), OURS)

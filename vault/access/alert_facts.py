@@ -13,6 +13,7 @@ from vault.access_log.deed import Deed
 from vault.rulebook import facts
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
+from vault.rulebook.working_days import DETECTION_NAME
 
 OWN: Final = "own"
 PAGE: Final = 1024
@@ -77,7 +78,7 @@ class WatchFact(Fact, frozen=True):
 
 
 ALERT: Kind[AlertFact] = Kind("alert", AlertFact, in_book=False)
-DETECTION: Kind[DeclaredFact] = Kind("detection", DeclaredFact, in_book=False)
+DETECTION: Kind[DeclaredFact] = Kind(DETECTION_NAME, DeclaredFact, in_book=False)
 DETECTION_PROPOSAL: Kind[DetectionProposal] = Kind("detection_proposal", DetectionProposal, in_book=False)
 WATCH: Kind[WatchFact] = Kind("alert_watch", WatchFact, in_book=False)
 

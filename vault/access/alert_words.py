@@ -38,6 +38,10 @@ SENTENCES: Final[Mapping[Rule, tuple[str, str]]] = {
         "عدد الساعات التي مضت على العلم بحادثة لم يُستكمل الإشعار بها: {limit}.",
         "An incident that somebody is still to be told of: hours passed since the association was aware of it: {limit}.",
     ),
+    "report_clock": (
+        "بلاغ مضت المهلة المقررة لتقييمه أو للرد على صاحبه، وهي بالساعات: {limit}.",
+        "A report whose time for being judged or answered is over: hours set for it: {limit}.",
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from vault.access_log.entry import Entry, Stored
 from vault.rulebook.shapes import Fact
 from vault.web.times import RIYADH, moment
 
-Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions", "breach_clock"]
+Rule = Literal["bulk", "enumeration", "off_hours", "after_withdrawal", "break_glass", "canary", "questions", "breach_clock", "report_clock"]
 Day = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
 TOUCHES: Final = frozenset(
@@ -29,8 +29,8 @@ QUESTIONS_A_DAY: Final = 10
 """So many questions in the place of values are asked about one person in a day of Riyadh, whoever asks them, before somebody looks."""
 BREAK_GLASS: Final = frozenset({"access.break_glass", "break-glass", "BREAK_GLASS"})
 """What an entry of opening without the usual way says, as its kind, its reason or a flag."""
-CLOCK: Final = "incident.clock"
-"""The kind of entry by which the clock of an incident rings (implementing regulation 24)."""
+CLOCKS: Final[dict[str, Rule]] = {"incident.clock": "breach_clock", "breach_report.clock": "report_clock"}
+"""The kinds of entry by which a clock rings, of an incident (implementing regulation 24) or of work on a report, and the rule of each."""
 MINUTE: Final = 60_000_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -165,7 +165,8 @@ class Watch:
     @staticmethod
     def _by_clock(one: _Seen) -> Finding | None:
         """Each time a clock rang, which each does once; the threshold that was passed is its hours."""
-        return Finding("breach_clock", one.hand, (one.number,), one.entry.count or 0) if one.entry.kind == CLOCK else None
+        rule = CLOCKS.get(one.entry.kind)
+        return None if rule is None else Finding(rule, one.hand, (one.number,), one.entry.count or 0)
 
     def _by_bulk(self, one: _Seen) -> Finding | None:
         window = _window(self._bulk, one, HOUR)

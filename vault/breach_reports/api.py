@@ -20,6 +20,7 @@ from vault.breach_reports.shapes import Doubt, ReportFact
 from vault.errors import FieldError, Invalid, NotFound
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
+from vault.rulebook.working_days import holidays
 from vault.web import Access, Answer, Call, Person, Public, Query, Route, parse_id, write_id
 from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time
@@ -197,14 +198,16 @@ class _Api:
         unanswered = {"true": True, "false": False}.get(call.query["unanswered"])
         wanted = Wanted(call.query["state"], unanswered, call.query["after"], call.query["limit"])
         found, page = await heard(errand, lambda: self.reports.listed(errand, wanted))
-        items = [telling.item(each.case.fact, each.clock, call.now) for each in found]
+        days = await call.caller.association.run(holidays)
+        items = [telling.item(each.case.fact, each.clock, call.now, days) for each in found]
         return Answer(bodies.ReportList(items, None if page.more is None else write_id(page.more), page.quarantined, page.withheld))
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), report = _errand(call), call.path_id("report")
         taken = await heard(errand, lambda: asker.association.run(lambda deed: service.read(deed, errand, report)), about(report))
         hours = service.hours(await asker.association.book())
-        return Answer(telling.whole(taken, await opened(errand, taken), hours, call.now))
+        days = await asker.association.run(holidays)
+        return Answer(telling.whole(taken, await opened(errand, taken), hours, call.now, days))
 
     async def acknowledge(self, call: Call) -> Answer:
         return await self._done(call, service.acknowledge)

@@ -99,10 +99,35 @@ class ClockTold(msgspec.Struct):
     provisional: bool
 
 
+class WorkTold(msgspec.Struct):
+    """A clock of the work on a report: `triage` within 24 hours, `answer` (of the reporter) within 30 days of its arrival."""
+
+    work: str
+    due_at: str
+    due_riyadh: str
+    seconds_left: int
+    overdue: bool
+
+
+class HoldTold(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A legal hold: while it stands nothing of the case is destroyed. `proposal` is the number of the proposal to lift it."""
+
+    by: str
+    at: str
+    reason: str | None = None
+    proposal: int | None = None
+    lifting_by: str | None = None
+    lifting_at: str | None = None
+    lifting_reason: str | None = None
+    lifted_by: str | None = None
+    lifted_at: str | None = None
+
+
 class ReportItem(msgspec.Struct, kw_only=True):
     """One report in a list: nothing anybody wrote is opened for it. `incident` is the one it is linked to, whose clock is then its own.
 
-    `acknowledge_by` is the end of the second working day (Sunday to Thursday, by Riyadh's calendar), null once somebody looks at it.
+    `acknowledge_by` is the end of the second working day (Sunday to Thursday without official holidays, by Riyadh's calendar), null once
+    somebody looks at it. `work` are the clocks of the work on it that run, the earliest first.
     `unanswered` counts the reporter's messages since the last reply, `last_message_at` is when the newest of them came.
     """
 
@@ -118,6 +143,9 @@ class ReportItem(msgspec.Struct, kw_only=True):
     doubt: str | None
     incident: str | None
     acknowledge_by: str | None
+    acknowledge_by_riyadh: str | None
+    work: list[WorkTold]
+    legal_hold: bool
     clock: ClockTold | None
     unanswered: int
     last_message_at: str | None
@@ -214,6 +242,9 @@ class ReportTold(msgspec.Struct, kw_only=True):
     doubt: str | None
     incident: str | None
     acknowledge_by: str | None
+    acknowledge_by_riyadh: str | None
+    work: list[WorkTold]
+    legal_hold: bool
     clock: ClockTold | None
     narrative: str
     noticed_on: str | None
@@ -226,6 +257,7 @@ class ReportTold(msgspec.Struct, kw_only=True):
     triaged_at: str | None
     dismissal: Waiting | None
     awareness: list[Waiting]
+    holds: list[HoldTold]
     mail: MailTold | None
     entry: "EntryTold"
 

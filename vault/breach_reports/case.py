@@ -48,9 +48,9 @@ class Text:
 
 
 def load(deed: Deed, report: bytes) -> Case:
-    """The report with this id. Raises NotFound, Unavailable `integrity`."""
+    """The report with this id. Raises NotFound, also where it was destroyed, Unavailable `integrity`."""
     fact = facts.read(deed, BREACH_REPORT, report.hex())
-    if fact is None:
+    if fact is None or fact.gone:
         raise NotFound
     return Case(report, fact, facts.version(deed, BREACH_REPORT, report.hex()))
 

@@ -7,11 +7,12 @@ does not ring again, whatever awareness is moved to (implementing regulation 24(
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from vault.breach_reports.incident_lifecycle import open_tracks
 from vault.breach_reports.incident_shapes import Fired, IncidentFact
 from vault.breach_reports.lifecycle import HOUR, Clock
+from vault.breach_reports.shapes import REPLY, ReportFact
 from vault.web.times import RIYADH
 
 MARKS: Final = (24, 48, 60, 66, 71, 72)
@@ -20,6 +21,24 @@ ACKNOWLEDGED_WITHIN: Final = 2
 """Working days within which a person says that she looks at a report."""
 WEEKEND: Final = frozenset({4, 5})
 """Friday and Saturday, as `date.weekday` counts."""
+TRIAGED_WITHIN: Final = 24 * HOUR
+"""Hours through nights and feasts within which a report is judged: that leaves the authority's 72 their room."""
+ANSWERED_WITHIN: Final = 30 * 24 * HOUR
+"""Days within which the reporter has an answer."""
+Work = Literal["triage", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkClock:
+    """A clock of the work on one report: what is to be done, and by when."""
+
+    work: Work
+    due_at: int
+
+    @property
+    def hours(self) -> int:
+        """How many hours there are for it."""
+        return (TRIAGED_WITHIN if self.work == "triage" else ANSWERED_WITHIN) // HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,26 @@ def due(fact: IncidentFact, within: int, now: int) -> list[Due]:
     rung = {each.hours for each in fact.fired}
     every = [Due(mark, fact.aware_at + mark * HOUR) for mark in marks(within) if mark not in rung]
     return [each for each in every if each.at <= now]
+
+
+def of_report(fact: ReportFact) -> list[WorkClock]:
+    """The clocks that run for the work on a report, the earliest first.
+
+    The one to judge it ends with triage, dismissal or an incident; the one to answer with the first reply, or the dismissal, which its
+    reporter is shown as closed. A report in quarantine is looked at with its like and has neither (ADR 0031).
+    """
+    if fact.state in {"quarantined", "dismissed"}:
+        return []
+    judged = fact.state == "triaged" or bool(fact.incident)
+    answered = any(part.kind == REPLY for part in fact.parts)
+    running = [] if judged else [WorkClock("triage", fact.arrived_at + TRIAGED_WITHIN)]
+    return running if answered else [*running, WorkClock("answer", fact.arrived_at + ANSWERED_WITHIN)]
+
+
+def work_due(fact: ReportFact, now: int) -> list[WorkClock]:
+    """The clocks of a report that are to ring by now and have not rung."""
+    rung_ = {each.work for each in fact.fired}
+    return [each for each in of_report(fact) if each.due_at <= now and each.work not in rung_]
 
 
 def rung(due_: Due, now: int) -> Fired:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from vault.breach_reports.bodies import ClockTold, EntryTold
+from vault.breach_reports.bodies import ClockTold, EntryTold, HoldTold
 from vault.breach_reports.incident_shapes import Answer, Moved, Track
 from vault.web import Body
 
@@ -142,6 +142,7 @@ class IncidentItem(msgspec.Struct, kw_only=True):
     sensitive: str
     over_100: str
     waiting: list[ProposalTold]
+    legal_hold: bool
 
 
 class IncidentList(msgspec.Struct):
@@ -225,6 +226,7 @@ class IncidentTold(msgspec.Struct, kw_only=True):
     steps: list[StepTold]
     weights: list[WeightTold]
     proposals: list[ProposalTold]
+    holds: list[HoldTold]
     entry: EntryTold
 
 

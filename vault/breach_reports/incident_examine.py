@@ -24,10 +24,11 @@ PATIENCE: Final = 600_000_000
 
 def examine_incidents(connection: Connection, cabinet: Cabinet, association: bytes) -> Iterator[str]:
     """What does not hold, row by row in words."""
-    known = {bytes.fromhex(key): fact for key, fact in holding(connection, cabinet, association, INCIDENT).items()}
+    known = {bytes.fromhex(key): fact for key, fact in holding(connection, cabinet, association, INCIDENT).items() if not fact.gone}
     yield from _keys(connection, association, cabinet, known)
     yield from _parts(connection, association, known)
-    yield from _links(known, holding(connection, cabinet, association, BREACH_REPORT))
+    reports = holding(connection, cabinet, association, BREACH_REPORT)
+    yield from _links(known, {key: fact for key, fact in reports.items() if not fact.gone})
 
 
 def late(connection: Connection, cabinet: Cabinet, association: bytes, within: int, now: int) -> Iterator[str]:

@@ -5,7 +5,8 @@ so that nobody learns of one from what changes in another.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -39,16 +40,17 @@ class Incident:
 
 
 def load(deed: Deed, incident: bytes) -> Incident:
-    """The incident with this id. Raises NotFound, Unavailable `integrity`."""
+    """The incident with this id. Raises NotFound, also where it was destroyed, Unavailable `integrity`."""
     fact = facts.read(deed, INCIDENT, incident.hex())
-    if fact is None:
+    if fact is None or fact.gone:
         raise NotFound
     return Incident(incident, fact, facts.version(deed, INCIDENT, incident.hex()))
 
 
 def known(deed: Deed) -> dict[str, IncidentFact]:
-    """Every incident by id in hexadecimal. Raises Unavailable `integrity` if one of them does not hold."""
-    return facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, INCIDENT)
+    """Every incident by id in hexadecimal, without those destroyed. Raises Unavailable `integrity` if one of them does not hold."""
+    found = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, INCIDENT)
+    return {key: fact for key, fact in found.items() if not fact.gone}
 
 
 def begin(deed: Deed, fact: IncidentFact, texts: Sequence[Text]) -> WrittenFact:
@@ -100,12 +102,19 @@ def circle_of(deed: Deed, report: ReportFact) -> Circle:
     if not report.incident:
         return Circle(None, ())
     found = load(deed, bytes.fromhex(report.incident))
-    return Circle(found, tuple(case.load(deed, bytes.fromhex(each)) for each in found.fact.reports if each != report.id))
+    return Circle(found, tuple(each for each in _linked(deed, found) if each.fact.id != report.id))
 
 
 def circle(deed: Deed, found: Incident) -> Circle:
     """An incident with all its reports. Raises Unavailable `integrity`."""
-    return Circle(found, tuple(case.load(deed, bytes.fromhex(each)) for each in found.fact.reports))
+    return Circle(found, tuple(_linked(deed, found)))
+
+
+def _linked(deed: Deed, found: Incident) -> Iterator[Case]:
+    """The reports of an incident that are there: one may have been destroyed again after a restore, when it was not linked any more."""
+    for each in found.fact.reports:
+        with suppress(NotFound):
+            yield case.load(deed, bytes.fromhex(each))
 
 
 def hide(deed: Deed, excluded: Iterable[str], ids: Iterable[str]) -> tuple[WrittenFact, ...]:

@@ -6,7 +6,7 @@ hexadecimal; `note` and `reason` are the numbers of the parts that hold the word
 
 from typing import Final, Literal
 
-from vault.breach_reports.shapes import PartFact
+from vault.breach_reports.shapes import Hold, PartFact
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
 
@@ -112,7 +112,7 @@ class IncidentFact(Fact, frozen=True):
     """One incident as it stands; the first of `awareness` to the last tell how `aware_at` came to be what it is.
 
     `excluded` are the people ("staff:<hex id>") who see nothing of it: those whom a linked report excludes, and those excluded here;
-    `excluded_by` who excluded somebody else.
+    `excluded_by` who excluded somebody else. `holds` and `gone` are as those of a report.
     """
 
     id: str
@@ -133,6 +133,8 @@ class IncidentFact(Fact, frozen=True):
     fired: tuple[Fired, ...] = ()
     excluded: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    gone: bool = False
 
 
 INCIDENT: Kind[IncidentFact] = Kind("incident", IncidentFact, in_book=False)

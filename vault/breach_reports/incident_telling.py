@@ -9,6 +9,7 @@ from vault.breach_reports import bodies, clocks, door, incident_bodies, lifecycl
 from vault.breach_reports import incident_lifecycle as rules
 from vault.breach_reports.incident_shapes import TRACKS, IncidentFact, Proposal, Settled, Track
 from vault.breach_reports.incidents import Listed
+from vault.breach_reports.retention import standing
 from vault.web import write_id
 from vault.web.times import write_time
 
@@ -32,6 +33,7 @@ def item(one: Listed, within: int, now: int) -> incident_bodies.IncidentItem:
         sensitive=newest.sensitive if newest else "unknown",
         over_100=newest.many if newest else "unknown",
         waiting=_waiting(fact),
+        legal_hold=standing(fact.holds) is not None,
     )
 
 
@@ -85,6 +87,7 @@ def whole(taken: door.TakenIncident, opened: Sequence[door.Opened], within: int,
             for each in fact.weights
         ],
         proposals=[_proposal(each, words) for each in fact.proposals],
+        holds=[telling.hold(each, words) for each in fact.holds],
         entry=bodies.EntryTold(taken.appended.index, taken.appended.leaf_hash.hex()),
     )
 

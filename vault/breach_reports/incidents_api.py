@@ -124,7 +124,7 @@ class _Api:
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), incident = _errand(call), call.path_id("incident")
-        meant = _about(incident)
+        meant = about(incident)
         taken = await heard(errand, lambda: asker.association.run(lambda deed: incidents.read(deed, errand, incident)), meant)
         try:
             opened = door.give_out(taken)
@@ -185,7 +185,7 @@ class _Api:
     async def _done(self, call: Call, deed_of: Callable[[Deed, Errand, bytes], IncidentFact]) -> Answer:
         """Do one deed on the incident of the path and tell how it stands."""
         (asker, errand), incident = _errand(call), call.path_id("incident")
-        fact = await heard(errand, lambda: asker.association.run(lambda deed: deed_of(deed, errand, incident)), _about(incident))
+        fact = await heard(errand, lambda: asker.association.run(lambda deed: deed_of(deed, errand, incident)), about(incident))
         return await _answered(call, fact)
 
 
@@ -194,7 +194,7 @@ async def _answered(call: Call, fact: IncidentFact) -> Answer:
     return Answer(incident_telling.stands(fact, within, call.now))
 
 
-def _about(incident: bytes) -> Callable[[Deed], tuple[About, ...]]:
+def about(incident: bytes) -> Callable[[Deed], tuple[About, ...]]:
     """What an alarm names: the incident, if the log ever heard of it."""
 
     def meant(deed: Deed) -> tuple[About, ...]:

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Column, Connection, Select, select, type_coerce
 from sqlalchemy.types import NullType
 
 from keys.cabinet import Cabinet
 from vault.access_log.verify import snapshot
 from vault.breach_reports.shapes import BREACH_REPORT, ReportFact
-from vault.breach_reports.tables import KIND, report
+from vault.breach_reports.tables import report
 from vault.errors import Unavailable
 from vault.rulebook import facts
 from vault.rulebook.association import Association
@@ -30,9 +29,10 @@ SPARING: Final = 50
 
 
 def known(connection: Connection, cabinet: Cabinet, association: bytes) -> dict[bytes, ReportFact]:
-    """Every report the log knows, by id. Raises Unavailable `integrity`."""
-    stored = facts.read_all(connection, cabinet, association, {KIND}).get(KIND, {})
-    return {bytes.fromhex(key): msgspec.json.decode(value, type=ReportFact) for key, value in stored.items()}
+    """Every report the log knows, by id, without those destroyed. Raises Unavailable `integrity`."""
+    return {
+        bytes.fromhex(key): fact for key, fact in facts.read_known(connection, cabinet, association, BREACH_REPORT).items() if not fact.gone
+    }
 
 
 def differences(connection: Connection, association: bytes, facts_: dict[bytes, ReportFact]) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _compare(association: Association, kept: _Kept) -> dict[bytes, ReportFact]:
     try:
         with snapshot(association.database, association.id) as connection:
             kept.seen = facts.read_again(connection, association.cabinet, association.id, BREACH_REPORT, kept.seen)
-            found = {bytes.fromhex(key): seen.value for key, seen in kept.seen.items()}
+            found = {bytes.fromhex(key): seen.value for key, seen in kept.seen.items() if not seen.value.gone}
             holds = not any(True for _ in differences(connection, association.id, found))
     except Unavailable:
         kept.at, kept.holds = at, False

@@ -1,81 +1,95 @@
-"""Rings the clocks of incidents: a round every few seconds looks at what is due, in every process, and the log decides who rang it.
+"""Rings the clocks of incidents and of work on reports: every few seconds each process looks at what is due, and the log decides who rang.
 
-Invariants: that a clock rang is a new version of the incident's fact and an entry in one deed, which looks at the fact again behind the
+Invariants: that a clock rang is a new version of the fact of its case and an entry in one deed, which looks at the fact again behind the
 lock of the log's head, so that each clock rings once, however many processes look and whichever dies; what was due while nobody looked
-rings at the first round, with the moment it was due; a fact that does not hold keeps no other incident's clock from ringing.
+rings at the first round, with the moment it was due; a fact that does not hold keeps no other case's clock from ringing.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot
-from vault.breach_reports import clocks, incident_file, service
+from vault.breach_reports import case, clocks, incident_file, service
 from vault.breach_reports.incident_lifecycle import open_tracks
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
 from vault.breach_reports.intake import PURPOSE
+from vault.breach_reports.shapes import BREACH_REPORT, ReportFact, WorkFired
 from vault.errors import NotFound, Unavailable
 from vault.rulebook import facts
 from vault.rulebook.alarm import INTEGRITY, Seldom
 from vault.rulebook.association import Association
 from vault.storage.group_commit import DATABASE_ERRORS
 
+T = TypeVar("T")
 SYSTEM: Final = "system"
 RANG: Final = "incident.clock"
+WORK_RANG: Final = "breach_report.clock"
+MINUTE: Final = 60_000_000
+"""Microseconds between two looks at the clocks of the work on reports, of which there are many and whose hours are long."""
 SILENCE: Final = 3_600_000_000
 """Microseconds between two alarms about incidents that do not hold."""
 
 
 @dataclass(slots=True)
 class Ringer:
-    """The clocks of one association's incidents, for this process."""
+    """The clocks of one association's incidents and reports, for this process."""
 
     association: Association
     seldom: Seldom = field(default_factory=Seldom)
-    _seen: dict[str, facts.Seen[IncidentFact]] = field(default_factory=dict)
+    _incidents: dict[str, facts.Seen[IncidentFact]] = field(default_factory=dict)
+    _reports: dict[str, facts.Seen[ReportFact]] = field(default_factory=dict)
+    _work_next: int = 0
 
     async def round(self) -> int:
         """Ring what is due; how many clocks rang by this process. Raises Unavailable, and rings them the next time."""
         association = self.association
         within = service.hours(await association.book())
-        found = await self._known()
+        found = await self._known(INCIDENT, self._incidents)
         now = association.log.clock()
         rang = 0
         for one in found:
             if clocks.due(one, within, now):
                 rang += await association.run(partial(_ring, association, bytes.fromhex(one.id)))
+        if now >= self._work_next:
+            self._work_next = now + MINUTE
+            for report in await self._known(BREACH_REPORT, self._reports):
+                if not report.gone and clocks.work_due(report, now):
+                    rang += await association.run(partial(_ring_work, association, bytes.fromhex(report.id)))
         return rang
 
-    async def _known(self) -> list[IncidentFact]:
-        """Every incident that holds; where one does not, the alarm rings for it, at most once an hour."""
+    async def _known(self, kind: facts.Kind[T], seen: dict[str, facts.Seen[T]]) -> list[T]:
+        """Every case that holds; where one does not, the alarm rings for it, at most once an hour."""
         try:
-            return await asyncio.to_thread(self._look)
+            return await asyncio.to_thread(self._look, kind, seen)
         except Unavailable as error:
             if error.code != INTEGRITY:
                 raise
         entry = Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", article=f"{self.association.pack}:7")
-        await self.seldom.ring(self.association, INCIDENT.name, SILENCE, lambda _deed: entry)
-        return await asyncio.to_thread(self._look_at_what_holds)
+        await self.seldom.ring(self.association, kind.name, SILENCE, lambda _deed: entry)
+        return await asyncio.to_thread(self._look_at_what_holds, kind)
 
-    def _look(self) -> list[IncidentFact]:
+    def _look(self, kind: facts.Kind[T], seen: dict[str, facts.Seen[T]]) -> list[T]:
         association = self.association
         try:
             with snapshot(association.database, association.id) as connection:
-                self._seen = facts.read_again(connection, association.cabinet, association.id, INCIDENT, self._seen)
+                found = facts.read_again(connection, association.cabinet, association.id, kind, seen)
         except DATABASE_ERRORS as error:
             raise Unavailable("log-unavailable") from error
-        return [seen.value for seen in self._seen.values()]
+        seen.clear()
+        seen |= found
+        return [each.value for each in found.values()]
 
-    def _look_at_what_holds(self) -> list[IncidentFact]:
+    def _look_at_what_holds(self, kind: facts.Kind[T]) -> list[T]:
         association = self.association
         try:
             with snapshot(association.database, association.id) as connection:
-                return list(facts.holding(connection, association.cabinet, association.id, INCIDENT).values())
+                return list(facts.holding(connection, association.cabinet, association.id, kind).values())
         except DATABASE_ERRORS as error:
             raise Unavailable("log-unavailable") from error
 
@@ -103,6 +117,33 @@ def _ring(association: Association, incident: bytes, deed: Deed) -> int:
             article=f"{book.association.pack}:8",
             law=f"{book.association.law_pack}:20",
             reason=f"HOURS_{each.hours}",
+            count=each.hours,
+            facts=(written,),
+        )
+        deed.append(told)
+    return len(due)
+
+
+def _ring_work(association: Association, report: bytes, deed: Deed) -> int:
+    """Ring the clocks of the work on one report that are due and that no other process rang, each in an entry of its own; how many."""
+    book = association.books.at(deed)
+    try:
+        found = case.load(deed, report)
+    except NotFound:
+        return 0
+    due, fact = clocks.work_due(found.fact, deed.now), found.fact
+    for each in due:
+        rung = WorkFired(work=each.work, due_at=each.due_at, fired_at=deed.now)
+        fact = msgspec.structs.replace(fact, fired=(*fact.fired, rung))
+        written = facts.write(deed, BREACH_REPORT, fact.id, fact)
+        told = Entry(
+            kind=WORK_RANG,
+            outcome="error",
+            actor=SYSTEM,
+            about=found.about,
+            purpose=PURPOSE,
+            article=f"{book.association.pack}:8",
+            reason=f"{each.work.upper()}_{each.hours}",
             count=each.hours,
             facts=(written,),
         )

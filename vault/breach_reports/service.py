@@ -13,7 +13,7 @@ import msgspec
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import case, door, incident_file, lifecycle
+from vault.breach_reports import case, clocks, door, incident_file, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.files import Bringing
 from vault.breach_reports.intake import PURPOSE
@@ -63,7 +63,7 @@ class Wanted:
     """Which reports: in this state (None: all but those in quarantine), with unanswered messages or without (None: either).
 
     At most `limit`, behind the one with the id `after`; the newest first, or with `by_clock` those whose time to tell the authority is over
-    first, and those without a clock last.
+    first, and those without a clock last, by the time left to judge and to answer them.
     """
 
     state: State | None = None
@@ -77,13 +77,14 @@ class Wanted:
         states = (self.state,) if self.state else tuple(each for each in STATES if each != "quarantined")
         return fact.state in states and self.unanswered in {None, bool(lifecycle.unanswered(fact))}
 
-    def place(self, id_: bytes, fact: ReportFact) -> tuple[int, bytes]:
+    def place(self, id_: bytes, fact: ReportFact) -> tuple[int, int, bytes]:
         """Where a report stands: the greatest comes first."""
         if not self.by_clock:
-            return fact.received_at, id_
+            return fact.received_at, 0, id_
         # Every clock runs equally long, so the one that began first ends first.
         clock = lifecycle.clock(fact, 0)
-        return -NEVER if clock is None else -clock.due_at, id_
+        work = min((each.due_at for each in clocks.of_report(fact)), default=NEVER)
+        return -NEVER if clock is None else -clock.due_at, -work, id_
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def page(known: Mapping[bytes, ReportFact], wanted: Wanted) -> Page:
             raise NotFound
         behind = wanted.place(wanted.after, known[wanted.after])
         places = [place for place in places if place < behind]
-    here = [id_ for _, id_ in places[: wanted.limit]]
+    here = [place[-1] for place in places[: wanted.limit]]
     quarantined = sum(fact.state == "quarantined" for fact in known.values())
     return Page([Case(id_, known[id_], 0) for id_ in here], here[-1] if len(places) > wanted.limit else None, quarantined)
 

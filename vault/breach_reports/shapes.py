@@ -103,6 +103,27 @@ class MailFact(Fact, frozen=True):
     marks: tuple[str, ...] = ()
 
 
+class WorkFired(Fact, frozen=True):
+    """A clock of the work on a report that rang: what was to be done, when that was due and when it rang."""
+
+    work: Literal["triage", "answer"]
+    due_at: int
+    fired_at: int
+
+
+class Hold(Fact, frozen=True):
+    """A legal hold one person laid on a case; it stands until another agrees with who proposed to lift it. Reasons are numbers of parts."""
+
+    by: str
+    at: int
+    reason: int
+    lifting_by: str = ""
+    lifting_at: int | None = None
+    lifting_reason: int | None = None
+    lifted_by: str = ""
+    lifted_at: int | None = None
+
+
 class ReportFact(Fact, frozen=True):
     """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt.
 
@@ -110,6 +131,8 @@ class ReportFact(Fact, frozen=True):
     `excluded` are the people ("staff:<hex id>") who see nothing of it, since it may be about them; `excluded_by` are those who
     excluded somebody else. `offices` are those the reporter excluded; `held` are the people who see nothing of it until somebody says
     whom she meant (`settled_by`, `settled_at`). `incident` is the incident it is linked to (hex id), whose clock is then the report's.
+    `holds` are the legal holds laid on it, the last of them the one that may stand; `fired` the clocks of the work on it that rang. Where
+    `gone`, the case was destroyed: its tombstone (`TOMBSTONE`) tells what stays, and nothing else here means anything.
     """
 
     id: str
@@ -140,6 +163,9 @@ class ReportFact(Fact, frozen=True):
     files: tuple[FileFact, ...] = ()
     seen_at: int | None = None
     mail: MailFact | None = None
+    holds: tuple[Hold, ...] = ()
+    fired: tuple[WorkFired, ...] = ()
+    gone: bool = False
 
     @property
     def arrived_at(self) -> int:
@@ -153,5 +179,31 @@ class ExclusionsFact(Fact, frozen=True):
     cases: tuple[str, ...] = ()
 
 
+class TombstoneFact(Fact, frozen=True):
+    """What stays of a destroyed report or incident, under its id; nothing of it can be known to be about anybody.
+
+    `opened_at` is when it arrived or was opened, `outcome` why a report was dismissed (`linked` for one that went with its incident), or
+    the state an incident ended in; `authority` and `people` how its tracks were settled, `reference_there` the authority's number.
+    `run` is the release it was destroyed under (hex id), `excluded` who sees nothing of it still.
+    """
+
+    what: Literal["report", "incident"]
+    reference: str
+    opened_at: int
+    closed_at: int
+    destroyed_at: int
+    outcome: str
+    run: str
+    category: str = ""
+    incident: str = ""
+    reports: tuple[str, ...] = ()
+    authority: str = ""
+    people: str = ""
+    filed_at: int | None = None
+    reference_there: str = ""
+    excluded: tuple[str, ...] = ()
+
+
+TOMBSTONE: Kind[TombstoneFact] = Kind("breach_tombstone", TombstoneFact, in_book=False)
 EXCLUSIONS: Kind[ExclusionsFact] = Kind("breach_exclusions", ExclusionsFact, in_book=False)
 BREACH_REPORT: Kind[ReportFact] = Kind(KIND, ReportFact, in_book=False)

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from vault.breach_reports import bodies, clocks, door, lifecycle
 from vault.breach_reports.mail.taking import Check, Head
 from vault.breach_reports.reports import Follow
+from vault.breach_reports.retention import standing
 from vault.breach_reports.shapes import (
     CONTACT,
     FILE,
@@ -19,6 +21,7 @@ from vault.breach_reports.shapes import (
     REPORT,
     TO_REPORTER,
     Dismissal,
+    Hold,
     MailFact,
     Move,
     ReportFact,
@@ -27,6 +30,7 @@ from vault.web import write_id
 from vault.web.times import write_time
 
 _NAMELESS: Final[Mapping[str, str]] = {}
+_WORDLESS: Final[Mapping[int, str]] = {}
 
 
 def status(follow: Follow) -> bodies.Status:
@@ -59,11 +63,11 @@ def harmless(name: str) -> str:
     return "".join(each for each in last if unicodedata.category(each)[0] != "C").strip(" .")
 
 
-def item(fact: ReportFact, running: lifecycle.Clock | None, now: int) -> bodies.ReportItem:
+def item(fact: ReportFact, running: lifecycle.Clock | None, now: int, holidays: Collection[date] = ()) -> bodies.ReportItem:
     """One report in a list."""
     waiting = lifecycle.unanswered(fact)
     newest = waiting[-1].at if waiting else None
-    return bodies.ReportItem(**_head(fact), clock=told(running, now), unanswered=len(waiting), last_message_at=_time(newest))
+    return bodies.ReportItem(**_head(fact, now, holidays), clock=told(running, now), unanswered=len(waiting), last_message_at=_time(newest))
 
 
 def clock(fact: ReportFact, hours: int, now: int) -> bodies.ClockTold | None:
@@ -71,15 +75,16 @@ def clock(fact: ReportFact, hours: int, now: int) -> bodies.ClockTold | None:
     return told(lifecycle.clock(fact, hours), now)
 
 
-def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int) -> bodies.ReportTold:
+def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int, holidays: Collection[date] = ()) -> bodies.ReportTold:
     """A report as an officer reads it."""
     fact = taken.case.fact
     first = next(msgspec.json.decode(each.content) for each in opened if each.told.kind == REPORT)
     contact = next((msgspec.json.decode(each.content, type=str) for each in opened if each.told.kind == CONTACT), None)
     told = [msgspec.json.decode(each.content) for each in opened if each.told.kind == FILE]
     names = {each["file"]: harmless(each["name"]) for each in told}
+    noted = {each.number: msgspec.json.decode(each.content, type=str) for each in opened if each.told.kind == NOTE}
     return bodies.ReportTold(
-        **_head(fact),
+        **_head(fact, now, holidays),
         clock=clock(fact, hours, now),
         narrative=first["narrative"],
         noticed_on=first.get("noticed_on"),
@@ -91,6 +96,7 @@ def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int
         acknowledged_at=_time(fact.acknowledged_at),
         triaged_at=_time(fact.triaged_at),
         dismissal=None if fact.dismissal is None else _waiting(fact.dismissal),
+        holds=[hold(each, noted) for each in fact.holds],
         awareness=[_waiting(each) for each in fact.moves],
         mail=None if fact.mail is None else mailed(fact.mail, opened),
         entry=bodies.EntryTold(taken.appended.index, taken.appended.leaf_hash.hex()),
@@ -124,7 +130,8 @@ def mailed(mail: MailFact, opened: Sequence[door.Opened]) -> bodies.MailTold:
     )
 
 
-def _head(fact: ReportFact) -> dict[str, Any]:
+def _head(fact: ReportFact, now: int, holidays: Collection[date]) -> dict[str, Any]:
+    by = _acknowledge_by(fact, holidays)
     return {
         "id": write_id(bytes.fromhex(fact.id)),
         "reference": fact.reference,
@@ -137,15 +144,23 @@ def _head(fact: ReportFact) -> dict[str, Any]:
         "grade": None if fact.mail is None else fact.mail.grade,
         "doubt": fact.doubt or None,
         "incident": write_id(bytes.fromhex(fact.incident)) if fact.incident else None,
-        "acknowledge_by": _time(_acknowledge_by(fact)),
+        "acknowledge_by": _time(by),
+        "acknowledge_by_riyadh": None if by is None else lifecycle.in_riyadh(by).isoformat(),
+        "work": [_work(each, now) for each in clocks.of_report(fact)],
+        "legal_hold": standing(fact.holds) is not None,
     }
 
 
-def _acknowledge_by(fact: ReportFact) -> int | None:
+def _acknowledge_by(fact: ReportFact, holidays: Collection[date]) -> int | None:
     """By when somebody says that she looks at it, None once somebody does."""
     if fact.state not in {"received", "quarantined"}:
         return None
-    return clocks.working_deadline(fact.received_at, clocks.ACKNOWLEDGED_WITHIN)
+    return clocks.working_deadline(fact.received_at, clocks.ACKNOWLEDGED_WITHIN, holidays)
+
+
+def _work(running: clocks.WorkClock, now: int) -> bodies.WorkTold:
+    due = running.due_at
+    return bodies.WorkTold(running.work, write_time(due), lifecycle.in_riyadh(due).isoformat(), (due - now) // 1_000_000, overdue=now > due)
 
 
 def told(running: lifecycle.Clock | None, now: int) -> bodies.ClockTold | None:
@@ -176,6 +191,21 @@ def _waiting(proposed: Dismissal | Move) -> bodies.Waiting:
 
 def _note(opened: door.Opened) -> bodies.Written:
     return bodies.Written(opened.told.by, msgspec.json.decode(opened.content, type=str), write_time(opened.told.at))
+
+
+def hold(one: Hold, words: Mapping[int, str] = _WORDLESS) -> bodies.HoldTold:
+    """A legal hold, with its reasons where they were opened (by the numbers of their parts)."""
+    return bodies.HoldTold(
+        by=one.by,
+        at=write_time(one.at),
+        reason=words.get(one.reason),
+        proposal=one.lifting_reason,
+        lifting_by=one.lifting_by or None,
+        lifting_at=_time(one.lifting_at),
+        lifting_reason=None if one.lifting_reason is None else words.get(one.lifting_reason),
+        lifted_by=one.lifted_by or None,
+        lifted_at=_time(one.lifted_at),
+    )
 
 
 def _time(microseconds: int | None) -> str | None:

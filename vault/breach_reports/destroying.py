@@ -1,0 +1,200 @@
+"""The run of retention: what is due is shown, one person proposes to destroy it, another releases it; each case leaves a tombstone.
+
+Invariants: what goes is decided again, case by case, in the deed that destroys it: a hold, a reopened matter or a clock that runs meanwhile
+keeps it; nobody releases what she proposed, nor destroys what is kept from her (promises 7 and 9).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from vault.access_log.deed import Deed, EntryRefusal
+from vault.access_log.entry import Entry
+from vault.breach_reports import case, incident_file, retention
+from vault.breach_reports.incident_shapes import IncidentFact
+from vault.breach_reports.intake import PURPOSE
+from vault.breach_reports.retention import Term
+from vault.breach_reports.service import SecondFactor
+from vault.breach_reports.shapes import TOMBSTONE, ReportFact, TombstoneFact
+from vault.breach_reports.tombstones import KINDS, Ending, bury, outcome_of
+from vault.errors import Conflict, NotFound
+from vault.rulebook import facts
+from vault.rulebook.asker import Errand
+from vault.rulebook.facts import Kind
+from vault.rulebook.shapes import Fact
+from vault.rulebook.two_people import same_person
+
+MOST: Final = 50
+"""Cases of one run: they go in one transaction."""
+PROPOSED: Final = "breach_report.destruction-proposed"
+RELEASED: Final = "breach_report.destruction-released"
+
+
+class NothingDue(Conflict):
+    """No case is due, or none that is not kept from who asks."""
+
+    code = "nothing-due"
+
+
+class RunSettled(Conflict):
+    """The run was released already."""
+
+    code = "run-settled"
+
+
+class CaseFact(Fact, frozen=True):
+    """One case of a run: what it is and its id in hexadecimal."""
+
+    what: Literal["report", "incident"]
+    id: str
+
+
+class DestructionFact(Fact, frozen=True):
+    """A run somebody proposed: which cases, and who released it; how many cases, linked reports among them, were destroyed."""
+
+    id: str
+    proposed_by: str
+    proposed_at: int
+    cases: tuple[CaseFact, ...]
+    released_by: str = ""
+    released_at: int | None = None
+    destroyed: int = 0
+
+
+DESTRUCTION: Kind[DestructionFact] = Kind("breach_destruction", DestructionFact, in_book=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is closed, the earliest due first; how many cases are kept from the reader; the newest run that waits, None for none."""
+
+    terms: list[Term]
+    withheld: int
+    waiting: DestructionFact | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a release did: the run, the ids (hex) of the cases that went and of those of the run that stay, the epochs of their keys."""
+
+    run: DestructionFact
+    gone: tuple[str, ...]
+    left: tuple[str, ...]
+    epochs: tuple[int, ...]
+
+
+def preview(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> Preview:
+    """Everything that is closed, by when it is due. Raises Unavailable `integrity`."""
+    errand = errand.still(deed)
+    every = _terms(deed, errand, {fact.id: fact for fact in reports.values()}, incident_file.known(deed))
+    shown = [term for term in every if not _is_kept_from(errand, term)]
+    runs = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, DESTRUCTION).values()
+    waiting = max((each for each in runs if each.released_at is None), key=lambda each: (each.proposed_at, each.id), default=None)
+    return Preview(shown, len(every) - len(shown), waiting)
+
+
+def propose(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> DestructionFact:
+    """Propose to destroy what is due now, at most `MOST` cases. Raises NothingDue, Unavailable `integrity`."""
+    errand = errand.still(deed)
+    due = [term for term in preview(deed, errand, reports).terms if term.is_due(deed.now)][:MOST]
+    if not due:
+        raise NothingDue
+    run = DestructionFact(
+        id=os.urandom(16).hex(),
+        proposed_by=errand.asker.ref,
+        proposed_at=deed.now,
+        cases=tuple(CaseFact(what=term.what, id=term.id) for term in due),
+    )
+    written = (facts.write(deed, DESTRUCTION, run.id, run),)
+    deed.append(_entry(errand, deed, PROPOSED, facts=written, count=len(due), flags=errand.asker.flags))
+    return run
+
+
+def release(deed: Deed, errand: Errand, factor: SecondFactor, run: bytes, code: str | None) -> Done:
+    """Destroy what another person proposed and is due still. Raises NotFound, RunSettled, and the refusals of a second person."""
+    errand = errand.still(deed)
+    found = facts.read(deed, DESTRUCTION, run.hex())
+    if found is None:
+        raise NotFound
+    if found.released_at is not None:
+        raise RunSettled
+    if same_person(errand.book(deed), found.proposed_by, errand.asker.ref):
+        article = f"{errand.book(deed).association.pack}:7"
+        raise EntryRefusal(errand.entry(kind=RELEASED, outcome="refuse", reason="SAME_PERSON", article=article, flags=errand.asker.flags))
+    approval = factor.approve(deed, errand.asker, code, kind=RELEASED)
+    gone: list[str] = []
+    epochs: set[int] = set()
+    for each in found.cases:
+        for id_, of in _destroyed(deed, errand, each, found.id):
+            gone.append(id_)
+            epochs |= of
+    settled = msgspec.structs.replace(found, released_by=errand.asker.ref, released_at=deed.now, destroyed=len(gone))
+    written = (*approval.facts, facts.write(deed, DESTRUCTION, found.id, settled))
+    deed.append(_entry(errand, deed, RELEASED, facts=written, count=len(gone), flags=approval.flags))
+    left = tuple(each.id for each in found.cases if each.id not in gone)
+    return Done(settled, tuple(gone), left, tuple(sorted(epochs)))
+
+
+def tombstones(deed: Deed, errand: Errand, after: bytes | None, limit: int) -> tuple[list[tuple[str, TombstoneFact]], str | None, int]:
+    """A page of what was destroyed, the newest first; the id the next page begins after; how many are kept from the reader.
+
+    Raises NotFound for an `after` that is none, Unavailable `integrity`.
+    """
+    errand = errand.still(deed)
+    every = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, TOMBSTONE)
+    asks = {errand.asker.ref, errand.asker.on_behalf}
+    shown = sorted(
+        ((key, one) for key, one in every.items() if asks.isdisjoint(one.excluded)), key=lambda each: (-each[1].destroyed_at, each[0])
+    )
+    begin = 0
+    if after is not None:
+        begin = next((number for number, (key, _) in enumerate(shown, 1) if key == after.hex()), 0)
+        if not begin:
+            raise NotFound
+    here = shown[begin : begin + limit]
+    return here, here[-1][0] if len(shown) > begin + limit else None, len(every) - len(shown)
+
+
+def _destroyed(deed: Deed, errand: Errand, each: CaseFact, run: str) -> list[tuple[str, frozenset[int]]]:
+    """Destroy one case of a run with all that goes with it, if it is due as it stands in this deed; what went."""
+    try:
+        reports, incidents = _as_it_stands(deed, each)
+    except NotFound:
+        return []  # another run was first
+    term = next((one for one in _terms(deed, errand, reports, incidents) if one.id == each.id), None)
+    if term is None or not term.is_due(deed.now) or _is_kept_from(errand, term):
+        return []
+    done = []
+    # The reports first: their entries then name an incident that is there.
+    for id_ in reversed(term.cases):
+        fact = incidents.get(id_) or reports[id_]
+        outcome = fact.state if isinstance(fact, IncidentFact) else outcome_of(fact)
+        told = _entry(errand, deed, KINDS["incident" if id_ in incidents else "report"], flags=errand.asker.flags)
+        done.append((id_, bury(deed, told, fact, Ending(run, term.closed_at, outcome))))
+    return done
+
+
+def _as_it_stands(deed: Deed, each: CaseFact) -> tuple[dict[str, ReportFact], dict[str, IncidentFact]]:
+    """The case and what it is linked with, read in this deed. Raises NotFound, Unavailable `integrity`."""
+    if each.what == "report":
+        return {each.id: case.load(deed, bytes.fromhex(each.id)).fact}, {}
+    found = incident_file.load(deed, bytes.fromhex(each.id))
+    return {one.fact.id: one.fact for one in incident_file.circle(deed, found).reports}, {each.id: found.fact}
+
+
+def _terms(deed: Deed, errand: Errand, reports: Mapping[str, ReportFact], incidents: Mapping[str, IncidentFact]) -> list[Term]:
+    return retention.terms(reports, incidents, errand.book(deed).pack.retention_months)
+
+
+def _is_kept_from(errand: Errand, term: Term) -> bool:
+    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(term.excluded)
+
+
+def _entry(errand: Errand, deed: Deed, kind: str, **members: object) -> Entry:
+    own = errand.book(deed).association
+    return errand.entry(
+        kind=kind, outcome="allow", purpose=PURPOSE, basis="law", article=f"{own.pack}:8", law=f"{own.law_pack}:18", **members
+    )
