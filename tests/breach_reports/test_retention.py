@@ -14,6 +14,7 @@ from tests.breach_reports.test_files import PDF, sent
 from tests.simulator import START
 from vault.access_log.verify import snapshot, verify
 from vault.breach_reports import file_tables, incident_tables, tables
+from vault.breach_reports.incident_shapes import IncidentFact, Step
 from vault.breach_reports.retention import terms
 from vault.breach_reports.retention_examine import overdue
 from vault.breach_reports.shapes import BREACH_REPORT, Dismissal, ReportFact
@@ -388,7 +389,7 @@ async def test_the_files_of_a_case_go_with_it_and_those_on_their_way(desk: Desk)
         ("2024-02-29T09:00:00Z", 12, "2025-02-28T21:00:00Z"),
         ("2026-01-05T21:30:00Z", 60, "2031-01-06T21:00:00Z"),  # already the sixth in Riyadh
         ("2026-01-31T09:00:00Z", 1, "2026-02-28T21:00:00Z"),
-        ("2026-01-31T09:00:00Z", 0, "2026-01-31T21:00:00Z"),
+        ("2026-01-31T09:00:00Z", 0, "2026-02-28T21:00:00Z"),  # no pack keeps it for less than a month
     ],
 )
 def test_months_end_with_the_day_in_riyadh_and_never_early(closed_at: str, months: int, due: str):
@@ -397,3 +398,14 @@ def test_months_end_with_the_day_in_riyadh_and_never_early(closed_at: str, month
     one = ReportFact(**given, receipt="", parts=(), dismissal=dismissal)
     [term] = terms({"00": one}, {}, {"breach_dismissed": months})
     assert (write_time(term.due_at), term.is_due(term.due_at), term.is_due(term.due_at - 1)) == (due, True, False)
+
+
+@pytest.mark.parametrize(
+    ("months", "due"), [({}, "2031-01-05"), ({"breach_incident": 1}, "2031-01-05"), ({"breach_incident": 84}, "2033-01-05")]
+)
+def test_a_pack_keeps_incidents_longer_and_never_for_less_than_five_years(months: dict[str, int], due: str):
+    at = parse_time("2026-01-05T09:00:00Z")
+    given: dict[str, Any] = {"id": "01", "reference": "", "state": "ruled_out", "opened_at": at, "opened_by": "", "aware_at": at}
+    one = IncidentFact(**given, awareness=(), steps=(Step(state="ruled_out", by="", at=at),))
+    [term] = terms({}, {"01": one}, months)
+    assert write_time(term.due_at) == f"{due}T21:00:00Z"

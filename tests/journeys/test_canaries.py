@@ -430,6 +430,8 @@ def reports(life: Life) -> None:
     life.call("POST", f"/v1/breach-reports/{one}/awareness", moved, token=officer, expected=200)
     dismissed = {"reason": "spam", "note": canaries.text()}
     life.call("POST", f"/v1/breach-reports/{one}/dismissal", dismissed, token=officer, expected=200)
+    for deed in ("legal-hold", "legal-hold/lifting"):
+        life.call("POST", f"/v1/breach-reports/{one}/{deed}", {"reason": canaries.text()}, token=officer, expected=200)
     incidents(life, one)
 
 
@@ -448,6 +450,8 @@ def incidents(life: Life, report: str) -> None:
         ("filing", {"track": "authority", **late}),
         ("reopening", {"track": "authority", "reason": canaries.text()}),
         ("unlink", {"report": report, "reason": canaries.text()}),
+        ("legal-hold", {"reason": canaries.text()}),
+        ("legal-hold/lifting", {"reason": canaries.text()}),
     ]
     for deed, words in deeds:
         life.call("POST", f"{path}/{one}/{deed}", words, token=officer, expected=200)

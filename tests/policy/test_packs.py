@@ -383,6 +383,11 @@ def test_a_number_of_days_or_months_may_be_none_at_all(months):
     assert altered("beneficiary = 60", f"beneficiary = {months}").retention_months["beneficiary"] == months
 
 
+def test_a_pack_may_say_how_long_reports_and_incidents_are_kept():
+    told = altered("beneficiary = 60", "beneficiary = 60\nbreach_incident = 84\nbreach_dismissed = 6")
+    assert (told.retention_months["breach_incident"], told.retention_months["breach_dismissed"]) == (84, 6)
+
+
 def test_consent_may_be_named_as_the_basis_and_double_opt_in_asked_for():
     told = altered("[purposes.sms_offers]\n", '[purposes.sms_offers]\nbasis = "consent"\ndouble_opt_in = true\n')
     assert told.purposes["sms_offers"] == replace(OFFERS, double_opt_in=True)

@@ -1,10 +1,12 @@
 """The summary of processing says what the pack says, all of it, in both languages, and nothing of any association."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from vault.policy.pack import load, names
-from vault.publication.summary import processing
+from vault.publication.summary import processing, processing_of
 from vault.publication.words import WORDS, period
 
 ASSOCIATIONS = [name for name in names() if load(name).kind == "association"]
@@ -23,6 +25,12 @@ def test_every_purpose_stands_with_its_forms_article_law_and_classes_as_verdicts
         assert {one.code for one in each.classes} == set(laid.classes or set(law.classes) - {"sheet"})
         assert (each.basis_text is None) == (laid.basis == "consent")
     assert all(each.article is not None and each.article.text == pack.articles[each.article.number] for each in told.purposes)
+
+
+def test_a_pack_that_says_how_long_reports_are_kept_is_published_all_the_same():
+    pack = load("cooperative")
+    longer = replace(pack, retention_months={**pack.retention_months, "breach_incident": 84})
+    assert processing_of(longer).kept == processing("cooperative").kept
 
 
 @pytest.mark.parametrize("name", ASSOCIATIONS)

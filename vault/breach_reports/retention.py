@@ -21,6 +21,8 @@ DISMISSED: Final = "breach_dismissed"
 INCIDENT: Final = "breach_incident"
 MONTHS: Final[Mapping[str, int]] = {DISMISSED: 12, INCIDENT: 60}
 """Months after a case was closed, where the pack names no others: five years as for records of processing (regulation 33(1))."""
+LEAST: Final[Mapping[str, int]] = {DISMISSED: 1, INCIDENT: 60}
+"""No pack keeps them for less: what documents a breach is not made to vanish by a change of the pack (regulation 24(3))."""
 SPAM: Final = timedelta(days=14)
 SOON: Final = 30 * 24 * HOUR
 """So long before it is due a case is told as due soon."""
@@ -92,7 +94,7 @@ def _last_message(fact: ReportFact) -> int:
 
 
 def _of(months: Mapping[str, int], name: str) -> int:
-    return months.get(name, MONTHS[name])
+    return max(months.get(name, MONTHS[name]), LEAST[name])
 
 
 def _months_after(closed: int, months: int) -> int:

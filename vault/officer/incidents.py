@@ -6,6 +6,7 @@ from typing import Final
 from vault.breach_reports import incidents, service
 from vault.breach_reports.incident_telling import state
 from vault.breach_reports.incidents import Listed
+from vault.breach_reports.retention import standing
 from vault.officer.frame import Frame, Speaker, looks, speaker_of
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -32,6 +33,7 @@ class Line:
     used: int
     authority: str
     people: str
+    held: bool = False
 
 
 def incident_pages(frame: Frame) -> list[Route]:
@@ -75,4 +77,5 @@ def line(one: Listed, within: int, speaker: Speaker, now: int) -> Line:
         used=max(0, min(100, used)),
         authority=speaker.word(f"track_{state(fact, 'authority', within)}"),
         people=speaker.word(f"track_{state(fact, 'people', within)}"),
+        held=standing(fact.holds) is not None,
     )

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from vault.breach_reports import clocks
 from vault.breach_reports.reports import Reports
+from vault.breach_reports.retention import standing
 from vault.breach_reports.service import Listed, Wanted
 from vault.officer.frame import Frame, Speaker, looks, speaker_of
 from vault.rulebook.alarm import heard
@@ -32,6 +34,8 @@ class Line:
     provisional: bool
     used: int
     grade: str = ""
+    work: str = ""
+    held: bool = False
 
 
 def report_routes(frame: Frame, reports: Reports) -> list[Route]:
@@ -82,4 +86,13 @@ def line(one: Listed, labels: dict[str, str], speaker: Speaker, now: int) -> Lin
         provisional=clock is not None and clock.provisional,
         used=max(0, min(100, used)),
         grade="" if fact.mail is None else speaker.word(f"mail_{fact.mail.grade}"),
+        work=speaker.joined(work(each, speaker, now) for each in clocks.of_report(fact)),
+        held=standing(fact.holds) is not None,
     )
+
+
+def work(running: clocks.WorkClock, speaker: Speaker, now: int) -> str:
+    """A clock of the work in words: what is to be done, and the hours left or over."""
+    left = running.due_at - now
+    words = f"work_{running.work}" if left >= 0 else f"work_{running.work}_over"
+    return f"{speaker.word(words)} {speaker.counted('hours', abs(left) // HOUR)}"

@@ -148,6 +148,8 @@ def _classes(pack: Pack, wanted: frozenset[str] | None) -> tuple[Named, ...]:
 
 def _kept(pack: Pack) -> Iterator[Kept]:
     for name, months in pack.retention_months.items():
+        if name not in pack.record_types:
+            continue  # of reports and incidents, which are no records
         shape = pack.record_types[name]
         classes = frozenset(each.class_name for each in shape.fields.values())
         yield Kept(name, shape.label, months, period(months, "months"), _classes(pack, classes))
