@@ -15,6 +15,7 @@ from vault.access.contact_api import contact_routes
 from vault.access.copy_api import copy_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
+from vault.access.incident_evidence_api import EVIDENCE_ROUTES
 from vault.access.letters import letter_routes
 from vault.access.order_scans_api import order_scan_routes
 from vault.access.orders_api import order_routes
@@ -133,6 +134,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *incident_routes(factor),
         *hold_routes(factor),
         *retention_routes(reports),
+        *EVIDENCE_ROUTES,
         *mail_routes(MailRoom(Dns(), rooms.limits, Postboxes(rooms.postboxes))),
         *officer(Frame(rooms.identity, rooms.channels), reports),
     ]

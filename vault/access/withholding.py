@@ -55,6 +55,17 @@ def names_one(deed: Deed, hidden: tuple[bytes, ...], first: int, end: int) -> bo
     return deed.transaction.connection.execute(here.limit(1)).scalar() is not None
 
 
+def named_between(deed: Deed, hidden: tuple[bytes, ...], first: int, end: int) -> frozenset[int]:
+    """The entries from `first` on and before `end` that name one of these cases."""
+    if not hidden:
+        return frozenset()
+    subject = tables.subject
+    here = select(subject.c.number).where(
+        subject.c.association_id == deed.association, subject.c.subject.in_(hidden), subject.c.number >= first, subject.c.number < end
+    )
+    return frozenset(deed.transaction.connection.execute(here).scalars())
+
+
 def naming(deed: Deed, hidden: tuple[bytes, ...], numbers: Collection[int]) -> frozenset[int]:
     """Which of these entries name one of these cases."""
     if not hidden or not numbers:

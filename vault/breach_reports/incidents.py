@@ -298,6 +298,11 @@ def is_excluded(errand: Errand, fact: IncidentFact) -> bool:
     return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(fact.excluded)
 
 
+def seen(deed: Deed, errand: Errand, incident: bytes) -> Incident:
+    """The incident, for whom it is not kept from. Raises NotFound, Unavailable `integrity`, the refusal `excluded` with its entry."""
+    return _of(deed, errand, incident)[1]
+
+
 def _of(deed: Deed, errand: Errand, incident: bytes) -> tuple[Errand, Incident]:
     """The incident, for whom it is not kept from. Raises NotFound, Unavailable `integrity`, the refusal `excluded` with its entry."""
     errand = errand.still(deed)
