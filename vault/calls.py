@@ -16,6 +16,7 @@ from vault.access.copy_api import copy_routes
 from vault.access.disclosures_api import disclosure_routes
 from vault.access.erasure_api import routes as erasure
 from vault.access.incident_evidence_api import EVIDENCE_ROUTES
+from vault.access.incident_export_api import export_routes
 from vault.access.letters import letter_routes
 from vault.access.order_scans_api import order_scan_routes
 from vault.access.orders_api import order_routes
@@ -135,6 +136,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *hold_routes(factor),
         *retention_routes(reports),
         *EVIDENCE_ROUTES,
+        *export_routes(rooms.channels),
         *mail_routes(MailRoom(Dns(), rooms.limits, Postboxes(rooms.postboxes))),
         *officer(Frame(rooms.identity, rooms.channels), reports),
     ]

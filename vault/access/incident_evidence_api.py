@@ -106,32 +106,33 @@ class EvidenceProven(msgspec.Struct, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """One call about an incident's evidence."""
 
     call: Call
     errand: Errand
     incident: bytes
 
-    @classmethod
-    def of(cls, call: Call) -> "_Job":
-        asker: Asker = call.caller
-        return cls(call, Errand(asker, call.request_id), call.path_id("incident"))
-
     def about(self, deed: Deed) -> tuple[About, ...]:
         """What an alarm names: the incident, if the log ever heard of it."""
         return (About(self.incident, self.incident),) if facts.version(deed, INCIDENT, self.incident.hex()) else ()
 
 
+def job_of(call: Call) -> Job:
+    """The job of a call whose path names an incident."""
+    asker: Asker = call.caller
+    return Job(call, Errand(asker, call.request_id), call.path_id("incident"))
+
+
 async def save(call: Call) -> Answer:
     """Save what a hand touched."""
-    job, body = _Job.of(call), call.body
+    job, body = job_of(call), call.body
     asked = Asked(_actor(body.actor), _time(body.since, "from"), _time(body.until, "to"))
     once = once_for(call.caller, route=call.route.name, key=call.idempotency_key, body=body)
     return Answer(_shown(call, await heard(job.errand, lambda: _saved(job, asked, once), job.about)))
 
 
-async def _saved(job: _Job, asked: Asked, once: Once | None) -> Told:
+async def _saved(job: Job, asked: Asked, once: Once | None) -> Told:
     association, errand, incident = job.errand.asker.association, job.errand, job.incident
     note = await association.checkpoint()
     below = opened(note, association.cabinet.signer.vkey_at, association.code).size
@@ -145,7 +146,7 @@ async def _saved(job: _Job, asked: Asked, once: Once | None) -> Told:
 
 async def listed(call: Call) -> Answer:
     """The evidence of an incident."""
-    job = _Job.of(call)
+    job = job_of(call)
     run = job.errand.asker.association.run
     known = await heard(job.errand, lambda: run(lambda deed: evidence.listed(deed, job.errand, job.incident)), job.about)
     return Answer(EvidenceList([_shown(call, each) for each in known.items], known.withheld))
@@ -153,7 +154,7 @@ async def listed(call: Call) -> Answer:
 
 async def people(call: Call) -> Answer:
     """The people of one piece of evidence, with what was touched of each as the log tells it."""
-    job, id_, number = _Job.of(call), call.path_id("evidence"), call.query["after"]
+    job, id_, number = job_of(call), call.path_id("evidence"), call.query["after"]
     association = job.errand.asker.association
 
     async def told() -> PeopleTouched:
@@ -166,7 +167,7 @@ async def people(call: Call) -> Answer:
 
 async def proven(call: Call) -> Answer:
     """Hold a piece of evidence against the log; what does not hold rings the alarm."""
-    job, id_ = _Job.of(call), call.path_id("evidence")
+    job, id_ = job_of(call), call.path_id("evidence")
     association = job.errand.asker.association
 
     async def held() -> tuple[Proof, Proven]:
@@ -200,7 +201,7 @@ async def _answer_holds(association: Association, proof: Proof) -> Proven:
     return await association.look(lambda transaction: answer_holds(transaction, association.id, proof, newest))
 
 
-async def _page(job: _Job, fact: EvidenceFact, number: int) -> EvidencePage:
+async def _page(job: Job, fact: EvidenceFact, number: int) -> EvidencePage:
     return await job.errand.asker.association.run(lambda deed: evidence.page(deed, fact, number))
 
 

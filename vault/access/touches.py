@@ -121,3 +121,10 @@ def read(body: object) -> Stored:
         return parse(body)  # type: ignore[arg-type]  # what a column holds is anything until it was read
     except (EntryRefused, TypeError) as error:
         raise Unavailable("integrity") from error
+
+
+def as_saved(body: object, leaf: str) -> bytes:
+    """The bytes of an entry with this leaf hash. Raises Unavailable `integrity` for others."""
+    if not isinstance(body, bytes) or leaf_hash(body).hex() != leaf:
+        raise Unavailable("integrity")
+    return body

@@ -23,7 +23,7 @@ from vault.storage.transaction import Transaction
 
 CLOCK_TOLERANCE = 5_000_000
 DRAWN_AT_ONCE = 4096
-_GIVING = (RELEASES - {"breach_report.read", "breach_report.file-read", "incident.read"}) | SHOWINGS
+_GIVING = (RELEASES - {"breach_report.read", "breach_report.file-read", "incident.read", "incident.exported"}) | SHOWINGS
 
 
 class Log(Protocol):

@@ -18,7 +18,7 @@ FORMAT = 1
 RELEASES = frozenset(
     {
         *("record.read", "record.asked", "disclose", "attachment.read", "contact", "research"),
-        *("breach_report.read", "breach_report.file-read", "incident.read"),
+        *("breach_report.read", "breach_report.file-read", "incident.read", "incident.exported"),
     }
 )
 # Of these the ones whose receipt opens no cell but a file: the one that lies in a field, and one that came with a report.

@@ -7,7 +7,7 @@ file its entry names, once.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from keys.attachments import SealedAttachment, open_attachment
 from keys.case_file import CaseFile, Part, open_parts, sealed_file
@@ -53,10 +53,12 @@ def take(deed: Deed, case: Case, told: Entry, kinds: Sequence[str]) -> Taken:
     return _Taken(case, _told(deed, case, replace(told, kind="breach_report.read", fields=tuple(kinds))), file)
 
 
-def take_incident(deed: Deed, found: Incident, told: Entry, kinds: Sequence[str]) -> TakenIncident:
-    """The same for all that was written about an incident. Raises Unavailable `integrity`."""
+def take_incident(
+    deed: Deed, found: Incident, told: Entry, kinds: Sequence[str], *, kind: Literal["incident.read", "incident.exported"] = "incident.read"
+) -> TakenIncident:
+    """The same for all that was written about an incident, read or exported. Raises Unavailable `integrity`."""
     file = _file(found, incident_tables.wrapped_key(deed, found.id), incident_file.sealed_parts(deed, found))
-    return _Taken(found, _told(deed, found, replace(told, kind="incident.read", fields=tuple(kinds))), file)
+    return _Taken(found, _told(deed, found, replace(told, kind=kind, fields=tuple(kinds))), file)
 
 
 def _file(case: Case | Incident, wrapped: bytes | None, parts: Sequence[Part]) -> CaseFile:
