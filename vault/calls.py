@@ -43,6 +43,7 @@ from vault.breach_reports.mail.api import mail_routes
 from vault.breach_reports.mail.room import MailRoom
 from vault.breach_reports.reports import Reports
 from vault.breach_reports.retention_api import retention_routes
+from vault.breach_reports.statistics_api import statistics_routes
 from vault.consent.api import ROUTES as CONSENT
 from vault.consent.challenges_api import ROUTES as CHALLENGES
 from vault.consent.events_api import EVENT_ROUTES
@@ -132,6 +133,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *custody(factor),
         *publication(associations, factor, rooms.channels),
         *breach_reports(reports),
+        *statistics_routes(reports),
         *incident_routes(factor),
         *hold_routes(factor),
         *retention_routes(reports),

@@ -13,6 +13,7 @@ from vault.officer.reports import report_routes
 from vault.officer.requests import request_pages
 from vault.officer.signing import signing_routes
 from vault.officer.standing import standing_routes
+from vault.officer.statistics import statistics_pages
 from vault.web.route import Route
 
 
@@ -30,4 +31,5 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *incident_pages(frame),
         *standing_routes(frame),
         *month_routes(frame, reports),
+        *statistics_pages(frame, reports),
     ]

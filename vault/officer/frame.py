@@ -52,6 +52,7 @@ _PLACES: Final = (
     ("/officer/reports", "reports", "reports"),
     ("/officer/incidents", "incidents", "reports"),
     ("/officer/month", "month", "log:read"),
+    ("/officer/statistics", "statistics", "log:read"),
     ("/officer/standing", "standing", "log:verify"),
 )
 
