@@ -84,6 +84,14 @@ class Service:
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Return the answer's members. Raises VaultError with the answer's code, Invalid with its fields, `service-unreachable`."""
+        raw = self.fetch(method, path, body)
+        answer = _read(raw) if raw else {}
+        if not isinstance(answer, dict):
+            raise VaultError("service-unreachable")
+        return answer
+
+    def fetch(self, method: str, path: str, body: object = None) -> bytes:
+        """Return the answer's bytes, for what is no JSON. Raises as `call`."""
         headers = {"Accept-Language": "en"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -97,15 +105,19 @@ class Service:
             self._line.request(method, path, content, headers)
             response = self._line.getresponse()
             status, raw = response.status, response.read()
-            answer = json.loads(raw) if raw else {}
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException):
             self._line.close()
             raise VaultError("service-unreachable") from None
         if status >= HTTPStatus.BAD_REQUEST:
-            raise _error(answer)
-        if not isinstance(answer, dict):
-            raise VaultError("service-unreachable")
-        return answer
+            raise _error(_read(raw) if raw else {})
+        return raw
+
+
+def _read(raw: bytes) -> Any:  # noqa: ANN401 - whatever a server sent
+    try:
+        return json.loads(raw)
+    except ValueError:
+        raise VaultError("service-unreachable") from None
 
 
 def line_to(address: SplitResult) -> http.client.HTTPConnection:

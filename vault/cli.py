@@ -35,6 +35,7 @@ from vault.package_cli import package
 from vault.publication import document
 from vault.publication.words import WORDS
 from vault.receipt_cli import proof, receipt
+from vault.reports_cli import reports
 from vault.rulebook.approval_day import approval_day
 from vault.settings import Settings, read
 from vault.storage import schema
@@ -55,6 +56,7 @@ def main() -> None:
 
 
 main.add_command(audit)
+main.add_command(reports)
 main.add_command(backup)
 main.add_command(keys)
 main.add_command(mail_intake)

@@ -20,6 +20,8 @@ ROOF = {
         "audit_cli.py",
         "pack_cli.py",
         "receipt_cli.py",
+        "reports_cli.py",
+        "reports_tables.py",
         "settings.py",
         "serving.py",
         "examining.py",
