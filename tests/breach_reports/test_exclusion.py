@@ -45,6 +45,7 @@ def hidden(desk: Desk, who_id: str) -> tuple[bytes, ...]:
     class Somebody:
         ref = f"staff:{uuid.UUID(who_id).hex}"
         on_behalf = None
+        association = world.association
 
     def unit(deed: Deed) -> None:
         found.append(withholding.hidden_from(deed, Somebody()))  # type: ignore[arg-type]  # all that is asked of her

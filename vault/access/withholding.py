@@ -13,13 +13,14 @@ from vault.access_log.deed import Deed
 from vault.breach_reports.shapes import EXCLUSIONS
 from vault.rulebook import facts
 from vault.rulebook.asker import Asker
-
-STAFF = "staff:"
+from vault.rulebook.two_people import STAFF, accounts_of
 
 
 def hidden_from(deed: Deed, asker: Asker) -> tuple[bytes, ...]:
     """The cases this reader, or the person at the screen, is excluded from. Raises Unavailable `integrity`."""
-    people = [ref.removeprefix(STAFF) for ref in (asker.ref, asker.on_behalf) if ref is not None and ref.startswith(STAFF)]
+    refs = [ref for ref in (asker.ref, asker.on_behalf) if ref is not None]
+    every = accounts_of(asker.association.books.at(deed), refs)
+    people = [ref.removeprefix(STAFF) for ref in sorted(every) if ref.startswith(STAFF)]
     kept = facts.read_several(deed, EXCLUSIONS, people) if people else {}
     return tuple(sorted({bytes.fromhex(case) for one in kept.values() for case in one.cases}))
 

@@ -16,7 +16,7 @@ from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact, ReportFact
 from vault.errors import FieldError, Invalid
 from vault.rulebook import facts
 from vault.rulebook.book import Book
-from vault.rulebook.two_people import STAFF
+from vault.rulebook.two_people import STAFF, accounts_of
 
 Office = Literal["officer", "second", "administrator"]
 OFFICES: Final[tuple[Office, ...]] = ("officer", "second", "administrator")
@@ -79,7 +79,7 @@ def kept_from(book: Book, wish: Wish, now: int) -> Kept:
 
 def somebody(book: Book, scope: str, without: Iterable[str], now: int) -> bool:
     """Whether anybody else who holds this scope works here now."""
-    kept = set(without)
+    kept = accounts_of(book, without)
     return any(
         scope in member.scopes and member.active and f"{STAFF}{key}" not in kept and (member.valid_to is None or member.valid_to > now)
         for key, member in book.staff.items()

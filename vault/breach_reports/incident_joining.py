@@ -20,12 +20,13 @@ from vault.breach_reports.shapes import ReportFact
 from vault.errors import Conflict
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
-from vault.rulebook.two_people import STAFF, same_person
+from vault.rulebook.two_people import STAFF, accounts_of, same_person
 
 
 def require_officer(book: Book, excluded: Sequence[str], now: int) -> None:
     """Raise Conflict `last-officer` where nobody would be left who works on it."""
-    left = [each for key, each in book.staff.items() if SCOPE in each.scopes and each.active and f"{STAFF}{key}" not in excluded]
+    kept = accounts_of(book, excluded)
+    left = [each for key, each in book.staff.items() if SCOPE in each.scopes and each.active and f"{STAFF}{key}" not in kept]
     if all(each.valid_to is not None and each.valid_to <= now for each in left):
         raise Conflict("last-officer")
 

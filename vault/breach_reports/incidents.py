@@ -295,7 +295,7 @@ def exclude(deed: Deed, errand: Errand, incident: bytes, staff: bytes) -> Incide
 
 def is_excluded(errand: Errand, fact: IncidentFact) -> bool:
     """Whether the incident is kept from who asks, or the person at the screen."""
-    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(fact.excluded)
+    return not errand.accounts.isdisjoint(fact.excluded)
 
 
 def seen(deed: Deed, errand: Errand, incident: bytes) -> Incident:

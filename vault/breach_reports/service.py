@@ -24,7 +24,7 @@ from vault.policy.facts import NEVER
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
-from vault.rulebook.two_people import STAFF, same_person
+from vault.rulebook.two_people import STAFF, accounts_of, same_person
 
 STATES: Final[tuple[State, ...]] = ("received", "quarantined", "acknowledged", "triaged", "dismissed")
 MOST_NOTE: Final = 5000
@@ -197,7 +197,8 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
     if who not in book.staff:
         raise Invalid([FieldError("staff", "unknown-staff")])
     excluded = tuple(sorted({*found.fact.excluded, f"{STAFF}{who}"}))
-    left = [each for key, each in book.staff.items() if SCOPE in each.scopes and each.active and f"{STAFF}{key}" not in excluded]
+    kept = accounts_of(book, excluded)
+    left = [each for key, each in book.staff.items() if SCOPE in each.scopes and each.active and f"{STAFF}{key}" not in kept]
     if all(each.valid_to is not None and each.valid_to <= deed.now for each in left):
         raise Conflict("last-officer")
     if excluded == found.fact.excluded:
@@ -206,9 +207,9 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
     others = () if own == f"{STAFF}{who}" else (own,)
     if others and any(same_person(book, own, by) for by in found.fact.excluded_by):
         raise _as_one(deed, errand, found, "breach_report.excluded")
-    kept = facts.read(deed, EXCLUSIONS, who) or ExclusionsFact()
+    known = facts.read(deed, EXCLUSIONS, who) or ExclusionsFact()
     circle = incident_file.circle_of(deed, found.fact)
-    hidden = facts.write(deed, EXCLUSIONS, who, ExclusionsFact(cases=tuple(sorted({*kept.cases, found.fact.id, *circle.ids}))))
+    hidden = facts.write(deed, EXCLUSIONS, who, ExclusionsFact(cases=tuple(sorted({*known.cases, found.fact.id, *circle.ids}))))
     fact = msgspec.structs.replace(found.fact, excluded=excluded, excluded_by=(*found.fact.excluded_by, *others))
     told = entry_of(
         errand,
@@ -263,7 +264,7 @@ def require_text(text: str) -> None:
 
 def is_excluded(errand: Errand, fact: ReportFact) -> bool:
     """Whether the report excludes who asks, or the person at the screen, or may mean her."""
-    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint((*fact.excluded, *fact.held))
+    return not errand.accounts.isdisjoint((*fact.excluded, *fact.held))
 
 
 def _of(deed: Deed, errand: Errand, report: bytes) -> tuple[Errand, Case]:

@@ -10,6 +10,7 @@ from vault.access_log.entry import About, Entry
 from vault.policy.facts import Caller
 from vault.rulebook.association import Association
 from vault.rulebook.book import Book
+from vault.rulebook.two_people import accounts_of
 from vault.storage.idempotency import Once, once
 
 # Members in one order: a body written in another order is the same body.
@@ -82,6 +83,12 @@ class Errand:
     def hand(self) -> str:
         """Who did it, as the log names her: the member of staff at the screen, else the asker."""
         return self.asker.on_behalf or self.asker.ref
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Every account of who asks and of the person at the screen, by the book this process read last: `still` reads it in a deed."""
+        refs, book = [ref for ref in (self.asker.ref, self.asker.on_behalf) if ref is not None], self.asker.association.books.latest
+        return frozenset(refs) if book is None else accounts_of(book, refs)
 
     def still(self, deed: Deed) -> "Errand":
         """The same errand of the asker as the rulebook inside this deed knows it. Raises Unauthenticated where it is no more."""

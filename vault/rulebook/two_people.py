@@ -2,8 +2,11 @@
 
 Invariants: the ceremony is nobody's maker, so the first three accounts may approve for each other; a client is of whoever proposed it or
 any key it ever had, since she was told that key; two accounts that one person proposed are two, since for each of them an approver holds
-half of the first secrets and gives it to the account's own person (docs/adr/0016-siblings.md).
+half of the first secrets and gives it to the account's own person (docs/adr/0016-siblings.md); two accounts that name one record of a
+member of staff are one person's.
 """
+
+from collections.abc import Iterable
 
 from vault.rulebook.book import Book
 
@@ -12,8 +15,16 @@ CLIENT = "client:"
 
 
 def same_person(book: Book, one: str, other: str) -> bool:
-    """Say whether two actors ("staff:<hex id>", "client:<hex id>") count as one: they are, or one made the other, directly or not."""
-    return one == other or one in _makers(book, other) or other in _makers(book, one)
+    """Say whether two actors ("staff:<hex id>", "client:<hex id>") count as one: one person's, or one made the other, directly or not."""
+    return other in accounts_of(book, [one]) or one in _makers(book, other) or other in _makers(book, one)
+
+
+def accounts_of(book: Book, refs: Iterable[str]) -> frozenset[str]:
+    """These actors, with every account that names the record one of them names: whoever was given a second account is one person."""
+    given = frozenset(refs)
+    members = [book.staff.get(ref.removeprefix(STAFF)) for ref in given if ref.startswith(STAFF)]
+    records = {member.record for member in members if member is not None and member.record}
+    return given | {f"{STAFF}{key}" for key, member in book.staff.items() if records and member.record in records}
 
 
 def _makers(book: Book, ref: str) -> set[str]:
