@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import rich_click as click
 
@@ -147,12 +147,14 @@ def link(desk: Desk, incident: str, report: str) -> None:
 
 
 @reports.command()
-@click.option("--year", type=click.IntRange(2020, 2100), help="a year; else this one")
+@click.option("--year", type=click.IntRange(2020, 2100), help="the year of the half that is meant; else the last that is over")
+@click.option("--half", type=click.IntRange(1, 2), help="which half of it")
 @at_desk
-def statistics(desk: Desk, year: int | None) -> None:
-    """Count the reports of a year, without the small numbers."""
+def statistics(desk: Desk, **asked: int | None) -> None:
+    """Count the reports of half a year, without the small numbers."""
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
     with desk.open() as service:
-        told = service.call("GET", f"{REPORTS}/statistics{'' if year is None else f'?year={year}'}")
+        told = service.call("GET", f"{REPORTS}/statistics{f'?{query}' if query else ''}")
     desk.printer.statistics(told)
 
 

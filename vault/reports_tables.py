@@ -72,15 +72,14 @@ class Printer:
             click.echo(_safe(self._word(name).format(**values)))
 
     def statistics(self, told: Json) -> None:
-        """A year in numbers."""
+        """Half a year in numbers."""
         if self.as_json:
             self._json(told)
             return
         if told["reports"] is None:
-            click.echo(self._word("few"))
+            click.echo(self._word("few" if told["over"] else "running").format(year=told["year"], half=told["half"]))
             return
-        through = month_in_words(date.fromisoformat(f"{told['through']}-01"), self.language)
-        click.echo(self._word("total").format(year=told["year"], month=through, count=told["reports"]))
+        click.echo(self._word("total").format(year=told["year"], half=told["half"], count=told["reports"]))
         if told["acknowledged_hours"] is not None:
             soon = told["acknowledged_hours"]
             click.echo(self._word("soon").format(half=soon["half"], most=soon["nine_of_ten"]))

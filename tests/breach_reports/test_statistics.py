@@ -11,7 +11,7 @@ from tests.household import lay_down
 from tests.simulator import START
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.shapes import BREACH_REPORT, ReportFact
-from vault.breach_reports.statistics import Soon, Statistics, counted, month_of, months, soon
+from vault.breach_reports.statistics import Half, Soon, Statistics, counted, month_of, soon
 from vault.breach_reports.statistics_api import statistics_routes
 
 RNG = random.Random("statistics")  # invented reports
@@ -23,21 +23,27 @@ def report(at: int, **more: Any) -> ReportFact:
     return ReportFact(**{**told, "received_at": at, "receipt": "", "parts": (), **more})
 
 
-def test_only_months_that_are_over_in_riyadh_are_counted():
-    assert months(2026, START) == []
-    assert months(2026, START + 32 * DAY) == ["2026-01"]
-    assert months(2025, START)[-1] == "2025-12"
+def test_only_half_years_that_are_over_in_riyadh_are_counted_and_no_two_overlap():
+    first = Half(2026, 1)
+    assert (Half.of(START), Half.last(START), first.before, first.after) == (first, Half(2025, 2), Half(2025, 2), Half(2026, 2))
+    assert (first.after.after, first.after.before) == (Half(2027, 1), first)
+    assert first.months == ["2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06"]
+    assert first.after.months[0] == "2026-07"
+    over = START + 181 * DAY - 3 * HOUR
+    assert [first.is_over(moment) for moment in (START, over - 1, over)] == [False, False, True]
     assert (month_of(START - 3 * HOUR - 1), month_of(START - 3 * HOUR)) == ("2025-12", "2026-01")
-    found = counted([report(START + 31 * DAY)] * 20, (), 2026, START + 32 * DAY, str.encode)
-    assert found == Statistics(2026, "2026-01", None, dict.fromkeys(("category", "channel", "month", "state")), None)
+    found = counted([report(START)] * 20, (), first, over - 1, str.encode)
+    assert found == Statistics(first, None, dict.fromkeys(("category", "channel", "month", "state")), None)
 
 
 def test_the_tables_add_up_to_what_came_in_and_small_numbers_are_hidden_with_others():
     reports = [report(START, state="triaged", acknowledged_at=START + 5 * HOUR)] * 11
     reports += [report(START, category="visitor_data", channel="email")] * 3
     reports += [report(START, category="wrong_recipient")] * 6
-    found = counted(reports, ("other", "visitor_data", "wrong_recipient", "staff_snooping"), 2026, START + 40 * DAY, str.encode)
-    assert (found.reports, found.tables["month"], found.acknowledged) == (20, {"2026-01": 20}, Soon(5, 5))
+    codes = ("other", "visitor_data", "wrong_recipient", "staff_snooping")
+    found = counted(reports, codes, Half(2026, 1), START + 200 * DAY, str.encode)
+    assert (found.reports, found.acknowledged) == (20, Soon(5, 5))
+    assert found.tables["month"] == {"2026-01": 20, **dict.fromkeys(Half(2026, 1).months[1:], 0)}
     assert found.tables["category"] is not None
     assert found.tables["category"]["visitor_data"] is None
     assert list(found.tables["category"].values()).count(None) == 2
@@ -69,21 +75,23 @@ async def many(desk: Desk, count: int) -> list[str]:
 
 
 @pytest.mark.asyncio(loop_scope="function")
-async def test_a_year_is_read_by_an_entry_and_nobody_without_the_scope(desk: Desk):
+async def test_half_a_year_is_read_by_an_entry_and_nobody_without_the_scope(desk: Desk):
     await many(desk, 12)
-    running = await read(desk)
-    assert (running["year"], running["through"], running["reports"]) == (2026, None, None)
-    desk.world.clock.forward(40 * 24 * 3600)
-    told = await read(desk, "?year=2026")
-    assert (told["through"], told["reports"], told["least"], told["acknowledged_hours"]) == ("2026-01", 12, 5, None)
+    running = await read(desk, "?year=2026&half=1")
+    assert (running["year"], running["half"], running["over"], running["reports"]) == (2026, 1, False, None)
+    desk.world.clock.forward(200 * 24 * 3600)
+    told = await read(desk)
+    assert (told["year"], told["half"], told["over"]) == (2026, 1, True), "the last that is over"
+    assert (told["reports"], told["least"], told["acknowledged_hours"]) == (12, 5, None)
     assert {"code": "published_without_consent", "count": 12} in told["tables"]["category"]
-    assert told["tables"]["month"] == [{"code": "2026-01", "count": 12}]
+    assert told["tables"]["month"][0] == {"code": "2026-01", "count": 12}
     entry = [each for each in desk.world.entries() if each.kind == "breach_report.counted"][-1]
     assert (entry.outcome, entry.purpose, entry.basis) == ("allow", "breach_report", "law")
-    await read(desk, "?year=1999", status=422)
-    await read(desk, "?year=x", status=422)
+    for wrong in ("?year=1999&half=1", "?year=x&half=1", "?year=2026&half=3", "?year=2026", "?half=1"):
+        await read(desk, wrong, status=422)
     assert (await read(desk, who="admin", status=403))["code"] == "out-of-scope"
-    assert (await read(desk, "?year=2025"))["tables"] == {"category": None, "channel": None, "month": None, "state": None}
+    empty = await read(desk, "?year=2025&half=2")
+    assert empty["tables"] == {"category": None, "channel": None, "month": None, "state": None}
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -94,5 +102,5 @@ async def test_a_report_that_excludes_the_reader_is_in_none_of_her_counts(desk: 
     key = id_.replace("-", "")
     hidden = msgspec.structs.replace(known[bytes.fromhex(key)], excluded=(f"staff:{officer}",))
     await lay_down(desk.world, BREACH_REPORT, key, hidden)
-    desk.world.clock.forward(40 * 24 * 3600)
-    assert (await read(desk, "?year=2026"))["reports"] == 11
+    desk.world.clock.forward(200 * 24 * 3600)
+    assert (await read(desk))["reports"] == 11

@@ -126,10 +126,11 @@ def key_of(house: Served) -> str:
 
 
 def test_numbers_are_told_without_the_small_ones(house: Served, run: Callable[..., Result], capsys: pytest.CaptureFixture[str]):
-    assert "Fewer than 10 reports" in said(run("statistics"))
-    assert json.loads(said(run("statistics", "--year", "2025", "--json")))["year"] == 2025
+    assert "fewer than 10 reports" in said(run("statistics"))
+    assert json.loads(said(run("statistics", "--year", "2025", "--half", "2", "--json")))["year"] == 2025
     cells = {"category": [{"code": "other", "count": 12}], "month": [{"code": "2026-01", "count": None}], "channel": None}
-    told = {"year": 2026, "through": "2026-01", "reports": 12, "acknowledged_hours": {"half": 3, "nine_of_ten": 9}, "tables": cells}
+    assert "not over yet" in said(run("statistics", "--year", "2100", "--half", "1"))
+    told = {"year": 2026, "half": 1, "over": True, "reports": 12, "acknowledged_hours": {"half": 3, "nine_of_ten": 9}, "tables": cells}
     Printer("en", as_json=False).statistics({**told, "tables": {**cells, "state": [{"code": "received", "count": 12}]}})
     english = capsys.readouterr().out
     assert all(words in english for words in ("12 reports", "within 3 h", "January 2026", "hidden", "not shown", "received"))

@@ -1,6 +1,6 @@
-"""The call that tells how many reports came in a year, without the small numbers; every look is an entry."""
+"""The call that tells how many reports came in half a year, without the small numbers; every look is an entry."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -9,16 +9,20 @@ from vault.access_log.deed import Deed
 from vault.breach_reports.reports import Reports
 from vault.breach_reports.service import entry_of, is_excluded
 from vault.breach_reports.small_cells import LEAST
-from vault.breach_reports.statistics import FIRST_YEAR, LAST_YEAR, Soon, Statistics, counted
+from vault.breach_reports.statistics import FIRST_YEAR, LAST_YEAR, Half, Soon, Statistics, counted
+from vault.errors import FieldError, Invalid
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.web import Answer, Call, Person, Query, Route
-from vault.web.times import RIYADH
 
 COUNTED: Final = "breach_report.counted"
 DRAWN: Final = "breach-statistics"
 """What the pepper draws by: which larger cells are hidden beside a small one."""
-YEAR: Final = Query(kind="integer", low=FIRST_YEAR, high=LAST_YEAR)
+WHICH: Final[Mapping[str, Query]] = {
+    "year": Query(kind="integer", low=FIRST_YEAR, high=LAST_YEAR),
+    "half": Query(kind="integer", low=1, high=2),
+}
+"""Which half of a year is asked for: both, or neither for the last that is over."""
 
 
 class CellTold(msgspec.Struct):
@@ -45,14 +49,15 @@ class TablesTold(msgspec.Struct):
 
 
 class StatisticsTold(msgspec.Struct, kw_only=True):
-    """The reports of a year that came in months that are over, the last of them `through`; null where there are too few to tell.
+    """The reports of half a year; null where it is not over (`over`) or there are too few to tell.
 
     Numbers from 1 to `least` - 1 are hidden, and others with them so that these cannot be computed. Reports that exclude the reader are not
     counted.
     """
 
     year: int
-    through: str | None
+    half: int
+    over: bool
     least: int
     reports: int | None
     tables: TablesTold
@@ -63,8 +68,9 @@ def statistics_routes(reports: Reports) -> list[Route]:
     """Return the call of this file."""
 
     async def read(call: Call) -> Answer:
-        """The statistics of a year."""
-        return Answer(_told(await statistics(reports, call)))
+        """The statistics of half a year."""
+        found = await statistics(reports, call)
+        return Answer(_told(found, over=found.half.is_over(call.now)))
 
     return [
         Route(
@@ -73,18 +79,18 @@ def statistics_routes(reports: Reports) -> list[Route]:
             name="breach_reports.statistics",
             handler=read,
             access=Person("log:read"),
-            query={"year": YEAR},
+            query=WHICH,
             answer=StatisticsTold,
-            summary="Count the reports of a year, without the small numbers; the look is an entry of the access log.",
+            summary="Count the reports of half a year, without the small numbers; the look is an entry of the access log.",
         )
     ]
 
 
 async def statistics(reports: Reports, call: Call) -> Statistics:
-    """The statistics of the year asked for, else of this one; the entry of the look is committed first. Raises Unavailable."""
+    """The statistics asked for, else of the last half-year that is over; the entry is committed first. Raises Invalid, Unavailable."""
     errand = Errand(call.caller, call.request_id)
     association = errand.asker.association
-    year = call.query["year"] or datetime.fromtimestamp(call.now // 1_000_000, UTC).astimezone(RIYADH).year
+    half = _half(call)
 
     def note(deed: Deed) -> None:
         still = errand.still(deed)
@@ -95,20 +101,30 @@ async def statistics(reports: Reports, call: Call) -> Statistics:
         known = await reports.index.known(association)
         seen = [fact for fact in known.values() if not is_excluded(errand, fact)]
         pepper = association.cabinet.pepper
-        return counted(seen, await reports.categories(association), year, call.now, lambda name: pepper.hash(DRAWN, name))
+        return counted(seen, await reports.categories(association), half, call.now, lambda name: pepper.hash(DRAWN, name))
 
     return await heard(errand, made)
 
 
-def _told(found: Statistics) -> StatisticsTold:
+def _half(call: Call) -> Half:
+    year, half = call.query["year"], call.query["half"]
+    if year is None and half is None:
+        return Half.last(call.now)
+    if year is None or half is None:
+        raise Invalid([FieldError("year" if year is None else "half", "missing")])
+    return Half(year, half)
+
+
+def _told(found: Statistics, *, over: bool) -> StatisticsTold:
     cells = {
         table: None if found_ is None else [CellTold(name, count) for name, count in found_.items()]
         for table, found_ in found.tables.items()
     }
     soon: Soon | None = found.acknowledged
     return StatisticsTold(
-        year=found.year,
-        through=found.through or None,
+        year=found.half.year,
+        half=found.half.half,
+        over=over,
         least=LEAST,
         reports=found.reports,
         tables=TablesTold(**cells),

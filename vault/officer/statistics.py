@@ -1,4 +1,4 @@
-"""How many reports came in a year, as tables and bars, without the small numbers; nothing anybody wrote is opened here."""
+"""How many reports came in half a year, as tables and bars, without the small numbers; nothing anybody wrote is opened here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from datetime import date
 from typing import Final
 
 from vault.breach_reports.reports import Reports
-from vault.breach_reports.statistics import TABLES, Cells, Table
-from vault.breach_reports.statistics_api import YEAR, statistics
+from vault.breach_reports.statistics import TABLES, Cells, Half, Table
+from vault.breach_reports.statistics_api import WHICH, statistics
 from vault.officer.charts import Columns, bars, columns
 from vault.officer.frame import Frame, Speaker, link, looks, speaker_of
 from vault.web.answer import Answer
@@ -32,10 +32,8 @@ class Row:
 
 def statistics_pages(frame: Frame, reports: Reports) -> list[Route]:
     """The page of this file."""
-    pages = _Statistics(frame, reports)
-    return [
-        looks(PATH, "officer.statistics", pages.look, "log:read", "Reports of a year by category, channel, month and state.", year=YEAR)
-    ]
+    pages, summary = _Statistics(frame, reports), "Reports of half a year by category, channel, month and state."
+    return [looks(PATH, "officer.statistics", pages.look, "log:read", summary, **WHICH)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +53,26 @@ class _Statistics:
             "statistics.html",
             call,
             found=found,
-            through=month_in_words(date.fromisoformat(f"{found.through}-01"), call.language) if found.through else "",
+            is_over=found.half.is_over(call.now),
+            period=_period(found.half, speaker),
             tables=tables,
             chart=_by_month(found.tables["month"], speaker, leftwards=leftwards),
             half=speaker.counted("hours", found.acknowledged.half) if found.acknowledged else "",
             most=speaker.counted("hours", found.acknowledged.most) if found.acknowledged else "",
-            before=link(PATH, call.language, year=found.year - 1),
-            after=link(PATH, call.language, year=found.year + 1) if call.query["year"] else None,
+            before=_link(found.half.before, call),
+            after=_link(found.half.after, call) if found.half.after.is_over(call.now) else None,
             made=speaker.time(call.now),
         )
+
+
+def _link(half: Half, call: Call) -> str:
+    return link(PATH, call.language, year=half.year, half=half.half)
+
+
+def _period(half: Half, speaker: Speaker) -> str:
+    """Its first month and its last, in words."""
+    ends = (half.months[0], half.months[-1])
+    return " – ".join(month_in_words(date.fromisoformat(f"{month}-01"), speaker.language) for month in ends)
 
 
 def _rows(table: Table, cells: Cells | None, labels: Mapping[str, str], speaker: Speaker) -> list[Row] | None:
@@ -92,4 +101,4 @@ def _by_month(cells: Cells | None, speaker: Speaker, *, leftwards: bool) -> Colu
     """A column for each month that may be told; None where there is none."""
     word = speaker.word("statistics_reports")
     counts = {(number, word): count for number, count in enumerate((cells or {}).values()) if count}
-    return columns(12, counts, "", leftwards=leftwards) if counts else None
+    return columns(len(cells or {}), counts, "", leftwards=leftwards) if counts else None
