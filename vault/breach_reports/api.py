@@ -10,6 +10,7 @@ from vault.access_log.deed import Deed
 from vault.breach_reports import bodies, service, telling
 from vault.breach_reports.exclusion import Wish
 from vault.breach_reports.files_api import file_routes
+from vault.breach_reports.groups_api import group_routes
 from vault.breach_reports.intake import Told, plain
 from vault.breach_reports.page import RECEIPTS, REPORTING, page_routes
 from vault.breach_reports.reporter import about
@@ -36,7 +37,15 @@ MOST_RECEIPT_BODY: Final = 4 * KIBIBYTE
 def routes(reports: Reports) -> list[Route]:
     """Return the calls of this room."""
     api = _Api(reports)
-    return [*_public(api), *_reading(api), *_deeds(api), *settling_routes(reports), *file_routes(reports), *page_routes(reports)]
+    return [
+        *_public(api),
+        *_reading(api),
+        *_deeds(api),
+        *settling_routes(reports),
+        *group_routes(reports),
+        *file_routes(reports),
+        *page_routes(reports),
+    ]
 
 
 def _public(api: "_Api") -> list[Route]:

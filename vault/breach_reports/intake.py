@@ -67,6 +67,15 @@ def plain(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Arriving:
+    """What is known of a report on its way in besides what it says: why it is doubtful, the sketch of its text, the files with it."""
+
+    doubt: Doubt = ""
+    likeness: str = ""
+    brought: Bringing | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A report that was taken: its public reference, and its receipt, None where it was shown before; the rest is for nobody outside.
 
@@ -102,15 +111,16 @@ def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldEr
     return found + exclusion.errors_in(told.exclude)
 
 
-def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | None, *, brought: Bringing | None = None) -> Received:
+def receive(deed: Deed, errand: Errand, told: Told, arriving: Arriving, once: Once | None) -> Received:
     """Take a report, checked before; a repeat of the same request gives the reference again and not the receipt.
 
     Raises IntakeFull, Unavailable, and Invalid where nobody would be left to say whom she wants excluded.
     """
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return Received(case.load(deed, made).fact.reference, None)
+    brought = arriving.brought
     receipt, report = new_reporter_receipt(), os.urandom(16) if brought is None else brought.report
-    doubt = room(deed, doubt)
+    doubt = room(deed, arriving.doubt)
     kept = exclusion.kept_from(errand.book(deed), told.exclude, deed.now)
     if brought is None:
         key, wrapped = new_case_key(deed.cabinet.keys, report)
@@ -130,6 +140,7 @@ def receive(deed: Deed, errand: Errand, told: Told, doubt: Doubt, once: Once | N
         offices=kept.offices,
         excluded=kept.excluded,
         held=kept.held,
+        likeness=arriving.likeness,
     )
     texts = [Text(REPORT, REPORTER, msgspec.json.encode(_Report(told.narrative.strip(), fold_digits(told.noticed_on))))]
     if told.contact.strip():

@@ -85,7 +85,7 @@ def acknowledged(fact: ReportFact, by: str, now: int) -> ReportFact:
     """The report with a person's word that it is being looked at; it leaves quarantine by that. Raises ReportState."""
     if fact.state not in ("received", "quarantined"):
         raise ReportState
-    return msgspec.structs.replace(fact, state="acknowledged", acknowledged_at=now, acknowledged_by=by)
+    return msgspec.structs.replace(fact, state="acknowledged", acknowledged_at=now, acknowledged_by=by, likeness="")
 
 
 def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, now: int) -> ReportFact:
@@ -105,7 +105,7 @@ def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, n
         raise Invalid([FieldError("aware_at", "out-of-range")])
     if aware is not None and not EARLIEST <= aware <= fact.received_at:
         raise Invalid([FieldError("aware_at", "out-of-range")])
-    return msgspec.structs.replace(fact, state="triaged", finding=finding, aware_at=aware, triaged_at=now, triaged_by=by)
+    return msgspec.structs.replace(fact, state="triaged", finding=finding, aware_at=aware, triaged_at=now, triaged_by=by, likeness="")
 
 
 def dismissal_proposed(fact: ReportFact, reason: Reason, by: str, now: int) -> ReportFact:
@@ -125,7 +125,8 @@ def waiting_dismissal(fact: ReportFact, reason: Reason) -> Dismissal:
 
 def dismissed(fact: ReportFact, waiting: Dismissal, by: str, now: int) -> ReportFact:
     """The report with that dismissal in force."""
-    return msgspec.structs.replace(fact, state="dismissed", dismissal=msgspec.structs.replace(waiting, settled_by=by, settled_at=now))
+    settled = msgspec.structs.replace(waiting, settled_by=by, settled_at=now)
+    return msgspec.structs.replace(fact, state="dismissed", dismissal=settled, likeness="")
 
 
 def move_proposed(fact: ReportFact, to: int, by: str, now: int) -> ReportFact:

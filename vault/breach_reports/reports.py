@@ -15,15 +15,16 @@ from vault.breach_reports import case, door, intake
 from vault.breach_reports.exclusion import Office, offices_of
 from vault.breach_reports.files import Bringing
 from vault.breach_reports.index import Index
-from vault.breach_reports.intake import Received, Told
+from vault.breach_reports.intake import Arriving, Received, Told
 from vault.breach_reports.lifecycle import HOUR
+from vault.breach_reports.likeness import sketch
 from vault.breach_reports.limits import Intake, IntakeFull, IntakeSealed
 from vault.breach_reports.reporter import about
 from vault.breach_reports.service import Listed, Page, SecondFactor, SecondPerson, Wanted, listed, page
-from vault.breach_reports.shapes import REPORTER, Doubt
+from vault.breach_reports.shapes import REPORTER, Doubt, ReportFact
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.policy.pack import Text
-from vault.rulebook.alarm import INTEGRITY, Seldom, integrity, nobody, ring
+from vault.rulebook.alarm import INTEGRITY, Seldom, heard, integrity, nobody, ring
 from vault.rulebook.asker import Errand, Stranger, once_for
 from vault.rulebook.association import Association, open_here
 from vault.rulebook.channels import Channels
@@ -139,7 +140,9 @@ class Reports:
         association = errand.asker.association
         doubt = self.limits.doubt(association.code, association.folder, knock.network, knock.seen)
         once = _once(errand, knock.key, told)
-        taken = await association.run(lambda deed: intake.receive(deed, errand, told, doubt, once, brought=brought))
+        likeness = await asyncio.to_thread(sketch, told.narrative, association.cabinet.pepper.hash)
+        arriving = Arriving(doubt, likeness, brought)
+        taken = await association.run(lambda deed: intake.receive(deed, errand, told, arriving, once))
         if taken.doubt == "association":
             await self._tell(errand, ASIDE)
         if taken.waits:
@@ -156,6 +159,12 @@ class Reports:
         found = await asyncio.to_thread(page, known, wanted)
         shown = await association.run(lambda deed: listed(deed, errand, found))
         return shown, replace(found, withheld=len(found.cases) - len(shown))
+
+    async def waiting(self, errand: Errand) -> tuple[Errand, Mapping[bytes, ReportFact]]:
+        """Every report, for an officer who still is one, and the errand as it stands. Raises Unauthenticated, Unavailable `integrity`."""
+        association = errand.asker.association
+        known = await heard(errand, lambda: self.index.known(association))
+        return await heard(errand, lambda: association.run(errand.still)), known
 
     async def follow(self, association: Association, receipt: str, knock: Knock) -> Follow:
         """The report a receipt is for, with its messages. Raises one NotFound for every wrong receipt, TooMany, Unavailable."""

@@ -29,7 +29,8 @@ FILE: Final = "file"
 MAIL: Final = "mail"
 MAIL_CHECK: Final = "mail-check"
 MAIL_HEAD: Final = "mail-head"
-ALL_KINDS: Final = (CONTACT, FILE, MAIL_CHECK, MAIL_HEAD, MESSAGE, NOTE, REPLY, REPORT)
+ORIGIN: Final = "origin"
+ALL_KINDS: Final = (CONTACT, FILE, MAIL_CHECK, MAIL_HEAD, MESSAGE, NOTE, ORIGIN, REPLY, REPORT)
 """What an officer's look opens; the bytes of a mail (`mail`) are a look of their own."""
 TO_REPORTER: Final = (MESSAGE, REPLY)
 
@@ -124,6 +125,20 @@ class Hold(Fact, frozen=True):
     lifted_at: int | None = None
 
 
+class TakenDown(Fact, frozen=True):
+    """How a report was taken down by somebody of the house ("staff:<hex id>"), and when it was posted, sent or written, where that is told.
+
+    `processor` is the code of the processor that tells of it. `read_at` is when it was read back to the reporter, `confirmed_at` when it
+    was confirmed: from then on who took it down sees nothing of it.
+    """
+
+    by: str
+    posted_at: int | None = None
+    processor: str = ""
+    read_at: int | None = None
+    confirmed_at: int | None = None
+
+
 class ReportFact(Fact, frozen=True):
     """One report as it stands; `doubt` says why it was put into quarantine, `receipt` is the keyed hash of the reporter's receipt.
 
@@ -133,6 +148,8 @@ class ReportFact(Fact, frozen=True):
     whom she meant (`settled_by`, `settled_at`). `incident` is the incident it is linked to (hex id), whose clock is then the report's.
     `holds` are the legal holds laid on it, the last of them the one that may stand; `fired` the clocks of the work on it that rang. Where
     `gone`, the case was destroyed: its tombstone (`TOMBSTONE`) tells what stays, and nothing else here means anything.
+    `likeness` is the sketch of its text until somebody has looked at it, `apart` where it was taken out of its group. `staff` is how it was
+    taken down, where somebody of the house did.
     """
 
     id: str
@@ -166,6 +183,9 @@ class ReportFact(Fact, frozen=True):
     holds: tuple[Hold, ...] = ()
     fired: tuple[WorkFired, ...] = ()
     gone: bool = False
+    likeness: str = ""
+    apart: bool = False
+    staff: TakenDown | None = None
 
     @property
     def arrived_at(self) -> int:

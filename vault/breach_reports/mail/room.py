@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vault.breach_reports.case import Case
+from vault.breach_reports.likeness import sketch
 from vault.breach_reports.limits import LEAST_FREE, IntakePaused
 from vault.breach_reports.mail import taking
 from vault.breach_reports.mail.answer import Postbox, Postboxes, Refused, acknowledgement
@@ -78,7 +79,8 @@ class MailRoom:
     async def _keep(self, errand: Errand, brought: Brought, letter: Letter, box: Postbox) -> tuple[Case, bool]:
         association, answers = errand.asker.association, box.send is not None
         graded, doubt = await self._grade(letter, box, last=False), self._doubt(errand.asker.association.code, brought, letter)
-        message = taking.Message(brought, letter, graded)
+        likeness = await asyncio.to_thread(sketch, taking.narrative_of(letter), association.cabinet.pepper.hash)
+        message = taking.Message(brought, letter, graded, likeness)
         return await association.run(lambda deed: taking.keep(deed, errand, message, doubt, answers=answers))
 
     async def _grade_again(self, errand: Errand, before: Case, letter: Letter, box: Postbox) -> Case:

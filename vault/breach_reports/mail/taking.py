@@ -72,11 +72,12 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to be kept: as it was handed in, taken apart, and graded."""
+    """A message to be kept: as it was handed in, taken apart, graded, and sketched for likeness."""
 
     brought: Brought
     letter: Letter
     graded: Graded
+    likeness: str = ""
 
 
 def known(deed: Deed, errand: Errand, sha256: str) -> Case | None:
@@ -125,6 +126,7 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
         doubt=doubt,
         seen_at=arrived,
         mail=mail,
+        likeness=message.likeness,
     )
     written = case.begin(deed, fact, key, wrapped, _texts(letter, graded, deed.now))
     made = Case(report, fact, 1)
@@ -178,7 +180,7 @@ def _again(graded: Graded, looks: int, first: int, now: int) -> int | None:
 
 def _texts(letter: Letter, graded: Graded, now: int) -> list[Text]:
     head = Head(letter.froms[:20], letter.subject, letter.sent, letter.message_id, letter.text_is, letter.files)
-    narrative = letter.text or letter.subject
+    narrative = narrative_of(letter)
     texts = [
         Text(REPORT, REPORTER, msgspec.json.encode({"narrative": narrative})),
         Text(MAIL_HEAD, REPORTER, msgspec.json.encode(head)),
@@ -192,6 +194,11 @@ def _texts(letter: Letter, graded: Graded, now: int) -> list[Text]:
 def _check(graded: Graded, now: int) -> Text:
     told = Check(graded.grade, list(graded.reasons), list(graded.lookups.told.values()), now)
     return Text(MAIL_CHECK, "", msgspec.json.encode(told))
+
+
+def narrative_of(letter: Letter) -> str:
+    """What the report says that a message becomes."""
+    return letter.text or letter.subject
 
 
 def _known(deed: Deed, sha256: str) -> Case | None:
