@@ -11,6 +11,8 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from heapq import nlargest
+from itertools import chain
 from struct import pack, unpack
 from typing import Final
 
@@ -27,9 +29,11 @@ WAITING: Final = frozenset({"received", "quarantined"})
 """The states in which nobody has looked at a report yet."""
 _KIND: Final = "report-likeness"
 _SHAPE: Final = f">{KEPT}I"
-_CROWDED: Final = 64
+_CROWDED: Final = 16
 """Groups that one hash leads to: a piece that more begin with tells nothing of any of them."""
 _NEAREST: Final = 8
+_MET: Final = 4
+"""Hashes that lead to a group before it is looked at, where there are so many."""
 _LETTERS: Final = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه", "ـ": None})
 _WORD: Final = re.compile(r"\w+")
 _NUMBER: Final = re.compile(r"\d+")
@@ -102,11 +106,15 @@ class _Sorting:
                 led.append(number)
 
     def _most_like(self, own: frozenset[int]) -> int | None:
-        met = Counter(number for each in own for number in self._leads.get(each, ()))
-        best, most = None, ALIKE
-        for number, _ in met.most_common(_NEAREST):
-            shared = in_common(own, self._sketches[number])
-            if shared >= most and (best is None or shared > most):
+        met = Counter(chain.from_iterable(self._leads.get(each, ()) for each in own))
+        best, most = None, 0.0
+        least = min(_MET, len(own))
+        for number in nlargest(_NEAREST, (each for each, times in met.items() if times >= least), key=met.__getitem__):
+            other = self._sketches[number]
+            if len(own & other) < ALIKE * max(len(own), len(other)):
+                continue  # no more than that can be in common, and it is not enough
+            shared = in_common(own, other)
+            if shared >= ALIKE and shared > most:
                 best, most = number, shared
         return best
 
