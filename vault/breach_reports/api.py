@@ -8,6 +8,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import bodies, service, telling
+from vault.breach_reports.entries_api import entry_routes
 from vault.breach_reports.exclusion import Wish
 from vault.breach_reports.files_api import file_routes
 from vault.breach_reports.groups_api import group_routes
@@ -43,6 +44,7 @@ def routes(reports: Reports) -> list[Route]:
         *_deeds(api),
         *settling_routes(reports),
         *group_routes(reports),
+        *entry_routes(reports),
         *file_routes(reports),
         *page_routes(reports),
     ]

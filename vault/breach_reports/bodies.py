@@ -227,6 +227,20 @@ class MailTold(msgspec.Struct, kw_only=True):
     answered_at: str | None
 
 
+class TakenDownTold(msgspec.Struct, kw_only=True):
+    """How somebody of the house took a report down: who, where it came from, and since when she no longer sees it (`confirmed_at`)."""
+
+    by: str
+    posted_at: str | None
+    processor: str | None
+    platform: str | None
+    handle: str | None
+    link: str | None
+    late_reason: str | None
+    read_at: str | None
+    confirmed_at: str | None
+
+
 class ReportTold(msgspec.Struct, kw_only=True):
     """A report as an officer reads it."""
 
@@ -259,6 +273,7 @@ class ReportTold(msgspec.Struct, kw_only=True):
     awareness: list[Waiting]
     holds: list[HoldTold]
     mail: MailTold | None
+    taken_down: TakenDownTold | None
     entry: "EntryTold"
 
 

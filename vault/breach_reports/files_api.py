@@ -90,7 +90,7 @@ class _Files:
                 association, form.fields.get("receipt", ""), lambda: plain(form.fields.get("text", "")), form.uploads(), knock
             )
         except Wrong as wrong:
-            raise _said(wrong) from None
+            raise said(wrong) from None
         return Answer(telling.status(followed))
 
     async def of_reply(self, call: Call) -> Answer:
@@ -121,12 +121,12 @@ class _Files:
                     errand, lambda: association.run(lambda deed: service.reply(deed, errand, report, text, brought)), about(report)
                 )
         except Wrong as wrong:
-            raise _said(wrong) from None
+            raise said(wrong) from None
         hours = service.hours(await association.book())
         return Answer(bodies.ReportStands(write_id(report), fact.state, telling.clock(fact, hours, call.now)))
 
 
-def _said(wrong: Wrong) -> Malformed | Wrong:
+def said(wrong: Wrong) -> Malformed | Wrong:
     """What a program is told of a file that is not taken."""
     return Malformed("too-large") if wrong.errors[0].code == "too-large" else wrong
 

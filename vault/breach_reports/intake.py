@@ -95,6 +95,11 @@ class _Report(msgspec.Struct, frozen=True, omit_defaults=True):
     noticed_on: str = ""
 
 
+def report_text(told: Told) -> bytes:
+    """The content of the first part of a report."""
+    return msgspec.json.encode(_Report(told.narrative.strip(), fold_digits(told.noticed_on)))
+
+
 def errors_in(told: Told, categories: Collection[str], now: int) -> list[FieldError]:
     """Every field that does not hold, by name and code (article 8: a category and a narrative are enough)."""
     found: list[FieldError] = []
@@ -142,7 +147,7 @@ def receive(deed: Deed, errand: Errand, told: Told, arriving: Arriving, once: On
         held=kept.held,
         likeness=arriving.likeness,
     )
-    texts = [Text(REPORT, REPORTER, msgspec.json.encode(_Report(told.narrative.strip(), fold_digits(told.noticed_on))))]
+    texts = [Text(REPORT, REPORTER, report_text(told))]
     if told.contact.strip():
         # Apart from the narrative, so that it can be erased before it.
         texts.append(Text(CONTACT, REPORTER, msgspec.json.encode(told.contact.strip())))

@@ -76,8 +76,7 @@ class Intake:
 
         Raises IntakeFull and IntakePaused, and only those keep a report out.
         """
-        if self._free(folder) < LEAST_FREE:
-            raise IntakePaused
+        self.require_room(folder)
         mark = self._mark(network)
         if not self._may(NETWORK_REFUSED, f"{code} {mark}"):
             raise IntakeFull(_HOUR // NETWORK_REFUSED[2])
@@ -89,6 +88,11 @@ class Intake:
         if found and not self._may(QUARANTINE, code) and not self._is_among_first(code, network, mark):
             raise IntakeFull(_HOUR // QUARANTINE[2] + 1, is_of_all=True)
         return found
+
+    def require_room(self, folder: Path) -> None:
+        """Raise IntakePaused where the disk is nearly full."""
+        if self._free(folder) < LEAST_FREE:
+            raise IntakePaused
 
     def carries(self, code: str, folder: Path, network: str) -> None:
         """Count a quarter of a mebibyte of a stranger's file. Raises TooMany where there is no room for it; words go on."""

@@ -11,7 +11,8 @@ import msgspec
 from keys.case_file import new_case_key
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed
-from vault.breach_reports import case, door, intake
+from vault.breach_reports import case, door, entering, intake
+from vault.breach_reports.entering import Came
 from vault.breach_reports.exclusion import Office, offices_of
 from vault.breach_reports.files import Bringing
 from vault.breach_reports.index import Index
@@ -165,6 +166,42 @@ class Reports:
         association = errand.asker.association
         known = await heard(errand, lambda: self.index.known(association))
         return await heard(errand, lambda: association.run(errand.still)), known
+
+    async def take_down(self, errand: Errand, came: Came, told: Told, once: Once | None, now: int) -> tuple[case.Case, bool]:
+        """Take down a report that came by another way; with it whether the same request did before. Raises Invalid, IntakePaused."""
+        association = errand.asker.association
+        self.limits.require_room(association.folder)
+        if wrong := entering.errors_in(came, told, await errand.newest_book(), now):
+            raise Invalid(wrong)
+        found, already = await heard(
+            errand, lambda: association.run(lambda deed: entering.take_down(deed, errand, came, told, once), weight=2)
+        )
+        if found.fact.held and not already:
+            await self._tell(errand, WAITS)
+        return found, already
+
+    async def add_to_entry(self, errand: Errand, report: bytes, uploads: Uploads) -> ReportFact:
+        """Add files to a report for who took it down and has not confirmed it. Raises NotFound, Refused, Wrong, TooMany."""
+        association = errand.asker.association
+
+        def key(deed: Deed) -> DataKey:
+            entering.own(deed, errand, report)
+            return case.key_of(deed, report)
+
+        found = await heard(errand, lambda: association.run(key), about(report))
+        brought = Bringing(association, report, found, lambda: None, errand.still)
+        async with brought:
+            await brought.take(uploads)
+            brought.require_sound()
+            return await heard(
+                errand, lambda: association.run(lambda deed: entering.add_files(deed, errand, report, brought)), about(report)
+            )
+
+    async def confirm_entry(self, errand: Errand, report: bytes, correction: str) -> tuple[ReportFact, str | None]:
+        """Confirm what was taken down: the report and its receipt, which may leave now. Raises Invalid, NotFound, Refused."""
+        entering.require_correction(correction)
+        association = errand.asker.association
+        return await heard(errand, lambda: association.run(lambda deed: entering.confirm(deed, errand, report, correction)), about(report))
 
     async def follow(self, association: Association, receipt: str, knock: Knock) -> Follow:
         """The report a receipt is for, with its messages. Raises one NotFound for every wrong receipt, TooMany, Unavailable."""

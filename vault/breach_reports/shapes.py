@@ -5,6 +5,8 @@ Field names are those of the bytes kept for years: a new member gets a default, 
 
 from typing import Final, Literal
 
+import msgspec
+
 from vault.breach_reports.tables import KIND
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
@@ -191,6 +193,15 @@ class ReportFact(Fact, frozen=True):
     def arrived_at(self) -> int:
         """When it reached the house: the provisional clock runs from then (implementing regulation 24)."""
         return self.received_at if self.seen_at is None else min(self.seen_at, self.received_at)
+
+
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The content of the part that says where a report came from, in words that may be personal."""
+
+    platform: str = ""
+    handle: str = ""
+    link: str = ""
+    late_reason: str = ""
 
 
 class ExclusionsFact(Fact, frozen=True):

@@ -74,6 +74,12 @@ def move(deed: Deed, report_: bytes, state: str) -> None:
     deed.transaction.connection.execute(update(report).where(*place).values(state=state))
 
 
+def give_receipt(deed: Deed, report_: bytes, receipt_hash: bytes) -> None:
+    """Note under which keyed hash the report's receipt is found from now on."""
+    place = (report.c.association_id == deed.association, report.c.report == report_)
+    deed.transaction.connection.execute(update(report).where(*place).values(receipt_hash=receipt_hash))
+
+
 def lying(deed: Deed, state: str, most: int) -> int:
     """How many reports are in this state, counted no further than `most`."""
     here = select(report.c.state).where(report.c.association_id == deed.association, report.c.state == state).limit(most).subquery()

@@ -18,13 +18,16 @@ from vault.breach_reports.shapes import (
     MAIL_CHECK,
     MAIL_HEAD,
     NOTE,
+    ORIGIN,
     REPORT,
     TO_REPORTER,
     Dismissal,
     Hold,
     MailFact,
     Move,
+    Origin,
     ReportFact,
+    TakenDown,
 )
 from vault.web import write_id
 from vault.web.times import write_time
@@ -99,6 +102,7 @@ def whole(taken: door.Taken, opened: Sequence[door.Opened], hours: int, now: int
         holds=[hold(each, noted) for each in fact.holds],
         awareness=[_waiting(each) for each in fact.moves],
         mail=None if fact.mail is None else mailed(fact.mail, opened),
+        taken_down=None if fact.staff is None else taken_down(fact.staff, opened),
         entry=bodies.EntryTold(taken.appended.index, taken.appended.leaf_hash.hex()),
     )
 
@@ -130,6 +134,27 @@ def mailed(mail: MailFact, opened: Sequence[door.Opened]) -> bodies.MailTold:
     )
 
 
+def taken_down(staff: TakenDown, opened: Sequence[door.Opened]) -> bodies.TakenDownTold:
+    """How somebody of the house took a report down, and where it came from."""
+    told = next((msgspec.json.decode(each.content, type=Origin) for each in opened if each.told.kind == ORIGIN), Origin())
+    return bodies.TakenDownTold(
+        by=staff.by,
+        posted_at=_time(staff.posted_at),
+        processor=staff.processor or None,
+        platform=told.platform or None,
+        handle=told.handle or None,
+        link=told.link or None,
+        late_reason=told.late_reason or None,
+        read_at=_time(staff.read_at),
+        confirmed_at=_time(staff.confirmed_at),
+    )
+
+
+def acknowledge_by(fact: ReportFact, holidays: Collection[date]) -> str | None:
+    """By when somebody says that she looks at it, None once somebody does."""
+    return _time(_acknowledge_by(fact, holidays))
+
+
 def _head(fact: ReportFact, now: int, holidays: Collection[date]) -> dict[str, Any]:
     by = _acknowledge_by(fact, holidays)
     return {
@@ -152,10 +177,9 @@ def _head(fact: ReportFact, now: int, holidays: Collection[date]) -> dict[str, A
 
 
 def _acknowledge_by(fact: ReportFact, holidays: Collection[date]) -> int | None:
-    """By when somebody says that she looks at it, None once somebody does."""
     if fact.state not in {"received", "quarantined"}:
         return None
-    return clocks.working_deadline(fact.received_at, clocks.ACKNOWLEDGED_WITHIN, holidays)
+    return clocks.working_deadline(fact.arrived_at, clocks.ACKNOWLEDGED_WITHIN, holidays)
 
 
 def _work(running: clocks.WorkClock, now: int) -> bodies.WorkTold:

@@ -67,6 +67,7 @@ PEOPLE: Final[Mapping[str, str]] = {
     "log:verify": "Fetch checkpoints, proofs and tiles of the access log.",
     "requests": "Work on people's requests about their data: see, extend, refuse and answer them, and prepare a copy.",
     "reports": "Work on breach reports and incidents.",
+    "reports:enter": "Take down breach reports told by telephone, letter, social account, at the counter or by a processor; read none.",
     "approve": "Approve what another person has proposed.",
 }
 
@@ -134,6 +135,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "log:read",
         "log:verify",
         "reports",
+        "reports:enter",
         "requests",
         "requests:write",
         "evidence:write",
@@ -146,8 +148,8 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "second": ("notices:read", "clients:read", "staff:read", "recipients:read", "keys:read", "approve"),
     CUSTODIAN: ("notices:read", KEYS, "keys:read", "log:verify"),
-    "clerk": (SCREEN, "notices:read"),
-    CASEWORKER: (SCREEN, "notices:read"),
+    "clerk": (SCREEN, "notices:read", "reports:enter"),
+    CASEWORKER: (SCREEN, "notices:read", "reports:enter"),
 }
 
 
