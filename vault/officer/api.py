@@ -8,6 +8,7 @@ from vault.officer.frame import Frame
 from vault.officer.incidents import incident_pages
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
+from vault.officer.quarantine import quarantine_pages
 from vault.officer.report import single_report_routes
 from vault.officer.reports import report_routes
 from vault.officer.requests import request_pages
@@ -28,6 +29,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *request_pages(frame),
         *report_routes(frame, reports),
         *single_report_routes(frame, reports),
+        *quarantine_pages(frame, reports),
         *incident_pages(frame),
         *standing_routes(frame),
         *month_routes(frame, reports),

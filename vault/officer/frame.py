@@ -50,6 +50,7 @@ _PLACES: Final = (
     ("/officer/approvals", "approvals", "approve"),
     ("/officer/requests", "requests", "requests"),
     ("/officer/reports", "reports", "reports"),
+    ("/officer/quarantine", "quarantine", "reports"),
     ("/officer/incidents", "incidents", "reports"),
     ("/officer/month", "month", "log:read"),
     ("/officer/statistics", "statistics", "log:read"),
