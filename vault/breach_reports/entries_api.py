@@ -18,6 +18,7 @@ from vault.breach_reports.shapes import CONTACT, FILE, REPORT, Language
 from vault.errors import FieldError, Invalid
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand, once_for
+from vault.rulebook.working_days import holidays
 from vault.web import Answer, Body, Call, Form, Person, Rate, Route, write_id
 from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time, write_time
@@ -167,13 +168,13 @@ class _Entries:
         errand = Errand(call.caller, call.request_id)
         once = once_for(call.caller, route=call.route.name, key=call.idempotency_key, body=body)
         found, already = await self.reports.take_down(errand, _came(body), _told(body), once, call.now)
-        fact = found.fact
+        fact, days = found.fact, await call.caller.association.run(holidays)
         taken = EntryTaken(
             id=write_id(found.id),
             reference=fact.reference,
             entered_at=write_time(fact.received_at),
             seen_at=write_time(fact.arrived_at),
-            acknowledge_by=telling.acknowledge_by(fact),
+            acknowledge_by=telling.acknowledge_by(fact, days),
             already=already,
         )
         return Answer(taken, status=200 if already else None)
