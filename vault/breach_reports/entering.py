@@ -102,19 +102,24 @@ def _errors_of_processor(came: Came, book: Book) -> list[FieldError]:
     return [] if party is not None and party.kind == PROCESSOR else [FieldError("processor", "unknown-recipient")]
 
 
-def take_down(deed: Deed, errand: Errand, came: Came, told: Told, once: Once | None) -> tuple[Case, bool]:
+def take_down(
+    deed: Deed, errand: Errand, entry: tuple[Came, Told], once: Once | None, brought: Bringing | None = None
+) -> tuple[Case, bool]:
     """Take a report down, checked before; with it whether the same request did before.
 
     Raises Invalid where nobody would be left to settle whom it excludes, or it excludes who takes it down.
     """
-    errand = errand.still(deed)
+    errand, (came, told) = errand.still(deed), entry
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return case.load(deed, made), True
     kept = exclusion.kept_from(errand.book(deed), told.exclude, deed.now)
     if errand.hand in (*kept.excluded, *kept.held):
         raise Invalid([FieldError("exclude", "same-person")])
-    report = os.urandom(16)
+    report = os.urandom(16) if brought is None else brought.report
     key, wrapped = new_case_key(deed.cabinet.keys, report)
+    if brought is not None:
+        # Wrapped inside the deed, as with the public's files.
+        key, wrapped = brought.key, deed.cabinet.keys.wrap(report, brought.key)
     fact = ReportFact(
         id=report.hex(),
         reference=intake.new_reference(deed),
@@ -132,7 +137,8 @@ def take_down(deed: Deed, errand: Errand, came: Came, told: Told, once: Once | N
         seen_at=min(came.seen_at, deed.now),
         staff=TakenDown(by=errand.hand, posted_at=came.posted_at, processor=came.processor),
     )
-    written = case.begin(deed, fact, key, wrapped, _texts(came, told, errand.hand))
+    texts = [*_texts(came, told, errand.hand), *case.names(brought, errand.hand)]
+    written = case.begin(deed, case.with_files(deed, fact, brought, errand.hand, 0), key, wrapped, texts)
     hidden = exclusion.hide(deed, fact.id, (*kept.excluded, *kept.held))
     made_now = Case(report, fact, 1)
     _tell(deed, errand, "breach_report.received", made_now, written, *hidden)

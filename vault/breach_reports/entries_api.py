@@ -167,7 +167,7 @@ class _Entries:
         body: NewEntry = call.body
         errand = Errand(call.caller, call.request_id)
         once = once_for(call.caller, route=call.route.name, key=call.idempotency_key, body=body)
-        found, already = await self.reports.take_down(errand, _came(body), _told(body), once, call.now)
+        found, already = await self.reports.take_down(errand, (_came(body), _told(body)), once, call.now)
         fact, days = found.fact, await call.caller.association.run(holidays)
         taken = EntryTaken(
             id=write_id(found.id),

@@ -167,18 +167,37 @@ class Reports:
         known = await heard(errand, lambda: self.index.known(association))
         return await heard(errand, lambda: association.run(errand.still)), known
 
-    async def take_down(self, errand: Errand, came: Came, told: Told, once: Once | None, now: int) -> tuple[case.Case, bool]:
+    async def take_down(
+        self, errand: Errand, entry: tuple[Came, Told], once: Once | None, now: int, brought: Bringing | None = None
+    ) -> tuple[case.Case, bool]:
         """Take down a report that came by another way; with it whether the same request did before. Raises Invalid, IntakePaused."""
-        association = errand.asker.association
+        association, (came, told) = errand.asker.association, entry
         self.limits.require_room(association.folder)
-        if wrong := entering.errors_in(came, told, await errand.newest_book(), now):
+        wrong = entering.errors_in(came, told, await errand.newest_book(), now)
+        if brought is not None and brought.wrong is not None:
+            wrong += brought.wrong.errors
+        if wrong:
             raise Invalid(wrong)
         found, already = await heard(
-            errand, lambda: association.run(lambda deed: entering.take_down(deed, errand, came, told, once), weight=2)
+            errand, lambda: association.run(lambda deed: entering.take_down(deed, errand, entry, once, brought), weight=2)
         )
         if found.fact.held and not already:
             await self._tell(errand, WAITS)
         return found, already
+
+    async def take_down_with(
+        self, errand: Errand, tell: Callable[[], tuple[Came, Told]], uploads: Uploads, once: Once | None, now: int
+    ) -> tuple[case.Case, bool]:
+        """Take it down with the files that come with it; what `tell` says is asked for once they were read. Raises as `take_down`."""
+        report, association = os.urandom(16), errand.asker.association
+        key, _ = new_case_key(association.cabinet.keys, report)
+        brought = Bringing(association, report, key, lambda: None, errand.still)
+        async with brought:
+            await brought.take(uploads)
+            found, already = await self.take_down(errand, tell(), once, now, brought)
+            if already:
+                await brought.drop()
+            return found, already
 
     async def add_to_entry(self, errand: Errand, report: bytes, uploads: Uploads) -> ReportFact:
         """Add files to a report for who took it down and has not confirmed it. Raises NotFound, Refused, Wrong, TooMany."""

@@ -3,6 +3,7 @@
 from vault.breach_reports.reports import Reports
 from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
+from vault.officer.entries import entry_pages
 from vault.officer.forms import form_pages
 from vault.officer.frame import Frame
 from vault.officer.incidents import incident_pages
@@ -30,6 +31,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *report_routes(frame, reports),
         *single_report_routes(frame, reports),
         *quarantine_pages(frame, reports),
+        *entry_pages(frame, reports),
         *incident_pages(frame),
         *standing_routes(frame),
         *month_routes(frame, reports),

@@ -51,6 +51,7 @@ _PLACES: Final = (
     ("/officer/requests", "requests", "requests"),
     ("/officer/reports", "reports", "reports"),
     ("/officer/quarantine", "quarantine", "reports"),
+    ("/officer/entries", "entries", "reports:enter"),
     ("/officer/incidents", "incidents", "reports"),
     ("/officer/month", "month", "log:read"),
     ("/officer/statistics", "statistics", "log:read"),
