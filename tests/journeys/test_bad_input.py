@@ -86,11 +86,23 @@ def sound(served: Served, record: str) -> dict[tuple[str, str], tuple[dict[str, 
         ("POST", "/v1/public/first/breach-reports/status"): ({"receipt": "00000-00000-00000-00000"}, key),
         ("POST", "/v1/public/first/breach-reports/messages"): ({"receipt": "00000-00000-00000-00000", "text": "x"}, key),
         ("POST", f"/v1/breach-reports/{NOBODY}/triage"): ({"finding": "breach", "note": "x"}, served.session("officer")),
+        ("POST", "/v1/breach-reports/groups/triage"): (
+            {"reports": [NOBODY], "deed": "triage", "finding": "no_breach", "note": "x"},
+            served.session("officer"),
+        ),
+        ("POST", "/v1/breach-reports/entries"): (_entry(), served.session("officer")),
+        ("POST", f"/v1/breach-reports/entries/{NOBODY}/confirmation"): ({"correction": "x"}, served.session("officer")),
         ("POST", f"/v1/breach-reports/{NOBODY}/reply"): ({"text": "x"}, served.session("officer")),
         ("POST", f"/v1/breach-reports/{NOBODY}/dismissal"): ({"reason": "spam"}, served.session("officer")),
         ("POST", f"/v1/breach-reports/{NOBODY}/awareness/approval"): ({"aware_at": moment()}, served.session("officer")),
         ("POST", "/v1/staff"): ({"username": "n@first", "engagement": "volunteer", "roles": ["officer"]}, admin),
     }
+
+
+def _entry() -> dict[str, Any]:
+    lines = {"platform": "x", "handle": "@x", "link": "https://x.example/1", "posted_at": moment(-3600)}
+    told = {"category": "other", "narrative": "ا" * 30, "language": "ar", "contact": "x"}
+    return {"channel": "social_media", "seen_at": moment(-60), "exclude": {"offices": ["second"]}, **told, **lines}
 
 
 def _recipient() -> dict[str, Any]:

@@ -432,7 +432,28 @@ def reports(life: Life) -> None:
     life.call("POST", f"/v1/breach-reports/{one}/dismissal", dismissed, token=officer, expected=200)
     for deed in ("legal-hold", "legal-hold/lifting"):
         life.call("POST", f"/v1/breach-reports/{one}/{deed}", {"reason": canaries.text()}, token=officer, expected=200)
+    taken_down(life, officer)
     incidents(life, one)
+
+
+def taken_down(life: Life, officer: str) -> None:
+    """A report that staff take down with a canary in every line: read back, confirmed, its receipt, its group; what is refused of it."""
+    canaries, path = life.canaries, "/v1/breach-reports/entries"
+    lines = {"platform": canaries.ascii(), "handle": canaries.ascii(), "link": f"https://x.example/{canaries.ascii()}"}
+    words = {"narrative": canaries.text() * 9, "contact": canaries.text(), "late_reason": canaries.text()}
+    told = {"channel": "social_media", "category": "other", "language": "ar", "seen_at": moment(-90_000), "posted_at": moment(-95_000)}
+    made = life.call("POST", path, {**told, **lines, **words}, token=officer, expected=201).json["id"]
+    life.call("POST", path, {**told, **lines, **words, "channel": canaries.ascii()}, token=officer, expected=422)
+    life.call("POST", path, {**told, **lines, **words, "processor": canaries.ascii()}, token=officer, expected=422)
+    raw, headers = filled_in({}, [(canaries.ascii() + ".pdf", PDF + canaries.text().encode())])
+    life.call("POST", f"{path}/{made}/files", raw=raw, headers=headers, token=officer, expected=201)
+    back = life.call("GET", f"{path}/{made}", token=officer, expected=200)
+    life.read_back += len(found_in(back.body, canaries.traces()))
+    life.call("GET", f"{path}/{made}", token=officer, expected=403)
+    life.call("POST", f"{path}/{made}/confirmation", {"correction": canaries.text()}, token=officer, expected=200)
+    life.call("GET", f"/v1/breach-reports/groups/{made}", token=officer, expected=200)
+    deed = {"reports": [made], "deed": "dismissal", "reason": "spam", "note": canaries.text()}
+    life.call("POST", "/v1/breach-reports/groups/triage", deed, token=officer, expected=200)
 
 
 def incidents(life: Life, report: str) -> None:

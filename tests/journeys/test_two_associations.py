@@ -201,6 +201,11 @@ BODIES: dict[str, Body] = {
     "breach_reports.exclusion.settle": lambda _, other: {"staff": [other]},
     "breach_reports.dismissal.propose": lambda _, __: {"reason": "spam"},
     "breach_reports.dismissal.approve": lambda _, __: {"reason": "spam"},
+    "breach_reports.groups.triage": lambda _, id_: {"reports": [id_], "deed": "acknowledgement"},
+    "breach_reports.groups.dismiss": lambda _, id_: {"reports": [id_], "reason": "spam"},
+    "breach_reports.entries.take": lambda _, __: _entry(),
+    "breach_reports.entries.files": lambda _, __: multipart(PDF),
+    "breach_reports.entries.confirm": lambda _, __: {},
     "breach_reports.awareness.propose": lambda _, __: {"aware_at": moment(-60), "reason": "x"},
     "breach_reports.awareness.approve": lambda _, __: {"aware_at": moment(-60)},
     "breach_reports.hold": lambda _, __: {"reason": "x"},
@@ -260,6 +265,9 @@ BODIES: dict[str, Body] = {
     "officer.signed-in": lambda _, __: b"username=nobody&password=p&code=1",
     "officer.sign-out": lambda _, __: b"token=0",
     "officer.approve": lambda _, id_: f"token=0&kind=order&id={id_}&act=approve&code=000000".encode(),
+    "officer.quarantine-deed": lambda _, id_: f"token=0&act=acknowledgement&report={id_}&reports={id_}".encode(),
+    "officer.entry-taken": lambda _, __: b"token=0&channel=telephone&language=ar",
+    "officer.entry-confirmed": lambda _, id_: f"token=0&report={id_}".encode(),
     "officer.request-step": lambda _, id_: f"token=0&act=taking-back&request={id_}".encode(),
     "officer.report-step": lambda _, id_: f"token=0&act=acknowledge&report={id_}".encode(),
     "officer.verify-consent": lambda _, id_: f"token=0&person={id_}&id={id_}&act=verify&code=000000".encode(),
@@ -362,6 +370,11 @@ def _asked(house: House) -> dict[str, Any]:
     return {name: consent[name] for name in ("purpose", "fields", "explicit", "notice")}
 
 
+def _entry() -> dict[str, Any]:
+    """A report somebody was told on the telephone."""
+    return {"channel": "telephone", "category": "other", "narrative": "ا" * 30, "language": "ar", "seen_at": moment(-60)}
+
+
 def _once_more(house: House) -> dict[str, Any]:
     """A consent given on or confirmed."""
     consent = house.vault.consent("electronic", "service_delivery", ["full_name"], OTHER)
@@ -406,6 +419,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
             "requests.make",
             "consents.import",
             "merges.request",
+            "breach_reports.groups.triage",
         )
         # A recipient's code is no id: both associations may have one of the same code.
         if takes == ["code"] or (not takes and not in_body) or route == ENDED:
@@ -438,6 +452,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("orders.register", "orders.read", "orders.approve", "orders.revoke", "evidence.read"),
         *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
+        *("breach_reports.group", "breach_reports.groups.triage", "breach_reports.apart", "breach_reports.entries.read"),
         *("incidents.read", "incidents.link", "incidents.approval", "incidents.filing", "incidents.exclusion"),
         *(
             "disclosures.request",

@@ -17,7 +17,11 @@ pytestmark = [
     pytest.mark.slow,
 ]
 WINDOWS = [(width, language) for width in (360, 1280) for language in ("ar", "en")]
-PAGES = ("", "/log", "/approvals", "/consents", "/forms", "/requests", "/reports", "/incidents", "/month", "/statistics", "/standing")
+PAGES = (
+    *("", "/log", "/approvals", "/consents", "/forms", "/requests", "/reports", "/quarantine", "/entries", "/incidents", "/month"),
+    "/statistics",
+    "/standing",
+)
 SHOTS = os.environ.get("AMANAH_TESTS_SCREENSHOTS")
 RNG = random.Random("officer")  # invented people
 
