@@ -147,7 +147,7 @@ async def report(made: World) -> bytes:
     """A violation somebody reported: its id."""
     nobody = Errand(Stranger(made.association, REPORTER), "r")
     told = Told("other", "رأيت ما لا ينبغي أن يراه أحد", "ar", contact="0500000000")
-    taken = await made.association.run(lambda deed: intake.receive(deed, nobody, told, "", None))
+    taken = await made.association.run(lambda deed: intake.receive(deed, nobody, told, intake.Arriving(), None))
     found = await made.association.run(lambda deed: intake.of_receipt(deed, taken.receipt or ""))
     assert found is not None
     return found.id

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import msgspec
@@ -33,7 +34,7 @@ async def clerk(window: Window) -> None:
     await window.sign_in("admin")
 
 
-async def typed(window: Window, files: dict[str, tuple[str, bytes]] | None = None, **changes: str) -> httpx.Response:
+async def typed(window: Window, files: Any = None, **changes: str) -> httpx.Response:
     """The form as it is sent, with what the page laid down in it."""
     page = await window.get(PATH)
     once = re.search(r'name="once" value="([0-9a-f]{32})"', page.text)
@@ -42,7 +43,7 @@ async def typed(window: Window, files: dict[str, tuple[str, bytes]] | None = Non
     return await sent(window, {"token": window.token, "once": once[1], **fields, **changes}, files)
 
 
-async def sent(window: Window, fields: dict[str, str], files: dict[str, tuple[str, bytes]] | None = None) -> httpx.Response:
+async def sent(window: Window, fields: dict[str, str], files: Any = None) -> httpx.Response:
     more = {"files": files} if files else {}
     return await window._ask("POST", PATH, {"lang": window.language}, data=fields, headers=OURS, **more)
 
