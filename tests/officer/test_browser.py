@@ -36,6 +36,7 @@ class Office:
     erasure: str
     request: str
     report: str
+    group: str
 
     @property
     def url(self) -> str:
@@ -84,14 +85,18 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         taken = made.call("POST", "/v1/requests", asked_for, token=made.key())
         assert taken.status == 201, taken.text
         report = {"category": "other", "narrative": "نشرت الجمعية صورة ابنتي في حسابها دون موافقتي.", "language": "ar"}
-        assert made.call("POST", "/v1/public/first/breach-reports", report).status == 201
+        for narrative in (report["narrative"], f"{report['narrative']} 2", f"{report['narrative']} 3"):
+            assert made.call("POST", "/v1/public/first/breach-reports", {**report, "narrative": narrative}).status == 201
+        [group] = made.call("GET", "/v1/breach-reports/groups", token=officer).json["items"]
+        assert group["count"] == 3
         for hours, answer in ((20, "yes"), (80, "no")):
             found = {"summary": "وصلت قائمة أسماء إلى جهة لا شأن لها بها", "aware_at": moment(-hours * 3600)}
             incident = made.call("POST", "/v1/incidents", found, token=officer)
             assert incident.status == 201, incident.text
             weight = {"sensitive": answer, "over_100": answer}
             assert made.call("POST", f"/v1/incidents/{incident.json['id']}/assessment", weight, token=officer).status == 200
-        came = made.call("GET", "/v1/breach-reports", token=officer).json["items"][0]["id"]
+        reports = made.call("GET", "/v1/breach-reports", token=officer).json["items"]
+        came = next(each["id"] for each in reports if each["id"] != group["example"]["id"])
         for step, body in (
             ("acknowledgement", None),
             ("triage", {"finding": "breach", "note": "نُشرت الصورة فعلًا"}),
@@ -99,7 +104,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         ):
             assert made.call("POST", f"/v1/breach-reports/{came}/{step}", body, token=officer).status == 200
         assert made.call("POST", f"/v1/breach-reports/{came}/dismissal", {"reason": "duplicate"}, token=officer).status == 200
-        yield Office(made, person, values, asked.json["id"], taken.json["id"], came)
+        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, group["example"]["id"])
     finally:
         made.stop()
 
@@ -181,6 +186,7 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
         request = f"request={office.request}"
         single = [("/requests/one", request), ("/requests/letter", request), ("/reports/one", f"report={office.report}")]
         pages = [(path, "") for path in PAGES] + single
+        pages += [("/quarantine/group", f"report={office.group}")]
         for path, query in pages:
             answer = seen.page.goto(f"{office.url}{path}?lang={language}&{query}".rstrip("&"))
             assert answer is not None
@@ -229,3 +235,49 @@ def test_a_second_officer_approves_with_the_keyboard_alone(office: Office, brows
         seen.page.wait_for_selector("[role=status]")
         judge(seen, office, "ar-1280-approved")
         assert seen.page.locator("article").count() == 1
+
+
+@pytest.mark.parametrize(("width", "language"), [(360, "ar"), (1280, "en")])
+def test_a_report_is_taken_down_with_the_keyboard_read_back_and_its_slip_printed(
+    office: Office, browser: Browser, width: int, language: str, tmp_path: Path
+):
+    shot = tmp_path / "post.png"
+    shot.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\x00" * 64)
+    said = "اتصلت أم تقول إن صورة ابنتها نُشرت دون موافقتها."
+    with looking(browser, width, language) as seen:
+        token = office.vault.session("officer")
+        cookie = {"name": "__Host-amanah", "value": token, "domain": "127.0.0.1", "path": "/", "secure": True, "sameSite": "Strict"}
+        seen.page.context.add_cookies([cookie])  # type: ignore[list-item]  # its TypedDict takes a dict
+        page = seen.page
+        page.goto(f"{office.url}/entries?lang={language}")
+        tab_to(seen, "#channel")
+        page.keyboard.press("ArrowDown")
+        assert page.input_value("#channel") == "telephone"
+        tab_to(seen, "#narrative")
+        page.keyboard.insert_text("قصير")
+        tab_to(seen, "button[type=submit]:not(.plain)")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".wrong")
+        judge(seen, office, f"{language}-{width}-entry-wrong")
+        assert page.input_value("#narrative") == "قصير"
+        page.fill("#narrative", said)
+        page.set_input_files("#file", str(shot))
+        page.press("#contact", "Enter")
+        page.wait_for_selector("#correction")
+        assert said in page.inner_text("main")
+        assert "post.png" in page.inner_text("main")
+        judge(seen, office, f"{language}-{width}-entry-back")
+        tab_to(seen, "#correction")
+        page.keyboard.insert_text("كان ذلك أمس.")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".receipt")
+        assert said not in page.inner_text("main")
+        page.emulate_media(media="print")
+        judge(seen, office, f"{language}-{width}-entry-slip")
+        assert not page.is_visible(".places")
+        assert page.locator(".receipt:visible").count() == 2
+        receipt = page.locator(".receipt").first.inner_text()
+        assert receipt not in page.url
+        page.goto(f"{office.url}/entries?lang={language}")
+        assert receipt not in page.content()
