@@ -35,6 +35,7 @@ from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
 from vault.access.withdrawal_api import withdrawal_routes
 from vault.breach_reports.api import routes as breach_reports
+from vault.breach_reports.authority_notices_api import authority_notice_routes
 from vault.breach_reports.holds_api import hold_routes
 from vault.breach_reports.incidents_api import incident_routes
 from vault.breach_reports.limits import Intake
@@ -135,6 +136,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *breach_reports(reports),
         *statistics_routes(reports),
         *incident_routes(factor),
+        *authority_notice_routes(rooms.channels),
         *hold_routes(factor),
         *retention_routes(reports),
         *EVIDENCE_ROUTES,

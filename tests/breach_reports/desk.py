@@ -11,6 +11,7 @@ import httpx
 from tests.simulator import World
 from vault.access_log.verify import snapshot
 from vault.breach_reports.api import routes
+from vault.breach_reports.authority_notices_api import authority_notice_routes
 from vault.breach_reports.examine import examine
 from vault.breach_reports.holds_api import hold_routes
 from vault.breach_reports.incident_examine import examine_incidents
@@ -88,6 +89,6 @@ async def desk_of(world: World, channels: Channels | None = None, sealed: Mappin
     intake = Intake(world.limits, world.clock, left)
     reports = Reports(world.associations if sealed is None else sealed, told, intake, world.identity.factor)
     factor = world.identity.factor
-    more = (*incident_routes(factor), *hold_routes(factor), *retention_routes(reports))
+    more = (*incident_routes(factor), *hold_routes(factor), *retention_routes(reports), *authority_notice_routes(told))
     async with world.front(*routes(reports), *more) as http:
         yield Desk(world, reports, http, free)

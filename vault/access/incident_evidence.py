@@ -210,7 +210,7 @@ def _pages(found: Mapping[bytes, Person]) -> list[EvidencePage]:
 
 def _of(deed: Deed, errand: Errand, incident: bytes) -> tuple[Errand, Incident]:
     errand = errand.still(deed)
-    return errand, incidents.seen(deed, errand, incident)
+    return incidents.seen(deed, errand, incident)
 
 
 def _known(deed: Deed, found: Incident) -> list[EvidenceFact]:

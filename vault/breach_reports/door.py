@@ -5,7 +5,7 @@ file its entry names, once.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Generic, Literal, TypeVar
 
@@ -54,10 +54,19 @@ def take(deed: Deed, case: Case, told: Entry, kinds: Sequence[str]) -> Taken:
 
 
 def take_incident(
-    deed: Deed, found: Incident, told: Entry, kinds: Sequence[str], *, kind: Literal["incident.read", "incident.exported"] = "incident.read"
+    deed: Deed,
+    found: Incident,
+    told: Entry,
+    kinds: Sequence[str],
+    only: Collection[int] | None = None,
+    *,
+    kind: Literal["incident.read", "incident.exported"] = "incident.read",
 ) -> TakenIncident:
-    """The same for all that was written about an incident, read or exported. Raises Unavailable `integrity`."""
-    file = _file(found, incident_tables.wrapped_key(deed, found.id), incident_file.sealed_parts(deed, found))
+    """The same for what was written about an incident, read or exported, of `only` these parts where they are given.
+
+    Raises Unavailable `integrity`.
+    """
+    file = _file(found, incident_tables.wrapped_key(deed, found.id), incident_file.sealed_parts(deed, found, kinds, only))
     return _Taken(found, _told(deed, found, replace(told, kind=kind, fields=tuple(kinds))), file)
 
 

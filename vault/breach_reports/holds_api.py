@@ -8,7 +8,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import bodies, holds, telling
-from vault.breach_reports.incidents_api import about as about_incident
+from vault.breach_reports.incidents_api import about_incident
 from vault.breach_reports.reporter import about as about_report
 from vault.breach_reports.retention import What
 from vault.breach_reports.service import SecondFactor

@@ -5,7 +5,7 @@ so that nobody learns of one from what changes in another.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -70,12 +70,16 @@ def change(deed: Deed, found: Incident, fact: IncidentFact, *texts: Text) -> Wri
     return facts.write(deed, INCIDENT, fact.id, fact)
 
 
-def sealed_parts(deed: Deed, found: Incident) -> list[Part]:
-    """All parts as the fact names them, in order. Raises Unavailable `integrity` where one is missing or another."""
-    stored = incident_tables.parts(deed, found.id, range(len(found.fact.parts)))
-    if any(number not in stored or _sha256(stored[number]) != part.sha256 for number, part in enumerate(found.fact.parts)):
+def sealed_parts(deed: Deed, found: Incident, kinds: Sequence[str], only: Collection[int] | None = None) -> list[Part]:
+    """The parts of these kinds as the fact names them, in order; of `only` these numbers where they are given.
+
+    Raises Unavailable `integrity` where one is missing or another.
+    """
+    wanted = {number: part for number, part in enumerate(found.fact.parts) if part.kind in kinds and (only is None or number in only)}
+    stored = incident_tables.parts(deed, found.id, [*wanted])
+    if any(number not in stored or _sha256(stored[number]) != part.sha256 for number, part in wanted.items()):
         raise Unavailable("integrity")
-    return [Part(number, part.kind, stored[number]) for number, part in enumerate(found.fact.parts)]
+    return [Part(number, part.kind, stored[number]) for number, part in wanted.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ SUMMARY: Final = "summary"
 NOTE: Final = "note"
 REASON: Final = "reason"
 KINDS: Final = (NOTE, REASON, SUMMARY)
+AUTHORITY_NOTICE: Final = "authority_notice"
+PEOPLE_NOTICE: Final = "people_notice"
 
 
 class Aware(Fact, frozen=True):
@@ -108,6 +110,47 @@ class Fired(Fact, frozen=True):
     fired_at: int
 
 
+class AuthorityNotice(Fact, frozen=True):
+    """A notice to the authority, named by the number of the part that holds its words; `gaps` are the members it lacks (regulation 24(1)).
+
+    `filed_at` is when the authority's platform took it, by the word of `noted_by`, under `reference`; `reasons` why it was filed with gaps.
+    A `supplement` came after another was filed (24(2)).
+    """
+
+    part: int
+    by: str
+    at: int
+    gaps: tuple[str, ...] = ()
+    filed_at: int | None = None
+    noted_by: str = ""
+    noted_at: int | None = None
+    reference: str = ""
+    supplement: bool = False
+    reasons: int | None = None
+
+
+class Sending(Fact, frozen=True):
+    """That two people let so many letters go out: the second one, and when."""
+
+    by: str
+    at: int
+    people: int
+
+
+class PeopleNotice(Fact, frozen=True):
+    """A notice to the people touched, named by the part its words were first written in; `text` is the part they stand in.
+
+    `people` is how many are on its list; who they are stands in facts of their own (`vault/breach_reports/letters.py`).
+    """
+
+    number: int
+    text: int
+    by: str
+    at: int
+    people: int = 0
+    sent: tuple[Sending, ...] = ()
+
+
 class IncidentFact(Fact, frozen=True):
     """One incident as it stands; the first of `awareness` to the last tell how `aware_at` came to be what it is.
 
@@ -133,6 +176,8 @@ class IncidentFact(Fact, frozen=True):
     fired: tuple[Fired, ...] = ()
     excluded: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
+    notices: tuple[AuthorityNotice, ...] = ()
+    people_notices: tuple[PeopleNotice, ...] = ()
     holds: tuple[Hold, ...] = ()
     gone: bool = False
 

@@ -54,7 +54,7 @@ def stands(fact: IncidentFact, within: int, now: int) -> incident_bodies.Inciden
 def whole(taken: door.TakenIncident, opened: Sequence[door.Opened], within: int, now: int) -> incident_bodies.IncidentTold:
     """An incident as an officer reads it, once it is opened."""
     fact = taken.case.fact
-    words = {number: msgspec.json.decode(each.content, type=str) for number, each in enumerate(opened)}
+    words = {each.number: msgspec.json.decode(each.content, type=str) for each in opened}
     return incident_bodies.IncidentTold(
         id=_id(fact.id),
         reference=fact.reference,

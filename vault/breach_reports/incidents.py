@@ -14,7 +14,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import case, clocks, door, incident_file, service
+from vault.breach_reports import authority_notice, case, clocks, door, incident_file, service
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.case import Text
 from vault.breach_reports.incident_file import Incident
@@ -193,6 +193,8 @@ def unlink(deed: Deed, errand: Errand, incident: bytes, report: bytes, reason: s
 def move(deed: Deed, errand: Errand, incident: bytes, state: Moved, note: str) -> IncidentFact:
     """Say how far it is. Raises NotFound, IncidentState, TracksOpen."""
     errand, found = _of(deed, errand, incident)
+    if state == "closed" and authority_notice.owes(found.fact):
+        raise lifecycle.TracksOpen
     texts, number = _note(errand, found, note)
     fact = lifecycle.moved(found.fact, state, number, errand.hand, deed.now)
     return _changed(deed, errand, found, "incident.moved", fact=fact, texts=texts)
@@ -298,9 +300,24 @@ def is_excluded(errand: Errand, fact: IncidentFact) -> bool:
     return not errand.accounts.isdisjoint(fact.excluded)
 
 
-def seen(deed: Deed, errand: Errand, incident: bytes) -> Incident:
-    """The incident, for whom it is not kept from. Raises NotFound, Unavailable `integrity`, the refusal `excluded` with its entry."""
-    return _of(deed, errand, incident)[1]
+def seen(deed: Deed, errand: Errand, incident: bytes) -> tuple[Errand, Incident]:
+    """The incident, for who still is one of those it is not kept from; as `_of` raises."""
+    return _of(deed, errand, incident)
+
+
+def tell(deed: Deed, errand: Errand, found: Incident, kind: str, *written: WrittenFact, approval: Approval | None = None) -> None:
+    """Append the entry of a deed on an incident that wrote these facts."""
+    _tell(deed, errand, found.about, kind, written=written, approval=approval)
+
+
+def look(errand: Errand, deed: Deed) -> Entry:
+    """The entry of a look at what was written about an incident, for the door to fill in."""
+    return _entry(errand, deed, "incident.read")
+
+
+def text(errand: Errand, kind: str, words: str, field: str) -> Text:
+    """A text that has to be there. Raises Invalid."""
+    return _text(errand, kind, words, field)
 
 
 def _of(deed: Deed, errand: Errand, incident: bytes) -> tuple[Errand, Incident]:

@@ -117,14 +117,14 @@ class _Api:
     async def open(self, call: Call) -> Answer:
         (asker, errand), body = _errand(call), call.body
         once = once_for(asker, route=call.route.name, key=call.idempotency_key, body=body)
-        aware = None if body.aware_at is None else _time(body.aware_at, "aware_at")
+        aware = None if body.aware_at is None else time_of(body.aware_at, "aware_at")
         opening = Opening(body.summary, tuple(_report(each, "reports") for each in body.reports), aware)
         made = await heard(errand, lambda: asker.association.run(lambda deed: incidents.open_(deed, errand, opening, once)))
         return await _answered(call, made)
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), incident = _errand(call), call.path_id("incident")
-        meant = about(incident)
+        meant = about_incident(incident)
         taken = await heard(errand, lambda: asker.association.run(lambda deed: incidents.read(deed, errand, incident)), meant)
         try:
             opened = door.give_out(taken)
@@ -151,7 +151,7 @@ class _Api:
         return await self._done(call, lambda deed, errand, incident: incidents.assess(deed, errand, incident, answers, body.note))
 
     async def propose_awareness(self, call: Call) -> Answer:
-        return await self._proposed(call, Proposing("awareness", call.body.reason, to=_time(call.body.aware_at, "aware_at")))
+        return await self._proposed(call, Proposing("awareness", call.body.reason, to=time_of(call.body.aware_at, "aware_at")))
 
     async def propose_not_required(self, call: Call) -> Answer:
         return await self._proposed(call, Proposing("not_required", call.body.reason, track=call.body.track))
@@ -165,7 +165,7 @@ class _Api:
 
     async def file(self, call: Call) -> Answer:
         body = call.body
-        filing = Filing(body.track, _time(body.filed_at, "filed_at"), body.reference, body.late_reason)
+        filing = Filing(body.track, time_of(body.filed_at, "filed_at"), body.reference, body.late_reason)
         return await self._done(call, lambda deed, errand, incident: incidents.file(deed, errand, incident, filing))
 
     async def reopen(self, call: Call) -> Answer:
@@ -185,7 +185,7 @@ class _Api:
     async def _done(self, call: Call, deed_of: Callable[[Deed, Errand, bytes], IncidentFact]) -> Answer:
         """Do one deed on the incident of the path and tell how it stands."""
         (asker, errand), incident = _errand(call), call.path_id("incident")
-        fact = await heard(errand, lambda: asker.association.run(lambda deed: deed_of(deed, errand, incident)), about(incident))
+        fact = await heard(errand, lambda: asker.association.run(lambda deed: deed_of(deed, errand, incident)), about_incident(incident))
         return await _answered(call, fact)
 
 
@@ -194,7 +194,7 @@ async def _answered(call: Call, fact: IncidentFact) -> Answer:
     return Answer(incident_telling.stands(fact, within, call.now))
 
 
-def about(incident: bytes) -> Callable[[Deed], tuple[About, ...]]:
+def about_incident(incident: bytes) -> Callable[[Deed], tuple[About, ...]]:
     """What an alarm names: the incident, if the log ever heard of it."""
 
     def meant(deed: Deed) -> tuple[About, ...]:
@@ -214,7 +214,8 @@ def _errand(call: Call) -> tuple[Asker, Errand]:
     return call.caller, Errand(call.caller, call.request_id)
 
 
-def _time(text: str, field: str) -> int:
+def time_of(text: str, field: str) -> int:
+    """The moment a member names. Raises Invalid for what is no time."""
     try:
         return parse_time(text)
     except ValueError:
