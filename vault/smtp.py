@@ -47,7 +47,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def send(server: Server, letter: EmailMessage, *, to: str | None = None) -> None:
     """Send a letter to whom it says it is for, or, without a return path, to one address alone.
 
-    Raises OSError (smtplib's errors among them) and ValueError (a name or password no server takes).
+    Raises OSError (smtplib's errors and Unsure among them) and ValueError (a name or password no server takes).
     """
     with _line(server) as line:
         if server.user is not None:
@@ -65,6 +65,10 @@ def is_address(text: str) -> bool:
     except EmailNotValidError:
         return False
     return True
+
+
+class Unsure(OSError):
+    """The line broke after the letter was handed over and before the server said whether it took it: nobody can know."""
 
 
 class _Line(smtplib.SMTP):
@@ -85,6 +89,21 @@ class _Line(smtplib.SMTP):
         """Be done with the server."""
         self._end.cancel()
         super().close()
+
+    def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401 - what smtplib hands on
+        """Hand the letter over. Raises Unsure where no word came back."""
+        try:
+            return super().data(msg)
+        except smtplib.SMTPResponseException:
+            raise
+        except OSError as error:
+            raise Unsure from error
+
+    def __exit__(self, *_: object) -> None:
+        """Leave; what the server says to that changes nothing about a letter it took."""
+        with suppress(OSError):
+            self.docmd("QUIT")
+        self.close()
 
     def _hang_up(self) -> None:
         line = self.sock

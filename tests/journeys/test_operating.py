@@ -17,6 +17,7 @@ from vault.storage.engine import Database
 pytestmark = pytest.mark.slow
 
 BACK_TO_0007 = (
+    "DROP TABLE notice_outbox",
     "DROP TABLE study_key",
     "DROP TABLE breach_report_chunk",
     "DROP TABLE breach_report_upload",

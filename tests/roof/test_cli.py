@@ -50,6 +50,7 @@ def test_a_vault_of_an_older_version_is_brought_to_this_ones_schema(home: Path):
     database = Database(f"sqlite:///{home / 'data' / 'amanah.sqlite3'}")
     with database.connect() as connection, connection.begin():
         for back in (
+            "DROP TABLE notice_outbox",
             "DROP TABLE study_key",
             "DROP TABLE breach_report_chunk",
             "DROP TABLE breach_report_upload",

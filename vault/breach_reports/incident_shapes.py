@@ -130,7 +130,7 @@ class AuthorityNotice(Fact, frozen=True):
 
 
 class Sending(Fact, frozen=True):
-    """That two people let so many letters go out: the second one, and when."""
+    """That two people let letters go out to the first so many places of a list: the second one, and when."""
 
     by: str
     at: int
@@ -138,17 +138,22 @@ class Sending(Fact, frozen=True):
 
 
 class PeopleNotice(Fact, frozen=True):
-    """A notice to the people touched, named by the part its words were first written in; `text` is the part they stand in.
+    """A notice to the people touched, named by the number of the part that holds its words; who they are stands in facts of their own.
 
-    `people` is how many are on its list; who they are stands in facts of their own (`vault/breach_reports/letters.py`).
+    `people` counts the places given on its list, `removed` those taken out again; letters go to the places `sent` covers, the first ones.
     """
 
-    number: int
-    text: int
+    part: int
     by: str
     at: int
     people: int = 0
+    removed: int = 0
     sent: tuple[Sending, ...] = ()
+
+    @property
+    def approved(self) -> int:
+        """How many places two people let letters go out to."""
+        return self.sent[-1].people if self.sent else 0
 
 
 class IncidentFact(Fact, frozen=True):

@@ -15,7 +15,8 @@ import msgspec
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot
-from vault.breach_reports import case, clocks, incident_file, service
+from vault.breach_reports import case, clock_mail, clocks, incident_file, service
+from vault.breach_reports.clock_mail import Telling
 from vault.breach_reports.incident_lifecycle import open_tracks
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
 from vault.breach_reports.intake import PURPOSE
@@ -38,9 +39,10 @@ SILENCE: Final = 3_600_000_000
 
 @dataclass(slots=True)
 class Ringer:
-    """The clocks of one association's incidents and reports, for this process."""
+    """The clocks of one association's incidents and reports, for this process; `telling` says whom a mail is written to when an incident's rings."""
 
     association: Association
+    telling: Telling = field(default_factory=Telling)
     seldom: Seldom = field(default_factory=Seldom)
     _incidents: dict[str, facts.Seen[IncidentFact]] = field(default_factory=dict)
     _reports: dict[str, facts.Seen[ReportFact]] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class Ringer:
         rang = 0
         for one in found:
             if clocks.due(one, within, now):
-                rang += await association.run(partial(_ring, association, bytes.fromhex(one.id)))
+                rang += await association.run(partial(_ring, association, bytes.fromhex(one.id), self.telling))
         if now >= self._work_next:
             self._work_next = now + MINUTE
             for report in await self._known(BREACH_REPORT, self._reports):
@@ -94,7 +96,7 @@ class Ringer:
             raise Unavailable("log-unavailable") from error
 
 
-def _ring(association: Association, incident: bytes, deed: Deed) -> int:
+def _ring(association: Association, incident: bytes, telling: Telling, deed: Deed) -> int:
     """Ring the clocks of one incident that are due and that no other process rang, each in an entry of its own; how many."""
     book = association.books.at(deed)
     within = service.hours(book)
@@ -107,6 +109,7 @@ def _ring(association: Association, incident: bytes, deed: Deed) -> int:
     for each in due:
         fact = msgspec.structs.replace(fact, fired=(*fact.fired, clocks.rung(each, deed.now)))
         written = facts.write(deed, INCIDENT, fact.id, fact)
+        mails = clock_mail.written(deed, book, fact, each.hours, telling)
         told = Entry(
             kind=RANG,
             outcome="error",
@@ -118,7 +121,7 @@ def _ring(association: Association, incident: bytes, deed: Deed) -> int:
             law=f"{book.association.law_pack}:20",
             reason=f"HOURS_{each.hours}",
             count=each.hours,
-            facts=(written,),
+            facts=(written, *mails),
         )
         deed.append(told)
     return len(due)

@@ -1,0 +1,118 @@
+"""The short mail to officers when a clock of an incident rings: the incident's number and the time that is left, and nothing else.
+
+Invariants: it is written down in the deed in which the clock rings, so that it is as once as the ringing; whom the incident excludes by the
+moment it leaves is not written to; before a server hears of it the fact says `sending`, so that no process sends it twice.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from vault.access_log.deed import Deed
+from vault.access_log.entry import About, Entry, Outcome, WrittenFact
+from vault.breach_reports import clocks, incident_file, letters, service
+from vault.breach_reports.incident_shapes import IncidentFact
+from vault.breach_reports.intake import PURPOSE
+from vault.breach_reports.letters import DONE, LEASE, MOST_ATTEMPTS, OFFICERS, SYSTEM, WORD, WordFact, WordState
+from vault.breach_reports.lifecycle import HOUR
+from vault.rulebook import facts
+from vault.rulebook.association import Association
+from vault.rulebook.book import Book
+from vault.rulebook.two_people import STAFF
+
+MAILED: Final = "incident.clock-mailed"
+USUAL: Final = frozenset({60})
+SCOPES: Final = frozenset({"reports", "approve"})
+"""Who may be written to: who works on reports, and who approves (the chair at 60 hours)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """At which hours whom (staff ids in hexadecimal) a mail is written to; what the operator laid down."""
+
+    staff: frozenset[str] = frozenset()
+    hours: frozenset[int] = USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A mail in hand: to whom, the incident's number, and how many hours are left (less than 0 once the time is over)."""
+
+    fact: WordFact
+    reference: str
+    left: int
+
+
+def written(deed: Deed, book: Book, incident: IncidentFact, hours: int, telling: Telling) -> tuple[WrittenFact, ...]:
+    """Write down the mails of a clock that rings now, one to everybody who is to have one."""
+    if hours not in telling.hours:
+        return ()
+    return tuple(_begin(deed, incident, hours, staff) for staff in sorted(telling.staff) if _may_know(book, incident, staff, deed.now))
+
+
+def claim(deed: Deed, association: Association) -> Word | None:
+    """Take the first mail in hand that is due; None where none is. Raises Unavailable."""
+    book = association.books.at(deed)
+    for id_ in letters.due(deed, officers=True):
+        fact = facts.read(deed, WORD, id_.hex())
+        if fact is not None and fact.state == "sending":
+            settle(deed, fact, "doubtful")
+            continue
+        if fact is None or fact.state != "waiting":
+            letters.move(deed, id_, DONE)
+            continue
+        incident = incident_file.load(deed, bytes.fromhex(fact.incident)).fact
+        clock = clocks.clock(incident, service.hours(book))
+        if clock is None or not _may_know(book, incident, fact.staff, deed.now):
+            settle(deed, fact, "dropped")
+            continue
+        changed = msgspec.structs.replace(fact, state="sending", at=deed.now)
+        _tell(deed, changed)
+        letters.move(deed, id_, deed.now, deed.now + LEASE)
+        return Word(changed, incident.reference, clock.left(deed.now) // HOUR)
+    return None
+
+
+def settle(deed: Deed, fact: WordFact, state: WordState) -> None:
+    """Note what came of a mail: `sent`, `doubtful`, `dropped`, or `waiting` to be tried again until it has `failed` eight times."""
+    stands = facts.read(deed, WORD, fact.id)
+    if stands is None or stands.state not in {"waiting", "sending", "doubtful"}:
+        return
+    attempts = stands.attempts + (state == "waiting")
+    state = "failed" if attempts >= MOST_ATTEMPTS else state
+    changed = msgspec.structs.replace(stands, state=state, at=deed.now, attempts=attempts)
+    letters.move(deed, bytes.fromhex(fact.id), deed.now + letters.FIRST_PAUSE if state == "waiting" else DONE)
+    _tell(deed, changed)
+
+
+def _begin(deed: Deed, incident: IncidentFact, hours: int, staff: str) -> WrittenFact:
+    id_ = os.urandom(16)
+    letters.add(deed, id_, incident.id, OFFICERS, deed.now)
+    word = WordFact(id=id_.hex(), incident=incident.id, hours=hours, staff=staff, state="waiting", at=deed.now)
+    return facts.write(deed, WORD, word.id, word)
+
+
+def _may_know(book: Book, incident: IncidentFact, staff: str, now: int) -> bool:
+    """Whether this is a member of staff at work whom the incident does not exclude."""
+    member = book.staff.get(staff)
+    if member is None or not member.active or (member.valid_to is not None and member.valid_to <= now):
+        return False
+    return not SCOPES.isdisjoint(member.scopes) and f"{STAFF}{staff}" not in incident.excluded
+
+
+def _tell(deed: Deed, fact: WordFact) -> None:
+    incident = bytes.fromhex(fact.incident)
+    outcome: Outcome = "error" if fact.state in {"failed", "doubtful", "waiting"} else "allow"
+    told = Entry(
+        kind=MAILED,
+        outcome=outcome,
+        actor=SYSTEM,
+        about=(About(incident, incident),),
+        purpose=PURPOSE,
+        count=fact.hours,
+        flags=(fact.state,),
+        facts=(facts.write(deed, WORD, fact.id, fact),),
+    )
+    deed.append(told)

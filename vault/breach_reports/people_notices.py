@@ -1,0 +1,270 @@
+"""What officers do about the notice to the people touched: write it, list whom it is for, let it go out, and note what became by hand.
+
+Invariants: nothing goes out before a second person approved these words for these many people (promise 9); who is on the list is named by
+record ids, and no address is looked at here; only what failed is sent again, and what is doubtful only by the word of somebody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from vault.access_log.deed import Deed
+from vault.access_log.entry import Entry, WrittenFact
+from vault.breach_reports import door, incident_file, incidents, letters
+from vault.breach_reports import incident_lifecycle as lifecycle
+from vault.breach_reports.authority_notice import Words
+from vault.breach_reports.case import Text
+from vault.breach_reports.incident_file import Incident
+from vault.breach_reports.incident_joining import refusal
+from vault.breach_reports.incident_lifecycle import IncidentState
+from vault.breach_reports.incident_shapes import PEOPLE_NOTICE, IncidentFact, PeopleNotice, Sending
+from vault.breach_reports.intake import PURPOSE
+from vault.breach_reports.letters import LETTER, LetterFact, State
+from vault.breach_reports.service import SecondFactor
+from vault.errors import FieldError, Invalid, NotFound, Unavailable
+from vault.policy.facts import NEVER
+from vault.rulebook import facts
+from vault.rulebook.asker import Errand
+from vault.rulebook.association import Association
+from vault.rulebook.two_people import same_person
+from vault.subjects import people
+from vault.subjects.people import Known
+
+DRAFTED: Final = "incident.people-notice-drafted"
+LISTED: Final = "incident.people-listed"
+REMOVED: Final = "incident.people-removed"
+APPROVED: Final = "incident.people-notice-approved"
+SENT_AGAIN: Final = "incident.letters-again"
+NOTED: Final = "incident.letter-noted"
+PARTS: Final = ("description", "risks", "contact", "advice")
+"""The four parts of implementing regulation 24(5): (a) to (d)."""
+MOST_PEOPLE: Final = 100_000
+BY_HAND: Final[frozenset[State]] = frozenset({"post", "failed", "doubtful", "withheld", "delivered", "returned"})
+Result = Literal["delivered", "returned"]
+
+
+class Wording(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The words of a notice to people, as they are sealed: what happened, risks and measures, whom to ask, what she can do."""
+
+    description: Words = Words()
+    risks: Words = Words()
+    contact: Words = Words()
+    advice: Words = Words()
+
+
+def draft(deed: Deed, errand: Errand, incident: bytes, wording: Wording) -> IncidentFact:
+    """Write a notice to the people. Raises NotFound, IncidentState, Invalid for a part that is missing, or missing in Arabic."""
+    errand, found = incidents.seen(deed, errand, incident)
+    _require_open(found.fact)
+    missing = [FieldError(f"{name}.ar", "missing") for name in PARTS if not getattr(wording, name).ar.strip()]
+    if missing:
+        raise Invalid(missing)
+    made = PeopleNotice(part=len(found.fact.parts), by=errand.hand, at=deed.now)
+    fact = msgspec.structs.replace(found.fact, people_notices=(*found.fact.people_notices, made))
+    text = Text(PEOPLE_NOTICE, errand.hand, msgspec.json.encode(wording))
+    incidents.tell(deed, errand, found, DRAFTED, incident_file.change(deed, found, fact, text))
+    return fact
+
+
+def read(deed: Deed, errand: Errand, incident: bytes, number: int) -> door.TakenIncident:
+    """The words of a notice: the entry is appended, and they open once that is committed. Raises NotFound, refusals."""
+    errand, found = incidents.seen(deed, errand, incident)
+    named(found.fact, number)
+    return door.take_incident(deed, found, incidents.look(errand, deed), (PEOPLE_NOTICE,), (number,))
+
+
+def take_words(deed: Deed, association: Association, incident: bytes, number: int) -> door.TakenIncident:
+    """The words of a notice for letters that go out by themselves, as `read` takes them for somebody. Raises NotFound, Unavailable."""
+    found = incident_file.load(deed, incident)
+    named(found.fact, number)
+    own = association.books.at(deed).association
+    told = Entry(
+        kind="incident.read",
+        outcome="allow",
+        actor=letters.SYSTEM,
+        purpose=PURPOSE,
+        article=f"{own.pack}:8",
+        law=f"{own.law_pack}:20",
+    )
+    return door.take_incident(deed, found, told, (PEOPLE_NOTICE,), (number,))
+
+
+def words_of(opened: Sequence[door.Opened]) -> Wording:
+    """The words of a notice that came through the door."""
+    return msgspec.json.decode(opened[0].content, type=Wording)
+
+
+def list_(deed: Deed, errand: Errand, incident: bytes, number: int, records: Sequence[bytes]) -> IncidentFact:
+    """Put people on a notice's list by records of theirs, each person once. Raises NotFound, IncidentState, Invalid `unknown-record`."""
+    errand, found = incidents.seen(deed, errand, incident)
+    _require_open(found.fact)
+    notice = named(found.fact, number)
+    new, written = notice.people, []
+    for at, (record, known) in enumerate(people.of_records(deed, list(dict.fromkeys(records))).items()):
+        if isinstance(known, NotFound):
+            raise Invalid([FieldError(f"records[{at}]", "unknown-record")])
+        if not isinstance(known, Known):
+            raise Unavailable("integrity")
+        who = _person(known)
+        id_ = letters.id_of(deed, found.fact.id, number, who)
+        before = facts.read(deed, LETTER, id_.hex())
+        if before is not None and before.state != "removed":
+            continue
+        new += 1
+        letter = LetterFact(
+            id=id_.hex(), incident=found.fact.id, notice=number, place=new, record=record.hex(), subject=who, state="listed", at=deed.now
+        )
+        written.append(facts.write(deed, LETTER, letter.id, letter))
+        if before is None:
+            letters.add(deed, id_, found.fact.id, number)
+        else:
+            letters.move(deed, id_, NEVER)
+    if new > MOST_PEOPLE:
+        raise Invalid([FieldError("records", "too-long")])
+    if not written:
+        return found.fact
+    fact = _with(found.fact, msgspec.structs.replace(notice, people=new))
+    incidents.tell(deed, errand, found, LISTED, incident_file.change(deed, found, fact), *written)
+    return fact
+
+
+def remove(deed: Deed, errand: Errand, incident: bytes, letter: bytes) -> LetterFact:
+    """Take somebody off the list again, before a letter left. Raises NotFound, IncidentState."""
+    errand, found = incidents.seen(deed, errand, incident)
+    known = one(deed, found, letter)
+    if known.state != "listed":
+        raise IncidentState
+    notice = named(found.fact, known.notice)
+    changed, written = letters.change(deed, known, "removed", noted_by=errand.hand)
+    letters.move(deed, letter, letters.DONE)
+    fact = _with(found.fact, msgspec.structs.replace(notice, removed=notice.removed + 1))
+    incidents.tell(deed, errand, found, REMOVED, incident_file.change(deed, found, fact), written)
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class SecondReader:
+    """The deed that takes two people, done by the second one: who read the words and knows for how many they are."""
+
+    factor: SecondFactor
+
+    def approve(self, deed: Deed, errand: Errand, incident: bytes, number: int, *, count: int, code: str | None) -> IncidentFact:
+        """Let the letters go out to everybody on the list, who have to be as many as she was told.
+
+        Raises NotFound, IncidentState where nobody is new on it or they are more or fewer, and refusals with their entries.
+        """
+        errand, found = incidents.seen(deed, errand, incident)
+        _require_open(found.fact)
+        notice = named(found.fact, number)
+        if notice.people - notice.removed != count or notice.people == notice.approved:
+            raise IncidentState
+        if same_person(errand.book(deed), notice.by, errand.asker.ref):
+            raise refusal(deed, errand, found.about, APPROVED, reason="SAME_PERSON")
+        approval = self.factor.approve(deed, errand.asker, code, kind=APPROVED)
+        sent = Sending(by=errand.hand, at=deed.now, people=notice.people)
+        fact = _with(found.fact, msgspec.structs.replace(notice, sent=(*notice.sent, sent)))
+        letters.release(deed, found.fact.id, number)
+        incidents.tell(deed, errand, found, APPROVED, incident_file.change(deed, found, fact), approval=approval)
+        return fact
+
+
+def again(deed: Deed, errand: Errand, incident: bytes, number: int, *, doubtful: bool = False) -> int:
+    """Send again what failed, with `doubtful` also what may have arrived; how many, some hundreds at a time, 0 once none is left.
+
+    Raises NotFound, IncidentState.
+    """
+    errand, found = incidents.seen(deed, errand, incident)
+    _require_open(found.fact)
+    named(found.fact, number)
+    wanted = {"failed", "doubtful"} if doubtful else {"failed"}
+    written: list[WrittenFact] = []
+    for letter in letters.every(deed, found.fact.id, number):
+        if letter.state in wanted and len(written) < letters.AT_ONCE:
+            written.append(letters.change(deed, letter, "listed", attempts=0, reason="")[1])
+            letters.move(deed, bytes.fromhex(letter.id), deed.now)
+    if written:
+        incidents.tell(deed, errand, found, SENT_AGAIN, *written)
+    return len(written)
+
+
+def note(deed: Deed, errand: Errand, incident: bytes, letter: bytes, result: Result) -> LetterFact:
+    """Note what became of a letter that went by hand or by post. Raises NotFound, IncidentState for one that is on its way or arrived."""
+    errand, found = incidents.seen(deed, errand, incident)
+    known = one(deed, found, letter)
+    if known.state not in BY_HAND:
+        raise IncidentState
+    changed, written = letters.change(deed, known, result, noted_by=errand.hand)
+    letters.move(deed, letter, letters.DONE)
+    incidents.tell(deed, errand, found, NOTED, written)
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a notice to the people stands: the incident, the notice, and how many letters are in each state."""
+
+    fact: IncidentFact
+    notice: PeopleNotice
+    counts: dict[str, int]
+
+
+def standing(deed: Deed, errand: Errand, incident: bytes, number: int) -> Standing:
+    """How far a notice is, person by person counted. Raises NotFound, refusals, Unavailable `integrity` where a letter is missing."""
+    _, found = incidents.seen(deed, errand, incident)
+    notice = named(found.fact, number)
+    counts: dict[str, int] = {}
+    for letter in letters.every(deed, found.fact.id, number):
+        counts[letter.state] = counts.get(letter.state, 0) + 1
+    if sum(counts.values()) - counts.pop("removed", 0) != notice.people - notice.removed:
+        # A list that leaves somebody out in silence would be wrong.
+        raise Unavailable("integrity")
+    return Standing(found.fact, notice, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which page of a list: behind the letter with this id, at most so many."""
+
+    after: bytes | None = None
+    limit: int = 50
+
+
+def listed(deed: Deed, errand: Errand, incident: bytes, number: int, where: Where) -> tuple[list[LetterFact], str | None]:
+    """A page of a notice's letters, and the id the next page begins after. Raises NotFound, refusals, Unavailable `integrity`."""
+    _, found = incidents.seen(deed, errand, incident)
+    named(found.fact, number)
+    ids = letters.page(deed, found.fact.id, number, where.after, where.limit + 1)
+    return letters.known(deed, ids[: where.limit]), ids[where.limit - 1].hex() if len(ids) > where.limit else None
+
+
+def named(fact: IncidentFact, number: int) -> PeopleNotice:
+    """The notice of this number. Raises NotFound."""
+    found = next((each for each in fact.people_notices if each.part == number), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def one(deed: Deed, found: Incident, letter: bytes) -> LetterFact:
+    """A letter of this incident. Raises NotFound, Unavailable `integrity`."""
+    known = facts.read(deed, LETTER, letter.hex())
+    if known is None or known.incident != found.fact.id:
+        raise NotFound
+    return known
+
+
+def _person(known: Known) -> str:
+    """One id for the person, whichever of her records she is named by."""
+    return min([known.subject.hex(), *(known.sheet.others if known.sheet is not None else ())])
+
+
+def _with(fact: IncidentFact, notice: PeopleNotice) -> IncidentFact:
+    kept = tuple(notice if each.part == notice.part else each for each in fact.people_notices)
+    return msgspec.structs.replace(fact, people_notices=kept)
+
+
+def _require_open(fact: IncidentFact) -> None:
+    if fact.state in lifecycle.OVER:
+        raise IncidentState
