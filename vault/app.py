@@ -36,6 +36,8 @@ from vault.identity.callers import Caller, may
 from vault.identity.opening import codes, identifier_of, load_keys, open_with, require_epochs, require_no_restore
 from vault.identity.service import Identity
 from vault.mail_settings import postbox_of
+from vault.notice_mail import NoticeMail, read_notice_mail
+from vault.notifying import Notifier
 from vault.recalling import Recaller
 from vault.reclosing import reclose
 from vault.rulebook.association import Association
@@ -58,6 +60,7 @@ READY_SECONDS = 1.0
 TEND_SECONDS = 10.0
 RECALL_SECONDS = 5.0
 RING_SECONDS = 10.0
+NOTIFY_SECONDS = 5.0
 
 
 def clock() -> int:
@@ -97,6 +100,8 @@ class House:
     watchers: dict[str, Watcher] = field(default_factory=dict)
     recallers: dict[str, Recaller] = field(default_factory=dict)
     ringers: dict[str, Ringer] = field(default_factory=dict)
+    notice_mails: dict[str, NoticeMail] = field(default_factory=dict)
+    notifiers: dict[str, Notifier] = field(default_factory=dict)
     wire: Wire = field(init=False)
     executors: list[ThreadPoolExecutor] = field(default_factory=list)
     sealed: set[str] = field(default_factory=set)
@@ -134,6 +139,8 @@ class House:
                 house.posts[code] = post
             if (postbox := postbox_of(folder)) is not None:
                 house.postboxes[code] = postbox
+            if (mail := read_notice_mail(folder)) is not None:
+                house.notice_mails[code] = mail
             # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
             house.writers[code] = shared if database.is_sqlite else house._executor()
             house.keepers[code] = keeper_of(database, code, folder, asking(settings, code))
@@ -164,7 +171,11 @@ class House:
         self.associations[code] = association
         self.watchers[code] = Watcher(association)
         self.recallers[code] = Recaller(association, self.wire)
-        self.ringers[code] = Ringer(association)
+        mail, told = self.notice_mails.get(code), self.channels.get(code, Channels())
+        self.ringers[code] = Ringer(association) if mail is None else Ringer(association, mail.telling)
+        if mail is not None:
+            names = {language: told.named(code, language) for language in ("ar", "en")}
+            self.notifiers[code] = Notifier(association, mail, names)
         self.sealed.discard(code)
 
     def _settle(self, association: Association) -> None:
@@ -205,6 +216,8 @@ class House:
         self.ringers.pop(code, None)
         if (recaller := self.recallers.pop(code, None)) is not None:
             await recaller.close()
+        if (notifier := self.notifiers.pop(code, None)) is not None:
+            await notifier.close()
         with suppress(VaultError):
             await association.refusals.tell_all()
             await association.checkpoint()
@@ -287,6 +300,14 @@ class House:
             except Exception as error:  # noqa: BLE001  # a defect met in one association must not keep another's clocks from ringing
                 self.say(f"{code}: the clocks of incidents could not be looked after ({type(error).__name__})")
 
+    async def notify(self) -> None:
+        """Send what is to be told about breaches; where that fails it is said, and what was not sent is sent the next time."""
+        for code, notifier in list(self.notifiers.items()):
+            try:
+                await notifier.round()
+            except Exception as error:  # noqa: BLE001  # a defect met in one association must not keep another's letters from leaving
+                self.say(f"{code}: notices of breaches could not be sent ({type(error).__name__})")
+
     async def mail(self) -> None:
         """Mail the newest checkpoints that are due; one that cannot be sent, for whatever reason, is said, and tried again."""
         await asyncio.gather(*(self._mail(self.associations[code], post) for code, post in self.posts.items() if code in self.associations))
@@ -305,7 +326,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        rounds = (_keep_checkpoints, _keep_mailing, _keep_asking, _keep_recalling, _keep_ringing)
+        rounds = (_keep_checkpoints, _keep_mailing, _keep_asking, _keep_recalling, _keep_ringing, _keep_notifying)
         tasks = [asyncio.create_task(each(house)) for each in rounds]
         try:
             yield
@@ -313,6 +334,7 @@ def application(house: House, output: BinaryIO, registry: CollectorRegistry) -> 
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*(recaller.close() for recaller in house.recallers.values()))
+            await asyncio.gather(*(notifier.close() for notifier in house.notifiers.values()))
             await house.checkpoints()
             identity.close()
             house.close()
@@ -372,6 +394,13 @@ async def _keep_ringing(house: House) -> None:
     while True:
         await house.ring()
         await asyncio.sleep(RING_SECONDS)
+
+
+async def _keep_notifying(house: House) -> None:
+    """Beside the other rounds: a mail server that keeps us waiting holds up no clock; what was not sent before the start goes first."""
+    while True:
+        await house.notify()
+        await asyncio.sleep(NOTIFY_SECONDS)
 
 
 async def _keep_mailing(house: House) -> None:

@@ -9,6 +9,7 @@ from vault.access.api import routes as reading
 from vault.access.assignments_api import assignment_routes
 from vault.access.attachments_api import attachment_routes as attachments
 from vault.access.audit_api import ROUTES as AUDIT
+from vault.access.breach_letters_api import breach_letter_routes
 from vault.access.checkpoint_page import checkpoint_page_routes
 from vault.access.consent_proof_api import consent_proof_routes
 from vault.access.contact_api import contact_routes
@@ -42,6 +43,7 @@ from vault.breach_reports.limits import Intake
 from vault.breach_reports.mail.answer import Postbox, Postboxes
 from vault.breach_reports.mail.api import mail_routes
 from vault.breach_reports.mail.room import MailRoom
+from vault.breach_reports.people_notices_api import people_notice_routes
 from vault.breach_reports.reports import Reports
 from vault.breach_reports.retention_api import retention_routes
 from vault.breach_reports.statistics_api import statistics_routes
@@ -137,6 +139,8 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *statistics_routes(reports),
         *incident_routes(factor),
         *authority_notice_routes(rooms.channels),
+        *people_notice_routes(factor),
+        *breach_letter_routes(rooms.channels),
         *hold_routes(factor),
         *retention_routes(reports),
         *EVIDENCE_ROUTES,

@@ -19,6 +19,7 @@ from vault.app import root_of
 from vault.attachments.examine import examine as examine_scans
 from vault.breach_reports.examine import examine as examine_reports
 from vault.breach_reports.incident_examine import examine_incidents, late
+from vault.breach_reports.letters_examine import examine_letters, unsent
 from vault.breach_reports.retention_examine import overdue as past_retention
 from vault.breach_reports.service import hours
 from vault.checkpoint_mail import Post
@@ -88,6 +89,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         yield from examine_containers(connection, identifier, states)
         yield from examine_reports(connection, cabinet, identifier)
         yield from examine_incidents(connection, cabinet, identifier)
+        yield from examine_letters(connection, cabinet, identifier)
         yield from examine_orders(connection, cabinet, identifier)
         yield from studied(connection, cabinet, identifier)
         yield from overdue(connection, cabinet, identifier, now)
@@ -102,6 +104,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         except VaultError:
             return  # named row by row above
         yield from late(connection, cabinet, identifier, hours(book), now)
+        yield from unsent(connection, cabinet, identifier, hours(book), now)
         yield from past_retention(connection, cabinet, identifier, book.pack.retention_months, now)
         yield from _review(connection, cabinet, identifier, book, now)
     if book.restoration is not None and book.restoration.is_unconfirmed:

@@ -76,6 +76,7 @@ class _Line(smtplib.SMTP):
 
     def __init__(self, host: str, port: int, **how: Any) -> None:  # noqa: ANN401 - what the kind of line takes
         """Connect, and hear the greeting."""
+        self._handed_over = False
         self._end = threading.Timer(MOST_SECONDS, self._hang_up)
         self._end.daemon = True
         self._end.start()
@@ -97,7 +98,14 @@ class _Line(smtplib.SMTP):
         except smtplib.SMTPResponseException:
             raise
         except OSError as error:
-            raise Unsure from error
+            if self._handed_over:
+                raise Unsure from error
+            raise
+
+    def send(self, s: Any) -> None:  # noqa: ANN401 - what smtplib hands on: commands are text, and a letter is bytes
+        """Send a command or a letter."""
+        self._handed_over = isinstance(s, bytes)
+        super().send(s)
 
     def __exit__(self, *_: object) -> None:
         """Leave; what the server says to that changes nothing about a letter it took."""

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.simulator import World
+from vault.access.breach_letters_api import breach_letter_routes
 from vault.access_log.verify import snapshot
 from vault.breach_reports.api import routes
 from vault.breach_reports.authority_notices_api import authority_notice_routes
@@ -16,7 +17,9 @@ from vault.breach_reports.examine import examine
 from vault.breach_reports.holds_api import hold_routes
 from vault.breach_reports.incident_examine import examine_incidents
 from vault.breach_reports.incidents_api import incident_routes
+from vault.breach_reports.letters_examine import examine_letters
 from vault.breach_reports.limits import Intake
+from vault.breach_reports.people_notices_api import people_notice_routes
 from vault.breach_reports.reports import Reports
 from vault.breach_reports.retention_api import retention_routes
 from vault.rulebook import facts
@@ -74,6 +77,7 @@ class Desk:
         cabinet, association = self.world.association.cabinet, self.world.association.id
         with snapshot(self.world.database) as connection:
             found = [*facts.examine(connection, cabinet, association), *examine(connection, cabinet, association)]
+            found += examine_letters(connection, cabinet, association)
             return [*found, *examine_incidents(connection, cabinet, association)]
 
 
@@ -89,6 +93,13 @@ async def desk_of(world: World, channels: Channels | None = None, sealed: Mappin
     intake = Intake(world.limits, world.clock, left)
     reports = Reports(world.associations if sealed is None else sealed, told, intake, world.identity.factor)
     factor = world.identity.factor
-    more = (*incident_routes(factor), *hold_routes(factor), *retention_routes(reports), *authority_notice_routes(told))
+    more = (
+        *incident_routes(factor),
+        *hold_routes(factor),
+        *retention_routes(reports),
+        *authority_notice_routes(told),
+        *people_notice_routes(factor),
+        *breach_letter_routes(told),
+    )
     async with world.front(*routes(reports), *more) as http:
         yield Desk(world, reports, http, free)

@@ -58,6 +58,11 @@ class Taken:
     judged: Sequence[Judged]
     sealed: Sequence[Sequence[Sealed]]
 
+    @property
+    def letter_is_for_ward(self) -> bool:
+        """Whether it is about another than who gets it, whose name then comes second among the values."""
+        return len(self.judged) > 1
+
     def values(self) -> list[dict[str, Any]]:
         """The values through the door, once: the addressee's, then the name of whom it is about. Raises Unavailable `integrity`."""
         return [give_out(judged, sealed) for judged, sealed in zip(self.judged, self.sealed, strict=True)]

@@ -68,6 +68,11 @@ def draft(deed: Deed, errand: Errand, incident: bytes, wording: Wording) -> Inci
     return fact
 
 
+def shown(deed: Deed, errand: Errand, incident: bytes) -> IncidentFact:
+    """The incident, for a list of its notices; nothing anybody wrote is opened. Raises NotFound, refusals."""
+    return incidents.seen(deed, errand, incident)[1].fact
+
+
 def read(deed: Deed, errand: Errand, incident: bytes, number: int) -> door.TakenIncident:
     """The words of a notice: the entry is appended, and they open once that is committed. Raises NotFound, refusals."""
     errand, found = incidents.seen(deed, errand, incident)

@@ -1,0 +1,304 @@
+"""Notices to the people a breach touches, over HTTP and over a real SMTP server on the loopback (reference 3.13, 20)."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.access.desk import rows_of
+from tests.breach_reports.desk import Desk
+from tests.breach_reports.incident_desk import done, hours, incident, opened, refused
+from tests.breach_reports.notices import (
+    NAMES,
+    WORDING,
+    Box,
+    approved,
+    approving,
+    letter,
+    noticed,
+    notifier,
+    person,
+    serving,
+    states,
+)
+from vault.breach_reports import letters
+from vault.breach_reports.letters import FIRST_PAUSE, LEASE, MOST_ATTEMPTS, outbox
+from vault.rulebook.tables import fact
+
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+STATE: tuple[int, str, list[Any]] = (409, "incident-state", [])
+
+
+@pytest.mark.parametrize("part", ["description", "risks", "contact", "advice"])
+async def test_a_notice_that_lacks_a_part_or_its_arabic_is_refused(desk: Desk, part: str):
+    id_ = await opened(desk)
+    without = {name: words for name, words in WORDING.items() if name != part}
+    for body in (without, {**WORDING, part: {"en": "in English only"}}, {**WORDING, part: {"ar": " \n"}}):
+        assert await refused(desk, f"/{id_}/people-notices", body) == (422, "invalid", [(f"{part}.ar", "missing")])
+    assert (await done(desk, f"/{id_}/people-notices", method="GET"))["items"] == []
+
+
+async def test_each_person_has_one_letter_with_her_result_and_only_what_failed_is_sent_again(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second, third = [await person(world, number) for number in (1, 2, 3)]
+    number = await approved(desk, id_, first, second, third, third)
+    box.answers = {"someone2@example.org": "550 no such mailbox"}
+    sender = notifier(world, free_port)
+    with serving(box, free_port):
+        assert await sender.round() == 3
+        assert await sender.round() == 0
+        assert await states(desk, id_, number) == {first: "sent", second: "failed", third: "sent"}
+        assert (await letter(desk, id_, number, second))["reason"] == "REFUSED"
+        box.answers = {}
+        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 1
+        await sender.round()
+        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 0
+        await sender.round()
+    assert sorted(box.to) == [f"someone{number}@example.org" for number in (1, 2, 3)]
+    assert set((await states(desk, id_, number)).values()) == {"sent"}
+    said = box.letters[0].get_content()
+    for words in WORDING.values():
+        assert words["ar"] in said
+    assert NAMES["ar"] in said
+    assert "الشمري" not in box.letters[0].as_string(), "nothing of her stands in the letter"
+    assert desk.findings() == []
+
+
+async def test_every_address_opens_after_an_entry_for_the_purpose_and_lies_nowhere(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    record = await person(world, 1)
+    await approved(desk, id_, record)
+    before = len(world.entries())
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+    assert box.to == ["someone1@example.org"]
+    entries = world.entries()[before:]
+    assert {each.actor for each in entries} == {"system"}
+    assert [each.kind for each in entries] == ["record.read", "incident.letter-addressed", "incident.read", "incident.letter-sent"]
+    look = entries[0]
+    assert (look.purpose, look.basis, look.law, look.fields, look.about[0].record) == (
+        "breach_notice",
+        "law",
+        "sa-pdpl:20",
+        ("email",),
+        uuid.UUID(record).bytes,
+    )
+    for table in (outbox, fact):
+        held = [value if isinstance(value, bytes) else str(value).encode() for row in rows_of(world, table) for value in row.values()]
+        assert not [value for value in held if b"someone1" in value]
+
+
+async def test_nothing_leaves_before_a_second_person_approved_these_words_for_so_many(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second = [await person(world, number) for number in (1, 2)]
+    number = await noticed(desk, id_, first)
+    place = f"/{id_}/people-notices/{number}"
+    sender = notifier(world, free_port)
+    with serving(box, free_port):
+        assert await sender.round() == 0
+        answer = await approving(desk, id_, number, 1, "officer")
+        assert (answer.status_code, answer.json()["code"]) == (403, "same-person")
+        answer = await approving(desk, id_, number, 2)
+        assert (answer.status_code, answer.json()["code"]) == (409, "incident-state"), "she was told another number"
+        with world.database.connect() as connection, connection.begin():
+            connection.execute(outbox.update().values(due=0))
+        assert await sender.round() == 0, "a row that says it is due sends nothing"
+        assert (await approving(desk, id_, number, 1)).status_code == 200
+        await sender.round()
+        assert box.to == ["someone1@example.org"]
+        assert (await approving(desk, id_, number, 1)).status_code == 409, "nobody is new on the list"
+        told = await done(desk, f"{place}/people", {"records": [first, second]})
+        assert (told["people"], told["waiting"]) == (2, 1)
+        assert await sender.round() == 0
+        assert (await approving(desk, id_, number, 2)).status_code == 200
+        await sender.round()
+    assert box.to == ["someone1@example.org", "someone2@example.org"]
+    approvals = (await done(desk, f"/{id_}/people-notices", method="GET"))["items"][0]["approvals"]
+    assert [each["people"] for each in approvals] == [1, 2]
+    assert (await done(desk, place, method="GET"))["advice"]["ar"] == WORDING["advice"]["ar"]
+
+
+async def test_who_was_put_on_the_list_by_mistake_is_taken_off_and_may_come_back(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second = [await person(world, number) for number in (1, 2)]
+    number = await noticed(desk, id_, first, second)
+    wrong = await letter(desk, id_, number, second)
+    removed = await done(desk, f"/{id_}/letters/{wrong['id']}/removal")
+    assert removed["state"] == "removed"
+    assert await refused(desk, f"/{id_}/letters/{wrong['id']}/removal") == STATE
+    assert (await approving(desk, id_, number, 2)).status_code == 409
+    assert (await approving(desk, id_, number, 1)).status_code == 200
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+        assert box.to == ["someone1@example.org"]
+        await done(desk, f"/{id_}/people-notices/{number}/people", {"records": [second]})
+        assert (await approving(desk, id_, number, 2)).status_code == 200
+        await notifier(world, free_port).round()
+    assert box.to == ["someone1@example.org", "someone2@example.org"]
+
+
+async def test_what_no_server_takes_is_tried_again_later_and_fails_after_eight_times(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second = [await person(world, number) for number in (1, 2)]
+    number = await approved(desk, id_, first, second)
+    sender = notifier(world, free_port)
+    assert await sender.round() == 0, "there is no server, and the round ends with the first"
+    told = await done(desk, f"/{id_}/people-notices/{number}/letters", method="GET")
+    assert sorted((each["state"], each["attempts"]) for each in told["items"]) == [("listed", 0), ("listed", 1)]
+    await sender.round()
+    assert await sender.round() == 0
+    box.answers = {"someone1@example.org": "450 come again", "someone2@example.org": "452 come again"}
+    with serving(box, free_port):
+        for _ in range(2 * MOST_ATTEMPTS):
+            world.clock.now += letters.pause(10)
+            await sender.round()
+        assert set((await states(desk, id_, number)).values()) == {"failed"}
+        assert {(await letter(desk, id_, number, each))["reason"] for each in (first, second)} == {"UNREACHABLE"}
+        box.answers = {"someone1@example.org": "554 we take no such letters"}
+        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 2
+        await sender.round()
+    assert await states(desk, id_, number) == {first: "failed", second: "sent"}
+    assert letters.pause(0) == FIRST_PAUSE
+
+
+async def test_where_no_word_came_back_the_letter_is_doubtful_and_goes_again_by_somebodys_word_only(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    record = await person(world, 1)
+    number = await approved(desk, id_, record)
+    box.drops = True
+    sender = notifier(world, free_port)
+    with serving(box, free_port):
+        await sender.round()
+        assert await states(desk, id_, number) == {record: "doubtful"}
+        world.clock.now += 10 * LEASE
+        await sender.round()
+        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 0
+        assert len(box.letters) == 1
+        box.drops = False
+        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {"doubtful": True}))["letters"] == 1
+        await sender.round()
+    assert len(box.letters) == 2
+    assert await states(desk, id_, number) == {record: "sent"}
+
+
+async def test_who_has_no_mail_address_is_on_the_list_of_letters_to_print_and_the_officer_notes_what_came_of_it(desk: Desk, free_port: int):
+    world, id_ = desk.world, await opened(desk)
+    record = await person(world, 1, email=None, national_address={"street": "شارع العليا", "city": "الرياض"})
+    number = await approved(desk, id_, record)
+    await notifier(world, free_port).round()
+    told = await letter(desk, id_, number, record)
+    assert (told["state"], told["reason"], told["to"]) == ("post", "NO_EMAIL", "self")
+    before = len(world.entries())
+    page = await incident(desk, "officer", "GET", f"/{id_}/letters/{told['id']}/page?lang=ar")
+    assert page.status_code == 200, page.text
+    for said in ("فاطمة بنت خالد الشمري", "شارع العليا، الرياض", WORDING["risks"]["ar"], 'dir="rtl"'):
+        assert said in page.text
+    looked = world.entries()[before:]
+    assert [(each.kind, each.fields) for each in looked] == [
+        ("record.read", ("full_name", "national_address")),
+        ("incident.read", ("people_notice",)),
+    ]
+    english = await incident(desk, "officer", "GET", f"/{id_}/letters/{told['id']}/page?lang=en")
+    assert WORDING["risks"]["ar"] in english.text, "the words that were approved, where nobody wrote English"
+    assert (await done(desk, f"/{id_}/letters/{told['id']}/outcome", {"result": "returned"}))["state"] == "returned"
+    noted = await done(desk, f"/{id_}/letters/{told['id']}/outcome", {"result": "delivered"})
+    assert (noted["state"], noted["noted_by"][:6]) == ("delivered", "staff:")
+
+
+async def test_a_letter_that_left_by_mail_is_neither_printed_nor_noted_nor_taken_off(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    record = await person(world, 1)
+    number = await approved(desk, id_, record)
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+    one = f"/{id_}/letters/{(await letter(desk, id_, number, record))['id']}"
+    assert await refused(desk, f"{one}/page", method="GET") == STATE
+    assert await refused(desk, f"{one}/outcome", {"result": "delivered"}) == STATE
+    assert await refused(desk, f"{one}/removal") == STATE
+    other = await opened(desk)
+    assert (await incident(desk, "officer", "POST", one.replace(id_, other) + "/removal")).status_code == 404
+
+
+async def test_a_list_takes_records_that_are_there_and_says_which_is_not(desk: Desk):
+    id_ = await opened(desk)
+    number = await noticed(desk, id_)
+    record, place = await person(desk.world, 1), f"/{id_}/people-notices/{number}/people"
+    for wrong in (str(uuid.uuid4()), "nobody"):
+        answer = await refused(desk, place, {"records": [record, wrong]})
+        assert answer == (422, "invalid", [("records[1]", "unknown-record")])
+    assert (await refused(desk, place, {"records": []}))[0] == 422
+    assert (await refused(desk, place, {"records": [record] * 201}))[0] == 422
+    assert (await done(desk, f"/{id_}/people-notices", method="GET"))["items"][0]["people"] == 0
+    for path in ("people-notices/999", "people-notices/999/letters"):
+        assert (await incident(desk, "officer", "GET", f"/{id_}/{path}")).status_code == 404
+
+
+async def test_the_list_is_told_page_by_page(desk: Desk):
+    id_ = await opened(desk)
+    records = [await person(desk.world, number) for number in range(1, 4)]
+    number = await noticed(desk, id_, *records)
+    place, met, after = f"/{id_}/people-notices/{number}/letters", [], ""
+    while True:
+        page = await done(desk, f"{place}?limit=2{after}", method="GET")
+        met += [each["record"] for each in page["items"]]
+        assert page["counts"] == {"listed": 3}
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert sorted(met) == sorted(records)
+
+
+async def test_a_row_that_was_taken_out_is_missed_and_one_that_was_put_in_sends_nothing(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    record = await person(world, 1)
+    number = await approved(desk, id_, record)
+    (row,) = rows_of(world, outbox)
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(outbox.insert().values({**row, "letter": bytes(16), "due": 0}))
+    with serving(box, free_port):
+        assert await notifier(world, free_port).round() == 1
+    assert len(box.letters) == 1
+    assert desk.findings() == [f"notice_outbox {'0' * 32}: no letter says so"]
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(outbox.delete())
+    answer = await incident(desk, "officer", "GET", f"/{id_}/people-notices/{number}/letters")
+    assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
+
+
+async def test_once_the_incident_is_over_no_letter_leaves_and_none_is_made(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk, aware_at=hours(0)), Box()
+    record = await person(world, 1)
+    number = await approved(desk, id_, record)
+    proposal = (await done(desk, f"/{id_}/ruling-out", {"reason": "x"}))["waiting"][-1]["proposal"]
+    await incident(desk, "second_officer", "GET", "")
+    await done(desk, f"/{id_}/approval", {"proposal": proposal, "code": world.one_time_code("second_officer")}, "second_officer")
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+    told = await letter(desk, id_, number, record)
+    assert (box.letters, told["state"], told["reason"]) == ([], "withheld", "INCIDENT_OVER")
+    assert await refused(desk, f"/{id_}/people-notices", WORDING) == STATE
+    assert await refused(desk, f"/{id_}/people-notices/{number}/again", {}) == STATE
+
+
+async def test_whom_the_incident_excludes_sees_no_notice_and_no_letter(desk: Desk):
+    id_ = await opened(desk)
+    record = await person(desk.world, 1)
+    number = await noticed(desk, id_, record)
+    told = await letter(desk, id_, number, record)
+    who = str(uuid.UUID((await desk.world.person("second_officer")).id))
+    await done(desk, f"/{id_}/exclusion", {"staff": who})
+    one, it = f"/{id_}/people-notices/{number}", f"/{id_}/letters/{told['id']}"
+    tries: list[tuple[str, str, Any]] = [
+        ("GET", f"/{id_}/people-notices", None),
+        ("POST", f"/{id_}/people-notices", WORDING),
+        ("GET", one, None),
+        ("POST", f"{one}/people", {"records": [record]}),
+        ("POST", f"{one}/approval", {"people": 1}),
+        ("POST", f"{one}/again", {}),
+        ("GET", f"{one}/letters", None),
+        ("POST", f"{it}/removal", None),
+        ("POST", f"{it}/outcome", {"result": "delivered"}),
+        ("GET", f"{it}/page", None),
+    ]
+    for method, path, body in tries:
+        assert await refused(desk, path, body, "second_officer", method) == (403, "excluded", []), path

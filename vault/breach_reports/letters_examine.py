@@ -1,0 +1,45 @@
+"""Holds the rows of the outbox for letters against their facts, for `amanah doctor`, and names what waits for somebody."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from keys.cabinet import Cabinet
+from vault.breach_reports import authority_notice
+from vault.breach_reports.incident_shapes import INCIDENT
+from vault.breach_reports.letters import LETTER, WORD, outbox
+from vault.breach_reports.lifecycle import HOUR
+from vault.rulebook.facts import holding
+from vault.storage.octets import octets
+
+WAITING = frozenset({"listed", "sending", "waiting"})
+
+
+def examine_letters(connection: Connection, cabinet: Cabinet, association: bytes) -> Iterator[str]:
+    """What does not hold, row by row in words; facts that do not hold are named with all others."""
+    states: dict[str, str] = {key: one.state for key, one in holding(connection, cabinet, association, LETTER).items()}
+    states |= {key: one.state for key, one in holding(connection, cabinet, association, WORD).items()}
+    missing = {key for key, state in states.items() if state in WAITING}
+    for row in connection.execute(select(octets(outbox.c.letter)).where(outbox.c.association_id == association)).scalars():
+        name = row.hex()
+        if name not in states:
+            yield f"notice_outbox {name}: no letter says so"
+        missing.discard(name)
+    yield from (f"notice_outbox {name}: missing, and the letter never left" for name in sorted(missing))
+
+
+def unsent(connection: Connection, cabinet: Cabinet, association: bytes, within: int, now: int) -> Iterator[str]:
+    """Letters that wait for somebody, and supplements that are owed to the authority (implementing regulation 24)."""
+    incidents = holding(connection, cabinet, association, INCIDENT)
+    counts: dict[tuple[str, str], int] = {}
+    for one in holding(connection, cabinet, association, LETTER).values():
+        counts[one.incident, one.state] = counts.get((one.incident, one.state), 0) + 1
+    for key, fact in sorted(incidents.items()):
+        for state, what in (("failed", "failed"), ("doubtful", "may have arrived or not"), ("post", "go by post or by hand")):
+            if count := counts.get((key, state)):
+                yield f"incident {fact.reference}: {count} letters {what} (GET /v1/incidents/{{incident}}/people-notices)"
+        owed = authority_notice.task(fact, within, now) if authority_notice.owes(fact) else None
+        if owed is not None:
+            yield f"incident {fact.reference}: a supplement is owed to the authority, for {(now - owed.since) // HOUR} hours"
+    lost = [one for one in holding(connection, cabinet, association, WORD).values() if one.state in {"failed", "doubtful"}]
+    yield from (f"mail to staff {one.staff}: that of {one.hours} hours is {one.state}" for one in sorted(lost, key=lambda one: one.id))
