@@ -41,6 +41,8 @@ NOTED: Final = "incident.letter-noted"
 PARTS: Final = ("description", "risks", "contact", "advice")
 """The four parts of implementing regulation 24(5): (a) to (d)."""
 MOST_PEOPLE: Final = 100_000
+MOST_AT_ONCE: Final = 200
+"""People put on a list in one deed: an entry names the fact of each letter."""
 BY_HAND: Final[frozenset[State]] = frozenset({"post", "failed", "doubtful", "withheld", "delivered", "returned"})
 Result = Literal["delivered", "returned"]
 

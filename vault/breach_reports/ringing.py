@@ -39,7 +39,10 @@ SILENCE: Final = 3_600_000_000
 
 @dataclass(slots=True)
 class Ringer:
-    """The clocks of one association's incidents and reports, for this process; `telling` says whom a mail is written to when an incident's rings."""
+    """The clocks of one association's incidents and reports, for this process.
+
+    `telling` says whom a mail is written to when an incident's rings.
+    """
 
     association: Association
     telling: Telling = field(default_factory=Telling)

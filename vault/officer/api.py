@@ -9,6 +9,7 @@ from vault.officer.frame import Frame
 from vault.officer.incidents import incident_pages
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
+from vault.officer.notices import notice_pages
 from vault.officer.quarantine import quarantine_pages
 from vault.officer.report import single_report_routes
 from vault.officer.reports import report_routes
@@ -33,6 +34,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *quarantine_pages(frame, reports),
         *entry_pages(frame, reports),
         *incident_pages(frame),
+        *notice_pages(frame),
         *standing_routes(frame),
         *month_routes(frame, reports),
         *statistics_pages(frame, reports),

@@ -7,7 +7,7 @@ from vault.breach_reports import incidents, service
 from vault.breach_reports.incident_telling import state
 from vault.breach_reports.incidents import Listed
 from vault.breach_reports.retention import standing
-from vault.officer.frame import Frame, Speaker, looks, speaker_of
+from vault.officer.frame import Frame, Speaker, link, looks, speaker_of
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.web.answer import Answer
@@ -23,6 +23,7 @@ class Line:
     """One incident: its clock in words, None once the authority is settled, and how much of the time is used, out of a hundred."""
 
     reference: str
+    notices: str
     state: str
     weight: str
     aware: str
@@ -67,6 +68,7 @@ def line(one: Listed, within: int, speaker: Speaker, now: int) -> Line:
     used = 0 if clock is None else (now - clock.aware_at) * 100 // (clock.due_at - clock.aware_at)
     return Line(
         reference=fact.reference,
+        notices=link("/officer/notices", speaker.language, incident=speaker.id(fact.id)),
         state=speaker.word(f"incident_{fact.state}"),
         weight=speaker.joined(speaker.word(name) for name, answer in answers if answer == "yes"),
         aware=speaker.time(fact.aware_at),
