@@ -37,6 +37,9 @@ class Office:
     request: str
     report: str
     group: str
+    notices: str = ""
+    letters: str = ""
+    notice: str = ""
 
     @property
     def url(self) -> str:
@@ -104,9 +107,29 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         ):
             assert made.call("POST", f"/v1/breach-reports/{came}/{step}", body, token=officer).status == 200
         assert made.call("POST", f"/v1/breach-reports/{came}/dismissal", {"reason": "duplicate"}, token=officer).status == 200
-        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, group["example"]["id"])
+        told = notices(made, incident.json["id"], gone)
+        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, group["example"]["id"], *told)
     finally:
         made.stop()
+
+
+def notices(vault: Served, incident: str, record: str) -> tuple[str, str, str]:
+    """What the pages of an incident's notices are asked with: of all, of one to people, of one to the authority."""
+    officer, place = vault.session("officer"), f"/v1/incidents/{incident}"
+    words = {"ar": "وصف يطول " * 20, "en": "Words that go on " * 10}
+    whole = dict.fromkeys(("description", "circumstances", "categories", "data", "effects", "measures", "planned", "contact"), words)
+    drafts = [vault.call("POST", f"{place}/authority-notices", body, token=officer) for body in (whole, {"people": 3})]
+    assert {each.status for each in drafts} == {201}, drafts[0].text
+    first = drafts[0].json["notice"]
+    reasons = {"partial": True, "reasons": "لم تنتهِ المراجعة", "late_reason": "تعطلت المنصة"}
+    late = {"filed_at": moment(-1), "reference": "SDAIA-1", **reasons}
+    assert vault.call("POST", f"{place}/authority-notices/{first}/filing", late, token=officer).status == 200
+    made = vault.call("POST", f"{place}/people-notices", dict.fromkeys(("description", "risks", "contact", "advice"), words), token=officer)
+    assert made.status == 201, made.text
+    number = made.json["notice"]
+    assert vault.call("POST", f"{place}/people-notices/{number}/people", {"records": [record]}, token=officer).status == 200
+    about = f"incident={incident}"
+    return about, f"{about}&notice={number}", f"{about}&notice={first}"
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +210,7 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
         single = [("/requests/one", request), ("/requests/letter", request), ("/reports/one", f"report={office.report}")]
         pages = [(path, "") for path in PAGES] + single
         pages += [("/quarantine/group", f"report={office.group}")]
+        pages += [("/notices", office.notices), ("/notices/people", office.letters), ("/notices/authority", office.notice)]
         for path, query in pages:
             answer = seen.page.goto(f"{office.url}{path}?lang={language}&{query}".rstrip("&"))
             assert answer is not None
@@ -215,6 +239,37 @@ def test_a_number_or_a_name_typed_for_a_record_never_comes_to_stand_in_the_addre
                 seen.page.press("#person", "Enter")
             assert len(seen.asked) == 1
             assert office.person in seen.asked[0].lower()
+
+
+def test_a_notice_is_written_filed_and_printed_in_the_browser_alone(office: Office, browser: Browser):
+    with looking(browser, 1280, "ar") as seen:
+        sign_in(seen, office, "officer")
+        page = seen.page
+        page.goto(f"{office.url}/incidents?lang=ar")
+        page.click("a:has-text('الإشعارات') >> nth=0")
+        page.wait_for_selector("#step-draft")
+        page.fill("#draft-description-ar", "أُرسل كشف إلى بريد خاطئ")
+        page.fill("#draft-at", "2026-01-01T10:30")
+        tab_to(seen, "button[value=draft]")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[role=status]")
+        judge(seen, office, "ar-1280-notice-drafted")
+        page.click("section[aria-labelledby=to-authority] article >> nth=0 >> a")
+        page.wait_for_selector("#part-e")
+        judge(seen, office, "ar-1280-notice-shown")
+        assert "أُرسل كشف إلى بريد خاطئ" in page.inner_text("main")
+        page.emulate_media(media="print")
+        assert not page.is_visible(".top nav")
+        if SHOTS:
+            page.pdf(path=str(Path(SHOTS) / "ar-notice.pdf"), format="A4")
+        page.emulate_media(media="screen")
+        page.go_back()
+        page.fill("#file-at", "2026-01-02T09:00")
+        page.fill("#file-reference", "SDAIA-9")
+        page.click("button[value=file]")
+        page.wait_for_selector(".wrong[role=alert]")
+        judge(seen, office, "ar-1280-notice-gaps")
+        assert page.input_value("#file-reference") == "SDAIA-9"
 
 
 def test_a_second_officer_approves_with_the_keyboard_alone(office: Office, browser: Browser):
