@@ -10,7 +10,7 @@ from tests.house import tree
 
 ROOF = {
     *("backup_cli.py", "calls.py", "checkpoint_mail.py", "commands.py", "keys_cli.py", "unsealing.py"),
-    *("mail_cli.py", "mail_dns.py", "mail_intake.py", "mail_settings.py", "smtp.py"),
+    *("mail_cli.py", "mail_dns.py", "mail_intake.py", "mail_settings.py", "notice_mail.py", "notifying.py", "smtp.py"),
     *("recalling.py", "webhooks.py"),
     *(
         "app.py",

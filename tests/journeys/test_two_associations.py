@@ -38,6 +38,7 @@ class House:
     scan: str = ""
     report: str = ""
     incident: str = ""
+    letter: str = ""
     erasure: str = ""
     order: str = ""
     disclosure: str = ""
@@ -58,6 +59,7 @@ class House:
             "evidence": (self.scan,),
             "report": (self.report,),
             "incident": (self.incident,),
+            "letter": (self.letter,),
             "erasure": (self.erasure,),
             "order": (self.order,),
             "disclosure": (self.disclosure,),
@@ -94,10 +96,23 @@ def house(founded: Served) -> House:
     founded_incident = founded.call("POST", "/v1/incidents", {"summary": "x"}, token=founded.session("officer"))
     assert founded_incident.status == 201, founded_incident.text
     house.incident = founded_incident.json["id"]
+    house.letter = letter_of(house)
     other = founded.store(founded.fields(RNG))["id"]
     asked = founded.call("POST", f"/v1/records/{other}/erasure", {"reason": "r", "requested_by": "self"}, token=founded.session("officer"))
     house.erasure = asked.json["id"]
     return house
+
+
+def letter_of(house: House) -> str:
+    """A letter to the first association's person, on the list of a notice."""
+    vault, place = house.vault, f"/v1/incidents/{house.incident}/people-notices"
+    made = vault.call(
+        "POST", place, {key: {"ar": "س"} for key in ("description", "risks", "contact", "advice")}, token=vault.session("officer")
+    )
+    assert made.status == 201, made.text
+    place = f"{place}/{made.json['notice']}"
+    assert vault.call("POST", f"{place}/people", {"records": [house.record]}, token=vault.session("officer")).status == 200
+    return str(vault.call("GET", f"{place}/letters", token=vault.session("officer")).json["items"][0]["id"])
 
 
 def third_parties(house: House) -> None:
@@ -227,6 +242,14 @@ BODIES: dict[str, Body] = {
     "incidents.filing": lambda _, __: {"track": "people", "filed_at": moment(-60)},
     "incidents.reopening": lambda _, __: {"track": "people", "reason": "x"},
     "incidents.exclusion": lambda _, other: {"staff": other},
+    "authority_notices.draft": lambda _, __: {"people": 1},
+    "authority_notices.file": lambda _, __: {"filed_at": moment(-60), "reference": "R"},
+    "people_notices.draft": lambda _, __: {key: {"ar": "س"} for key in ("description", "risks", "contact", "advice")},
+    "people_notices.people": lambda _, id_: {"records": [id_]},
+    "people_notices.approve": lambda _, __: {"people": 1},
+    "people_notices.again": lambda _, __: {},
+    "people_notices.note": lambda _, __: {"result": "delivered"},
+    "officer.notice-step": lambda _, id_: f"token=0&act=again&incident={id_}&notice=1".encode(),
     "client.approve": lambda _, __: {},
     "client.propose": lambda _, __: {
         "name": "n",
