@@ -18,6 +18,7 @@ aio = pytest.mark.asyncio(loop_scope="function")
 LARGE = {
     *("records.store", "records.update", "records.store_batch", "records.read_many", "decisions.ask_many"),
     *("policy.publish", "purpose.propose", "record-type.propose", "pack.propose", "evidence.store", "consents.import", "attachments.store"),
+    "orders.scan",
     *("breach_reports.reply_files", "breach_reports.mail.take", "breach_reports.entries.take", "breach_reports.entries.files"),
 }
 WRITING = [route for route in routes() if route.method != "GET"]
