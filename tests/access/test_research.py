@@ -122,6 +122,22 @@ async def test_a_month_has_one_release_and_whoever_asks_again_gets_that_one(lab:
         assert told(await lab.ask("key", "GET", f"/research/by_region/releases/{wrong}")) == (404, "not-found")
 
 
+async def test_the_second_month_hides_what_the_first_hid(small_lab: Laboratory):
+    world = small_lab.world
+    given = await settle(world, people((5, WOMAN), (12, MAN), (20, WOMAN | {"gender": "unspecified"})))
+    await small_lab.laid_down("by_gender", GENDER)
+    first = numbers(await small_lab.released("by_gender"))
+    assert (first["female",], first["male",], first["other",]) == (None, None, 20)
+    for _, consent in given[17:26]:
+        await withdraw(world, consent)
+    world.clock.forward(31 * DAY)
+    second = numbers(await small_lab.released("by_gender"))
+    assert (second["female",], second["male",], second["other",]) == (None, None, 11)
+    world.clock.forward(334 * DAY)  # over the end of a year
+    third = numbers(await small_lab.released("by_gender"))
+    assert (third["female",], third["male",], third["other",]) == (None, 12, None)
+
+
 async def test_two_who_have_it_made_at_once_get_one_release(lab: Laboratory):
     await settle(lab.world, HOUSE)
     await lab.laid_down("by_region", REGION)

@@ -6,7 +6,7 @@ closer than that. It holds by construction: each hidden number lies on a *move*,
 puts as many into the others; every number a move changes is hidden, and every other stays what it was. Pure; docs/spec/research.md 3.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations, product
 
 from vault.policy.research import LEAST
@@ -24,14 +24,18 @@ def totals(counts: Mapping[tuple[int, ...], int], sizes: Sequence[int]) -> dict[
     return found
 
 
-def shown(counts: Mapping[tuple[int, ...], int], sizes: Sequence[int]) -> dict[At, int | None]:
-    """Every number of the table, None for one that is hidden."""
+def shown(counts: Mapping[tuple[int, ...], int], sizes: Sequence[int], before: Collection[At] = ()) -> dict[At, int | None]:
+    """Every number of the table, None for one that is hidden.
+
+    `before` is what the month before hid: of what may be hidden beside a small number that comes first, so that one month does not show
+    what another hid.
+    """
     table = totals(counts, sizes)
-    hidden = _hidden(table, sizes)
+    hidden = _hidden(table, sizes, frozenset(before))
     return {at: None if at in hidden else people for at, people in table.items()}
 
 
-def _hidden(table: Mapping[At, int], sizes: Sequence[int]) -> set[At]:
+def _hidden(table: Mapping[At, int], sizes: Sequence[int], before: frozenset[At]) -> set[At]:
     if table[(None,) * len(sizes)] < LEAST:
         return set(table)
     small = [at for at, people in table.items() if people < LEAST]
@@ -41,7 +45,7 @@ def _hidden(table: Mapping[At, int], sizes: Sequence[int]) -> set[At]:
         own = {axis for axis, place in enumerate(at) if place is not None}
         if own & dropped:
             continue
-        moves = ((_cost(table, changed, hidden), changed) for changed in _moves(table, sizes, at))
+        moves = ((_cost(table, changed, hidden, before), changed) for changed in _moves(table, sizes, at))
         best = min(moves, key=lambda one: one[0], default=None)
         if best is not None:
             hidden |= best[1]
@@ -101,10 +105,13 @@ def _changed(corners: Sequence[tuple[At, bool]], own: Sequence[int], axes: int) 
     return {tuple(None if axis in over else place for axis, place in enumerate(cell)) for cell, _ in corners for over in summed}
 
 
-def _cost(table: Mapping[At, int], changed: set[At], hidden: set[At]) -> tuple[int, int, list[tuple[int, ...]]]:
-    """How much a move hides that is not hidden yet: how many numbers, of how many people; then by place, so that it is always the same."""
+def _cost(table: Mapping[At, int], changed: set[At], hidden: set[At], before: frozenset[At]) -> tuple[int, int, int, list[tuple[int, ...]]]:
+    """How much a move hides that is not hidden yet: how many numbers that were shown before, how many numbers, of how many people.
+
+    Then by place, so that it is always the same.
+    """
     new = changed - hidden
-    return len(new), sum(table[each] for each in new), sorted(_order(each) for each in changed)
+    return len(new - before), len(new), sum(table[each] for each in new), sorted(_order(each) for each in changed)
 
 
 def _order(at: At) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from keys.container import Sealed
 from keys.pseudonyms import Pseudonyms
 from vault.access import extracts, studies
 from vault.access.door import give_out, take_sealed
-from vault.access.hiding import shown, withheld
+from vault.access.hiding import At, shown, withheld
 from vault.access.leaving_out import tell_left_out
 from vault.access.studies import release_key
 from vault.access.study_shapes import RELEASE, Number, ReleaseFact, StudyFact
@@ -289,7 +289,7 @@ def _finish(deed: Deed, errand: Errand, begun: _Begun, counted: _Counted) -> "_R
     by: dict[str, Any] = {"study": study.code, "month": begun.month, "released_by": errand.asker.ref, "released_at": deed.now}
     names = None
     if study.form == "table":
-        release = ReleaseFact(**by, numbers=_numbers(study, [cell for _, cell in kept]))
+        release = ReleaseFact(**by, numbers=_numbers(study, [cell for _, cell in kept], _hidden_before(deed, study, begun.month)))
     else:
         out = withheld(Counter(cell for _, cell in kept))
         kept = [(person, cell) for person, cell in kept if cell not in out]
@@ -337,9 +337,17 @@ def _by_the_page(subjects: Sequence[bytes]) -> list[Sequence[bytes]]:
     return [subjects[at : at + AT_ONCE] for at in range(0, len(subjects), AT_ONCE)]
 
 
-def _numbers(study: StudyFact, cells: Sequence[Cell]) -> tuple[Number, ...]:
+def _hidden_before(deed: Deed, study: StudyFact, month: str) -> list[At]:
+    """What the month before hid of a table."""
+    year, number = map(int, month.split("-"))
+    last = f"{year}-{number - 1:02}" if number > 1 else f"{year - 1}-12"
+    found = facts.read(deed, RELEASE, release_key(study.code, last))
+    return [one.at for one in found.numbers if one.people is None] if found is not None else []
+
+
+def _numbers(study: StudyFact, cells: Sequence[Cell], before: Sequence[At]) -> tuple[Number, ...]:
     sizes = [len(bands(each.laid)) for each in study.dimensions]
-    return tuple(Number(at=at, people=people_) for at, people_ in shown(Counter(cells), sizes).items())
+    return tuple(Number(at=at, people=people_) for at, people_ in shown(Counter(cells), sizes, before).items())
 
 
 def _records(deed: Deed, study: StudyFact, after: bytes) -> list[bytes]:
