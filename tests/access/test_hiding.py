@@ -45,7 +45,8 @@ def test_no_hidden_number_of_a_list_comes_out_of_what_is_shown(table: Any):
 @given(tables(((2, 2), (2, 4), (3, 3), (4, 3))), st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3))))
 @settings(max_examples=120, deadline=None)
 def test_no_hidden_number_of_a_table_of_two_comes_out_of_what_is_shown(table: Any, before: Any):
-    require_hidden(*table, before=before)
+    size, counts = table
+    require_hidden(size, counts, before)
 
 
 @given(tables(((2, 2, 2), (2, 3, 2))))
