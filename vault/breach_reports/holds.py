@@ -23,7 +23,9 @@ from vault.errors import Conflict, FieldError, Invalid
 from vault.rulebook.asker import Errand
 from vault.rulebook.two_people import same_person
 
-_KIND: Final[dict[What, str]] = {"report": "breach_report", "incident": "incident"}
+HELD: Final[dict[What, str]] = {"report": "breach_report.held", "incident": "incident.held"}
+PROPOSED: Final[dict[What, str]] = {"report": "breach_report.hold-lifting-proposed", "incident": "incident.hold-lifting-proposed"}
+LIFTED: Final[dict[What, str]] = {"report": "breach_report.hold-lifted", "incident": "incident.hold-lifted"}
 _PART: Final[dict[What, str]] = {"report": NOTE, "incident": REASON}
 
 
@@ -57,20 +59,18 @@ class _Held:
             raise Invalid([FieldError("reason", "out-of-range")])
         return (Text(_PART[self.what], self.errand.hand, msgspec.json.encode(text.strip())),), len(self.fact.parts)
 
-    def tell(self, deed: Deed, deed_: str, holds: tuple[Hold, ...], texts: tuple[Text, ...] = (), by: Approval | None = None) -> Hold:
-        """Write the holds and the entry of the deed; the newest of them."""
+    def tell(
+        self, deed: Deed, kinds: dict[What, str], holds: tuple[Hold, ...], texts: tuple[Text, ...] = (), by: Approval | None = None
+    ) -> Hold:
+        """Write the holds and the entry of the deed, of the kind for this case; the newest of them."""
         used, flags = (by.facts, by.flags) if by else ((), self.errand.asker.flags)
         written = self.write(holds, texts)
-        deed.append(self._entry(deed, deed_, about=self.about, facts=(*used, written), flags=flags))
+        deed.append(self._entry(deed, kinds[self.what], about=self.about, facts=(*used, written), flags=flags))
         return holds[-1]
 
-    def kind(self, deed_: str) -> str:
-        """The kind of entry of a deed on it."""
-        return f"{_KIND[self.what]}.{deed_}"
-
-    def _entry(self, deed: Deed, deed_: str, **members: object) -> Entry:
+    def _entry(self, deed: Deed, kind: str, **members: object) -> Entry:
         article = f"{self.errand.book(deed).association.pack}:8"
-        return self.errand.entry(kind=self.kind(deed_), outcome="allow", purpose="breach_report", article=article, **members)
+        return self.errand.entry(kind=kind, outcome="allow", purpose="breach_report", article=article, **members)
 
 
 def lay(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold:
@@ -79,7 +79,7 @@ def lay(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold
     if standing(held.fact.holds) is not None:
         raise HoldState
     texts, number = held.reason(reason)
-    return held.tell(deed, "held", (*held.fact.holds, Hold(by=held.errand.hand, at=deed.now, reason=number)), texts)
+    return held.tell(deed, HELD, (*held.fact.holds, Hold(by=held.errand.hand, at=deed.now, reason=number)), texts)
 
 
 def propose_lifting(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold:
@@ -88,7 +88,7 @@ def propose_lifting(deed: Deed, errand: Errand, what: What, id_: bytes, reason: 
     stands = held.stands
     texts, number = held.reason(reason)
     proposed = msgspec.structs.replace(stands, lifting_by=held.errand.hand, lifting_at=deed.now, lifting_reason=number)
-    return held.tell(deed, "hold-lifting-proposed", (*held.fact.holds[:-1], proposed), texts)
+    return held.tell(deed, PROPOSED, (*held.fact.holds[:-1], proposed), texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,14 @@ class Second:
     def lift(self, deed: Deed, errand: Errand, what: What, id_: bytes, proposal: int) -> Hold:
         """Lift the hold, as another proposed under this number. Raises NotFound, HoldState, and the refusals of a second person."""
         held = _of(deed, errand, what, id_)
-        stands, kind = held.stands, held.kind("hold-lifted")
+        stands, kind = held.stands, LIFTED[what]
         if stands.lifting_reason is None or stands.lifting_reason != proposal:
             raise HoldState
         if same_person(errand.book(deed), stands.lifting_by, held.errand.asker.ref):
             raise refusal(deed, held.errand, held.about, kind, reason="SAME_PERSON")
         approval = self.factor.approve(deed, held.errand.asker, self.code, kind=kind)
         lifted = msgspec.structs.replace(stands, lifted_by=held.errand.hand, lifted_at=deed.now)
-        return held.tell(deed, "hold-lifted", (*held.fact.holds[:-1], lifted), by=approval)
+        return held.tell(deed, LIFTED, (*held.fact.holds[:-1], lifted), by=approval)
 
 
 def _of(deed: Deed, errand: Errand, what: What, id_: bytes) -> _Held:
