@@ -69,6 +69,7 @@ AFTER = [
     (closing("lock", WHO.hex(), SENT), READ, "about a person"),
     (closing("lock", WHO.hex(), SENT), replace(READ, basis="law", consents=()), "about a person"),
     (closing("erasure", WHO.hex(), SENT), GRANTED, "about a person"),
+    (closing("breach-case", WHO.hex(), "report|r|1|spam"), replace(READ, kind="incident.read", basis="law", consents=()), "about a case"),
 ]
 
 

@@ -43,6 +43,10 @@ async def preview(desk: Desk, who: str = "officer") -> dict[str, str]:
     return {each["reference"]: each["state"] for each in answer.json()["items"]}
 
 
+async def preview_ids(desk: Desk) -> list[str]:
+    return [each["id"] for each in (await retention(desk)).json()["items"]]
+
+
 async def proposed_run(desk: Desk) -> str:
     answer = await retention(desk, "POST")
     assert answer.status_code == 201, answer.text
@@ -288,13 +292,38 @@ async def test_whom_a_case_excludes_sees_neither_its_end_nor_its_tombstone_and_d
     assert len(await preview(desk)) == 2
     answer = (await retention(desk, who="second_officer")).json()
     assert (len(answer["items"]), answer["withheld"]) == (1, 1)
-    told = await run(desk)
-    assert (len(told["destroyed"]), told["left"]) == (1, [id_])
+    waiting = await proposed_run(desk)
+    assert len((await retention(desk)).json()["waiting"]["cases"]) == 2
+    assert id_ not in (await retention(desk, who="second_officer")).text
+    told = await release(desk, waiting)
+    assert len(told.json()["destroyed"]) == 1
+    assert id_ not in told.text, "nor does she read what stays of the run"
+    assert id_ in await preview_ids(desk)
     association = desk.world.association
     assert await association.run(lambda deed: close(deed, association=association, line=line("report", id_, "no_basis"))) == 1
     stones = (await retention(desk, path="/tombstones", who="second_officer")).json()
     assert (len(stones["items"]), stones["withheld"]) == (1, 1)
     assert len((await retention(desk, path="/tombstones?limit=1")).json()["items"]) == 1
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_whom_an_incident_excludes_lays_no_hold_on_it_and_her_try_is_an_entry(desk: Desk):
+    case = await opened(desk)
+    second = await desk.world.person("second_officer")
+    await done(desk, f"/{case}/exclusion", {"staff": str(uuid.UUID(second.id))})
+    assert await refused(desk, f"/{case}/legal-hold", {"reason": PARTS}, "second_officer") == (403, "excluded", [])
+    assert await refused(desk, f"/{uuid.UUID(int=7)}/legal-hold", {"reason": PARTS}) == (404, "not-found", [])
+    assert [entry.reason for entry in desk.world.entries() if entry.kind == "incident.refused"] == ["EXCLUDED"]
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_of_two_runs_over_one_case_the_second_finds_nothing_left_to_do(desk: Desk):
+    await dismissed(desk)
+    pass_(desk, YEAR + 2 * DAY)
+    first, second = await proposed_run(desk), await proposed_run(desk)
+    assert len((await release(desk, first)).json()["destroyed"]) == 1
+    told = (await release(desk, second)).json()
+    assert (told["destroyed"], len(told["left"])) == ([], 1)
 
 
 @pytest.mark.asyncio(loop_scope="function")

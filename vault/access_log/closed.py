@@ -37,6 +37,8 @@ OF_PERSONS: Final = frozenset(
     }
 )
 """The kinds of entry that open, release or add something of a person: none of them is allowed once her erasure was asked for."""
+OF_CASES: Final = frozenset({"breach_report.read", "breach_report.file-read", "incident.read"})
+"""The kinds of entry under which something of a report or an incident is shown: of none that was destroyed."""
 PACKAGES: Final = frozenset({"disclosure.approved", "disclosure.released", "disclose"})
 """The kinds of entry that need a confirmed key of a recipient that stands."""
 DAY: Final = 86_400_000_000
@@ -165,10 +167,7 @@ def _doors(entry: Entry) -> Iterator[tuple[Door, str]]:
         yield ("session", entry.actor), "in a session"
     if entry.on_behalf:
         yield ("staff", entry.on_behalf), "on behalf of a member of staff"
-    if entry.kind in OF_PERSONS:
-        for about in entry.about:
-            yield ("lock", about.subject.hex()), "about a person"
-            yield ("erasure", about.subject.hex()), "about a person"
+    yield from _of_subjects(entry)
     if entry.order and entry.basis not in _ON_NOTHING:
         yield ("order", entry.order), "on an order"
     if entry.agreement and entry.basis not in _ON_NOTHING:
@@ -179,3 +178,13 @@ def _doors(entry: Entry) -> Iterator[tuple[Door, str]]:
         yield from ((("disclosure", fact.key), "on a disclosure") for fact in entry.facts if fact.kind == "disclosure")
     if entry.recipient and entry.kind in PACKAGES:
         yield ("recipient-key", entry.recipient), "under a recipient's key"
+
+
+def _of_subjects(entry: Entry) -> Iterator[tuple[Door, str]]:
+    """The doors of the persons or the cases an allowed deed is about."""
+    for about in entry.about:
+        if entry.kind in OF_PERSONS:
+            yield ("lock", about.subject.hex()), "about a person"
+            yield ("erasure", about.subject.hex()), "about a person"
+        elif entry.kind in OF_CASES:
+            yield ("breach-case", about.subject.hex()), "about a case"

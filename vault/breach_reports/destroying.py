@@ -18,14 +18,14 @@ from vault.breach_reports.incident_shapes import IncidentFact
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.retention import Term
 from vault.breach_reports.service import SecondFactor
-from vault.breach_reports.shapes import TOMBSTONE, ReportFact, TombstoneFact
+from vault.breach_reports.shapes import EXCLUSIONS, TOMBSTONE, ReportFact, TombstoneFact
 from vault.breach_reports.tombstones import KINDS, Ending, bury, outcome_of
 from vault.errors import Conflict, NotFound
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
-from vault.rulebook.two_people import same_person
+from vault.rulebook.two_people import STAFF, same_person
 
 MOST: Final = 50
 """Cases of one run: they go in one transaction."""
@@ -78,7 +78,10 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a release did: the run, the ids (hex) of the cases that went and of those of the run that stay, the epochs of their keys."""
+    """What a release did: the run, the ids (hex) of the cases that went and of those that stay, the epochs of their keys.
+
+    What is kept from who released it is in neither.
+    """
 
     run: DestructionFact
     gone: tuple[str, ...]
@@ -93,7 +96,7 @@ def preview(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> 
     shown = [term for term in every if not _is_kept_from(errand, term)]
     runs = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, DESTRUCTION).values()
     waiting = max((each for each in runs if each.released_at is None), key=lambda each: (each.proposed_at, each.id), default=None)
-    return Preview(shown, len(every) - len(shown), waiting)
+    return Preview(shown, len(every) - len(shown), None if waiting is None else _as_seen(waiting, _hidden_from(deed, errand)))
 
 
 def propose(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> DestructionFact:
@@ -134,8 +137,8 @@ def release(deed: Deed, errand: Errand, factor: SecondFactor, run: bytes, code: 
     settled = msgspec.structs.replace(found, released_by=errand.asker.ref, released_at=deed.now, destroyed=len(gone))
     written = (*approval.facts, facts.write(deed, DESTRUCTION, found.id, settled))
     deed.append(_entry(errand, deed, RELEASED, facts=written, count=len(gone), flags=approval.flags))
-    left = tuple(each.id for each in found.cases if each.id not in gone)
-    return Done(settled, tuple(gone), left, tuple(sorted(epochs)))
+    seen = _as_seen(settled, _hidden_from(deed, errand))
+    return Done(seen, tuple(gone), tuple(each.id for each in seen.cases if each.id not in gone), tuple(sorted(epochs)))
 
 
 def tombstones(deed: Deed, errand: Errand, after: bytes | None, limit: int) -> tuple[list[tuple[str, TombstoneFact]], str | None, int]:
@@ -187,6 +190,18 @@ def _as_it_stands(deed: Deed, each: CaseFact) -> tuple[dict[str, ReportFact], di
 
 def _terms(deed: Deed, errand: Errand, reports: Mapping[str, ReportFact], incidents: Mapping[str, IncidentFact]) -> list[Term]:
     return retention.terms(reports, incidents, errand.book(deed).pack.retention_months)
+
+
+def _hidden_from(deed: Deed, errand: Errand) -> frozenset[str]:
+    """The cases that are kept from who asks, or from the person at the screen."""
+    people = [ref.removeprefix(STAFF) for ref in (errand.asker.ref, errand.asker.on_behalf) if ref and ref.startswith(STAFF)]
+    kept = facts.read_several(deed, EXCLUSIONS, people) if people else {}
+    return frozenset(case_ for each in kept.values() for case_ in each.cases)
+
+
+def _as_seen(run: DestructionFact, hidden: frozenset[str]) -> DestructionFact:
+    """The run without what is kept from its reader: a run may have been proposed by somebody who sees more."""
+    return msgspec.structs.replace(run, cases=tuple(each for each in run.cases if each.id not in hidden))
 
 
 def _is_kept_from(errand: Errand, term: Term) -> bool:
