@@ -26,7 +26,7 @@ from vault.access.proof_bundle import ProofRefused
 from vault.breach_reports import incidents, intake, service
 from vault.breach_reports.exclusion import Wish
 from vault.breach_reports.incidents import Filing, Opening, Proposing
-from vault.breach_reports.intake import Told
+from vault.breach_reports.intake import Arriving, Told
 from vault.breach_reports.lifecycle import HOUR
 from vault.rulebook.asker import Errand, Stranger
 from vault.rulebook.channels import Channels, Name
@@ -39,7 +39,7 @@ async def reported(world: World) -> bytes:
     """The id of a report with everything a reporter could be known by, which somebody looks at."""
     stranger = Errand(Stranger(world.association, "reporter"), "request-1")
     told = Told("published_without_consent", NARRATIVE, "ar", "", CONTACT, Wish())
-    await world.association.run(lambda deed: intake.receive(deed, stranger, told, "", None))
+    await world.association.run(lambda deed: intake.receive(deed, stranger, told, Arriving(), None))
     job = Errand(await world.person("officer"), "request-1")
     known = [fact for entry in world.entries() for fact in entry.facts if fact.kind == "breach_report"]
     report = bytes.fromhex(known[-1].key)

@@ -107,8 +107,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         ):
             assert made.call("POST", f"/v1/breach-reports/{came}/{step}", body, token=officer).status == 200
         assert made.call("POST", f"/v1/breach-reports/{came}/dismissal", {"reason": "duplicate"}, token=officer).status == 200
-        told = notices(made, incident.json["id"], gone)
-        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, group["example"]["id"], *told)
+        noticed = notices(made, incident.json["id"], gone)
+        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, group["example"]["id"], *noticed)
     finally:
         made.stop()
 

@@ -9,7 +9,7 @@ from tests.simulator import START
 from vault.access_log.verify import snapshot
 from vault.breach_reports import intake
 from vault.breach_reports.exclusion import NOBODY
-from vault.breach_reports.intake import Told
+from vault.breach_reports.intake import Arriving, Told
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.shapes import BREACH_REPORT
 from vault.rulebook import facts
@@ -24,7 +24,7 @@ async def reported(window: Window, count: int, category: str, **changes: object)
     world = window.world
     errand, told = Errand(Stranger(world.association, "reporter"), "request-1"), Told(category, NARRATIVE, "ar", "", "", NOBODY)
     for _ in range(count):
-        await world.association.run(lambda deed: intake.receive(deed, errand, told, "", None))
+        await world.association.run(lambda deed: intake.receive(deed, errand, told, Arriving(), None))
         if changes:
             key = next(fact.key for fact in world.entries()[-1].facts if fact.kind == "breach_report")
             with snapshot(world.database) as connection:

@@ -6,8 +6,8 @@ the second wall like him, and is stopped by the same trigger.
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
