@@ -34,6 +34,7 @@ from vault.access.research_api import research_routes
 from vault.access.restoration_api import restoration_routes
 from vault.access.scans_api import routes as scans
 from vault.access.search_api import routes as search
+from vault.access.studies_api import study_routes
 from vault.access.withdrawal_api import withdrawal_routes
 from vault.breach_reports.api import routes as breach_reports
 from vault.breach_reports.authority_notices_api import authority_notice_routes
@@ -131,6 +132,7 @@ def all_calls(rooms: Rooms, clock: Callable[[], int]) -> list[Route]:
         *checkpoint_page_routes(rooms.channels),
         *consent_proof_routes(rooms.channels),
         *contact_routes(rooms.channels),
+        *study_routes(factor),
         *research_routes(factor),
         *identity(rooms.identity),
         *custody(factor),

@@ -14,6 +14,7 @@ from tests.simulator import World
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.erasure_api import routes as erasure_routes
 from vault.access.research_api import research_routes
+from vault.access.studies_api import study_routes
 from vault.rulebook.shapes import CLIENT, ClientFact
 
 PURPOSE = "internal_research"
@@ -38,7 +39,7 @@ class Laboratory:
     async def over(cls, world: World) -> AsyncIterator["Laboratory"]:
         """Open the calls over this world."""
         factor = world.identity.factor
-        async with world.front(*research_routes(factor), *erasure_routes(factor), *AUDIT) as http:
+        async with world.front(*study_routes(factor), *research_routes(factor), *erasure_routes(factor), *AUDIT) as http:
             yield cls(world, http, {"key": world.ceremony.api_key})
 
     async def ask(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
