@@ -18,7 +18,7 @@ from tests.access.laboratory import AGE, GENDER, HOUSING, INCOME, PURPOSE, REGIO
 from tests.access.test_race import second_process
 from tests.household import agreement, errand, grant, lay_down, partner, store, withdraw
 from tests.simulator import World
-from vault.access import research, studies
+from vault.access import counting, research, studies
 from vault.access.examine import studied
 from vault.access.research import month_of
 from vault.access.study_shapes import STUDY
@@ -58,7 +58,7 @@ async def small_lab(small: World) -> AsyncIterator[Laboratory]:
 
 
 def looked_at(world: World) -> list[Entry]:
-    return [entry for entry in world.entries() if entry.kind == research.LOOKED_AT]
+    return [entry for entry in world.entries() if entry.kind == counting.LOOKED_AT]
 
 
 def numbers(release: dict[str, Any]) -> dict[tuple[str | None, ...], int | None]:
@@ -162,9 +162,9 @@ async def test_two_processes_make_one_release_of_a_month(lab: Laboratory):
 async def test_who_withdraws_while_others_are_looked_at_is_not_counted(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
     world = small_lab.world
     given = await settle(world, HOUSE)
-    monkeypatch.setattr(research, "AT_ONCE", 10)
+    monkeypatch.setattr(counting, "AT_ONCE", 10)
     await small_lab.laid_down("by_region", REGION)
-    turned, opened = dict.fromkeys(given[:3]), research._open
+    turned, opened = dict.fromkeys(given[:3]), counting.look
     loop = asyncio.get_running_loop()
 
     def held(page: Any, *more: Any) -> None:
@@ -172,7 +172,7 @@ async def test_who_withdraws_while_others_are_looked_at_is_not_counted(small_lab
         for _, consent in [one for one in turned if any(judged.asked.record == one[0] for judged in page.judged)]:
             asyncio.run_coroutine_threadsafe(withdraw(world, consent), loop).result(10)
 
-    monkeypatch.setattr(research, "_open", held)
+    monkeypatch.setattr(counting, "look", held)
     release = await small_lab.released("by_region")
     assert numbers(release)[None,] == len(given) - 3
     gone = [entry for entry in looked_at(world) if entry.reason == "CONSENT_WITHDRAWN"]
@@ -182,14 +182,14 @@ async def test_who_withdraws_while_others_are_looked_at_is_not_counted(small_lab
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
     """Let this happen once, while the first page is looked at."""
-    left, opened, loop = [happens], research._open, asyncio.get_running_loop()
+    left, opened, loop = [happens], counting.look, asyncio.get_running_loop()
 
     def held(*given: Any) -> None:
         opened(*given)
         if left:
             asyncio.run_coroutine_threadsafe(left.pop()(), loop).result(30)
 
-    monkeypatch.setattr(research, "_open", held)
+    monkeypatch.setattr(counting, "look", held)
 
 
 async def test_who_is_erased_meanwhile_is_not_counted_and_who_agrees_to_more_is(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
@@ -587,7 +587,7 @@ async def whose(world: World, record: bytes) -> bytes:
 async def test_somebody_with_two_records_is_one_person(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch, at_once: int):
     world = small_lab.world
     [(record, _), *_] = await settle(world, people((12, WOMAN)))
-    monkeypatch.setattr(research, "AT_ONCE", at_once)
+    monkeypatch.setattr(counting, "AT_ONCE", at_once)
     hers = await store(world, {"full_name": "x", "identity_note": "x", **MAN}, known=await whose(world, record))
     await small_lab.laid_down("by_gender", GENDER)
     release = await small_lab.released("by_gender")
@@ -598,7 +598,7 @@ async def test_somebody_with_two_records_is_one_person(small_lab: Laboratory, mo
 
 async def test_people_are_looked_at_page_by_page(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
     world = small_lab.world
-    monkeypatch.setattr(research, "AT_ONCE", 5)
+    monkeypatch.setattr(counting, "AT_ONCE", 5)
     given = await settle(world, people((10, WOMAN), (5, MAN)))
     await small_lab.laid_down("by_gender", GENDER)
     assert numbers(await small_lab.released("by_gender"))[None,] == 15

@@ -8,41 +8,29 @@ signed; an extract is approved by another person than asked for it, is given onc
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import select
-
-from keys.container import Sealed
 from keys.pseudonyms import Pseudonyms
-from vault.access import extracts, studies
-from vault.access.door import give_out, take_sealed
+from vault.access import counting, extracts, studies
+from vault.access.counting import Cell, Counted, Page
 from vault.access.hiding import At, shown, withheld
-from vault.access.leaving_out import tell_left_out
 from vault.access.studies import release_key
 from vault.access.study_shapes import RELEASE, Number, ReleaseFact, StudyFact
-from vault.access.verdicts import Asked, Judged, Weighed, enter, weigh
-from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.errors import Conflict, NotFound, Unavailable
+from vault.errors import Conflict, NotFound
 from vault.policy.decide import barred, cites
 from vault.policy.facts import INTERNAL, Purpose, Question, Supersession
 from vault.policy.research import bands
-from vault.records.values.bands import band_of
 from vault.rulebook import facts, study_keys
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.storage.journal import Closing
-from vault.subjects import people, tables
-from vault.subjects.people import Known
 from vault.web.times import RIYADH, moment
 
-LOOKED_AT: Final = "research"
 RELEASED: Final = "research.released"
 READ: Final = "research.read"
-AT_ONCE: Final = 500
-Cell = tuple[int, ...]
 _Rules = tuple[Purpose | None, Mapping[str, tuple[Supersession, ...]]]
 
 
@@ -63,27 +51,6 @@ class _Begun:
     month: str
     size: int
     rules: _Rules
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A page as it was decided, still sealed: whom each verdict is about, and the record after which the next page begins."""
-
-    judged: Sequence[Judged]
-    sealed: Sequence[Sequence[Sealed]]
-    persons: Sequence[bytes]
-    seen: frozenset[bytes]
-    kinds: Sequence[str]
-    at: int
-    next: bytes | None
-
-
-@dataclass(slots=True)
-class _Counted:
-    """Who was looked at so far, by person: the record, her sheet's own id, and the bands her values lie in."""
-
-    people: dict[bytes, tuple[bytes, bytes, Cell]] = field(default_factory=dict)
-    seen: set[bytes] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +80,15 @@ async def release(errand: Errand, code: str, recipient: str) -> Released:
     begun = await run(lambda deed: _begin(deed, errand, code, recipient))
     if isinstance(begun, Released):
         return begun
-    counted, after = _Counted(), b""
+    counted, after = Counted(), b""
     while True:
-        page = await run(partial(_page, errand=errand, begun=begun, counted=counted, after=after), weight=AT_ONCE)
+        page = await run(partial(_page, errand=errand, begun=begun, counted=counted, after=after), weight=counting.AT_ONCE)
         # `run` answers after the commit, so the receipts may be given out.
-        await asyncio.to_thread(_open, page, begun.study, counted)
+        await asyncio.to_thread(counting.look, page, begun.study, counted)
         if page.next is None:
             break
         after = page.next
-    made = await run(lambda deed: _finish(deed, errand, begun, counted), weight=AT_ONCE)
+    made = await run(lambda deed: _finish(deed, errand, begun, counted), weight=counting.AT_ONCE)
     return made if isinstance(made, Released) else await asyncio.to_thread(made.given)
 
 
@@ -211,40 +178,12 @@ def _require_inside(deed: Deed, errand: Errand, study: StudyFact, recipient: str
         raise EntryRefusal(told)
 
 
-def _page(deed: Deed, errand: Errand, begun: _Begun, counted: _Counted, after: bytes) -> _Page:
-    """Decide one page and append its entries, one for each person who is looked at."""
+def _page(deed: Deed, errand: Errand, begun: _Begun, counted: Counted, after: bytes) -> Page:
+    """Decide one page of those who may be counted, while the study may be released."""
     errand = errand.still(deed)
-    book, study = errand.book(deed), studies.of(deed, begun.study.code)
+    study = studies.of(deed, begun.study.code)
     _require_releasable(deed, errand, study, begun.month)
-    records = _records(deed, study, after)
-    weighed: list[tuple[Weighed, Known]] = []
-    for record, known in (people.of_records(deed, records) if records else {}).items():
-        if not isinstance(known, Known):
-            # A count that leaves somebody out in silence would be wrong.
-            raise Unavailable("integrity")
-        if known.subject not in counted.seen:
-            weighed.append((_weigh(deed, errand, study, record, known), known))
-    judged, persons, seen = [], [], set[bytes]()
-    for one, known in weighed:
-        # Somebody with two records, or two sheets, is one person.
-        if one.verdict.allowed and known.subject not in seen:
-            sheets = [known.subject, *_others(known)]
-            seen.update(sheets)
-            judged.append(enter(deed, errand, one))
-            persons.append(min(sheets))
-    tell_left_out(deed, errand, [one for one, _ in weighed if not one.verdict.allowed], INTERNAL)
-    sealed = take_sealed(deed, book, judged)
-    last = records[-1] if len(records) == AT_ONCE else None
-    found = [sealed[number] for number in range(len(judged))]
-    return _Page(judged, found, persons, frozenset(seen), _kinds(book, study), deed.now, last)
-
-
-def _weigh(deed: Deed, errand: Errand, study: StudyFact, record: bytes, known: Known) -> Weighed:
-    return weigh(deed, errand, Asked(record, "use", study.purpose, study.fields, INTERNAL, LOOKED_AT), known)
-
-
-def _others(known: Known) -> list[bytes]:
-    return [bytes.fromhex(one) for one in known.sheet.others] if known.sheet is not None else []
+    return counting.page(deed, errand, study, counted, after)
 
 
 def _rules(book: Book, study: StudyFact) -> _Rules:
@@ -253,24 +192,7 @@ def _rules(book: Book, study: StudyFact) -> _Rules:
     return rules.purposes.get(study.purpose), rules.superseded
 
 
-def _kinds(book: Book, study: StudyFact) -> list[str]:
-    """The kind of each field, in the order of the dimensions."""
-    kinds = {one.name: one.kind for one in book.types[study.type].fields}
-    return [kinds[name] for name in study.fields]
-
-
-def _open(page: _Page, study: StudyFact, counted: _Counted) -> None:
-    """Look at everybody on the page through the door, once, and keep of her the bands her values lie in."""
-    today = moment(page.at).astimezone(RIYADH).date()
-    counted.seen |= page.seen
-    laid = [(each.laid, kind) for each, kind in zip(study.dimensions, page.kinds, strict=True)]
-    for judged, sealed, person in zip(page.judged, page.sealed, page.persons, strict=True):
-        values = give_out(judged, sealed)
-        cell = tuple(band_of(dimension, kind, values.get(dimension.field), today) for dimension, kind in laid)
-        counted.people[person] = (judged.asked.record, judged.subject, cell)
-
-
-def _finish(deed: Deed, errand: Errand, begun: _Begun, counted: _Counted) -> "_Releasing | Released":
+def _finish(deed: Deed, errand: Errand, begun: _Begun, counted: Counted) -> "_Releasing | Released":
     """Write the release, without those about whom the answer is no by now; the month's release where another wrote it meanwhile."""
     errand = errand.still(deed)
     study = studies.of(deed, begun.study.code)
@@ -284,7 +206,7 @@ def _finish(deed: Deed, errand: Errand, begun: _Begun, counted: _Counted) -> "_R
     if _rules(errand.book(deed), study) != begun.rules:
         # Another purpose or notice than everybody was judged by.
         raise Conflict("release-stale")
-    gone = _gone(deed, errand, begun, counted)
+    gone = counting.gone_since(deed, errand, study, counted, begun.size)
     kept = [(person, cell) for person, (_, _, cell) in counted.people.items() if person not in gone]
     by: dict[str, Any] = {"study": study.code, "month": begun.month, "released_by": errand.asker.ref, "released_at": deed.now}
     names = None
@@ -308,35 +230,6 @@ def _finish(deed: Deed, errand: Errand, begun: _Begun, counted: _Counted) -> "_R
     return _Releasing(release, study, kept, names)
 
 
-def _gone(deed: Deed, errand: Errand, begun: _Begun, counted: _Counted) -> set[bytes]:
-    """Whose verdict is a no by now among those about whom something was written since the build began; told to the log."""
-    gone: set[bytes] = set()
-    left_out: list[Weighed] = []
-    everybody = {subject: (record, person) for person, (record, subject, _) in counted.people.items()}
-    for some in _by_the_page(list(everybody)):
-        asked = dict(everybody[subject] for subject in _changed(deed, some, begun.size))
-        for record, known in (people.of_records(deed, list(asked)) if asked else {}).items():
-            if isinstance(known, Unavailable):
-                raise known
-            weighed = _weigh(deed, errand, begun.study, record, known) if isinstance(known, Known) else None
-            if weighed is None or not weighed.verdict.allowed:
-                gone.add(asked[record])
-                left_out += [] if weighed is None else [weighed]
-    tell_left_out(deed, errand, left_out, INTERNAL)
-    return gone
-
-
-def _changed(deed: Deed, subjects: Sequence[bytes], since: int) -> list[bytes]:
-    """Those of these people about whom an entry from this number on wrote something."""
-    place = log_tables.subject.c
-    newer = (place.association_id == deed.association, place.subject.in_(subjects), place.number >= since, place.version.is_not(None))
-    return [bytes(one) for one in deed.transaction.connection.execute(select(place.subject).where(*newer).distinct()).scalars()]
-
-
-def _by_the_page(subjects: Sequence[bytes]) -> list[Sequence[bytes]]:
-    return [subjects[at : at + AT_ONCE] for at in range(0, len(subjects), AT_ONCE)]
-
-
 def _hidden_before(deed: Deed, study: StudyFact, month: str) -> list[At]:
     """What the month before hid of a table."""
     year, number = map(int, month.split("-"))
@@ -348,10 +241,3 @@ def _hidden_before(deed: Deed, study: StudyFact, month: str) -> list[At]:
 def _numbers(study: StudyFact, cells: Sequence[Cell], before: Sequence[At]) -> tuple[Number, ...]:
     sizes = [len(bands(each.laid)) for each in study.dimensions]
     return tuple(Number(at=at, people=people_) for at, people_ in shown(Counter(cells), sizes, before).items())
-
-
-def _records(deed: Deed, study: StudyFact, after: bytes) -> list[bytes]:
-    """The next records, in the order of their random ids."""
-    place = tables.record
-    query = select(place.c.record).where(place.c.association_id == deed.association, place.c.type == study.type, place.c.record > after)
-    return [bytes(one) for one in deed.transaction.connection.execute(query.order_by(place.c.record).limit(AT_ONCE)).scalars()]
