@@ -205,6 +205,26 @@ async def test_who_is_erased_meanwhile_is_not_counted_and_who_agrees_to_more_is(
     assert numbers(await small_lab.released("by_region"))[None,] == 11
 
 
+@pytest.mark.parametrize("at_once", [500, 1])
+async def test_two_who_are_found_to_be_one_meanwhile_are_counted_once(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch, at_once: int):
+    world = small_lab.world
+    given = sorted(await settle(world, people((12, WOMAN))))
+    await small_lab.laid_down("by_region", REGION)
+    monkeypatch.setattr(counting, "AT_ONCE", at_once)
+    job = await errand(world)
+
+    def unit(deed: Deed) -> None:
+        one, other = (subjects.of_record(deed, record) for record, _ in given[:2])
+        closes = Closing("merge", one.subject.hex(), other.subject.hex())
+        subjects.join(deed, one, other, job.entry(kind="test", outcome="allow"), by="system", closes=closes)
+
+    async def happens() -> None:
+        await world.association.run(unit)
+
+    meanwhile(monkeypatch, happens)
+    assert numbers(await small_lab.released("by_region"))[None,] == 11
+
+
 async def test_a_build_that_reaches_into_the_next_month_is_of_neither(small_lab: Laboratory, monkeypatch: pytest.MonkeyPatch):
     world = small_lab.world
     await settle(world, people((12, WOMAN)))

@@ -61,13 +61,13 @@ def page(deed: Deed, errand: Errand, study: StudyFact, counted: Counted, after: 
         if not isinstance(known, Known):
             # A count that leaves somebody out in silence would be wrong.
             raise Unavailable("integrity")
-        if known.subject not in counted.seen:
+        if not counted.seen & set(_sheets(known)):
             weighed.append((_weigh(deed, errand, study, record, known), known))
     judged, persons, seen = [], [], set[bytes]()
     for one, known in weighed:
         # Somebody with two records, or two sheets, is one person.
         if one.verdict.allowed and known.subject not in seen:
-            sheets = [known.subject, *_others(known)]
+            sheets = _sheets(known)
             seen.update(sheets)
             judged.append(enter(deed, errand, one))
             persons.append(min(sheets))
@@ -82,8 +82,9 @@ def _weigh(deed: Deed, errand: Errand, study: StudyFact, record: bytes, known: K
     return weigh(deed, errand, Asked(record, "use", study.purpose, study.fields, INTERNAL, LOOKED_AT), known)
 
 
-def _others(known: Known) -> list[bytes]:
-    return [bytes.fromhex(one) for one in known.sheet.others] if known.sheet is not None else []
+def _sheets(known: Known) -> list[bytes]:
+    """The ids of all sheets of a person, the one she was found by first."""
+    return [known.subject, *(bytes.fromhex(one) for one in (known.sheet.others if known.sheet is not None else ()))]
 
 
 def _kinds(book: Book, study: StudyFact) -> list[str]:
@@ -113,10 +114,15 @@ def gone_since(deed: Deed, errand: Errand, study: StudyFact, counted: Counted, s
         for record, known in (people.of_records(deed, list(asked)) if asked else {}).items():
             if isinstance(known, Unavailable):
                 raise known
-            weighed = _weigh(deed, errand, study, record, known) if isinstance(known, Known) else None
-            if weighed is None or not weighed.verdict.allowed:
+            if not isinstance(known, Known):
                 gone.add(asked[record])
-                left_out += [] if weighed is None else [weighed]
+                continue
+            weighed = _weigh(deed, errand, study, record, known)
+            # Two who were found to be one person are counted once.
+            twice = {everybody[one][1] for one in _sheets(known) if one in everybody} - {asked[record], *gone}
+            if not weighed.verdict.allowed or twice:
+                gone.add(asked[record])
+                left_out += [] if weighed.verdict.allowed else [weighed]
     tell_left_out(deed, errand, left_out, INTERNAL)
     return gone
 
