@@ -179,13 +179,15 @@ async def test_a_report_is_taken_out_of_its_group_for_everybody(desk: Desk):
 
 
 @aio
-async def test_who_writes_again_with_the_receipt_stands_alone(desk: Desk):
+async def test_whose_reporter_wrote_again_is_counted_and_a_machine_that_does_gets_no_line_of_its_own_by_it(desk: Desk):
     await alike(desk, 3)
     mine = await desk.report(narrative=FORMS[0].replace("{n}", "7").replace("{w}", "abcd"))
     assert [each["count"] for each in (await queue(desk))["items"]] == [4]
     await desk.public("/messages", {"receipt": mine["receipt"], "text": "هل قرأتم بلاغي؟"})
     found = (await queue(desk))["items"]
-    assert [(each["count"], each["example"]["unanswered"]) for each in found] == [(1, 1), (3, 0)]
+    assert [(each["count"], each["unanswered"]) for each in found] == [(4, 1)]
+    members = (await desk.as_("officer", "GET", f"/groups/{found[0]['example']['id']}")).json()["items"]
+    assert [each["reference"] for each in members if each["unanswered"]] == [mine["reference"]]
 
 
 @aio
@@ -258,6 +260,17 @@ async def test_a_sketch_is_of_one_size_and_another_associations_key_makes_anothe
     assert len(short) == len(long)
     assert sketch(PEOPLE[0], own) != sketch(PEOPLE[0], lambda kind, text: own(f"{kind}2", text))
     assert sketch("إعلانٌ ـ رقم ١٢", own) == sketch("اعلان  رقم 99", own), "vowel signs, letters of one sound and numbers are one"
+
+
+def test_signs_that_are_many_letters_make_no_more_work_than_letters_do():
+    pieces = []
+
+    def count(_kind: str, piece: str) -> bytes:
+        pieces.append(piece)
+        return hashlib.sha256(piece.encode()).digest()
+
+    sketch("".join(f"\ufdfa{chr(0x0621 + number % 10)}{number}" for number in range(5000)), count)
+    assert len(pieces) <= likeness.LONGEST
 
 
 @aio

@@ -154,3 +154,17 @@ async def test_whom_a_group_excludes_is_not_shown_it_and_is_told_how_many_are_ke
     said = text_of(await window.get(PATH))
     assert (kept in said, "Reports you are excluded from: 1" in said) == (False, True)
     assert (await window.get(ONE, report=example)).status_code == 404
+
+
+async def test_a_group_marks_the_report_whose_reporter_wrote_again(small_window: Window):
+    window = small_window
+    machines = await flood(window, 2)
+    knock = Knock("198.51.100.9", window.world.clock.now, "r")
+    mine = await window.reports.receive(window.world.association, Told("other", FORMS[0].replace("{n}", "9"), "ar"), knock)
+    await window.reports.write(window.world.association, mine.receipt or "", "هل قرأتم بلاغي؟", knock)
+    await window.sign_in()
+    assert "the reporter wrote again (1)" in text_of(await window.get(PATH))
+    example, _ = await group(window, machines[0])
+    said = text_of(await window.get(ONE, report=example))
+    assert said.count("the reporter wrote again") == 1
+    assert said.index(mine.reference) < said.index("the reporter wrote again")

@@ -14,7 +14,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, service
-from vault.breach_reports.lifecycle import ReportState
+from vault.breach_reports.lifecycle import ReportState, unanswered
 from vault.breach_reports.likeness import WAITING, Group, groups
 from vault.breach_reports.reporter import about
 from vault.breach_reports.shapes import ReportFact, State
@@ -57,11 +57,12 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A group in numbers: in quarantine, doubtful for what, proposed to be dismissed for what."""
+    """A group in numbers: in quarantine, doubtful for what, proposed to be dismissed for what, whose reporter wrote again."""
 
     quarantined: int
     doubts: Mapping[str, int]
     proposed: Mapping[str, int]
+    unanswered: int
 
 
 def told(group: Group) -> Told:
@@ -71,6 +72,7 @@ def told(group: Group) -> Told:
         quarantined=sum(fact.state == "quarantined" for fact in facts),
         doubts=Counter(fact.doubt for fact in facts if fact.doubt),
         proposed=Counter(fact.dismissal.reason for fact in facts if fact.dismissal is not None),
+        unanswered=sum(bool(unanswered(fact)) for fact in facts),
     )
 
 

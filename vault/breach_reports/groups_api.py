@@ -28,7 +28,8 @@ _Short = Annotated[str, msgspec.Meta(max_length=2_000)]
 class GroupItem(msgspec.Struct, kw_only=True):
     """Reports that are alike: how many, since when and until when they came, and the oldest of them as the example.
 
-    `quarantined` of them lie there, `doubts` says for what, `proposed` for which reasons a dismissal waits for a second person.
+    `quarantined` of them lie there, `doubts` says for what, `proposed` for which reasons a dismissal waits for a second person;
+    of `unanswered` the reporter wrote again with the receipt, as few machines do.
     """
 
     example: bodies.ReportItem
@@ -38,6 +39,7 @@ class GroupItem(msgspec.Struct, kw_only=True):
     quarantined: int
     doubts: dict[str, int]
     proposed: dict[str, int]
+    unanswered: int
 
 
 class GroupList(msgspec.Struct):
@@ -222,6 +224,7 @@ def _group(group: Group, hours: int, now: int) -> GroupItem:
         quarantined=told.quarantined,
         doubts=dict(sorted(told.doubts.items())),
         proposed=dict(sorted(told.proposed.items())),
+        unanswered=told.unanswered,
     )
 
 

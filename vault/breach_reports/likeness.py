@@ -1,8 +1,8 @@
 """Which reports are alike: a keyed sketch of each text, made as it arrives, and the groups that sketches fall into (article 8).
 
 Invariants: a sketch is some of the keyed hashes of the text's pieces, of one size for every text: without the association's key it is
-random, and it is kept in the sealed fact only until somebody has looked; grouping opens nothing that anybody wrote. Who was taken out of
-a group, and who wrote again with the receipt, stands alone.
+random, and it is kept in the sealed fact only until somebody has looked; grouping opens nothing that anybody wrote. What was taken out of
+a group stands alone.
 """
 
 import re
@@ -16,7 +16,7 @@ from itertools import chain
 from struct import pack, unpack
 from typing import Final
 
-from vault.breach_reports.shapes import MESSAGE, ReportFact
+from vault.breach_reports.shapes import ReportFact
 
 KEPT: Final = 64
 """Hashes of a sketch: enough to tell four tenths in common from two tenths, which is what texts about one matter have at most."""
@@ -76,7 +76,7 @@ def groups(known: Iterable[ReportFact]) -> list[Group]:
 
 def stands_alone(fact: ReportFact) -> bool:
     """Whether a report is never put with others."""
-    return fact.apart or not fact.likeness or any(part.kind == MESSAGE for part in fact.parts)
+    return fact.apart or not fact.likeness
 
 
 @dataclass(slots=True)
@@ -123,5 +123,6 @@ def _pieces(text: str) -> set[str]:
     """Every four letters in a row of the text, as it would be read aloud: without vowel signs, every number the same, small letters."""
     plain = unicodedata.normalize("NFKD", text[:LONGEST]).casefold()
     plain = unicodedata.normalize("NFC", "".join(each for each in plain if not unicodedata.combining(each))).translate(_LETTERS)
-    told = f" {' '.join(_WORD.findall(_NUMBER.sub('0', plain)))} "
+    # Cut again: a few signs are eighteen letters once they are written out.
+    told = f" {' '.join(_WORD.findall(_NUMBER.sub('0', plain)))[:LONGEST]} "
     return {told[at : at + PIECE] for at in range(max(1, len(told) - PIECE + 1))}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from vault.breach_reports import groups, service, telling
 from vault.breach_reports.groups_api import deed_of
+from vault.breach_reports.lifecycle import unanswered
 from vault.breach_reports.likeness import Group
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Reports, opened
@@ -49,6 +50,7 @@ class Line:
     last: str
     doubts: str
     proposed: str
+    wrote: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Member:
     doubt: str
     address: str
     is_read: bool
+    wrote: bool
 
 
 def quarantine_pages(frame: Frame, reports: Reports) -> list[Route]:
@@ -218,6 +221,7 @@ def _line(group: Group, labels: Mapping[str, str], speaker: Speaker) -> Line:
         last=speaker.time(max(fact.received_at for fact in group.members)),
         doubts=speaker.joined(f"{speaker.word(f'group_doubt_{doubt}')} ({count})" for doubt, count in told.doubts.items()),
         proposed=speaker.joined(f"{speaker.word(f'group_reason_{reason}')} ({count})" for reason, count in told.proposed.items()),
+        wrote=told.unanswered,
     )
 
 
@@ -229,6 +233,7 @@ def _member(fact: ReportFact, read: bytes, speaker: Speaker) -> Member:
         doubt=speaker.word(f"group_doubt_{fact.doubt}") if fact.doubt else "",
         address=link(ONE, speaker.language, report=fact_id(fact)),
         is_read=fact.id == read.hex(),
+        wrote=bool(unanswered(fact)),
     )
 
 
