@@ -59,13 +59,14 @@ async def test_a_flood_is_one_line_and_one_deed_and_a_person_stands_before_it(wi
     assert [one.kind for one in window.world.entries()][-3:] == ["breach_report.dismissal-proposed"] * 3
     assert "Proposed to be dismissed: 3" in text_of(await window.get(PATH, done="dismissal", count=3))
     assert "spam (3)" in text_of(await window.get(PATH))
+    assert "Approve the proposed dismissal" not in text_of(await window.get(ONE, report=example)), "not offered to who proposed it"
     own = await window.send(
         PATH, act="approval", report=example, reports=reports, reason="spam", code=window.world.one_time_code("officer")
     )
     assert own.headers["location"] == f"{PATH}?done=approval&count=0&left=3&lang=en", "nobody dismisses what she proposed"
     assert "Not done for: 3" in text_of(await window.get(PATH, done="approval", count=0, left=3))
     await window.sign_in("second_officer")
-    await window.get(ONE, report=example)
+    assert "Approve the proposed dismissal: spam (3)" in text_of(await window.get(ONE, report=example))
     wrong = await window.send(PATH, act="approval", report=example, reports=reports, reason="spam", code="000000")
     assert wrong.status_code == 403
     code = window.world.one_time_code("second_officer")

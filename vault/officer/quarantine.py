@@ -20,6 +20,7 @@ from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, TooMan
 from vault.officer.frame import SIGN_IN, Frame, Speaker, link, looks, require_form, speaker_of
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
+from vault.rulebook.two_people import same_person
 from vault.web.answer import HTML, Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.door import led_to
@@ -192,7 +193,7 @@ class _Quarantine:
             members=[_member(fact, report, speaker) for fact in sorted(facts, key=lambda fact: (fact.received_at, fact.id))],
             reports=" ".join(fact_id(fact) for fact in facts),
             reasons=[(each, speaker.word(f"group_reason_{each}")) for each in REASONS],
-            proposed=[(each, speaker.word(f"group_reason_{each}"), count) for each, count in groups.told(found).proposed.items()],
+            proposed=await _by_others(call, facts, speaker),
             **(_done(call) if error is None and call.route.method == "GET" else {"done": None, "count": 0, "left": 0}),
         )
 
@@ -204,6 +205,15 @@ class _Quarantine:
 def fact_id(fact: ReportFact) -> str:
     """A report's id as it travels."""
     return write_id(bytes.fromhex(fact.id))
+
+
+async def _by_others(call: Call, facts: Sequence[ReportFact], speaker: Speaker) -> list[tuple[str, str, int, str]]:
+    """What another person proposed to dismiss: reason, its word, how many, which."""
+    book, found = await call.caller.association.book(), dict[str, list[str]]()
+    for fact in facts:
+        if fact.dismissal is not None and not same_person(book, fact.dismissal.proposed_by, call.caller.ref):
+            found.setdefault(fact.dismissal.reason, []).append(fact_id(fact))
+    return [(reason, speaker.word(f"group_reason_{reason}"), len(ids), " ".join(ids)) for reason, ids in found.items()]
 
 
 def _done(call: Call) -> dict[str, Any]:
