@@ -19,7 +19,7 @@ from vault.errors import FieldError, Invalid
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.working_days import holidays
-from vault.web import Answer, Body, Call, Form, Person, Rate, Route, write_id
+from vault.web import Answer, Body, Call, Form, Person, Route, write_id
 from vault.web.route import KIBIBYTE
 from vault.web.times import parse_time, write_time
 
@@ -27,7 +27,6 @@ PATH: Final = "/v1/breach-reports/entries"
 ONE: Final = f"{PATH}/{{report}}"
 MOST_BODY: Final = 96 * KIBIBYTE
 """A report as the public may send it, and the lines beside it."""
-ENTERING: Final = Rate(bucket="report-entries", burst=120, per_second=0.5)
 _Short = Annotated[str, msgspec.Meta(max_length=2_000)]
 _Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 
@@ -119,7 +118,6 @@ def entry_routes(reports: Reports) -> list[Route]:
             answer=EntryTaken,
             status=201,
             max_body=MOST_BODY,
-            limit=ENTERING,
             headers=frozenset({"Idempotency-Key"}),
             summary="Take down a report that came by telephone, letter, social account, at the counter or from a processor.",
         ),
