@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.access.desk import rows_of
+from tests.access.desk import put, rows_of
 from tests.breach_reports.desk import Desk
 from tests.breach_reports.incident_desk import done, hours, incident, opened, refused
 from tests.breach_reports.notices import (
@@ -21,8 +21,11 @@ from tests.breach_reports.notices import (
     serving,
     states,
 )
+from vault.access_log.verify import snapshot
 from vault.breach_reports import letters
+from vault.breach_reports.incident_tables import incident_part
 from vault.breach_reports.letters import FIRST_PAUSE, LEASE, MOST_ATTEMPTS, outbox
+from vault.breach_reports.letters_examine import unsent
 from vault.rulebook.tables import fact
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -302,3 +305,33 @@ async def test_whom_the_incident_excludes_sees_no_notice_and_no_letter(desk: Des
     ]
     for method, path, body in tries:
         assert await refused(desk, path, body, "second_officer", method) == (403, "excluded", []), path
+
+
+async def test_doctor_names_a_letter_whose_row_is_gone_before_it_left_and_those_that_wait_for_somebody(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second = await person(world, 1), await person(world, 2, email=None)
+    number = await approved(desk, id_, first, second)
+    box.answers = {"someone1@example.org": "550 none"}
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+    with snapshot(world.database, world.association.id) as connection:
+        found = list(unsent(connection, world.association.cabinet, world.association.id, 72, world.clock.now))
+    assert [each.partition(": ")[2].partition(" (")[0] for each in found] == ["1 letters failed", "1 letters go by post or by hand"]
+    assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 1
+    gone = (await letter(desk, id_, number, first))["id"]
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(outbox.delete().where(outbox.c.letter == uuid.UUID(gone).bytes))
+    assert desk.findings() == [f"notice_outbox {uuid.UUID(gone).hex}: missing, and the letter never left"]
+
+
+async def test_words_that_were_altered_open_to_nobody_and_no_letter_leaves_with_them(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    number = await approved(desk, id_, await person(world, 1))
+    rows = rows_of(world, incident_part)
+    put(world, incident_part, [{**row, "sealed": rows[0]["sealed"]} for row in rows])
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+    assert box.letters == []
+    assert set((await states(desk, id_, number)).values()) == {"failed"}
+    answer = await incident(desk, "officer", "GET", f"/{id_}/people-notices/{number}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
