@@ -140,7 +140,7 @@ async def report_and_work(house: House) -> None:
     await house.done(f"/v1/incidents/{incident['id']}/not-required", {"track": "people", "reason": NOTE})
     world.clock.forward(1)
     asked = {"actor": f"staff:{complained}", "from": write_time(START), "to": write_time(world.clock.now)}
-    house.ids["evidence"] = (await house.done(f"/v1/incidents/{incident['id']}/evidence", asked))["id"]
+    house.ids["piece"] = (await house.done(f"/v1/incidents/{incident['id']}/evidence", asked))["id"]
     world.clock.forward(25 * 3600)
     await Ringer(world.association).round()
     await Watcher(world.association).look_through()
@@ -217,7 +217,7 @@ async def test_no_deed_on_it_is_hers_and_each_try_is_an_entry(house: House):
         if not on_case or route.name == "breach_reports.reply_files":
             continue
         path = route.path.replace("{report}", house.ids["report"]).replace("{incident}", house.ids["incident"])
-        path = path.replace("{file}", house.ids["file"]).replace("{evidence}", house.ids["evidence"])
+        path = path.replace("{file}", house.ids["file"]).replace("{piece}", house.ids["piece"])
         body = None if route.body is None else bodies(house)[route.path.split("}/", 1)[1]]
         answer = await house.ask(COMPLAINED, route.method, path, body)
         house.clean(answer, path)

@@ -477,6 +477,11 @@ def incidents(life: Life, report: str) -> None:
     for deed, words in deeds:
         life.call("POST", f"{path}/{one}/{deed}", words, token=officer, expected=200)
     life.call("POST", f"{path}/{one}/filing", {"track": "people", "filed_at": canaries.ascii()}, token=officer, expected=422)
+    asked = {"actor": "client:" + "0" * 32, "from": moment(-3600), "to": moment(-1)}
+    piece = life.call("POST", f"{path}/{one}/evidence", asked, token=officer, expected=201).json["id"]
+    life.call("POST", f"{path}/{one}/evidence", {**asked, "actor": canaries.text()}, token=officer, expected=422)
+    life.call("GET", f"{path}/{one}/evidence/{piece}/people", token=officer, expected=200)
+    life.call("GET", f"{path}/{one}/export", token=officer, expected=200)
     read = life.call("GET", f"{path}/{one}", token=officer, expected=200)
     life.read_back += len(found_in(read.body, life.canaries.traces()))
 

@@ -39,6 +39,7 @@ class House:
     report: str = ""
     incident: str = ""
     letter: str = ""
+    piece: str = ""
     erasure: str = ""
     order: str = ""
     disclosure: str = ""
@@ -60,6 +61,7 @@ class House:
             "report": (self.report,),
             "incident": (self.incident,),
             "letter": (self.letter,),
+            "piece": (self.piece,),
             "erasure": (self.erasure,),
             "order": (self.order,),
             "disclosure": (self.disclosure,),
@@ -97,6 +99,10 @@ def house(founded: Served) -> House:
     assert founded_incident.status == 201, founded_incident.text
     house.incident = founded_incident.json["id"]
     house.letter = letter_of(house)
+    touched = {"actor": f"staff:{house.staff}", "from": moment(-3600), "to": moment(-1)}
+    piece = founded.call("POST", f"/v1/incidents/{house.incident}/evidence", touched, token=founded.session("officer"))
+    assert piece.status == 201, piece.text
+    house.piece = piece.json["id"]
     other = founded.store(founded.fields(RNG))["id"]
     asked = founded.call("POST", f"/v1/records/{other}/erasure", {"reason": "r", "requested_by": "self"}, token=founded.session("officer"))
     house.erasure = asked.json["id"]
@@ -250,6 +256,7 @@ BODIES: dict[str, Body] = {
     "people_notices.again": lambda _, __: {},
     "people_notices.note": lambda _, __: {"result": "delivered"},
     "officer.notice-step": lambda _, id_: f"token=0&act=again&incident={id_}&notice=1".encode(),
+    "incidents.evidence.save": lambda _, other: {"actor": f"staff:{other}", "from": moment(-3600), "to": moment(-1)},
     "client.approve": lambda _, __: {},
     "client.propose": lambda _, __: {
         "name": "n",
@@ -481,6 +488,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
         *("breach_reports.group", "breach_reports.groups.triage", "breach_reports.apart", "breach_reports.entries.read"),
         *("incidents.read", "incidents.link", "incidents.approval", "incidents.filing", "incidents.exclusion"),
+        *("incidents.evidence.save", "incidents.evidence.people", "incidents.evidence.prove", "incidents.export"),
         *(
             "disclosures.request",
             "disclosures.read",

@@ -13,7 +13,7 @@ from vault.officer.words import KINDS, reason_word
 from vault.reclosing import _FACTS
 
 WRITTEN = re.compile(r"(?:kind=|^[A-Z_]+(?:: Final)? = |_tell\(run, |told\(deed, association, )\"([a-z_-]+\.[a-z-]+)\"", re.MULTILINE)
-NO_KINDS = {"amanah.visit", "journal.note", "backup.lock"}
+NO_KINDS = {"amanah.visit", "journal.note", "backup.lock", "incident.json", "manifest.txt"}
 
 
 def sources() -> str:

@@ -29,7 +29,7 @@ from vault.web.route import Body, Person, Query, Route
 from vault.web.times import parse_time, write_time
 
 OF_INCIDENT: Final = "/v1/incidents/{incident}/evidence"
-ONE: Final = "/v1/incidents/{incident}/evidence/{evidence}"
+ONE: Final = "/v1/incidents/{incident}/evidence/{piece}"
 MANY: Final = 100
 """The law's question of weight: more people than this?"""
 _Short = Annotated[str, msgspec.Meta(max_length=64)]
@@ -154,7 +154,7 @@ async def listed(call: Call) -> Answer:
 
 async def people(call: Call) -> Answer:
     """The people of one piece of evidence, with what was touched of each as the log tells it."""
-    job, id_, number = job_of(call), call.path_id("evidence"), call.query["after"]
+    job, id_, number = job_of(call), call.path_id("piece"), call.query["after"]
     association = job.errand.asker.association
 
     async def told() -> PeopleTouched:
@@ -167,7 +167,7 @@ async def people(call: Call) -> Answer:
 
 async def proven(call: Call) -> Answer:
     """Hold a piece of evidence against the log; what does not hold rings the alarm."""
-    job, id_ = job_of(call), call.path_id("evidence")
+    job, id_ = job_of(call), call.path_id("piece")
     association = job.errand.asker.association
 
     async def held() -> tuple[Proof, Proven]:
