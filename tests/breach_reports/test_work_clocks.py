@@ -7,19 +7,24 @@ from typing import Any
 import pytest
 
 from tests.breach_reports.desk import Desk
-from tests.breach_reports.incident_desk import incident, opened, plain
+from tests.breach_reports.incident_desk import done, incident, opened, plain
 from tests.breach_reports.test_clocks import another_process
 from tests.simulator import START
 from vault.access.alert_facts import ALERT, DETECTION, DeclaredFact
 from vault.access.detection import DetectionFact
 from vault.access.watching import Watcher
 from vault.access_log.entry import Entry
-from vault.breach_reports import clocks
+from vault.breach_reports import clocks, incidents
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
+from vault.breach_reports.service import Wanted
 from vault.breach_reports.shapes import PartFact, ReportFact, WorkFired
 from vault.errors import Unavailable
+from vault.officer.frame import Speaker
+from vault.officer.incidents import line as incident_line
+from vault.officer.reports import line
 from vault.rulebook import facts
+from vault.rulebook.asker import Errand
 from vault.rulebook.working_days import holidays
 from vault.web.times import write_time
 
@@ -164,3 +169,20 @@ async def test_declared_holidays_are_no_working_days_and_riyadhs_midnight_is_sho
     [item] = await items(desk)
     assert item["acknowledge_by"] == "2026-01-07T21:00:00Z"
     assert (await desk.read(await desk.id_of(given["reference"])))["acknowledge_by"] == "2026-01-07T21:00:00Z"
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_the_officers_queue_says_the_time_left_for_the_work_and_a_legal_hold_in_both_languages(desk: Desk):
+    id_ = await desk.id_of((await desk.report())["reference"])
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold", {"reason": "a case before the court"})).status_code == 200
+    case = await opened(desk)
+    await done(desk, f"/{case}/legal-hold", {"reason": "the same"})
+    desk.world.clock.now = START + 27 * HOUR
+    errand = Errand(await desk.world.person("officer"), "r")
+    [one], _ = await desk.reports.listed(errand, Wanted(by_clock=True))
+    arabic, english = (line(one, {}, Speaker(language), START + 27 * HOUR) for language in ("ar", "en"))
+    assert (english.held, english.work) == (True, "not judged, late by 3 h, to be answered within 693 h")
+    assert arabic.work.startswith("تأخَّر تقييمه")
+    page = await desk.world.association.run(lambda deed: incidents.listed(deed, errand, "open", None, 5))
+    [incident_] = [incident_line(each, 72, Speaker("en"), desk.world.clock.now) for each in page.items]
+    assert incident_.held
