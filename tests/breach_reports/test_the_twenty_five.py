@@ -19,15 +19,17 @@ from tests.breach_reports.desk import NARRATIVE, PUBLIC, Desk
 from tests.breach_reports.incident_desk import approve, done, hours, opened, proposed, read, report
 from tests.breach_reports.letters import AUTHOR, TEXT
 from tests.breach_reports.post import Post, post_of, receiving
-from tests.breach_reports.test_files import JPEG, fetched, only, sent
+from tests.breach_reports.test_files import JPEG, PDF, fetched, only, sent
 from tests.breach_reports.test_page import FORM, receipt_in
 from tests.breach_reports.test_retention import YEAR, dismissed, pass_, run
+from tests.journeys.traces import left_in_files
 from tests.simulator import START, World
 from vault.access_log.verify import snapshot
 from vault.breach_reports import clocks, tables
 from vault.breach_reports.api import MOST_REPORT
 from vault.breach_reports.incident_shapes import Aware, IncidentFact
 from vault.breach_reports.lifecycle import HOUR, in_riyadh
+from vault.storage.metadata import metadata
 from vault.web.times import parse_time, write_time
 
 aio = pytest.mark.asyncio(loop_scope="function")
@@ -95,6 +97,32 @@ async def test_03_a_random_and_a_destroyed_receipt_cost_the_same_work(desk: Desk
     assert any(told[RANDOM])
     one, other = (mean(each) * 1000 for each in taken.values())
     print(f"a random receipt {one:.2f} ms, a destroyed report's {other:.2f} ms, apart {abs(one - other):.3f} ms")  # noqa: T201 - asked for
+
+
+@aio
+async def test_04_neither_receipt_narrative_contact_nor_a_files_name_lies_in_any_column_or_file(desk: Desk):
+    page = await sent(desk, (f"{CANARY}-name.pdf", PDF), narrative=f"{NARRATIVE} {CANARY}", contact=f"{CANARY}@example.org")
+    assert page.status_code == 201
+    receipt = receipt_in(page)
+    traces = [each.encode() for each in (CANARY, NARRATIVE, receipt, receipt.replace("-", ""), receipt.replace("-", "").lower())]
+    looked, filled = 0, set[str]()
+    with snapshot(desk.world.database) as connection:
+        for table in metadata.sorted_tables:
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}"):  # noqa: S608  # our own names
+                cells = b"|".join(bytes(each) if isinstance(each, bytes | memoryview) else str(each).encode() for each in row)
+                assert not [trace for trace in traces if trace in cells], table.name
+                looked, filled = looked + 1, filled | {table.name}
+    assert {
+        "breach_report",
+        "breach_report_key",
+        "breach_report_part",
+        "breach_report_chunk",
+        "rulebook_fact",
+        "access_log_entry",
+    } <= filled
+    for place, content in left_in_files(desk.world.folder.parent):
+        assert not [trace for trace in traces if trace in content], place
+    assert looked > 50
 
 
 @aio
