@@ -317,6 +317,29 @@ async def test_whom_an_incident_excludes_lays_no_hold_on_it_and_her_try_is_an_en
 
 
 @pytest.mark.asyncio(loop_scope="function")
+async def test_closed_cases_and_tombstones_go_page_by_page_without_a_gap(desk: Desk):
+    made = {(await dismissed(desk))[0] for _ in range(3)}
+    pass_(desk, YEAR + 2 * DAY)
+
+    async def pages(path: str) -> list[str]:
+        found: list[str] = []
+        after = ""
+        while True:
+            told = (await retention(desk, path=f"{path}?limit=2{after}")).json()
+            found += [each["id"] for each in told["items"]]
+            if told["next"] is None:
+                return found
+            after = f"&after={told['next']}"
+
+    listed = await pages("")
+    assert (len(listed), set(listed)) == (3, made)
+    assert (await retention(desk, path=f"?after={uuid.UUID(int=7)}")).status_code == 404
+    await run(desk)
+    stones = await pages("/tombstones")
+    assert (len(stones), set(stones)) == (3, made)
+
+
+@pytest.mark.asyncio(loop_scope="function")
 async def test_of_two_runs_over_one_case_the_second_finds_nothing_left_to_do(desk: Desk):
     await dismissed(desk)
     pass_(desk, YEAR + 2 * DAY)

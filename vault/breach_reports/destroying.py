@@ -5,7 +5,7 @@ keeps it; nobody releases what she proposed, nor destroys what is kept from her 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -74,6 +74,12 @@ class Preview:
     terms: list[Term]
     withheld: int
     waiting: DestructionFact | None
+
+    def page(self, after: bytes | None, limit: int) -> tuple[list[Term], str | None]:
+        """So many of them behind the one with this id, and the id the next page begins after. Raises NotFound for one that is none."""
+        begin = _behind([term.id for term in self.terms], after)
+        here = self.terms[begin : begin + limit]
+        return here, here[-1].id if len(self.terms) > begin + limit else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +158,18 @@ def tombstones(deed: Deed, errand: Errand, after: bytes | None, limit: int) -> t
     shown = sorted(
         ((key, one) for key, one in every.items() if asks.isdisjoint(one.excluded)), key=lambda each: (-each[1].destroyed_at, each[0])
     )
-    begin = 0
-    if after is not None:
-        begin = next((number for number, (key, _) in enumerate(shown, 1) if key == after.hex()), 0)
-        if not begin:
-            raise NotFound
+    begin = _behind([key for key, _ in shown], after)
     here = shown[begin : begin + limit]
     return here, here[-1][0] if len(shown) > begin + limit else None, len(every) - len(shown)
+
+
+def _behind(ids: Sequence[str], after: bytes | None) -> int:
+    """Where a page begins. Raises NotFound for an id that is none of these."""
+    if after is None:
+        return 0
+    if after.hex() not in ids:
+        raise NotFound
+    return ids.index(after.hex()) + 1
 
 
 def _destroyed(deed: Deed, errand: Errand, each: CaseFact, run: str) -> list[tuple[str, frozenset[int]]]:

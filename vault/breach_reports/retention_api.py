@@ -1,7 +1,7 @@
 """HTTP in and out of retention: what is due, the run that two people make, and the tombstones."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -15,7 +15,8 @@ from vault.rulebook.asker import Errand
 from vault.web import Answer, Body, Call, Person, Query, Route, write_id
 from vault.web.times import write_time
 
-ALL = "/v1/breach-retention"
+ALL: Final = "/v1/breach-retention"
+PAGES: Final = {"after": Query(kind="id"), "limit": Query(kind="integer", low=1, high=500, default=50)}
 
 
 class ReleaseBody(Body):
@@ -51,12 +52,13 @@ class RunTold(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class RetentionTold(msgspec.Struct):
-    """Closed cases, the earliest due first; `waiting` is the newest run that waits for a second person.
+    """A page of closed cases, the earliest due first; `waiting` is the newest run that waits for a second person.
 
-    `withheld` counts the cases kept from the reader.
+    `withheld` counts the cases kept from the reader, on every page alike.
     """
 
     items: list[TermTold]
+    next: str | None
     withheld: int
     waiting: RunTold | None
 
@@ -111,6 +113,7 @@ def retention_routes(reports: Reports) -> list[Route]:
             handler=api.preview,
             access=work,
             answer=RetentionTold,
+            query=PAGES,
             summary="List closed reports and incidents by when they may be destroyed, and what stops that.",
         ),
         Route(
@@ -140,7 +143,7 @@ def retention_routes(reports: Reports) -> list[Route]:
             handler=api.tombstones,
             access=work,
             answer=TombstoneList,
-            query={"after": Query(kind="id"), "limit": Query(kind="integer", low=1, high=500, default=50)},
+            query=PAGES,
             summary="List what stays of destroyed reports and incidents.",
         ),
     ]
@@ -157,7 +160,9 @@ class _Retention:
         known = await heard(errand, lambda: self.reports.index.known(call.caller.association))
         found: Preview = await heard(errand, lambda: call.caller.association.run(lambda deed: destroying.preview(deed, errand, known)))
         waiting = None if found.waiting is None else _run(found.waiting)
-        return Answer(RetentionTold([_term(each, call.now) for each in found.terms], found.withheld, waiting))
+        here, more = found.page(call.query["after"], call.query["limit"])
+        items = [_term(each, call.now) for each in here]
+        return Answer(RetentionTold(items, None if more is None else _id(more), found.withheld, waiting))
 
     async def propose(self, call: Call) -> Answer:
         errand = Errand(call.caller, call.request_id)
