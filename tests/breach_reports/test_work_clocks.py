@@ -14,7 +14,9 @@ from vault.access.alert_facts import ALERT, DETECTION, DeclaredFact
 from vault.access.detection import DetectionFact
 from vault.access.watching import Watcher
 from vault.access_log.entry import Entry
+from vault.access_log.verify import snapshot
 from vault.breach_reports import clocks, incidents
+from vault.breach_reports.incident_examine import late_work
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
 from vault.breach_reports.service import Wanted
@@ -141,6 +143,28 @@ async def test_the_queue_tells_the_time_left_to_judge_and_to_answer_in_utc_and_i
     assert (await desk.as_("officer", "POST", f"/{id_}/reply", {"text": "answered"})).status_code == 200
     [item] = await items(desk)
     assert item["work"] == (await desk.read(id_))["work"] == []
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_doctor_names_a_report_that_waited_too_long_and_a_clock_that_did_not_ring(desk: Desk):
+    def named() -> list[str]:
+        world = desk.world
+        with snapshot(world.database, world.association.id) as connection:
+            found = list(late_work(connection, world.association.cabinet, world.association.id, world.clock.now))
+        return [each.partition(": ")[2] for each in found]
+
+    given = await desk.report()
+    desk.world.clock.now = START + DAY
+    assert named() == []
+    desk.world.clock.now = START + DAY + HOUR
+    waited = "it was to be judged, 1 hours ago (GET /v1/breach-reports)"
+    assert named() == [waited, "a clock was due and did not ring; it rings when the service runs"]
+    await Ringer(desk.world.association).round()
+    assert named() == [waited]
+    await incident(desk, "officer", "GET", "")
+    id_ = await desk.id_of(given["reference"])
+    assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "no_breach"})).status_code == 200
+    assert named() == []
 
 
 @pytest.mark.asyncio(loop_scope="function")

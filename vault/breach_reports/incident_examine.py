@@ -1,4 +1,4 @@
-"""Holds every row of incidents against their facts, for `amanah doctor`, and names whose clock ran out or did not ring; opens nothing.
+"""Holds every row of incidents against their facts, for `amanah doctor`, and names whose clock ran out or did not ring, a report's too.
 
 The facts themselves are held against the log with all others (`vault/rulebook/facts.py`).
 """
@@ -15,9 +15,11 @@ from keys.errors import Unopenable
 from vault.breach_reports import clocks, index
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
 from vault.breach_reports.incident_tables import incident_key, incident_part
+from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.shapes import BREACH_REPORT, ReportFact
 from vault.rulebook.facts import holding
 
+_WORK: Final[dict[clocks.Work, str]] = {"triage": "it was to be judged", "answer": "its reporter was to be answered"}
 PATIENCE: Final = 600_000_000
 """Microseconds after which a clock that was due and did not ring is named: a service that runs rings it within seconds."""
 
@@ -40,6 +42,17 @@ def late(connection: Connection, cabinet: Cabinet, association: bytes, within: i
             yield f"incident {fact.reference}: the authority was to be told, {hours} hours ago (GET /v1/incidents)"
         if any(each.at + PATIENCE <= now for each in clocks.due(fact, within, now)):
             yield f"incident {fact.reference}: a clock was due and did not ring; it rings when the service runs"
+
+
+def late_work(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:
+    """Reports whose time to be judged or answered is over, and clocks of that work that were due and did not ring."""
+    for fact in sorted(holding(connection, cabinet, association, BREACH_REPORT).values(), key=lambda each: each.reference):
+        running = [] if fact.gone else clocks.of_report(fact)
+        for each in running:
+            if each.due_at < now:
+                yield f"report {fact.reference}: {_WORK[each.work]}, {(now - each.due_at) // HOUR} hours ago (GET /v1/breach-reports)"
+        if any(each.due_at + PATIENCE <= now for each in ([] if fact.gone else clocks.work_due(fact, now))):
+            yield f"report {fact.reference}: a clock was due and did not ring; it rings when the service runs"
 
 
 def _keys(connection: Connection, association: bytes, cabinet: Cabinet, known: Mapping[bytes, IncidentFact]) -> Iterator[str]:
