@@ -7,7 +7,9 @@ import pytest
 from tests.officer.browser import Window, text_of
 from tests.officer.test_clocks_and_standing import reported
 from tests.simulator import START
-from vault.web.call import write_id
+from vault.breach_reports.holds import lay
+from vault.rulebook.asker import Errand
+from vault.web.call import parse_id, write_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 PATH, ONE = "/officer/reports", "/officer/reports/one"
@@ -134,3 +136,14 @@ async def test_what_is_typed_wrongly_comes_back_and_does_nothing(small_window: W
     nobody = "00000000-0000-4000-8000-000000000000"
     assert (await window.get(ONE, report=nobody)).status_code == 404
     assert (await window.get("/officer/reports/file", report=report, file=nobody)).status_code == 404
+
+
+async def test_a_legal_hold_is_told_on_the_page_and_in_the_queue_while_it_stands(small_window: Window):
+    window = small_window
+    await window.sign_in()
+    report = await found(window)
+    assert "under a legal hold" not in text_of(await window.get(ONE, report=report))
+    errand = Errand(await window.world.person("officer"), "request-1")
+    await window.world.association.run(lambda deed: lay(deed, errand, "report", parse_id(report), "a case before the court"))
+    for path, more in ((ONE, {"report": report}), (PATH, {})):
+        assert "under a legal hold" in text_of(await window.get(path, **more))
