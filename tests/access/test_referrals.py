@@ -21,7 +21,7 @@ from vault.access.erasure_api import routes as erasure_routes
 from vault.access.following import Follower
 from vault.access.person_api import person_routes
 from vault.access.recall_facts import Cause
-from vault.access.referrals import REFERRAL
+from vault.access.referral_facts import REFERRAL
 from vault.access.referrals_api import ROUTES
 from vault.access.told_about import keys_of
 from vault.access_log import tables as log_tables

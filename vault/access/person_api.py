@@ -11,7 +11,7 @@ import msgspec
 from vault.access import person_links, person_pages
 from vault.access.person_links import ACTOR, Issued
 from vault.access.person_pages import ASKED, Own
-from vault.access.referrals import ReferralFact
+from vault.access.referral_facts import ReferralFact
 from vault.access.rights_words import LISTS
 from vault.access_log.deed import Deed
 from vault.consent.api import speaker

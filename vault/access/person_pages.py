@@ -9,7 +9,7 @@ from typing import Final
 
 from vault.access import person_links, referrals, requests, withdrawals
 from vault.access.person_links import PersonPageFact
-from vault.access.referrals import ReferralFact
+from vault.access.referral_facts import ReferralFact
 from vault.access.requests import Wanted
 from vault.access.rights_words import OWN_PAGE
 from vault.access_log.deed import Deed

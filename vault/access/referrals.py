@@ -7,12 +7,13 @@ that offers it, and ends when that consent does; every step is an entry about th
 
 import os
 from dataclasses import dataclass, replace
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 import msgspec
 
 from vault.access import disclosures
 from vault.access.recall_facts import Cause
+from vault.access.referral_facts import REFERRAL, Note, ReferralFact, Reply, Result, Service, State, Way
 from vault.access.told_about import keys_of
 from vault.access.verdicts import Asked, Judged, judge, weigh
 from vault.access_log.deed import Deed, EntryRefusal
@@ -22,8 +23,7 @@ from vault.policy.articles import article_7_contested, article_7_kept
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
-from vault.rulebook.facts import Kind
-from vault.rulebook.shapes import HOME, AgreementFact, Fact
+from vault.rulebook.shapes import HOME, AgreementFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.subjects import people
 from vault.subjects.people import Known
@@ -32,51 +32,15 @@ from vault.subjects.sheet import Sheet
 DECIDED: Final = "referral.decided"
 OFFERED: Final = "referral.offered"
 ANSWERED: Final = "referral.answered"
+ANSWER_NOTED: Final = "referral.answer-noted"
 OUTCOME: Final = "referral.outcome"
+OUTCOME_NOTED: Final = "referral.outcome-noted"
 ENDED: Final = "referral.ended"
 READ: Final = "referrals.read"
 SYSTEM: Final = "system"
 CREATED: Final = 201
 ARTICLE: Final = "6.2"
-Reply = Literal["accepted", "refused"]
-Result = Literal["served", "not-served"]
-State = Literal["offered", "accepted", "refused", "outcome", "ended"]
-Service = Literal["housing", "food", "health", "education", "employment", "finance", "legal", "family", "disability", "relief", "other"]
-"""For what somebody is referred: a closed list, since in whatever may be typed a name or number of hers could stand."""
-
-
-class ReferralFact(Fact, frozen=True):
-    """A referral: of which record, to whom, for which service, and how far it got; ids in hexadecimal, times in microseconds UTC.
-
-    `id` is the reference the partner knows it by: random, and of nothing else. `disclosure` is what its data left on, empty where it tells
-    only that somebody is referred. `cause` is the number of the entry that ended it.
-    """
-
-    id: str
-    record: str
-    recipient: str
-    purpose: str
-    service: Service
-    offered_by: str
-    offered_at: int
-    disclosure: str = ""
-    reply: Reply | None = None
-    answered_by: str = ""
-    answered_at: int | None = None
-    outcome: Result | None = None
-    outcome_at: int | None = None
-    ended_at: int | None = None
-    cause: int | None = None
-
-    @property
-    def state(self) -> State:
-        """`offered`, `accepted`, `refused`, `outcome` once the partner said what came of it, `ended` once it was taken from the partner."""
-        if self.ended_at is not None:
-            return "ended"
-        return "outcome" if self.outcome is not None else self.reply or "offered"
-
-
-REFERRAL: Kind[ReferralFact] = Kind("referral", ReferralFact, in_book=False)
+MINUTE: Final = 60_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +62,14 @@ class Page:
     party: str | None = None
     after: bytes | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """That an officer was told the partner's word, how, and when it was said."""
+
+    way: Way
+    said_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,27 +161,32 @@ def listed(deed: Deed, errand: Errand, page: Page) -> tuple[list[ReferralFact], 
     return some, len(found) > page.limit
 
 
-def answer(deed: Deed, errand: Errand, referral: bytes, reply: Reply) -> ReferralFact:
-    """Take the partner's own word on whether it accepts; a repeat of the same word gives what was noted.
+def answer(deed: Deed, errand: Errand, referral: bytes, reply: Reply, heard: Heard | None = None) -> ReferralFact:
+    """Take the partner's own word on whether it accepts, or what an officer heard of it; a repeat of the same word gives what was noted.
 
-    Raises NotFound for a referral that is none or another party's, Conflict `referral-settled` for another word or `referral-ended`, and a
-    refusal: `no-agreement`, or `out-of-scope` where the key is not for its purpose or its type of record.
+    Raises NotFound for a referral that is none or another party's, Invalid for a moment before the referral or to come, Conflict
+    `referral-settled` for another word or `referral-ended`, and a refusal: `no-agreement`, or `out-of-scope` where the key is not for its
+    purpose or its type of record.
     """
-    matter, found = _partners(deed, errand.still(deed), referral, ANSWERED)
+    kind = ANSWERED if heard is None else ANSWER_NOTED
+    matter, found = _partners(deed, errand.still(deed), referral, kind, heard)
     if found.reply is not None:
         return _same(found, holds=found.reply == reply)
-    answered = msgspec.structs.replace(found, reply=reply, answered_by=matter.errand.asker.ref, answered_at=deed.now)
-    matter.tell(ANSWERED, answered, reply)
+    notes = _notes(matter, found, reply, heard)
+    answered = msgspec.structs.replace(found, reply=reply, answered_by=matter.errand.asker.ref, answered_at=deed.now, notes=notes)
+    matter.tell(kind, answered, reply, *_how(heard))
     return answered
 
 
-def conclude(deed: Deed, errand: Errand, referral: bytes, outcome: Result) -> ReferralFact:
-    """Take the partner's own word on what came of a referral it accepted. Raises as `answer`; `referral-settled` where it did not."""
-    matter, found = _partners(deed, errand.still(deed), referral, OUTCOME)
+def conclude(deed: Deed, errand: Errand, referral: bytes, outcome: Result, heard: Heard | None = None) -> ReferralFact:
+    """Take the partner's word on what came of a referral it accepted, as `answer` does. Raises `referral-settled` where it did not."""
+    kind = OUTCOME if heard is None else OUTCOME_NOTED
+    matter, found = _partners(deed, errand.still(deed), referral, kind, heard)
     if found.outcome is not None or found.reply != "accepted":
         return _same(found, holds=found.outcome == outcome)
-    concluded = msgspec.structs.replace(found, outcome=outcome, outcome_at=deed.now)
-    matter.tell(OUTCOME, concluded, outcome)
+    notes = _notes(matter, found, outcome, heard)
+    concluded = msgspec.structs.replace(found, outcome=outcome, outcome_at=deed.now, notes=notes)
+    matter.tell(kind, concluded, outcome, *_how(heard))
     return concluded
 
 
@@ -285,11 +262,30 @@ def _disclosed(deed: Deed, wanted: Wanted, disclosure: bytes) -> tuple[str, ...]
     return fields
 
 
-def _partners(deed: Deed, errand: Errand, referral: bytes, kind: str) -> tuple["_Matter", ReferralFact]:
-    """A referral in the deed in which its own party says something of it, while an agreement and, with data, her consent stand."""
-    book, party = errand.book(deed), errand.asker.asker.party
-    found = _of(deed, referral)
-    if found.recipient != party:
+def _notes(matter: _Matter, found: ReferralFact, word: Reply | Result, heard: Heard | None) -> tuple[Note, ...]:
+    """The notes with this one; a telephone call is noted to the minute. Raises Invalid for a moment before the referral or to come."""
+    if heard is None:
+        return found.notes
+    now = matter.deed.now
+    if heard.said_at > now:
+        raise Invalid([FieldError("said_at", "future-dated")], "future-dated")
+    if heard.said_at < found.offered_at - MINUTE:
+        raise Invalid([FieldError("said_at", "out-of-range")])
+    return (*found.notes, Note(word=word, way=heard.way, said_at=heard.said_at, by=matter.errand.hand, at=now))
+
+
+def _how(heard: Heard | None) -> tuple[str, ...]:
+    return () if heard is None else (heard.way,)
+
+
+def _partners(deed: Deed, errand: Errand, referral: bytes, kind: str, heard: Heard | None) -> tuple["_Matter", ReferralFact]:
+    """A referral in the deed in which its party's word is taken, while an agreement and, with data, her consent stand.
+
+    The party itself says it, of its own alone; what an officer `heard` is any party's.
+    """
+    book, found = errand.book(deed), _of(deed, referral)
+    party = found.recipient
+    if heard is None and party != errand.asker.asker.party:
         raise NotFound
     record = bytes.fromhex(found.record)
     known = people.of_record(deed, record)

@@ -1,20 +1,22 @@
 """The calls about referrals: an officer refers somebody to a partner, and the partner's own system answers and says what came of it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from vault.access import referrals
 from vault.access.orders_api import Code
-from vault.access.referrals import Page, ReferralFact, Service, Wanted
+from vault.access.referral_facts import ReferralFact, Service, Way
+from vault.access.referrals import Heard, Page, Wanted
 from vault.access.verdicts import Judged
+from vault.errors import FieldError, Invalid
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand, once_for
 from vault.subjects.meant import by_record
 from vault.web.answer import Answer
 from vault.web.call import Call, parse_id, write_id
 from vault.web.route import Body, Needs, Person, Query, Route
-from vault.web.times import write_time
+from vault.web.times import parse_time, write_time
 
 STATES = ("offered", "accepted", "refused", "outcome", "ended", "all")
 OWN = Needs("referrals:answer")
@@ -42,6 +44,32 @@ class OutcomeBody(Body, frozen=True):
     outcome: Literal["served", "not-served"]
 
 
+class NotedReplyBody(Body, frozen=True):
+    """Whether the partner takes the person on, as an officer was told: how, and when the partner said so."""
+
+    answer: Literal["accepted", "refused"]
+    way: Way
+    said_at: Annotated[str, msgspec.Meta(max_length=40)]
+
+
+class NotedOutcomeBody(Body, frozen=True):
+    """What came of it, as an officer was told."""
+
+    outcome: Literal["served", "not-served"]
+    way: Way
+    said_at: Annotated[str, msgspec.Meta(max_length=40)]
+
+
+class NoteShown(msgspec.Struct, frozen=True):
+    """A word of the partner's as an officer noted it."""
+
+    word: str
+    way: str
+    said_at: str
+    by: str
+    at: str
+
+
 class OwnReferralShown(msgspec.Struct, frozen=True, kw_only=True):
     """A referral as its partner sees it: a reference, a service, the disclosure whose package holds the data, and how it stands."""
 
@@ -59,10 +87,11 @@ class OwnReferralShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReferralShown(OwnReferralShown, frozen=True, kw_only=True):
-    """A referral as officers see it: of which record and to whom, besides."""
+    """A referral as officers see it: of which record and to whom, besides, and which words an officer noted for the partner."""
 
     record: str
     recipient: str
+    notes: list[NoteShown]
 
 
 class ReferralsAnswer(msgspec.Struct, frozen=True):
@@ -101,7 +130,15 @@ def _own(one: ReferralFact) -> OwnReferralShown:
 
 def _shown(one: ReferralFact) -> ReferralShown:
     own = msgspec.structs.asdict(_own(one))
-    return ReferralShown(record=write_id(bytes.fromhex(one.record)), recipient=one.recipient, **own)
+    notes = [NoteShown(each.word, each.way, write_time(each.said_at), each.by, write_time(each.at)) for each in one.notes]
+    return ReferralShown(record=write_id(bytes.fromhex(one.record)), recipient=one.recipient, notes=notes, **own)
+
+
+def _heard(body: NotedReplyBody | NotedOutcomeBody) -> Heard:
+    try:
+        return Heard(body.way, parse_time(body.said_at))
+    except ValueError:
+        raise Invalid([FieldError("said_at", "wrong-type")]) from None
 
 
 async def offer(call: Call) -> Answer:
@@ -169,6 +206,30 @@ async def conclude(call: Call) -> Answer:
     return Answer(_own(await heard(errand, concluded)))
 
 
+async def note_answer(call: Call) -> Answer:
+    """Take what an officer was told of the partner's answer."""
+    asker: Asker = call.caller
+    body: NotedReplyBody = call.body
+    errand, referral, told = Errand(asker, call.request_id), call.path_id("referral"), _heard(body)
+
+    async def noted() -> ReferralFact:
+        return await asker.association.run(lambda deed: referrals.answer(deed, errand, referral, body.answer, told))
+
+    return Answer(_shown(await heard(errand, noted)))
+
+
+async def note_outcome(call: Call) -> Answer:
+    """Take what an officer was told came of it."""
+    asker: Asker = call.caller
+    body: NotedOutcomeBody = call.body
+    errand, referral, told = Errand(asker, call.request_id), call.path_id("referral"), _heard(body)
+
+    async def noted() -> ReferralFact:
+        return await asker.association.run(lambda deed: referrals.conclude(deed, errand, referral, body.outcome, told))
+
+    return Answer(_shown(await heard(errand, noted)))
+
+
 _PAGE = {
     "state": Query(kind="choice", choices=STATES, default="all"),
     "after": Query(kind="id"),
@@ -226,5 +287,25 @@ ROUTES = [
         body=OutcomeBody,
         answer=OwnReferralShown,
         summary="Say what came of a referral that was accepted, for the party whose key this is.",
+    ),
+    Route(
+        method="POST",
+        path="/v1/referrals/{referral}/noted-answer",
+        name="referrals.note_answer",
+        handler=note_answer,
+        access=Person("disclosures"),
+        body=NotedReplyBody,
+        answer=ReferralShown,
+        summary="Note what a partner without a system of its own answered, how it said so and when.",
+    ),
+    Route(
+        method="POST",
+        path="/v1/referrals/{referral}/noted-outcome",
+        name="referrals.note_outcome",
+        handler=note_outcome,
+        access=Person("disclosures"),
+        body=NotedOutcomeBody,
+        answer=ReferralShown,
+        summary="Note what a partner without a system of its own said came of a referral that it accepted.",
     ),
 ]

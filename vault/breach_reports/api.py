@@ -140,6 +140,14 @@ def _deeds(api: "_Api") -> list[Route]:
             body=bodies.DismissApproval,
         ),
         _deed(
+            "dismissal/rejection",
+            "dismissal.turn_down",
+            api.turn_down_dismissal,
+            approve,
+            summary="Turn down the dismissal somebody proposed.",
+            body=bodies.DismissRejection,
+        ),
+        _deed(
             "awareness",
             "awareness.propose",
             api.propose_awareness,
@@ -154,6 +162,14 @@ def _deeds(api: "_Api") -> list[Route]:
             approve,
             summary="Move the moment of awareness, as another proposed.",
             body=bodies.AwarenessApproval,
+        ),
+        _deed(
+            "awareness/rejection",
+            "awareness.turn_down",
+            api.turn_down_awareness,
+            approve,
+            summary="Turn down another moment of awareness that somebody proposed.",
+            body=bodies.AwarenessRejection,
         ),
     ]
 
@@ -250,6 +266,14 @@ class _Api:
         body: bodies.DismissApproval = call.body
         second = self.reports.second
         return await self._done(call, lambda deed, errand, report: second.dismiss(deed, errand, report, body.reason, body.code))
+
+    async def turn_down_dismissal(self, call: Call) -> Answer:
+        reason = call.body.reason
+        return await self._done(call, lambda deed, errand, report: service.turn_down_dismissal(deed, errand, report, reason))
+
+    async def turn_down_awareness(self, call: Call) -> Answer:
+        to = _time(call.body.aware_at)
+        return await self._done(call, lambda deed, errand, report: service.turn_down_awareness(deed, errand, report, to))
 
     async def propose_awareness(self, call: Call) -> Answer:
         body: bodies.Awareness = call.body

@@ -172,7 +172,7 @@ class Written(msgspec.Struct):
 
 
 class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A deed that takes two people: what was proposed, by whom and when, and who settled it."""
+    """A deed that takes two people: what was proposed, by whom and when, and who settled it or turned it down."""
 
     reason: str | None = None
     was: str | None = None
@@ -181,6 +181,8 @@ class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
     proposed_at: str
     settled_by: str | None = None
     settled_at: str | None = None
+    turned_down_by: str | None = None
+    turned_down_at: str | None = None
 
 
 class LookupTold(msgspec.Struct):
@@ -360,6 +362,18 @@ class DismissApproval(Body):
 
     reason: Reason
     code: _Short | None = None
+
+
+class DismissRejection(Body):
+    """The dismissal that is turned down."""
+
+    reason: Reason
+
+
+class AwarenessRejection(Body):
+    """The moment of awareness that is turned down."""
+
+    aware_at: _Short
 
 
 class Awareness(Body):

@@ -76,6 +76,12 @@ class ApproveProposal(Body):
     code: _Short | None = None
 
 
+class TurnDownProposal(Body):
+    """The proposal that is turned down."""
+
+    proposal: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
 class FileTrack(Body):
     """That somebody was told: when, and the reference of the authority's platform; `late_reason` where it was after the time."""
 
@@ -125,6 +131,8 @@ class ProposalTold(msgspec.Struct, kw_only=True, omit_defaults=True):
     approved_by: str | None = None
     approved_at: str | None = None
     replaced: bool = False
+    turned_down_by: str | None = None
+    turned_down_at: str | None = None
     reason: str | None = None
 
 

@@ -137,6 +137,15 @@ def waiting(fact: IncidentFact, number: int) -> Proposal:
     return found
 
 
+def turned_down(fact: IncidentFact, number: int, by: str, now: int) -> IncidentFact:
+    """The incident with the proposal that waits under this number turned down; nothing else of it changes. Raises IncidentState."""
+    if not any(each.number == number and each.waits for each in fact.proposals):
+        raise IncidentState
+    gone = {"turned_down_by": by, "turned_down_at": now}
+    kept = (msgspec.structs.replace(each, **gone) if each.number == number else each for each in fact.proposals)
+    return msgspec.structs.replace(fact, proposals=tuple(kept))
+
+
 def approved(fact: IncidentFact, waits: Proposal, by: str, now: int) -> IncidentFact:
     """The incident with that proposal in force."""
     done = msgspec.structs.replace(waits, settled_by=by, settled_at=now)

@@ -95,11 +95,13 @@ class Proposal(Fact, frozen=True):
     settled_by: str = ""
     settled_at: int | None = None
     replaced: bool = False
+    turned_down_by: str = ""
+    turned_down_at: int | None = None
 
     @property
     def waits(self) -> bool:
         """Whether it waits for a second person."""
-        return not self.settled_by and not self.replaced
+        return not self.settled_by and not self.replaced and not self.turned_down_by
 
 
 class Fired(Fact, frozen=True):

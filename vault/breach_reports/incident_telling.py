@@ -163,6 +163,8 @@ def _proposal(each: Proposal, words: Words) -> incident_bodies.ProposalTold:
         approved_by=each.settled_by or None,
         approved_at=_time(each.settled_at),
         replaced=each.replaced,
+        turned_down_by=each.turned_down_by or None,
+        turned_down_at=_time(each.turned_down_at),
         reason=words.get(each.number),
     )
 

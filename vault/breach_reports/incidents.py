@@ -253,6 +253,13 @@ def propose(deed: Deed, errand: Errand, incident: bytes, wanted: Proposing) -> I
     return _changed(deed, errand, found, _PROPOSED[wanted.act], fact=lifecycle.proposed(found.fact, made, deed.now), texts=[text])
 
 
+def turn_down(deed: Deed, errand: Errand, incident: bytes, proposal: int) -> IncidentFact:
+    """Turn down what waits under this number: clocks run on, so one person is enough. Raises NotFound, IncidentState."""
+    errand, found = _of(deed, errand, incident)
+    fact = lifecycle.turned_down(found.fact, proposal, errand.hand, deed.now)
+    return _changed(deed, errand, found, "incident.proposal-turned-down", fact=fact)
+
+
 @dataclass(frozen=True, slots=True)
 class SecondPerson:
     """The deeds that take two people, done by the second one."""

@@ -38,6 +38,7 @@ def incident_routes(factor: SecondFactor) -> list[Route]:
         _deed("not-required", api.propose_not_required, work, incident_bodies.ProposeNotRequired, "Propose that nobody need be told."),
         _deed("ruling-out", api.propose_ruling_out, work, incident_bodies.WithReason, "Propose that it is no incident."),
         _deed("approval", api.approve, approve, incident_bodies.ApproveProposal, "Do what another proposed."),
+        _deed("rejection", api.turn_down, approve, incident_bodies.TurnDownProposal, "Turn down what somebody proposed."),
         _deed("filing", api.file, work, incident_bodies.FileTrack, "Note that the authority or the people were told."),
         _deed("reopening", api.reopen, work, incident_bodies.ReopenTrack, "Say that a track is not settled after all."),
         _deed("exclusion", api.exclude, work, incident_bodies.ExcludeStaff, "Exclude somebody it may be about from seeing it."),
@@ -162,6 +163,10 @@ class _Api:
     async def approve(self, call: Call) -> Answer:
         body, second = call.body, self.second
         return await self._done(call, lambda deed, errand, incident: second.approve(deed, errand, incident, body.proposal, body.code))
+
+    async def turn_down(self, call: Call) -> Answer:
+        proposal = call.body.proposal
+        return await self._done(call, lambda deed, errand, incident: incidents.turn_down(deed, errand, incident, proposal))
 
     async def file(self, call: Call) -> Answer:
         body = call.body

@@ -118,9 +118,14 @@ def dismissal_proposed(fact: ReportFact, reason: Reason, by: str, now: int) -> R
 def waiting_dismissal(fact: ReportFact, reason: Reason) -> Dismissal:
     """The dismissal that waits, which must be the one the second person means. Raises ReportState."""
     found = fact.dismissal
-    if fact.state == "dismissed" or found is None or found.reason != reason:
+    if fact.state == "dismissed" or found is None or not found.waits or found.reason != reason:
         raise ReportState
     return found
+
+
+def dismissal_turned_down(fact: ReportFact, waiting: Dismissal, by: str, now: int) -> ReportFact:
+    """The report as it was before that dismissal was proposed, which is kept as turned down."""
+    return msgspec.structs.replace(fact, dismissal=msgspec.structs.replace(waiting, turned_down_by=by, turned_down_at=now))
 
 
 def dismissed(fact: ReportFact, waiting: Dismissal, by: str, now: int) -> ReportFact:
@@ -140,14 +145,14 @@ def move_proposed(fact: ReportFact, to: int, by: str, now: int) -> ReportFact:
         raise Invalid([FieldError("aware_at", "future-dated")], "future-dated")
     if to < EARLIEST:
         raise Invalid([FieldError("aware_at", "out-of-range")])
-    settled = tuple(move for move in fact.moves if move.settled_by)
+    settled = tuple(move for move in fact.moves if not move.waits)
     return msgspec.structs.replace(fact, moves=(*settled, Move(was=fact.aware_at, to=to, proposed_by=by, proposed_at=now)))
 
 
 def waiting_move(fact: ReportFact, to: int) -> Move:
     """The move that waits, which must be to the moment the second person means. Raises ReportState."""
     found = fact.moves[-1] if fact.moves else None
-    if found is None or found.settled_by or found.to != to or fact.state == "dismissed" or fact.incident:
+    if found is None or not found.waits or found.to != to or fact.state == "dismissed" or fact.incident:
         raise ReportState
     return found
 
@@ -156,6 +161,12 @@ def moved(fact: ReportFact, waiting: Move, by: str, now: int) -> ReportFact:
     """The report with that move in force; the history keeps both moments and both people."""
     settled = msgspec.structs.replace(waiting, settled_by=by, settled_at=now)
     return msgspec.structs.replace(fact, aware_at=waiting.to, moves=(*fact.moves[:-1], settled))
+
+
+def move_turned_down(fact: ReportFact, waiting: Move, by: str, now: int) -> ReportFact:
+    """The report with its moment of awareness where it was; the history keeps the move as turned down."""
+    gone = msgspec.structs.replace(waiting, turned_down_by=by, turned_down_at=now)
+    return msgspec.structs.replace(fact, moves=(*fact.moves[:-1], gone))
 
 
 def in_riyadh(microseconds: int) -> datetime:

@@ -186,6 +186,21 @@ def propose_awareness(deed: Deed, errand: Errand, report: bytes, to: int, reason
     return _changed(deed, errand, found, "breach_report.awareness-proposed", fact, *_notes(errand, reason))
 
 
+def turn_down_dismissal(deed: Deed, errand: Errand, report: bytes, reason: Reason) -> ReportFact:
+    """Turn the dismissal down that waits for this reason: the clock runs on, so one person is enough. Raises NotFound, ReportState."""
+    errand, found = _of(deed, errand, report)
+    waiting = lifecycle.waiting_dismissal(found.fact, reason)
+    fact = lifecycle.dismissal_turned_down(found.fact, waiting, errand.hand, deed.now)
+    return _changed(deed, errand, found, "breach_report.dismissal-turned-down", fact)
+
+
+def turn_down_awareness(deed: Deed, errand: Errand, report: bytes, to: int) -> ReportFact:
+    """Turn the move of awareness down that waits; the moment stays where it is. Raises NotFound, ReportState."""
+    errand, found = _of(deed, errand, report)
+    fact = lifecycle.move_turned_down(found.fact, lifecycle.waiting_move(found.fact, to), errand.hand, deed.now)
+    return _changed(deed, errand, found, "breach_report.awareness-turned-down", fact)
+
+
 def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFact:
     """Exclude somebody from a report that may be about her: from this answer on she sees nothing of it. There is no way back.
 

@@ -63,25 +63,33 @@ class FileFact(Fact, frozen=True):
     chunks: int
 
 
-class Dismissal(Fact, frozen=True):
-    """A dismissal somebody proposed; in force once another person has settled it."""
+class _Proposed(Fact, frozen=True, kw_only=True):
+    """What somebody proposed: in force once another person has settled it, and of no effect once somebody turned it down."""
 
-    reason: Reason
     proposed_by: str
     proposed_at: int
     settled_by: str = ""
     settled_at: int | None = None
+    turned_down_by: str = ""
+    turned_down_at: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a second person."""
+        return not self.settled_by and not self.turned_down_by
 
 
-class Move(Fact, frozen=True):
-    """A move of the moment of awareness somebody proposed; in force once another person has settled it."""
+class Dismissal(_Proposed, frozen=True):
+    """A dismissal somebody proposed."""
+
+    reason: Reason
+
+
+class Move(_Proposed, frozen=True):
+    """A move of the moment of awareness somebody proposed."""
 
     was: int
     to: int
-    proposed_by: str
-    proposed_at: int
-    settled_by: str = ""
-    settled_at: int | None = None
 
 
 class MailFact(Fact, frozen=True):

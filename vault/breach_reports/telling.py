@@ -210,6 +210,8 @@ def _waiting(proposed: Dismissal | Move) -> bodies.Waiting:
         proposed_at=write_time(proposed.proposed_at),
         settled_by=proposed.settled_by or None,
         settled_at=_time(proposed.settled_at),
+        turned_down_by=proposed.turned_down_by or None,
+        turned_down_at=_time(proposed.turned_down_at),
     )
 
 

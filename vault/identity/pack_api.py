@@ -37,6 +37,12 @@ class PackApprovalBody(Body, frozen=True, kw_only=True):
     code: Code | None = None
 
 
+class PackRejectionBody(Body, frozen=True, kw_only=True):
+    """Which proposal is turned down."""
+
+    proposal: str
+
+
 class Named(msgspec.Struct, frozen=True):
     """One pack: name, version and SHA-256 over its words."""
 
@@ -192,6 +198,10 @@ class _Api:
         body: PackApprovalBody = call.body
         return Answer(_version(await self.changes.approve(call.caller, _proposal(body), body.code)))
 
+    async def turn_down(self, call: Call) -> Answer:
+        await self.changes.turn_down(call.caller, _proposal(call.body))
+        return Answer(_in_force(await self.changes.in_force(call.caller), call.now))
+
 
 def review_due(found: InForce) -> dt.date:
     """The day in Riyadh on which the pack is to be looked at again (004 6.4)."""
@@ -296,7 +306,7 @@ def _channels(pack: Pack) -> dict[str, list[str]]:
     return {name: sorted(channel.forms) for name, channel in pack.channels.items()}
 
 
-def _proposal(body: PackApprovalBody) -> bytes:
+def _proposal(body: PackApprovalBody | PackRejectionBody) -> bytes:
     try:
         return parse_id(body.proposal)
     except NotFound:
@@ -371,6 +381,16 @@ def routes(changes: PackChanges) -> list[Route]:
             body=PackApprovalBody,
             answer=PackVersion,
             summary="Approve the pack that another person proposed; in force from this answer on.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/pack/rejection",
+            name="pack.turn_down",
+            handler=api.turn_down,
+            access=second,
+            body=PackRejectionBody,
+            answer=PackAnswer,
+            summary="Turn down the pack that another person proposed.",
         ),
         Route(
             method="GET",

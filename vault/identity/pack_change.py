@@ -172,6 +172,19 @@ class PackChanges:
 
         await caller.association.run(unit)
 
+    async def turn_down(self, caller: Caller, proposal: bytes) -> None:
+        """Turn down what waits, which must be this: the pack in force stays. Raises NotFound, Conflict where it is settled or another."""
+
+        def unit(deed: Deed) -> None:
+            asker = still(deed, caller)
+            waits = _waits(deed, asker)
+            if waits.id != proposal.hex():
+                raise Conflict
+            gone = msgspec.structs.replace(waits, state="withdrawn", settled_by=asker.ref, settled_at=deed.now)
+            deed.append(_entry("pack.proposal-turned-down", asker, (facts.write(deed, PROPOSAL, _KEY, gone),)))
+
+        await heard(Errand(caller, ""), lambda: caller.association.run(unit))
+
     async def approve(self, caller: Caller, proposal: bytes, one_time_code: str | None) -> PackFact:
         """Approve what another person proposed: the pack is in force from this answer on, in every process.
 

@@ -1,11 +1,13 @@
 """All pages of the officer."""
 
 from vault.breach_reports.reports import Reports
+from vault.officer.afterwards import afterwards_routes
 from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
 from vault.officer.entries import entry_pages
 from vault.officer.forms import form_pages
 from vault.officer.frame import Frame
+from vault.officer.incident import single_incident_routes
 from vault.officer.incidents import incident_pages
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
@@ -25,7 +27,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
     return [
         *signing_routes(frame),
         *log_routes(frame),
-        *approval_routes(frame),
+        *approval_routes(frame, reports),
         *consent_routes(frame),
         *form_pages(frame),
         *request_pages(frame),
@@ -35,6 +37,8 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *entry_pages(frame, reports),
         *incident_pages(frame),
         *notice_pages(frame),
+        *single_incident_routes(frame),
+        *afterwards_routes(frame),
         *standing_routes(frame),
         *month_routes(frame, reports),
         *statistics_pages(frame, reports),

@@ -1,12 +1,12 @@
-"""What waits for a second person, to approve or to turn down: orders, disclosures, erasures, ceremonies of the keys, the pack.
+"""What waits for a second person, to approve or to turn down: orders, disclosures, erasures, keys, the pack, reports and incidents.
 
 Invariants: every settling takes a fresh one-time code in its own form; who made a thing is not offered to approve it, and is refused by the
 room itself when she tries; a link back shows what was done, so that loading again does nothing twice.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from vault.access import disclosures, erasing, erasures, orders
 from vault.access.approving import Approver
@@ -16,12 +16,15 @@ from vault.access.scans_api import Turns
 from vault.access.shapes import BARS, DisclosureFact, OrderFact, Refusal
 from vault.access.waiting import waiting
 from vault.access_log.deed import Deed
+from vault.breach_reports.reports import Reports
 from vault.custody import service as custody
 from vault.errors import Conflict, Malformed, NotFound, Refused, TooMany, VaultError
 from vault.identity.callers import Caller
 from vault.identity.pack_api import is_overdue, review_due
 from vault.identity.pack_change import PackChanges, Weighed
 from vault.identity.pack_effects import EFFECTS
+from vault.officer import breach_approvals
+from vault.officer.approval_item import Item
 from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -36,7 +39,6 @@ from vault.web.route import Query, Route
 from vault.web.times import fold_digits
 
 T = TypeVar("T")
-Kind = Literal["order", "disclosure", "erasure", "keys", "pack"]
 PATH: Final = "/officer/approvals"
 PAPER: Final = "/officer/orders/{order}/scan"
 PAGE: Final = 100
@@ -44,31 +46,19 @@ MOST: Final = 500
 MOST_PAGES: Final = 50
 """What waits longest is looked for among that many pages of what was settled since."""
 PACK_CHANGES: Final = ("added", "changed", "shut")
-TURNED_DOWN_BY: Final = {"order": "orders", "disclosure": "approve", "erasure": "approve", "keys": "keys:write"}
+TURNED_DOWN_BY: Final = {
+    "order": "orders",
+    "disclosure": "approve",
+    "erasure": "approve",
+    "keys": "keys:write",
+    "pack": "approve",
+} | dict.fromkeys(breach_approvals.KINDS, "approve")
 """The scope that turning down takes, by kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing that waits: what it says, who made it and when; `yours` where the caller made it or counts as who did.
-
-    `weighed` where its approver is asked what the law sets against it (law 16), `paper` where she has to see the order's own.
-    """
-
-    kind: Kind
-    id: str
-    by: str
-    at: str
-    yours: bool
-    may_turn_down: bool
-    says: list[tuple[str, str]] = field(default_factory=list)
-    weighed: bool = False
-    paper: bool = False
-
-
-def approval_routes(frame: Frame) -> list[Route]:
+def approval_routes(frame: Frame, reports: Reports) -> list[Route]:
     """The pages of this file."""
-    pages = _Approvals(frame)
+    pages = _Approvals(frame, reports)
     done = Query(kind="choice", choices=("approved", "turned-down"))
     turns = Turns()
 
@@ -83,7 +73,7 @@ def approval_routes(frame: Frame) -> list[Route]:
             pages.settle,
             "approve",
             "Approve or turn down what another person made, with a fresh one-time code.",
-            *("kind", "id", "act", "code", *(f"bar_{bar}" for bar in BARS), "considered"),
+            *("kind", "id", "named", "act", "code", *(f"bar_{bar}" for bar in BARS), "considered"),
         ),
         looks(PAPER, "officer.order-paper", paper, "approve", "The paper of an order that waits, as it was handed in."),
     ]
@@ -94,6 +84,7 @@ class _Approvals:
     """The handlers."""
 
     frame: Frame
+    reports: Reports
 
     async def look(self, call: Call) -> Answer:
         return await self._shown(call)
@@ -106,7 +97,9 @@ class _Approvals:
                 raise Malformed
             id_, code = parse_id(given.get("id", "")), fold_digits(given.get("code", "")).strip()
             errand = Errand(call.caller, call.request_id)
-            if act == "approve":
+            if act == "approve" and given.get("kind") in breach_approvals.KINDS:
+                await breach_approvals.approve(call, self.reports, given["kind"], id_, code)
+            elif act == "approve":
                 await heard(errand, lambda: self._approve(call, given.get("kind", ""), id_, code))
             else:
                 await self._turn_down(call, given.get("kind", ""), id_, code)
@@ -154,19 +147,25 @@ class _Approvals:
             await heard(errand, lambda: run(lambda deed: orders.revoke(deed, errand, id_)))
         elif kind == "disclosure":
             await heard(errand, lambda: run(lambda deed: disclosures.revoke(deed, errand, id_)))
+        elif kind == "pack":
+            await self.frame.identity.packs.turn_down(caller, id_)
+        elif kind in breach_approvals.KINDS:
+            await breach_approvals.turn_down(call, kind, id_)
         else:
             await heard(errand, lambda: run(lambda deed: custody.withdraw(deed, errand, id_)))
 
     async def _shown(self, call: Call, error: VaultError | None = None) -> Answer:
         items, is_cut = await _items(call)
         pack, review = await _pack(call, self.frame.identity.packs)
+        breaches, withheld = await breach_approvals.breach_items(call, self.reports)
         return await self.frame.page(
             "approvals.html",
             call,
             status=None if error is None else status_of(error),
             headers={} if error is None else problem_headers(error),
             bars=BARS,
-            items=[*items, *pack],
+            items=[*breaches, *items, *pack],
+            withheld=withheld,
             review=review,
             is_cut=is_cut,
             done=call.query.get("done"),
@@ -307,7 +306,7 @@ class _Maker:
             f"{self.say.fields([part.field])} ({self.say.reason(part.code)}, {self.say.word('article')} {self.say.article(part.article)})"
         )
 
-    def _item(self, kind: Kind, id_: str, by: str, at: int, says: list[tuple[str, str]]) -> Item:
+    def _item(self, kind: str, id_: str, by: str, at: int, says: list[tuple[str, str]]) -> Item:
         yours = same_person(self.book, by, self.caller.ref)
         may = TURNED_DOWN_BY.get(kind, "") in self.caller.scopes and not (kind == "erasure" and yours)
         return Item(kind, self.say.id(id_), self.say.actor(by), self.say.time(at), yours, may, says)

@@ -1,5 +1,9 @@
-"""Incidents by the time that is left to tell the authority, and who is still to be told (article 8, regulation 24); opens nothing."""
+"""Incidents by the time that is left to tell the authority, and who is still to be told (article 8, regulation 24); opens nothing.
 
+A form opens one from an officer's own finding.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,13 +11,15 @@ from vault.breach_reports import incidents, service
 from vault.breach_reports.incident_telling import state
 from vault.breach_reports.incidents import Listed
 from vault.breach_reports.retention import standing
-from vault.officer.frame import Frame, Speaker, link, looks, speaker_of
+from vault.errors import VaultError
+from vault.officer.frame import Frame, Speaker, failed, link, looks, speaker_of
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.web.answer import Answer
 from vault.web.call import Call
 from vault.web.route import Route
 
+PATH: Final = "/officer/incidents"
 MOST: Final = 500
 HOUR: Final = 3_600_000_000
 
@@ -22,6 +28,7 @@ HOUR: Final = 3_600_000_000
 class Line:
     """One incident: its clock in words, None once the authority is settled, and how much of the time is used, out of a hundred."""
 
+    id: str
     reference: str
     notices: str
     state: str
@@ -40,7 +47,7 @@ class Line:
 def incident_pages(frame: Frame) -> list[Route]:
     """The page of this file."""
     pages = _Incidents(frame)
-    return [looks("/officer/incidents", "officer.incidents", pages.look, "reports", "Incidents by the time left to tell the authority.")]
+    return [looks(PATH, "officer.incidents", pages.look, "reports", "Incidents by the time left to tell the authority.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +57,25 @@ class _Incidents:
     frame: Frame
 
     async def look(self, call: Call) -> Answer:
-        errand = Errand(call.caller, call.request_id)
-        association = errand.asker.association
-        page = await heard(errand, lambda: association.run(lambda deed: incidents.listed(deed, errand, "open", None, MOST)))
-        within, speaker = service.hours(await association.book()), speaker_of(call)
-        lines = [line(each, within, speaker, call.now) for each in page.items]
-        return await self.frame.page(
-            "incidents.html", call, lines=lines, withheld=page.withheld, is_cut=page.more is not None, now=speaker.time(call.now)
-        )
+        return await shown_list(self.frame, call)
+
+
+async def shown_list(frame: Frame, call: Call, error: VaultError | None = None, filled: Mapping[str, str] | None = None) -> Answer:
+    """The page, with what was wrong and what was typed where an incident was not opened."""
+    errand = Errand(call.caller, call.request_id)
+    association = errand.asker.association
+    page = await heard(errand, lambda: association.run(lambda deed: incidents.listed(deed, errand, "open", None, MOST)))
+    within, speaker = service.hours(await association.book()), speaker_of(call)
+    return await frame.page(
+        "incidents.html",
+        call,
+        **failed(call, error),
+        lines=[line(each, within, speaker, call.now) for each in page.items],
+        withheld=page.withheld,
+        is_cut=page.more is not None,
+        now=speaker.time(call.now),
+        given={"says": "", "at": ""} if filled is None else filled,
+    )
 
 
 def line(one: Listed, within: int, speaker: Speaker, now: int) -> Line:
@@ -67,6 +85,7 @@ def line(one: Listed, within: int, speaker: Speaker, now: int) -> Line:
     answers = [] if newest is None else [("weight_sensitive", newest.sensitive), ("weight_over_100", newest.many)]
     used = 0 if clock is None else (now - clock.aware_at) * 100 // (clock.due_at - clock.aware_at)
     return Line(
+        id=speaker.id(fact.id),
         reference=fact.reference,
         notices=link("/officer/notices", speaker.language, incident=speaker.id(fact.id)),
         state=speaker.word(f"incident_{fact.state}"),

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from vault.breach_reports import bodies, service, telling
+from vault.breach_reports import bodies, incidents, service, telling
+from vault.breach_reports.incident_lifecycle import LINKABLE, open_tracks
 from vault.breach_reports.lifecycle import Clock, clock
 from vault.breach_reports.page import leaving
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Reports, given, opened
-from vault.breach_reports.shapes import ReportFact
+from vault.breach_reports.shapes import Dismissal, Move, ReportFact
 from vault.errors import Conflict, Invalid, Malformed, Refused, TooMany, VaultError
 from vault.identity.callers import Caller
 from vault.officer.frame import RIYADH, SIGN_IN, Frame, Speaker, failed, link, looks, require_form, speaker_of, typed
-from vault.officer.report_steps import REASONS, SECOND, STEPS
+from vault.officer.report_steps import REASONS, SECOND, STEPS, TURNED_DOWN, code_of
 from vault.policy.pack_facts import Text
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -35,6 +36,8 @@ PATH: Final = "/officer/reports"
 ONE: Final = "/officer/reports/one"
 FILE: Final = "/officer/reports/file"
 HOUR: Final = 3_600_000_000
+MOST: Final = 100
+"""Incidents a report can be linked to from its page, the least time left first."""
 LONGEST: Final = 10_000
 """Bytes of the words in one form: five thousand Arabic letters."""
 
@@ -54,6 +57,7 @@ class Waits:
     """A step that waits for a second person: what the approval names and shows; `yours` where the reader made it or counts as who did."""
 
     act: str
+    what: str
     named: str
     says: str
     by: str
@@ -92,6 +96,7 @@ def single_report_routes(frame: Frame, reports: Reports) -> list[Route]:
                     "at": 100,
                     "staff": 100,
                     "code": 40,
+                    "incident": 100,
                     "says": LONGEST,
                 }
             ),
@@ -134,6 +139,8 @@ class _Report:
         errand = Errand(caller, call.request_id)
         try:
             step = STEPS[act](filled, self.reports.second)
+            if act in TURNED_DOWN:
+                await heard(errand, lambda: self.frame.identity.sessions.step_up(caller, code_of(filled)))
             await heard(errand, lambda: caller.association.run(lambda deed: step(deed, errand, report)), about(report))
         except (Refused, Conflict, Invalid, TooMany) as error:
             return await self._one(call, report, error, None, filled)
@@ -147,7 +154,8 @@ class _Report:
         book = await association.book()
         hours, fact, speaker = service.hours(book), taken.case.fact, speaker_of(call, book)
         told = telling.whole(taken, await opened(errand, taken), hours, call.now)
-        labels = await self.reports.categories(association)
+        labels, may = await self.reports.categories(association), _may(fact, clock(fact, hours))
+        open_ = [] if "link" not in may else await association.run(lambda deed: incidents.listed(deed, errand, "open", None, MOST).items)
         running = clock(fact, hours)
         return await self.frame.page(
             "report.html",
@@ -170,7 +178,8 @@ class _Report:
             ],
             notes=[Said(speaker.hand(each.by), each.text, _shown(each.at), []) for each in told.notes],
             waits=_waiting(call.caller, book, speaker, fact),
-            may=_may(fact, running),
+            may=may,
+            incidents=[(speaker.id(each.fact.id), each.fact.reference) for each in open_ if "authority" in open_tracks(each.fact)],
             reasons={code: speaker.word(f"report_reason_{code}") for code in REASONS},
             done=done,
             given=filled or {},
@@ -186,7 +195,7 @@ def _label(labels: Mapping[str, Text], code: str, language: str) -> str:
 def _may(fact: ReportFact, running: Clock | None) -> frozenset[str]:
     """The steps that are open: those that would be refused for how the report stands are not offered."""
     ended = fact.state == "dismissed"
-    waits = fact.dismissal is not None and not fact.dismissal.settled_by
+    waits = fact.dismissal is not None and fact.dismissal.waits
     offered = {
         "acknowledge": fact.state in {"received", "quarantined"},
         "triage": not ended and fact.finding != "breach",
@@ -194,24 +203,24 @@ def _may(fact: ReportFact, running: Clock | None) -> frozenset[str]:
         "propose-dismissal": not ended and not waits,
         "propose-awareness": running is not None and not running.provisional,
         "exclude": True,
+        "link": fact.state in LINKABLE and not fact.incident,
     }
     return frozenset(act for act, is_open in offered.items() if is_open)
 
 
 def _waiting(caller: Caller, book: Book, speaker: Speaker, fact: ReportFact) -> list[Waits]:
     """What was proposed and nobody settled."""
-    found = []
-    if fact.dismissal is not None and not fact.dismissal.settled_by:
-        one = fact.dismissal
-        yours = same_person(book, one.proposed_by, caller.ref)
-        says = speaker.word(f"report_reason_{one.reason}")
-        found.append(Waits("dismiss", one.reason, says, speaker.actor(one.proposed_by), speaker.time(one.proposed_at), yours))
-    if fact.moves and not fact.moves[-1].settled_by:
-        move = fact.moves[-1]
-        yours = same_person(book, move.proposed_by, caller.ref)
-        shown = speaker.time(move.to)
-        found.append(Waits("move-awareness", str(move.to), shown, speaker.actor(move.proposed_by), speaker.time(move.proposed_at), yours))
-    return found
+    found: list[tuple[str, str, str, str, Dismissal | Move]] = []
+    if fact.dismissal is not None and fact.dismissal.waits:
+        reason = fact.dismissal.reason
+        found.append(("dismiss", "dismissal", reason, speaker.word(f"report_reason_{reason}"), fact.dismissal))
+    if fact.moves and fact.moves[-1].waits and not fact.incident:
+        to = fact.moves[-1].to
+        found.append(("move-awareness", "awareness", str(to), speaker.time(to), fact.moves[-1]))
+    return [
+        Waits(*told, speaker.actor(one.proposed_by), speaker.time(one.proposed_at), same_person(book, one.proposed_by, caller.ref))
+        for *told, one in found
+    ]
 
 
 def _files(found: list[bodies.FileTold]) -> list[tuple[str, str, int]]:

@@ -4,14 +4,14 @@ Times are typed as the clocks of Riyadh show them; an approval names what it mea
 anew meanwhile is not approved.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from vault.access_log.deed import Deed
-from vault.breach_reports import service
+from vault.breach_reports import incidents, service
+from vault.breach_reports.incidents import Opening
 from vault.breach_reports.service import SecondPerson
-from vault.breach_reports.shapes import ReportFact
 from vault.errors import FieldError, Invalid, Malformed, NotFound
 from vault.officer.frame import RIYADH
 from vault.rulebook.asker import Errand
@@ -19,10 +19,12 @@ from vault.web.call import parse_id
 from vault.web.times import fold_digits, parse_time
 
 Typed = Mapping[str, str]
-Step = Callable[[Deed, Errand, bytes], ReportFact]
+Step = Callable[[Deed, Errand, bytes], object]
 REASONS: Final = ("not_privacy", "duplicate", "spam", "no_basis")
 FINDINGS: Final = ("breach", "no_breach")
-SECOND: Final = frozenset({"dismiss", "move-awareness"})
+TURNED_DOWN: Final = frozenset({"turn-down-dismissal", "turn-down-awareness"})
+"""What ends a proposal: the deed takes no code of its own, so the session is stepped up by it first."""
+SECOND: Final = frozenset({"dismiss", "move-awareness"}) | TURNED_DOWN
 """What another person settles with her code."""
 LARGEST: Final = 1 << 62
 
@@ -68,6 +70,26 @@ def _move_awareness(typed: Typed, second: SecondPerson) -> Step:
     return lambda deed, errand, report: second.move_awareness(deed, errand, report, to, code)
 
 
+def _turn_down_dismissal(typed: Typed, _second: SecondPerson) -> Step:
+    reason = _chosen(typed, "reason", REASONS)
+    return lambda deed, errand, report: service.turn_down_dismissal(deed, errand, report, reason)
+
+
+def _turn_down_awareness(typed: Typed, _second: SecondPerson) -> Step:
+    to = number(typed["at"])
+    return lambda deed, errand, report: service.turn_down_awareness(deed, errand, report, to)
+
+
+def _link(typed: Typed, _second: SecondPerson) -> Step:
+    incident = parse_id(fold_digits(typed["incident"]).lower())
+    return lambda deed, errand, report: incidents.link(deed, errand, incident, report)
+
+
+def _open_incident(typed: Typed, _second: SecondPerson) -> Step:
+    summary = typed["says"]
+    return lambda deed, errand, report: incidents.open_(deed, errand, Opening(summary, (report,)), None)
+
+
 STEPS: Final[Mapping[str, Callable[[Typed, SecondPerson], Step]]] = {
     "acknowledge": _acknowledge,
     "triage": _triage,
@@ -77,14 +99,23 @@ STEPS: Final[Mapping[str, Callable[[Typed, SecondPerson], Step]]] = {
     "exclude": _exclude,
     "dismiss": _dismiss,
     "move-awareness": _move_awareness,
+    "turn-down-dismissal": _turn_down_dismissal,
+    "turn-down-awareness": _turn_down_awareness,
+    "link": _link,
+    "open-incident": _open_incident,
 }
 """The step of each form: raises Invalid for what was typed wrongly, Malformed for what no form of ours sends."""
 
 
 def _chosen(typed: Typed, name: str, choices: tuple[str, ...]) -> Any:  # noqa: ANN401 - one of the choices, which the deed names by type
-    if typed[name] not in choices:
+    return chosen(typed[name], choices)
+
+
+def chosen(text: str, choices: Collection[str]) -> Any:  # noqa: ANN401 - one of the choices, which the deed names by type
+    """One of the choices a form of ours offers. Raises Malformed."""
+    if text not in choices:
         raise Malformed
-    return typed[name]
+    return text
 
 
 def code_of(typed: Typed) -> str:
@@ -99,12 +130,12 @@ def number(text: str) -> int:
     return int(text)
 
 
-def moment(text: str) -> int:
+def moment(text: str, field: str = "aware_at") -> int:
     """A moment as a browser's field sends it, on the clocks of Riyadh: `2026-11-27T14:30`, in microseconds UTC. Raises Invalid."""
     try:
         return parse_time(datetime.strptime(fold_digits(text), "%Y-%m-%dT%H:%M").replace(tzinfo=RIYADH).astimezone(UTC).isoformat())
     except (ValueError, OverflowError):
-        raise Invalid([FieldError("aware_at", "wrong-type")]) from None
+        raise Invalid([FieldError(field, "wrong-type")]) from None
 
 
 def account(text: str) -> bytes:

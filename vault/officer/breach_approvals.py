@@ -1,0 +1,118 @@
+"""What waits about reports and incidents on the page of approvals: listed without a word anybody wrote, approved and turned down.
+
+Invariants: whom a report or incident excludes is shown nothing of it and refused by the room itself; an approval names what was seen.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from vault.breach_reports import incidents, service
+from vault.breach_reports.incidents import SecondPerson
+from vault.breach_reports.incidents_api import about_incident
+from vault.breach_reports.reporter import about
+from vault.breach_reports.reports import Reports
+from vault.breach_reports.waiting import waiting
+from vault.identity.callers import Caller
+from vault.officer.approval_item import Item
+from vault.officer.frame import Speaker, link, speaker_of
+from vault.officer.report_steps import REASONS, chosen, number
+from vault.rulebook.alarm import heard
+from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
+from vault.rulebook.two_people import same_person
+from vault.web.call import Call
+
+KINDS: Final = ("dismissal", "awareness", "incident")
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Puts what waits into words, for one reader."""
+
+    book: Book
+    caller: Caller
+    say: Speaker
+
+    def item(self, kind: str, id_: str, named: str, one: tuple[str, int], *says: tuple[str, str]) -> Item:
+        """One thing that waits, with the page on which its reader may read what was written about it."""
+        (by, at), shown = one, self.say.id(id_)
+        path, name = ("/officer/incidents/one", "incident") if kind == "incident" else ("/officer/reports/one", "report")
+        page = link(path, self.say.language, **{name: shown}) if "reports" in self.caller.scopes else ""
+        yours = same_person(self.book, by, self.caller.ref)
+        return Item(kind, shown, self.say.actor(by), self.say.time(at), yours, True, list(says), named=named, page=page)
+
+
+async def breach_items(call: Call, reports: Reports) -> tuple[list[Item], int]:
+    """All that waits about reports and incidents and the caller may see, and how many are kept from her."""
+    caller: Caller = call.caller
+    association, errand = caller.association, Errand(caller, call.request_id)
+    known = await heard(errand, lambda: reports.index.known(association))
+    found = await heard(errand, lambda: association.run(lambda deed: waiting(deed, errand, known)))
+    book = await association.book()
+    say = speaker_of(call, book)
+    make = _Maker(book, caller, say).item
+    items = [
+        make(
+            "dismissal",
+            fact.id,
+            one.reason,
+            (one.proposed_by, one.proposed_at),
+            ("reference", fact.reference),
+            ("dismissed_for", say.word(f"report_reason_{one.reason}")),
+        )
+        for fact, one in found.dismissals
+    ]
+    items += [
+        make(
+            "awareness",
+            fact.id,
+            str(one.to),
+            (one.proposed_by, one.proposed_at),
+            ("reference", fact.reference),
+            ("aware_was", say.time(one.was)),
+            ("aware_to", say.time(one.to)),
+        )
+        for fact, one in found.moves
+    ]
+    items += [
+        make(
+            "incident",
+            fact.id,
+            str(one.number),
+            (one.by, one.at),
+            ("reference", fact.reference),
+            ("proposed", say.word(f"incident_act_{one.act}")),
+            *([] if one.track is None else [("track", say.word(f"track_of_{one.track}"))]),
+            *([] if one.to is None else [("aware_was", say.time(fact.aware_at)), ("aware_to", say.time(one.to))]),
+        )
+        for fact, one in found.proposals
+    ]
+    return items, found.withheld
+
+
+async def approve(call: Call, reports: Reports, kind: str, id_: bytes, code: str) -> None:
+    """Do what another person proposed, as the page showed it. Raises Malformed, and what the room raises."""
+    errand, run, named = Errand(call.caller, call.request_id), call.caller.association.run, call.form.fields.get("named", "")
+    if kind == "dismissal":
+        reason = chosen(named, REASONS)
+        await heard(errand, lambda: run(lambda deed: reports.second.dismiss(deed, errand, id_, reason, code)), about(id_))
+    elif kind == "awareness":
+        to = number(named)
+        await heard(errand, lambda: run(lambda deed: reports.second.move_awareness(deed, errand, id_, to, code)), about(id_))
+    else:
+        proposal, second = number(named), SecondPerson(reports.factor)
+        await heard(errand, lambda: run(lambda deed: second.approve(deed, errand, id_, proposal, code)), about_incident(id_))
+
+
+async def turn_down(call: Call, kind: str, id_: bytes) -> None:
+    """End what somebody proposed, as the page showed it; the session was stepped up. Raises Malformed, and what the room raises."""
+    errand, run, named = Errand(call.caller, call.request_id), call.caller.association.run, call.form.fields.get("named", "")
+    if kind == "dismissal":
+        reason = chosen(named, REASONS)
+        await heard(errand, lambda: run(lambda deed: service.turn_down_dismissal(deed, errand, id_, reason)), about(id_))
+    elif kind == "awareness":
+        to = number(named)
+        await heard(errand, lambda: run(lambda deed: service.turn_down_awareness(deed, errand, id_, to)), about(id_))
+    else:
+        proposal = number(named)
+        await heard(errand, lambda: run(lambda deed: incidents.turn_down(deed, errand, id_, proposal)), about_incident(id_))
