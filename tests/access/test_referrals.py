@@ -33,6 +33,7 @@ from vault.rulebook import facts
 from vault.rulebook.asker import Errand, Stranger
 from vault.rulebook.tables import fact as rows
 from vault.subjects import people
+from vault.web.times import write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -370,3 +371,46 @@ async def test_an_entry_of_hers_that_cannot_be_read_is_an_integrity_failure(coun
         connection.execute(update(entry).where(entry.c.kind == "referral.offered").values(body=b"{}"))
     with pytest.raises(Unavailable):
         await world.association.run(lambda deed: keys_of(deed, known.subject, "referral.offered"))
+
+
+async def note(counter: Counter, id_: str, word: str, at: str = "", way: str = "phone", who: str = "officer") -> httpx.Response:
+    what = "answer" if word in {"accepted", "refused"} else "outcome"
+    body = {what: word, "way": way, "said_at": at or write_time(counter.world.clock.now)}
+    return await counter.ask(who, "POST", f"/referrals/{id_}/noted-{what}", body)
+
+
+async def test_an_officer_notes_what_the_partner_said_and_how_and_nothing_leaves_by_it(counter: Counter):
+    record = await ready(counter)
+    id_ = await referred(counter, record)
+    counter.world.clock.forward(60)
+    assert told(await note(counter, id_, "served")) == (409, "referral-settled")
+    noted = await note(counter, id_, "accepted", way="letter")
+    assert (noted.status_code, noted.json()["answer"]) == (200, "accepted")
+    [kept] = noted.json()["notes"]
+    assert (kept["word"], kept["way"], kept["by"]) == ("accepted", "letter", (await counter.world.person("officer")).ref)
+    assert told(await note(counter, id_, "refused")) == (409, "referral-settled")
+    assert told(await say(counter, id_, "refused")) == (409, "referral-settled")
+    assert (await note(counter, id_, "served")).json()["state"] == "outcome"
+    assert [(one.kind, one.flags[:2]) for one in steps(counter.world)][1:] == [
+        ("referral.answer-noted", ("accepted", "letter")),
+        ("referral.outcome-noted", ("served", "phone")),
+    ]
+    assert not [one for one in counter.world.entries() if one.kind.startswith("disclosure.")]
+    assert findings(counter.world) == []
+
+
+async def test_a_note_needs_a_moment_that_can_be_a_referral_that_stands_and_an_officer(counter: Counter):
+    record = await ready(counter)
+    id_ = await referred(counter, record)
+    now = counter.world.clock.now
+    for at in ("yesterday", write_time(now + 60_000_000), write_time(now - 3_600_000_000)):
+        for word in ("accepted", "served"):
+            answer = await note(counter, id_, word, at)
+            assert answer.status_code == (409 if word == "served" and at != "yesterday" else 422), answer.text
+    assert (await note(counter, str(uuid.uuid4()), "accepted")).status_code == 404
+    assert (await note(counter, id_, "accepted", who="partner")).status_code == 403
+    assert (await note(counter, id_, "accepted", way="rumour")).status_code == 422
+    known = await counter.world.association.run(lambda deed: people.of_record(deed, record))
+    cause = Cause(len(counter.world.entries()), "erasure", known.subject)
+    await counter.world.association.run(lambda deed: referrals.end(deed, cause))
+    assert told(await note(counter, id_, "accepted")) == (409, "referral-ended")

@@ -242,11 +242,10 @@ async def test_a_change_of_pack_is_weighed_and_approved_on_the_page_and_its_revi
     assert "Purposes shut" not in said
     assert told.proposal.sha256 in said
     assert "yearly review" not in said
-    assert "Withdraw it" not in said
+    assert "Turn the pack down" in said
     id_ = str(uuid.UUID(told.proposal.id))
     wrong = await window.send("/officer/approvals", kind="pack", id=id_, act="approve", code="000000")
     assert wrong.status_code == 403
-    assert (await window.approve("second_officer", kind="pack", id=id_, act="turn-down")).status_code == 400
     done = await window.approve("second_officer", kind="pack", id=id_, act="approve")
     assert done.status_code == 303, done.text
     assert (await world.association.book()).association.pack_version == "2026.2"
@@ -255,3 +254,21 @@ async def test_a_change_of_pack_is_weighed_and_approved_on_the_page_and_its_revi
     said = text_of(await window.get("/officer/approvals"))
     assert "The yearly review of the pack is due; an administrator proposes it anew, changed or not: 2027-01-01" in said
     assert "Nothing waits" in said
+
+
+async def test_a_pack_is_turned_down_by_who_approves_and_the_one_in_force_stays(small_window: Window):
+    world = small_window.world
+    text = packs.shipped("cooperative").own.replace('version = "2026.1"', 'version = "2026.2"', 1)
+    told = await world.identity.packs.propose(await world.person("admin"), written(text))
+    id_ = str(uuid.UUID(told.proposal.id))
+    await small_window.sign_in("second_officer")
+    await small_window.get("/officer/approvals")
+    wrong = await small_window.send("/officer/approvals", kind="pack", id=id_, act="turn-down", code="000000")
+    assert wrong.status_code == 403
+    other = await small_window.approve("second_officer", kind="pack", id=str(uuid.UUID(int=1)), act="turn-down")
+    assert other.status_code == 409, "what is turned down is what was seen"
+    done = await small_window.approve("second_officer", kind="pack", id=id_, act="turn-down")
+    assert done.headers["location"] == "/officer/approvals?done=turned-down&lang=en"
+    assert world.entries()[-1].kind == "pack.proposal-turned-down"
+    assert "Nothing waits" in text_of(await small_window.get("/officer/approvals"))
+    assert (await world.association.book()).association.pack_version != "2026.2"

@@ -19,6 +19,7 @@ pytestmark = [
 WINDOWS = [(width, language) for width in (360, 1280) for language in ("ar", "en")]
 PAGES = (
     *("", "/log", "/approvals", "/consents", "/forms", "/requests", "/reports", "/quarantine", "/entries", "/incidents", "/month"),
+    *("/recalls", "/take-downs", "/referrals"),
     "/statistics",
     "/standing",
 )
@@ -36,6 +37,7 @@ class Office:
     erasure: str
     request: str
     report: str
+    incident: str
     group: str
     notices: str = ""
     letters: str = ""
@@ -98,6 +100,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
             assert incident.status == 201, incident.text
             weight = {"sensitive": answer, "over_100": answer}
             assert made.call("POST", f"/v1/incidents/{incident.json['id']}/assessment", weight, token=officer).status == 200
+        moved = {"aware_at": moment(-90 * 3600), "reason": "علمنا مساء اليوم الذي قبله"}
+        assert made.call("POST", f"/v1/incidents/{incident.json['id']}/awareness", moved, token=officer).status == 200
         reports = made.call("GET", "/v1/breach-reports", token=officer).json["items"]
         came = next(each["id"] for each in reports if each["id"] != group["example"]["id"])
         for step, body in (
@@ -108,7 +112,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
             assert made.call("POST", f"/v1/breach-reports/{came}/{step}", body, token=officer).status == 200
         assert made.call("POST", f"/v1/breach-reports/{came}/dismissal", {"reason": "duplicate"}, token=officer).status == 200
         noticed = notices(made, incident.json["id"], gone)
-        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, group["example"]["id"], *noticed)
+        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, incident.json["id"], group["example"]["id"], *noticed)
     finally:
         made.stop()
 
@@ -207,7 +211,12 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
         cookie = {"name": "__Host-amanah", "value": token, "domain": "127.0.0.1", "path": "/", "secure": True, "sameSite": "Strict"}
         seen.page.context.add_cookies([cookie])  # type: ignore[list-item]  # its TypedDict takes a dict
         request = f"request={office.request}"
-        single = [("/requests/one", request), ("/requests/letter", request), ("/reports/one", f"report={office.report}")]
+        single = [
+            ("/requests/one", request),
+            ("/requests/letter", request),
+            ("/reports/one", f"report={office.report}"),
+            ("/incidents/one", f"incident={office.incident}"),
+        ]
         pages = [(path, "") for path in PAGES] + single
         pages += [("/quarantine/group", f"report={office.group}")]
         pages += [("/notices", office.notices), ("/notices/people", office.letters), ("/notices/authority", office.notice)]

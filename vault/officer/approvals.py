@@ -48,11 +48,9 @@ MOST_PAGES: Final = 50
 PACK_CHANGES: Final = ("added", "changed", "shut")
 TURNED_DOWN_BY: Final = {
     "order": "orders",
-    "disclosure": "approve",
-    "erasure": "approve",
     "keys": "keys:write",
-    "pack": "approve",
-} | dict.fromkeys(breach_approvals.KINDS, "approve")
+    **dict.fromkeys(("disclosure", "erasure", "pack", *breach_approvals.KINDS), "approve"),
+}
 """The scope that turning down takes, by kind."""
 
 

@@ -39,7 +39,8 @@ class _Maker:
         path, name = ("/officer/incidents/one", "incident") if kind == "incident" else ("/officer/reports/one", "report")
         page = link(path, self.say.language, **{name: shown}) if "reports" in self.caller.scopes else ""
         yours = same_person(self.book, by, self.caller.ref)
-        return Item(kind, shown, self.say.actor(by), self.say.time(at), yours, True, list(says), named=named, page=page)
+        hand, moment = self.say.actor(by), self.say.time(at)
+        return Item(kind, shown, hand, moment, yours, may_turn_down=True, says=list(says), named=named, page=page)
 
 
 async def breach_items(call: Call, reports: Reports) -> tuple[list[Item], int]:

@@ -217,9 +217,10 @@ def _waiting(caller: Caller, book: Book, speaker: Speaker, fact: ReportFact) -> 
     if fact.moves and fact.moves[-1].waits and not fact.incident:
         to = fact.moves[-1].to
         found.append(("move-awareness", "awareness", str(to), speaker.time(to), fact.moves[-1]))
+    by, at, same = speaker.actor, speaker.time, same_person
     return [
-        Waits(*told, speaker.actor(one.proposed_by), speaker.time(one.proposed_at), same_person(book, one.proposed_by, caller.ref))
-        for *told, one in found
+        Waits(act, what, named, says, by(one.proposed_by), at(one.proposed_at), same(book, one.proposed_by, caller.ref))
+        for act, what, named, says, one in found
     ]
 
 
