@@ -373,7 +373,7 @@ async def test_an_entry_of_hers_that_cannot_be_read_is_an_integrity_failure(coun
         await world.association.run(lambda deed: keys_of(deed, known.subject, "referral.offered"))
 
 
-async def note(counter: Counter, id_: str, word: str, at: str = "", way: str = "phone", who: str = "officer") -> httpx.Response:
+async def note(counter: Counter, id_: str, word: str, at: str = "", *, way: str = "phone", who: str = "officer") -> httpx.Response:
     what = "answer" if word in {"accepted", "refused"} else "outcome"
     body = {what: word, "way": way, "said_at": at or write_time(counter.world.clock.now)}
     return await counter.ask(who, "POST", f"/referrals/{id_}/noted-{what}", body)
