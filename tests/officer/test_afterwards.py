@@ -11,6 +11,7 @@ from tests.household import withdraw
 from tests.officer.browser import Window, text_of, uuid_of
 from vault.access import publishing, referrals
 from vault.access.following import Follower
+from vault.officer.frame import Speaker
 from vault.rulebook.asker import Errand
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -66,7 +67,8 @@ async def test_what_a_partner_said_on_the_telephone_is_noted(window: Window):
     page = await window.get("/officer/referrals")
     assert "Service housing Data without data" in text_of(page)
     id_ = str(uuid.UUID(made.id))  # type: ignore[union-attr]  # what is refused is no referral
-    said = {"referral": id_, "way": "phone", "at": "2026-01-01T03:00"}
+    shown = Speaker("en").time(world.clock.now)
+    said = {"referral": id_, "way": "phone", "at": shown.replace(" ", "T")}
     assert (await window.send("/officer/referrals", **said, act="answer", word="perhaps")).status_code == 400
     early = await window.send("/officer/referrals", **{**said, "at": "2025-01-01T03:00"}, act="answer", word="accepted")
     assert (early.status_code, "2025-01-01T03:00" in early.text) == (422, True)
@@ -77,4 +79,4 @@ async def test_what_a_partner_said_on_the_telephone_is_noted(window: Window):
     await window.send("/officer/referrals", **said, act="outcome", word="served")
     assert world.entries()[-1].kind == "referral.outcome-noted"
     told = text_of(await window.get("/officer/referrals", state="outcome"))
-    assert "accepted, by telephone, 2026-01-01 03:00, staff:" in told
+    assert f"accepted, by telephone, \u2066{shown}\u2069, \u2066staff:" in told

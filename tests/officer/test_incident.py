@@ -27,7 +27,7 @@ async def test_an_incident_goes_from_the_finding_to_its_end_and_every_step_stand
     incident = leads[1]
     page = await window.get(ONE, incident=incident, done="open")
     assert window.world.entries()[-1].kind == "incident.read"
-    for words in ("Incident IN-", SUMMARY, "Opened, aware since 2025-12-31 20:00", "72 h 2026-01-03 20:00", "to be told"):
+    for words in ("Incident IN-", SUMMARY, "Opened, aware since \u20662025-12-31 20:00", "72 h 2026-01-03 20:00", "to be told"):
         assert words in text_of(page)
     for what, fields in (
         ("assess", {"sensitive": "yes", "over_100": "no", "says": "قائمة مرضى"}),

@@ -14,7 +14,7 @@ from vault.access.recall_facts import RecallFact
 from vault.access.referral_facts import ReferralFact
 from vault.access_log.deed import Deed
 from vault.errors import Conflict, Invalid, Refused, TooMany, VaultError
-from vault.officer.frame import Frame, Speaker, failed, link, looks, require_form, sends, speaker_of, typed
+from vault.officer.frame import Frame, Speaker, failed, left_to_right, link, looks, require_form, sends, speaker_of, typed
 from vault.officer.report_steps import chosen, moment
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -207,7 +207,9 @@ def _said(one: ReferralFact, word: str, speaker: Speaker) -> str:
     note = next((each for each in one.notes if each.word == word), None)
     if note is None:
         return speaker.joined([said, speaker.word("referral_by_system")])
-    return speaker.joined([said, speaker.word(f"way_{note.way}"), speaker.time(note.said_at), speaker.actor(note.by)])
+    return speaker.joined(
+        [said, speaker.word(f"way_{note.way}"), left_to_right(speaker.time(note.said_at)), left_to_right(speaker.actor(note.by))]
+    )
 
 
 def _party(code: str, speaker: Speaker) -> str:

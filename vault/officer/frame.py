@@ -175,6 +175,11 @@ class Frame:
         )
 
 
+def left_to_right(text: str) -> str:
+    """A time or an id within a sentence, in the order of its own signs also where the sentence runs the other way (UAX 9, isolates)."""
+    return f"\u2066{text}\u2069" if text else ""
+
+
 def speaker_of(call: Call, book: Book | None = None) -> Speaker:
     """Who speaks the language of this call."""
     return Speaker("en" if call.language == "en" else "ar", book)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vault.breach_reports.incident_bodies import IncidentTold, TrackTold
 from vault.breach_reports.incident_shapes import TRACKS, Track
-from vault.officer.frame import RIYADH, Speaker
+from vault.officer.frame import RIYADH, Speaker, left_to_right
 from vault.web.times import moment, parse_time
 
 
@@ -41,7 +41,7 @@ def _event(speaker: Speaker, at: str, by: str, what: str, says: str | None = Non
 
 def _awareness(told: IncidentTold, speaker: Speaker) -> Found:
     for each in told.awareness:
-        what = f"{speaker.word(f'event_aware_{each.why}')} {shown(each.to)}"
+        what = f"{speaker.word(f'event_aware_{each.why}')} {left_to_right(shown(each.to))}"
         yield _event(speaker, each.at, each.by, what, each.reason, each.approved_by)
 
 
@@ -67,7 +67,7 @@ def _tracks(told: IncidentTold, speaker: Speaker) -> Found:
         for each in (*told.settled_before[track], now[track]):
             name = speaker.word(f"track_of_{track}")
             if each.settled_at is not None and each.by is not None:
-                said = (speaker.word(f"track_{each.state}"), shown(each.filed_at), each.reference or "")
+                said = (speaker.word(f"track_{each.state}"), left_to_right(shown(each.filed_at)), left_to_right(each.reference or ""))
                 what = f"{name}: {speaker.joined(word for word in said if word)}"
                 yield _event(speaker, each.settled_at, each.by, what, each.reason, each.approved_by)
             if each.reopened_at is not None and each.reopened_by is not None:
@@ -76,7 +76,7 @@ def _tracks(told: IncidentTold, speaker: Speaker) -> Found:
 
 def _others(told: IncidentTold, speaker: Speaker) -> Found:
     for gone in told.unlinked:
-        yield _event(speaker, gone.at, gone.by, f"{speaker.word('event_unlinked')} {gone.report}", gone.reason)
+        yield _event(speaker, gone.at, gone.by, f"{speaker.word('event_unlinked')} {left_to_right(gone.report)}", gone.reason)
     for each in told.proposals:
         act = speaker.word(f"incident_act_{each.act}")
         yield _event(speaker, each.proposed_at, each.proposed_by, f"{speaker.word('event_proposed')} {act}", each.reason)
