@@ -390,3 +390,15 @@ async def test_a_case_takes_two_hundred_texts_and_says_so(desk: Desk, monkeypatc
     id_ = await opened(desk)
     await done(desk, f"/{id_}/state", {"state": "confirmed", "note": PARTS})
     assert (await refused(desk, f"/{id_}/state", {"state": "contained", "note": PARTS}))[0] == 429
+
+
+async def test_a_proposal_is_turned_down_by_whoever_approves_and_the_clock_runs_on(desk: Desk):
+    id_ = await opened(desk)
+    number = await proposed(desk, id_, "ruling-out")
+    before = (await read(desk, id_))["clock"]["due_at"]
+    assert (await refused(desk, f"/{id_}/rejection", {"proposal": number + 1}))[:2] == (409, "incident-state")
+    assert (await done(desk, f"/{id_}/rejection", {"proposal": number}, "second_officer"))["waiting"] == []
+    assert (await refused(desk, f"/{id_}/rejection", {"proposal": number}))[:2] == (409, "incident-state")
+    told = await read(desk, id_)
+    assert (told["state"], told["clock"]["due_at"], bool(told["proposals"][0]["turned_down_by"])) == ("suspected", before, True)
+    assert desk.findings() == []

@@ -298,7 +298,7 @@ def test_a_second_officer_approves_with_the_keyboard_alone(office: Office, brows
         seen.page.keyboard.press("Enter")
         seen.page.wait_for_selector("[role=status]")
         judge(seen, office, "ar-1280-approved")
-        assert seen.page.locator("article").count() == 1
+        assert seen.page.locator("article").count() == 3
 
 
 @pytest.mark.parametrize(("width", "language"), [(360, "ar"), (1280, "en")])
