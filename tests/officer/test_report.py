@@ -6,6 +6,7 @@ import pytest
 
 from tests.officer.browser import Window, text_of
 from tests.officer.test_clocks_and_standing import reported
+from tests.officer.test_entries import clock, report_of, typed
 from tests.simulator import START
 from vault.breach_reports.holds import lay
 from vault.rulebook.asker import Errand
@@ -147,3 +148,14 @@ async def test_a_legal_hold_is_told_on_the_page_and_in_the_queue_while_it_stands
     await window.world.association.run(lambda deed: lay(deed, errand, "report", parse_id(report), "a case before the court"))
     for path, more in ((ONE, {"report": report}), (PATH, {})):
         assert "under a legal hold" in text_of(await window.get(path, **more))
+
+
+async def test_how_a_report_was_taken_down_stands_on_its_page(small_window: Window):
+    window = small_window
+    await window.sign_in("second_officer")
+    lines = {"platform": "X", "handle": "@invented", "link": "https://social.example/1", "posted_at": clock(window, hours=3)}
+    report = report_of(await typed(window, channel="social_media", **lines))
+    await window.sign_in()
+    said = text_of(await window.get(ONE, report=report))
+    assert "Taken down by staff:" in said
+    assert "Account there @invented" in said
