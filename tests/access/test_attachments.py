@@ -378,7 +378,7 @@ async def test_erasure_takes_key_and_chunks_and_what_is_put_back_opens_for_nobod
         for table in (evidence, chunk):
             connection.execute(insert(table), [row for row in before[table.name] if row["evidence"] == parse_id(file)])
     assert (await desk.store(medical_report={"id": file})).status_code == 503
-    assert findings(desk.world) == [f"consent_evidence {parse_id(file).hex()}: not whose the people's events say"]
+    assert findings(desk.world) == [f"consent_evidence {parse_id(file).hex()}: not whose the people's events and the orders say"]
 
 
 async def test_erasure_of_a_class_takes_the_files_in_its_fields_and_no_others(desk: Desk):

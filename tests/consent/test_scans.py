@@ -608,7 +608,7 @@ async def test_a_scan_put_back_as_it_was_uncited_opens_under_nobody_else(desk: D
         assert code(await desk.grant(record=record, scan=scan)) == (503, "integrity")
         assert desk.world.entries()[-1].kind == "alarm"
     assert code(await desk.see(scan)) == (503, "integrity")
-    assert findings(desk.world) == [f"consent_evidence {parse_id(scan).hex()}: not whose the people's events say"]
+    assert findings(desk.world) == [f"consent_evidence {parse_id(scan).hex()}: not whose the people's events and the orders say"]
     desk.world.clock.forward(DAY)
     assert scans.clear_away(desk.world.association, desk.world.clock) == 0, "what the log knows as somebody's is not purged"
 

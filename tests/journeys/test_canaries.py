@@ -552,7 +552,7 @@ def test_no_metric_and_no_line_of_the_log_holds_a_value_or_names_an_association(
 
 NAMED = {
     *("/v1/agreements", "/v1/merges", "/v1/notices", "/v1/clients", "/v1/purposes", "/v1/recipients", "/v1/record-types"),
-    "/officer/forms",
+    *("/officer/forms", "/officer/referrals"),
 }
 """Lists that tell by what names an association calls its own things; a canary is such a name, and stands for no person."""
 
