@@ -1,4 +1,7 @@
-"""SIGKILL at two steps of a retirement on each engine, chosen anew each time (make soak does fifty): the old state or the new, and the next start or command completes or says so."""
+"""SIGKILL at two steps of a retirement on each engine, chosen anew each time: the old state or the new, and what comes next says so.
+
+`make soak` does fifty.
+"""
 
 import random
 
