@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -49,13 +50,32 @@ class Vault:
     second: str
 
     def ask(self, method: str, path: str, body: Any = None, *, second: bool = False) -> Any:  # noqa: ANN401 - JSON both ways
-        """One call of an officer."""
-        return call(self.port, method, f"/v1{path}", self.second if second else self.officer, body)
+        """One call of an officer, again where the vault was busy: what makes a page is known by its key and made once."""
+        token = self.second if second else self.officer
+        once = {"Idempotency-Key": uuid.uuid4().hex} if method == "POST" else {}
+        content = None if body is None else json.dumps(body).encode()
+        return json.loads(patient(self.port, method, f"/v1{path}", content, {"Authorization": f"Bearer {token}", **once}))
 
 
 def paged(every: Sequence[T]) -> list[Sequence[T]]:
     """The same, a page at a time."""
     return [every[first : first + PAGE] for first in range(0, len(every), PAGE)]
+
+
+def patient(port: int, method: str, path: str, content: bytes | None, headers: dict[str, str]) -> bytes:
+    """The answer to one call, asked again for as long as the vault says that it is busy."""
+    until = time.monotonic() + WAIT
+    while True:
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+        line.request(method, path, content, {"Content-Type": "application/json", **headers} if content else headers)
+        answer = line.getresponse()
+        told = answer.read()
+        line.close()
+        if answer.status < 400:
+            return told
+        if answer.status != 503 or time.monotonic() > until:
+            raise SystemExit(f"{method} {path}: {answer.status} {told.decode()[:400]}")
+        time.sleep(1)
 
 
 def stored(port: int, key: str, count: int) -> list[str]:
@@ -106,14 +126,8 @@ def approved(vault: Vault, order: str, pages: Sequence[Sequence[str]]) -> str:
 
 def fetched(vault: Vault, id_: str, page: int) -> bytes:
     """The sealed package of one page."""
-    line = http.client.HTTPConnection("127.0.0.1", vault.port, timeout=WAIT)
-    line.request("GET", f"/v1/disclosures/{id_}/package?page={page}", headers={"Authorization": f"Bearer {vault.officer}"})
-    answer = line.getresponse()
-    content = answer.read()
-    line.close()
-    if answer.status != 200:
-        raise SystemExit(f"page {page}: {answer.status} {content.decode()[:400]}")
-    return content
+    path, headers = f"/v1/disclosures/{id_}/package?page={page}", {"Authorization": f"Bearer {vault.officer}"}
+    return patient(vault.port, "GET", path, None, headers)
 
 
 def held_by(vault: Vault, id_: str, page: int, key: PackageKey) -> list[str]:

@@ -236,6 +236,10 @@ class Deed:
         """Told by the queue that the transaction is committed."""
         self.committed = True
         self.log.seen(self.frontier.size, self.counter + len(self._entries))
+        # Whoever still holds one entry's place holds this deed by it: what it wrote is let go now, and not when cycles are looked for.
+        self.base = self.size
+        for written in (self._entries, self._subjects, self._closings, self._appended):
+            written.clear()
 
     @staticmethod
     def receipt(appended: Appended) -> Receipt:
