@@ -156,6 +156,25 @@ async def test_of_two_who_hand_in_at_once_one_does(small_counter: Counter):
     assert len(rows_of(small_counter.world, evidence)) == 1
 
 
+async def test_a_form_without_a_file_hands_nothing_in(small_counter: Counter):
+    _, order = await registered(small_counter)
+    headers = {"Authorization": f"Bearer {small_counter.tokens['officer']}", "Content-Type": "multipart/form-data; boundary=x"}
+    answer = await small_counter.http.post(f"/v1/orders/{order}/scan", content=b"--x--\r\n", headers=headers)
+    assert (told(answer), answer.json()["errors"]) == ((422, "invalid"), [{"field": "file", "code": "missing"}])
+
+
+async def test_a_scan_of_another_order_or_another_use_is_not_the_paper(small_counter: Counter):
+    order, other = parse_id(await kept_paper(small_counter)), parse_id(await kept_paper(small_counter))
+
+    def ask(deed: Any) -> None:
+        scan = bytes.fromhex(order_scans.orders.of(deed, order).scan)  # type: ignore[attr-defined]
+        for holder, which in ((other, scan), (order, bytes(16))):
+            with pytest.raises(Unavailable, match="integrity"):
+                order_scans._held(deed, holder, which)
+
+    await small_counter.world.association.run(ask)
+
+
 async def test_nobody_but_an_officer_touches_the_paper(small_counter: Counter):
     order = await kept_paper(small_counter)
     for who in ("key", "admin"):

@@ -29,10 +29,10 @@ class PaperAnswer(msgspec.Struct, frozen=True):
     sha256: str
 
 
-async def shown(call: Call, turns: Turns) -> Answer:
-    """The answer that gives the paper of the order in the call's path away piece by piece."""
+async def shown(call: Call, order: bytes, turns: Turns) -> Answer:
+    """The answer that gives the paper of this order away piece by piece."""
     asker: Asker = call.caller
-    errand, order, done = Errand(asker, call.request_id), call.path_id("order"), turns.take()
+    errand, done = Errand(asker, call.request_id), turns.take()
 
     def tag(scan: bytes) -> str:
         return etag(asker.association.id, scan)
@@ -62,7 +62,7 @@ def order_scan_routes(most: int) -> list[Route]:
         return Answer(PaperAnswer(write_id(received.id), received.sha256))
 
     async def show(call: Call) -> Answer:
-        return await shown(call, turns)
+        return await shown(call, call.path_id("order"), turns)
 
     return [
         Route(

@@ -40,7 +40,7 @@ from vault.web.times import fold_digits
 
 T = TypeVar("T")
 PATH: Final = "/officer/approvals"
-PAPER: Final = "/officer/orders/{order}/scan"
+PAPER: Final = "/officer/approvals/paper"
 PAGE: Final = 100
 MOST: Final = 500
 MOST_PAGES: Final = 50
@@ -61,7 +61,7 @@ def approval_routes(frame: Frame, reports: Reports) -> list[Route]:
     turns = Turns()
 
     async def paper(call: Call) -> Answer:
-        return await shown(call, turns)
+        return await shown(call, call.query["order"], turns)
 
     return [
         looks(PATH, "officer.approvals", pages.look, "approve", "What waits for a second person's approval.", done=done),
@@ -73,7 +73,14 @@ def approval_routes(frame: Frame, reports: Reports) -> list[Route]:
             "Approve or turn down what another person made, with a fresh one-time code.",
             *("kind", "id", "named", "act", "code", *(f"bar_{bar}" for bar in BARS), "considered"),
         ),
-        looks(PAPER, "officer.order-paper", paper, "approve", "The paper of an order that waits, as it was handed in."),
+        looks(
+            PAPER,
+            "officer.order-paper",
+            paper,
+            "approve",
+            "The paper of an order that waits, as it was handed in.",
+            order=Query(kind="id", required=True),
+        ),
     ]
 
 
