@@ -1,5 +1,6 @@
 """What waits for a second person, on the page: seen, approved with a fresh code, turned down, refused."""
 
+import hashlib
 import re
 import uuid
 
@@ -272,3 +273,22 @@ async def test_a_pack_is_turned_down_by_who_approves_and_the_one_in_force_stays(
     assert world.entries()[-1].kind == "pack.proposal-turned-down"
     assert "Nothing waits" in text_of(await small_window.get("/officer/approvals"))
     assert (await world.association.book()).association.pack_version != "2026.2"
+
+
+async def test_the_paper_of_an_order_is_seen_from_the_page_and_then_it_is_approved(small_window: Window):
+    paper = b"%PDF-1.7 an order"
+    kept = await small_window.counter.agreed()
+    await small_window.counter.recipient("court", kind="authority")
+    body = small_window.counter.order(kept.record, document_sha256=hashlib.sha256(paper).hexdigest())
+    order = str((await small_window.counter.ask("officer", "POST", "/orders", body)).json()["id"])
+    assert (await small_window.counter.paper(order, paper)).status_code == 201
+    await small_window.sign_in("second_officer")
+    page = await small_window.get("/officer/approvals")
+    assert f"/officer/approvals/paper?order={order}&amp;lang=en" in page.text
+    early = await small_window.approve("second_officer", kind="order", id=order, act="approve")
+    assert (early.status_code, "The paper was not seen" in text_of(early)) == (409, True)
+    seen = await small_window.get("/officer/approvals/paper", order=order)
+    assert (seen.status_code, seen.content, seen.headers["content-type"]) == (200, paper, "application/pdf")
+    assert "sandbox" in seen.headers["content-security-policy"]
+    done = await small_window.approve("second_officer", kind="order", id=order, act="approve")
+    assert done.status_code == 303
