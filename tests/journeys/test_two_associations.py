@@ -303,6 +303,10 @@ BODIES: dict[str, Body] = {
     "officer.entry-confirmed": lambda _, id_: f"token=0&report={id_}".encode(),
     "officer.request-step": lambda _, id_: f"token=0&act=taking-back&request={id_}".encode(),
     "officer.report-step": lambda _, id_: f"token=0&act=acknowledge&report={id_}".encode(),
+    "officer.incident-step": lambda _, id_: f"token=0&act=assess&incident={id_}&sensitive=yes&over_100=yes".encode(),
+    "officer.recall-confirmed": lambda _, id_: f"token=0&recall={id_}&outcome=destroyed".encode(),
+    "officer.taken-down": lambda _, id_: f"token=0&publication={id_}".encode(),
+    "officer.referral-noted": lambda _, id_: f"token=0&referral={id_}&act=answer&word=accepted&way=phone&at=".encode(),
     "officer.verify-consent": lambda _, id_: f"token=0&person={id_}&id={id_}&act=verify&code=000000".encode(),
     "orders.register": lambda _, id_: _order(id_),
     "orders.approve": lambda _, __: {},
@@ -361,6 +365,7 @@ BODIES: dict[str, Body] = {
     "purpose.approve": lambda _, __: {"proposal": NOBODY},
     "pack.propose": lambda _, __: {"pack": "health"},
     "pack.approve": lambda _, __: {"proposal": NOBODY},
+    "pack.turn_down": lambda _, __: {"proposal": NOBODY},
     "research.propose": lambda _, __: {
         "form": "table",
         "type": "beneficiary",
