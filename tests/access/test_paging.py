@@ -123,6 +123,25 @@ async def test_an_order_names_people_on_every_page_and_each_page_is_an_entry_of_
     assert wrong(counter) == []
 
 
+async def test_an_order_names_several_records_of_a_person_on_one_page(counter: Counter):
+    world = counter.world
+    kept, more, other = [await store(world) for _ in range(3)]
+    donors = [(await store(world, {"full_name": "فاطمة"}, type_="donor", known=one.subject)).record for one in (kept, more)]
+    await counter.recipient("court", kind="authority")
+    made = await counter.ask("officer", "POST", "/orders", counter.order(kept.record, other.record, donors[0]))
+    assert made.status_code == 201, made.text
+    path = f"/orders/{made.json()['id']}"
+    added = await counter.ask("officer", "POST", f"{path}/records", {"records": [written(more.record), written(donors[1])]})
+    assert added.status_code == 201, added.text
+    registered, extended = entries(counter, "order.registered"), entries(counter, "order.extended")
+    assert [[about.record for about in entry.about] for entry in registered] == [[kept.record, other.record], [donors[0]]]
+    assert [[about.record for about in entry.about] for entry in extended] == [[more.record], [donors[1]]]
+    assert [len(entry.facts) for entry in registered + extended] == [1, 0, 2, 0]
+    await counter.approve("second_officer", f"{path}/approval")
+    assert await decide(counter, donors[1], fields=["full_name"]) == ("permit", "ORDER_OK", "judicial_order")
+    assert wrong(counter) == []
+
+
 async def test_what_is_no_page_of_an_order_is_refused(counter: Counter, monkeypatch: pytest.MonkeyPatch):
     one, two, three = await people(counter, 3)
     order = await registered(counter, [[one], [two]])

@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from tests.access_log.logs import ASSOCIATION, World, some_entry, world
 from vault.access_log import tables
 from vault.access_log.deed import DRAWN_AT_ONCE, Drawn
-from vault.access_log.entry import Entry, EntryRefused, body, parse
+from vault.access_log.entry import About, Entry, EntryRefused, body, parse
 from vault.errors import Refused, Unavailable
 from vault.storage.transaction import Transaction
 
@@ -68,6 +68,20 @@ def test_an_entry_too_large_fails_alone_among_those_appended_together(log: World
     assert list(log.verify(deep=True)) == []
     log.log.close()
     assert log.log.association == ASSOCIATION
+
+
+def test_an_entry_that_names_a_person_twice_fails_alone_among_those_appended_together(log: World):
+    async def together() -> list[Any]:
+        person = bytes([7]) * 16
+        twice = Entry(kind="order.registered", outcome="allow", actor="client-1", about=(About(person, bytes(16)), About(person, person)))
+        return list(await asyncio.gather(log.log.append(some_entry(2)), log.log.append(twice), return_exceptions=True))
+
+    before = log.size
+    good, bad = asyncio.run(together())
+    assert isinstance(bad, ValueError)
+    assert good.index == before
+    assert log.size == before + 1
+    assert list(log.verify(deep=True)) == []
 
 
 def test_what_is_drawn_many_at_a_time_is_given_once_and_as_long_as_asked():

@@ -27,7 +27,6 @@ from vault.access.shapes import (
     OrderPage,
 )
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import About
 from vault.errors import Conflict, FieldError, Gone, Invalid
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
@@ -64,7 +63,6 @@ def extend_order(deed: Deed, errand: Errand, order: bytes, records: Sequence[byt
     told = errand.entry(
         kind=EXTENDED,
         outcome="allow",
-        about=tuple(About(known.subject, record) for record, known in zip(records, named, strict=True)),
         fields=found.fields,
         recipient=found.recipient,
         article=f"{book.association.pack}:{orders.ARTICLE}",
@@ -72,7 +70,7 @@ def extend_order(deed: Deed, errand: Errand, order: bytes, records: Sequence[byt
         facts=(facts.write(deed, ORDER_PAGE, place(found.id, page.number), page), facts.write(deed, ORDER, found.id, extended)),
         flags=errand.asker.flags,
     )
-    deed.append(told)
+    orders.tell_of(deed, told, records, named)
     if once is not None:
         remember(deed.transaction, deed.association, once, bytes.fromhex(page.id), orders.CREATED)
     return extended, page.number

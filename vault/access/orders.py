@@ -6,7 +6,7 @@ sealed fact and nowhere else; the index from a record to its orders can lose one
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -82,11 +82,9 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
     records = tuple(record.hex() for record in wanted.records)
     order = OrderFact(**{**members, "records": records}, id=made.hex(), registered_by=errand.asker.ref, registered_at=deed.now)
     add_to_index(deed, made, wanted.records)
-    about = tuple(About(known.subject, record) for record, known in zip(wanted.records, named, strict=True))
     told = errand.entry(
         kind=REGISTERED,
         outcome="allow",
-        about=about,
         fields=wanted.fields,
         recipient=wanted.recipient,
         article=f"{book.association.pack}:{ARTICLE}",
@@ -94,10 +92,22 @@ def register(deed: Deed, errand: Errand, wanted: Wanted, once: Once | None) -> O
         facts=(facts.write(deed, ORDER, order.id, order),),
         flags=errand.asker.flags,
     )
-    deed.append(told)
+    tell_of(deed, told, wanted.records, named)
     if once is not None:
         remember(deed.transaction, deed.association, once, made, CREATED)
     return order
+
+
+def tell_of(deed: Deed, told: Entry, records: Sequence[bytes], named: Sequence[Known]) -> None:
+    """Append the entry with all it names, and a further one without its facts for each further record of a person: each names her once."""
+    rounds: list[list[About]] = []
+    turns: dict[bytes, int] = {}
+    for record, known in zip(records, named, strict=True):
+        turn = turns[known.subject] = turns.get(known.subject, -1) + 1
+        rounds += [[]] if turn == len(rounds) else []
+        rounds[turn].append(About(known.subject, record))
+    for turn, about in enumerate(rounds):
+        deed.append(replace(told, about=tuple(about), facts=() if turn else told.facts))
 
 
 def add_to_index(deed: Deed, order: bytes, records: Sequence[bytes]) -> None:

@@ -116,9 +116,12 @@ class Deed:
     def append(self, entry: Entry, *, changes_law: bool = False, closes: Closing | None = None, revision: int | None = None) -> Appended:
         """Append an entry; `changes_law` where it writes an association-wide fact, `closes` where it closes a door (journal).
 
-        `revision` is the record's where the entry opens cells of it. Raises ValueError where such an entry does not allow that in full.
+        `revision` is the record's where the entry opens cells of it. Raises ValueError where such an entry does not allow that in full, and
+        for one that names a person twice: its rows would take the whole transaction with them.
         """
         number = self.size
+        if len(entry.about) > 1 and len({about.subject for about in entry.about}) < len(entry.about):
+            raise ValueError(entry.kind)
         if entry.outcome == "allow" and entry.kind in _GIVING and not self.log.journal.takes_lines():
             # A withdrawal could not be recorded now, so nothing is given out on what it might withdraw.
             raise Unavailable("log-unavailable")
