@@ -153,6 +153,23 @@ async def test_what_one_record_said_no_to_is_told_of_the_other_once_they_are_one
     assert {one.record for one in recalls(world)} == {first.record.hex(), second.record.hex()}
 
 
+async def test_a_no_for_two_records_at_once_is_told_once_of_a_third_that_is_joined_to_them(counter: Counter):
+    world = counter.world
+    await counter.recipient()
+    first, given, asking = [await store(world) for _ in range(3)]
+    world.clock.forward(1)
+    agreed = [await counter.shared(one.record) for one in (first, given, asking)]
+    assert (await counter.package(await counter.approved(given.record))).status_code == 200
+    world.clock.forward(1)
+    await joined(world, asking.subject, first.subject)
+    await take_back(world, agreed[-1])
+    follower = Follower(world.association)
+    assert await follower.follow() == 0
+    await joined(world, given.subject, first.subject)
+    assert await follower.follow() == 1
+    assert [(one.what, one.record) for one in recalls(world)] == [("withdrawal", given.record.hex())]
+
+
 async def test_what_was_given_after_the_other_record_said_no_was_given_on_a_later_word(small_counter: Counter):
     counter, world = small_counter, small_counter.world
     await counter.recipient()

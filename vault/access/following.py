@@ -90,7 +90,8 @@ def _causes(transaction: Transaction, association: bytes, first: int) -> tuple[l
         stored = _parsed(row.body)
         causes += _cause(row.number, stored)
         if stored.entry.kind == merging.APPROVED:
-            causes += _joined(transaction, association, row.number, _people(stored))
+            # A no that was said for several of her sheets at once is told of one time.
+            causes += dict.fromkeys(_joined(transaction, association, row.number, _people(stored)))
     if len(rows) == AT_ONCE:
         return causes, rows[-1].number + 1
     newest = select(place.c.number).where(*here).order_by(place.c.number.desc()).limit(1)
