@@ -1,10 +1,13 @@
 """Officers see alerts, say what each was, and two of them declare the thresholds."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.access.desk import Desk, written
 from tests.access.test_watching import alerts, declare, fired
@@ -13,6 +16,7 @@ from tests.simulator import World
 from vault.access import alerts as desk_of_alerts
 from vault.access.alert_facts import DETECTION, OWN
 from vault.access.detection import DetectionFact
+from vault.access_log import tables as log_tables
 from vault.access_log.entry import About, Entry
 from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
 from vault.rulebook import facts
@@ -43,6 +47,19 @@ async def listed(desk: Desk, token: str | None = None, **query: Any) -> dict[str
 
 async def put(desk: Desk, body: dict[str, Any], token: str | None = None) -> Any:
     return await desk.http.put(DETECTION_PATH, json=body, headers=desk._by(token or desk.officer))
+
+
+@contextmanager
+def spoiled(world: World, number: int) -> Iterator[None]:
+    """Bytes in the place of an entry's that are no entry's, for a while."""
+    place = log_tables.entry
+    here = (place.c.association_id == world.association.id, place.c.number == number)
+    with world.database.connect() as connection, connection.begin():
+        kept = connection.execute(select(place.c.body).where(*here)).scalar()
+        connection.execute(update(place).where(*here).values(body=b"{}"))
+    yield
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(update(place).where(*here).values(body=kept))
 
 
 async def in_force(world: World) -> DetectionFact | None:
@@ -126,6 +143,35 @@ async def test_nobody_reviews_an_alert_about_her_own_deeds(desk: Desk):
     assert (answer.status_code, answer.json()["code"]) == (403, "same-person")
     assert (world.entries()[-1].kind, world.entries()[-1].outcome) == ("alert.reviewed", "refuse")
     assert [one.state for one in await alerts(world)] == ["unreviewed"]
+
+
+async def test_nobody_reviews_what_rests_on_her_own_deeds_whoever_fired_it(desk: Desk):
+    world = desk.world
+    person, officer = uuid.uuid4().bytes, f"staff:{(await world.person('officer')).id}"
+    hers = Entry(kind="record.asked", outcome="allow", actor="client:01", on_behalf=officer, about=(About(person, person),))
+    for told in [hers] * 10 + [replace(hers, on_behalf=None)]:
+        await world.association.log.append(told)
+    assert [rule for rule in await fired(world) if rule == "questions"] == ["questions"]
+    alert = next(one for one in (await listed(desk))["items"] if one["rule"] == "questions")
+    assert alert["actor"] == "client:01"
+    answer = await desk.post(f"{ALERTS}/{alert['id']}/review", {"reason": "explained"}, desk.officer)
+    assert (answer.status_code, answer.json()["code"]) == (403, "same-person")
+    second = await world.session("second_officer")
+    with spoiled(world, alert["entries"][0]):
+        assert (await desk.post(f"{ALERTS}/{alert['id']}/review", {"reason": "explained"}, second)).status_code == 503
+    assert (await desk.post(f"{ALERTS}/{alert['id']}/review", {"reason": "explained"}, second)).status_code == 200
+
+
+async def test_who_wrote_a_withdrawal_down_may_review_what_came_after_it(small_desk: Desk):
+    world = small_desk.world
+    person, officer = uuid.uuid4().bytes, f"staff:{(await world.person('officer')).id}"
+    withdrawn = Entry(kind="consent.withdrawn", outcome="allow", actor=officer, about=(About(person, person),))
+    for told in (withdrawn, Entry(kind="record.read", outcome="refuse", actor="client:01", about=(About(person, person),))):
+        await world.association.log.append(told)
+    assert "after_withdrawal" in await fired(world)
+    alert = next(one for one in (await listed(small_desk))["items"] if one["rule"] == "after_withdrawal")
+    assert len(alert["entries"]) == 2
+    assert (await small_desk.post(f"{ALERTS}/{alert['id']}/review", {"reason": "explained"}, small_desk.officer)).status_code == 200
 
 
 async def test_alerts_come_page_by_page_newest_first(small_desk: Desk, monkeypatch: pytest.MonkeyPatch):

@@ -1,12 +1,12 @@
 """Alerts as officers work on them: shown, reviewed, and the thresholds declared by two people.
 
-Invariants: the look is an entry; what rests on a case that excludes the reader is kept from her; nobody reviews what is about her own
-deeds or those of an account she made; whatever is declared, tighter or looser, canaries included, is in force once another person has
-approved that very wording.
+Invariants: the look is an entry; what rests on a case that excludes the reader is kept from her; nobody reviews what rests on her own
+deeds or those of an account she made, whoever fired it; whatever is declared, tighter or looser, canaries included, is in force once
+another person has approved that very wording.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,10 +27,11 @@ from vault.access.alert_facts import (
     padded,
 )
 from vault.access.approving import Approver
-from vault.access.detection import DetectionFact
+from vault.access.detection import WITHDRAWN, DetectionFact
 from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed
-from vault.errors import Conflict, FieldError, Invalid, NotFound
+from vault.access_log.entry import EntryRefused, parse
+from vault.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from vault.identity.two_people import require_two
 from vault.rulebook import facts
 from vault.rulebook.asker import Errand
@@ -102,7 +103,10 @@ def _raised(deed: Deed, after: int | None) -> dict[str, int]:
 
 
 def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> AlertFact:
-    """Say what an alert was. Raises NotFound, Conflict where it was reviewed, and the refusal `same-person` for one about her own deeds."""
+    """Say what an alert was.
+
+    Raises NotFound, Conflict where it was reviewed, the refusal `same-person` for one about deeds of her own, Unavailable `integrity`.
+    """
     approver = approver.still(deed)
     errand = approver.errand
     found = facts.read(deed, ALERT, alert.hex())
@@ -111,7 +115,8 @@ def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> Aler
     if found.state != "unreviewed":
         raise Conflict
     book = errand.book(deed)
-    require_two(book, found.hand, approver.caller, REVIEWED)
+    for hand in sorted({found.hand, *_hands(deed, found)}):
+        require_two(book, hand, approver.caller, REVIEWED)
     settled = msgspec.structs.replace(
         found, state="reviewed", reason=reason, reviewed_by=approver.caller.ref, reviewed_at=deed.now, padding=""
     )
@@ -121,6 +126,18 @@ def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> Aler
         errand.entry(kind=REVIEWED, outcome="allow", reason=reason.upper(), article=article, facts=(written,), flags=approver.caller.flags)
     )
     return settled
+
+
+def _hands(deed: Deed, alert: AlertFact) -> Iterator[str]:
+    """Whose deeds an alert rests on, at a client's screen too; who wrote a withdrawal down is none of those it is about."""
+    place = log_tables.entry.c
+    named = (place.association_id == deed.association, place.number.in_(alert.indexes), place.kind != WITHDRAWN)
+    for encoded in deed.transaction.connection.execute(select(place.body).where(*named)).scalars().all():
+        try:
+            entry = parse(bytes(encoded)).entry
+        except EntryRefused as error:
+            raise Unavailable("integrity") from error
+        yield entry.on_behalf or entry.actor
 
 
 def declared(deed: Deed, errand: Errand) -> tuple[DetectionFact, DetectionProposal | None]:
