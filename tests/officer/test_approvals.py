@@ -14,6 +14,7 @@ from vault.identity.pack_change import written
 from vault.policy import pack as packs
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
+PATH = "/officer/approvals"
 
 
 async def ordered(window: Window) -> tuple[bytes, str]:
@@ -119,6 +120,27 @@ async def test_an_old_code_a_wrong_one_and_none_approve_nothing(small_window: Wi
         assert 'role="alert"' in page.text
         assert order in page.text
     assert [each.reason for each in small_window.world.entries() if each.kind == "order.approved"] == ["STEP_UP_REQUIRED"] * 4
+
+
+async def test_an_order_and_a_disclosure_that_grew_since_they_were_shown_are_not_approved(window: Window):
+    record, order = await ordered(window)
+    others = [(await store(window.world)).record for _ in range(2)]
+    await window.sign_in("second_officer")
+
+    async def grown_while_shown(kind: str, id_: str) -> None:
+        [shown] = re.findall(rf'value="{id_}">\s*<input type="hidden" name="named" value="([0-9]+)"', (await window.get(PATH)).text)
+        path = f"/{kind}s/{id_}/records"
+        more = await window.counter.ask("officer", "POST", path, {"records": [uuid_of(others.pop())]})
+        assert more.status_code == 201, more.text
+        late = await window.approve("second_officer", kind=kind, id=id_, named=shown, act="approve")
+        assert (shown, late.status_code) == ("1", 409)
+        done = await window.approve("second_officer", kind=kind, id=id_, named="2", act="approve")
+        assert done.status_code == 303
+
+    await grown_while_shown("order", order)
+    asked = await window.counter.requested(record, **by_law_of_orders(order))
+    others += [(await store(window.world)).record]
+    await grown_while_shown("disclosure", asked)
 
 
 async def test_who_made_a_thing_is_not_offered_to_approve_it_and_is_refused(small_window: Window):

@@ -12,6 +12,7 @@ from vault.access import disclosures, erasing, erasures, orders
 from vault.access.approving import Approver
 from vault.access.certificate import ErasureFact
 from vault.access.order_scans_api import shown
+from vault.access.paging import pages_of
 from vault.access.scans_api import Turns
 from vault.access.shapes import BARS, DisclosureFact, OrderFact, Refusal
 from vault.access.waiting import waiting
@@ -118,10 +119,11 @@ class _Approvals:
         run, factor = caller.association.run, self.frame.identity.factor
         errand = Errand(caller, call.request_id)
         if kind == "order":
-            await run(lambda deed: orders.approve(deed, Approver(caller, call.request_id, code, factor), id_))
+            named = call.form.fields.get("named", "")
+            await run(lambda deed: _approve_order(deed, Approver(caller, call.request_id, code, factor), id_, named))
         elif kind == "disclosure":
-            bars = _bars(call.form.fields)
-            await run(lambda deed: _approve_disclosure(deed, Approver(caller, call.request_id, code, factor), id_, bars))
+            bars, named = _bars(call.form.fields), call.form.fields.get("named", "")
+            await run(lambda deed: _approve_disclosure(deed, Approver(caller, call.request_id, code, factor), id_, bars, named))
         elif kind == "keys":
             await run(lambda deed: custody.approve(deed, custody.Approver(caller, call.request_id, factor, code), id_))
         elif kind == "pack":
@@ -184,9 +186,26 @@ def _bars(given: Mapping[str, str]) -> tuple[str, ...] | None:
     return ticked if ticked or "considered" in given else None
 
 
-def _approve_disclosure(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None) -> None:
-    """Approve as the call does; here nobody is silent about the bars where no authority ordered it. Raises Conflict `bars-unsaid`."""
-    ordered = disclosures.of(deed, disclosure).basis == "order"
+def _require_as_shown(named: str, pages: int) -> None:
+    """Raise Conflict where a page was added since the form was shown: what is approved is what was seen."""
+    if named and named != str(pages):
+        raise Conflict
+
+
+def _approve_order(deed: Deed, approver: Approver, order: bytes, named: str) -> None:
+    """Approve as the call does, with the pages it had when it was shown. Raises Conflict for others."""
+    _require_as_shown(named, orders.of(deed, order).pages)
+    orders.approve(deed, approver, order)
+
+
+def _approve_disclosure(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None, named: str) -> None:
+    """Approve as the call does, with the pages it had when it was shown; here nobody is silent about bars where no authority ordered it.
+
+    Raises Conflict for other pages, and `bars-unsaid`.
+    """
+    found = disclosures.of(deed, disclosure)
+    _require_as_shown(named, pages_of(found))
+    ordered = found.basis == "order"
     if not ordered and bars is None:
         raise Conflict("bars-unsaid")
     disclosures.approve(deed, approver, disclosure, None if ordered else bars)
@@ -264,7 +283,8 @@ class _Maker:
             *([("uses", str(fact.uses))] if fact.uses is not None else []),
             *([("secrecy", self.say.word("order_secret"))] if fact.secret else []),
         ]
-        return replace(self._item("order", fact.id, fact.registered_by, fact.registered_at, says), paper=bool(fact.scan))
+        item = self._item("order", fact.id, fact.registered_by, fact.registered_at, says)
+        return replace(item, paper=bool(fact.scan), named=str(fact.pages))
 
     def disclosure(self, fact: DisclosureFact) -> Item:
         says = [
@@ -276,7 +296,8 @@ class _Maker:
             *(("not_given", f"{self.say.id(part.record)}: {self._not_given(part)}") for part in fact.refused),
             *([("people", f"{len(fact.granted) + fact.further.granted} ({fact.further.pages})")] if fact.further else []),
         ]
-        return replace(self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says), weighed=fact.basis != "order")
+        item = self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says)
+        return replace(item, weighed=fact.basis != "order", named=str(pages_of(fact)))
 
     def erasure(self, fact: ErasureFact) -> Item:
         says = [
