@@ -21,6 +21,7 @@ from vault.access.api import routes
 from vault.access.assignments_api import assignment_routes
 from vault.access.audit_api import ROUTES as AUDIT
 from vault.access.examine import overdue
+from vault.access.person_api import person_routes
 from vault.access.search_api import routes as search_routes
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
@@ -399,6 +400,20 @@ async def test_an_alert_that_does_not_hold_is_left_to_who_examines_the_facts(off
     with office.world.database.connect() as connection, connection.begin():
         connection.execute(update(fact).where(fact.c.kind == "alert").values(sealed=b"x"))
     assert found_overdue(office.world) == []
+
+
+async def test_what_was_opened_in_an_emergency_is_handed_to_nobody_by_a_way_in_that_outlasts_it(office: Office):
+    record = (await store(office.world)).record
+    path = f"/v1/records/{uuid.UUID(bytes=record)}/person-page"
+    async with office.world.front(*person_routes(office.world.associations, {})) as http:
+        headers = {"Authorization": f"Bearer {office.key}", "Amanah-On-Behalf-Of": office.id("huda")}
+        assert (await office.break_glass("huda", record)).status_code == 201
+        assert (await office.read("huda", record))[1] != "not-assigned"
+        assert code_of(await http.post(path, json={}, headers=headers)) == (403, "not-assigned")
+        told = office.world.entries()[-1]
+        assert (told.kind, told.outcome, told.reason) == ("person-page.issued", "refuse", "NOT_ASSIGNED")
+        assert (await office.assign("officer", record, {"staff": office.id("huda")})).status_code == 201
+        assert (await http.post(path, json={}, headers=headers)).status_code == 201
 
 
 async def test_the_code_of_an_emergency_is_used_once(office: Office):

@@ -114,8 +114,9 @@ class _Case:
 
     def hers_until(self, *, emergencies: bool) -> int:
         """Until when the asker has the case, by what she opened in an emergency too or not; 0 where she does not have it."""
-        counted = [one for one in self.assignments if emergencies or one.kind != EMERGENCY]
-        return assigned_until(counted, self.asker.assignees, self.deed.now)
+        if not emergencies:
+            return kept_until(self.deed, self.errand, self.known)
+        return assigned_until(self.assignments, self.asker.assignees, self.deed.now)
 
     def require_hers(self, kind: str) -> None:
         """Refuse a caseworker who does not have this case; what she opened in an emergency she only looks at."""
@@ -229,6 +230,12 @@ def break_glass(deed: Deed, errand: Errand, factor: SecondFactor, record: bytes,
     assignment = Assignment(os.urandom(16).hex(), hand, EMERGENCY, deed.now, deed.now + BROKEN_LASTS)
     case.give(assignment, because.reason, case.entry(BROKEN, facts=(used,), flags=("break-glass",)))
     return assignment
+
+
+def kept_until(deed: Deed, errand: Errand, known: Known) -> int:
+    """Until when the asker has this person's case by more than an emergency; 0 where she does not."""
+    held = known.sheet.assignments if known.sheet is not None else ()
+    return assigned_until([one for one in held if one.kind != EMERGENCY], errand.asker.assignees, deed.now)
 
 
 def _made(deed: Deed, record: bytes, made: bytes) -> Assignment:

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from vault.access import assignments
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, WrittenFact
 from vault.consent import link_token
@@ -84,11 +85,13 @@ def issue(deed: Deed, errand: Errand, record: bytes, given_to: str, draw: Draw =
     """Make a way in to the page of the record's person, for herself or a guardian of hers who may speak for her.
 
     Raises NotFound, Invalid `unknown-guardian`, a refusal where the asker does not reach the record, and to the key of a public form:
-    whoever took that from where strangers come by could look as the person.
+    whoever took that from where strangers come by could look as the person. What a caseworker opened in an emergency she hands to nobody,
+    and this way in would outlast her hour.
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
     require_case(deed, errand, known, record, ISSUED)
+    errand.require_assigned(deed, assignments.kept_until(deed, errand, known), ISSUED, (About(known.subject, record),))
     if FORM in errand.asker.scopes:
         article, about = f"{errand.book(deed).association.pack}:1", (About(known.subject, record),)
         raise EntryRefusal(errand.entry(kind=ISSUED, outcome="refuse", reason="OUT_OF_SCOPE", article=article, about=about))
