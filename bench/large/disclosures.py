@@ -110,7 +110,7 @@ def ordered(vault: Vault, pages: Sequence[Sequence[str]], key: PackageKey) -> st
     id_ = vault.ask("POST", "/orders", {**order, "records": pages[0], "fields": FIELDS})["id"]
     for page in pages[1:]:
         vault.ask("POST", f"/orders/{id_}/records", {"records": page})
-    vault.ask("POST", f"/orders/{id_}/approval", second=True)
+    vault.ask("POST", f"/orders/{id_}/approval", {"pages": len(pages)}, second=True)
     return str(id_)
 
 
@@ -120,7 +120,7 @@ def approved(vault: Vault, order: str, pages: Sequence[Sequence[str]]) -> str:
     id_ = vault.ask("POST", "/disclosures", asked)["id"]
     for page in pages[1:]:
         vault.ask("POST", f"/disclosures/{id_}/records", {"records": page})
-    vault.ask("POST", f"/disclosures/{id_}/approval", second=True)
+    vault.ask("POST", f"/disclosures/{id_}/approval", {"pages": len(pages)}, second=True)
     return str(id_)
 
 

@@ -4,6 +4,7 @@ import json
 import uuid
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -34,10 +35,16 @@ async def people(counter: Counter, count: int) -> list[bytes]:
     return [kept.record for kept in made]
 
 
+async def settle(counter: Counter, path: str) -> httpx.Response:
+    """The second officer approves what she was shown: as many pages as there are."""
+    shown = (await counter.ask("second_officer", "GET", path)).json()
+    return await counter.approve("second_officer", f"{path}/approval", pages=shown.get("pages", 1))
+
+
 async def order_of(counter: Counter, pages: list[list[bytes]], **changes: Any) -> str:
     """An order for the court that names these records, a page each, approved by the second officer; its id."""
     order = await registered(counter, pages, **changes)
-    done = await counter.approve("second_officer", f"/orders/{order}/approval")
+    done = await settle(counter, f"/orders/{order}")
     assert done.status_code == 200, done.text
     return order
 
@@ -70,7 +77,7 @@ async def released(counter: Counter, pages: list[list[bytes]], **changes: Any) -
     """An approved disclosure of these pages on an order of the same pages: its id and the order's."""
     order = await order_of(counter, pages, **changes)
     id_ = await asked_of(counter, order, pages)
-    done = await counter.approve("second_officer", f"/disclosures/{id_}/approval")
+    done = await settle(counter, f"/disclosures/{id_}")
     assert done.status_code == 200, done.text
     return id_, order
 
@@ -112,7 +119,10 @@ async def test_an_order_names_people_on_every_page_and_each_page_is_an_entry_of_
     beyond = await counter.ask("second_officer", "GET", f"/orders/{order}?page=4")
     assert (told(beyond), beyond.json()["errors"]) == ((422, "invalid"), [{"field": "page", "code": "out-of-range"}])
     assert await decide(counter, three) == ("deny", "ORDER_UNVERIFIED", "none")
-    await counter.approve("second_officer", f"/orders/{order}/approval")
+    for seen in ({}, {"pages": 2}):
+        few = await counter.approve("second_officer", f"/orders/{order}/approval", **seen)
+        assert told(few) == (409, "conflict"), "what grew since she was shown it is not approved"
+    await settle(counter, f"/orders/{order}")
     for record in (one, two, three):
         assert await decide(counter, record) == ("permit", "ORDER_OK", "judicial_order")
         report = (await counter.ask("officer", "GET", f"/records/{written(record)}/access-report")).json()["items"]
@@ -137,7 +147,7 @@ async def test_an_order_names_several_records_of_a_person_on_one_page(counter: C
     assert [[about.record for about in entry.about] for entry in registered] == [[kept.record, other.record], [donors[0]]]
     assert [[about.record for about in entry.about] for entry in extended] == [[more.record], [donors[1]]]
     assert [len(entry.facts) for entry in registered + extended] == [1, 0, 2, 0]
-    await counter.approve("second_officer", f"{path}/approval")
+    await settle(counter, path)
     assert await decide(counter, donors[1], fields=["full_name"]) == ("permit", "ORDER_OK", "judicial_order")
     assert wrong(counter) == []
 
@@ -195,7 +205,7 @@ async def test_a_repeat_that_names_another_whole_finds_its_page_gone(small_count
 
 
 async def approved(counter: Counter, order: str) -> str:
-    done = await counter.approve("second_officer", f"/orders/{order}/approval")
+    done = await settle(counter, f"/orders/{order}")
     assert done.status_code == 200, done.text
     return order
 
@@ -316,7 +326,8 @@ async def test_a_page_is_decided_field_by_field_and_what_the_order_does_not_name
     assert told(foreign) == (403, "out-of-scope"), "not by who will approve it"
     waiting = await counter.ask("second_officer", "GET", "/disclosures/" + id_)
     assert (waiting.json()["people"], waiting.json()["granted"]) == (2, [])
-    assert (await counter.approve("second_officer", f"{path}/approval")).status_code == 200
+    assert told(await counter.approve("second_officer", f"{path}/approval")) == (409, "conflict")
+    assert (await settle(counter, path)).status_code == 200
     assert told(await counter.ask("officer", "POST", f"{path}/records", {"records": [written(late)]})) == (409, "conflict")
     assert told(await fetch(counter, id_, 1)) == (409, "nothing-granted")
     assert (await fetch(counter, id_, 2)).status_code == 200

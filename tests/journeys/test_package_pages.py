@@ -65,11 +65,11 @@ def released(served: Served) -> Released:
     asked = {"basis": "order", "order": made, "recipient": "court", "fields": ["full_name"], "purpose": "legal_order"}
     for page in pages[1:]:
         ask(served, "POST", f"/orders/{made}/records", {"records": page})
-    ask(served, "POST", f"/orders/{made}/approval", {}, "second_officer")
+    ask(served, "POST", f"/orders/{made}/approval", {"pages": PAGES}, "second_officer")
     id_ = ask(served, "POST", "/disclosures", {**asked, "records": pages[0]})["id"]
     for page in pages[1:]:
         ask(served, "POST", f"/disclosures/{id_}/records", {"records": page})
-    ask(served, "POST", f"/disclosures/{id_}/approval", {}, "second_officer")
+    ask(served, "POST", f"/disclosures/{id_}/approval", {"pages": PAGES}, "second_officer")
     return Released(served, key, id_, made, pages)
 
 

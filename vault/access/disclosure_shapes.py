@@ -30,8 +30,12 @@ class DisclosureBody(Body):
 
 
 class DisclosureApproval(Approve):
-    """An approval of a disclosure; `bars` are those of law 16 that stand against it, none where each was considered and none does."""
+    """An approval of a disclosure; `bars` are those of law 16 that stand against it, none where each was considered and none does.
 
+    `pages` how many pages of it she was shown, where there are several.
+    """
+
+    pages: int | None = None
     bars: Annotated[tuple[Literal[BARS], ...], msgspec.Meta(max_length=len(BARS))] | None = None  # type: ignore[valid-type]
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from vault.access import orders
 from vault.access.approving import Approver
-from vault.access.paging import disclosure_page, grants, named_by, page_out
+from vault.access.paging import disclosure_page, grants, named_by, page_out, pages_of, require_as_seen
 from vault.access.shapes import DISCLOSURE, ORDER, Arrival, DisclosureFact, DisclosurePage, OrderFact, PageOut, Part, Refusal
 from vault.access.verdicts import Asked, Weighed, enter, weigh
 from vault.access_log.deed import Deed, EntryRefusal
@@ -174,11 +174,14 @@ def decided(deed: Deed, errand: Errand, wanted: Wanted, named: Sequence[Known]) 
     return tuple(parts), tuple(refused)
 
 
-def approve(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None = None) -> DisclosureFact:
+def approve(
+    deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None = None, seen: int | None = None
+) -> DisclosureFact:
     """Approve what another person asked for, for the recipient's key as it is confirmed now.
 
-    `bars` are those of law 16 that stand against it, by the approver's judgment: where there is one, the disclosure ends instead. Raises
-    NotFound, Invalid for bars where an authority ordered it, Conflict `nothing-granted`, `disclosure-revoked` or where it is approved,
+    `bars` are those of law 16 that stand against it, by the approver's judgment: where there is one, the disclosure ends instead.
+    `seen` are the pages she was shown. Raises NotFound, Invalid for bars where an authority ordered it, Conflict `nothing-granted`,
+    `disclosure-revoked`, for other pages or where it is approved,
     TooMany, and refusals: `same-person`, `step-up-required`, and what stands against the recipient (`unknown-recipient`,
     `recipient-unconfirmed`).
     """
@@ -188,6 +191,7 @@ def approve(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, 
         raise Conflict("disclosure-revoked")
     if found.approved_by:
         raise Conflict
+    require_as_seen(seen, pages_of(found))
     if not grants(found):
         raise Conflict("nothing-granted")
     if bars is not None and found.basis == "order":

@@ -172,7 +172,7 @@ class _Api:
         bars = None if call.body.bars is None else distinct(call.body.bars, "bars")
 
         async def approved() -> DisclosureFact:
-            return await asker.association.run(lambda deed: disclosures.approve(deed, approver, disclosure, bars))
+            return await asker.association.run(lambda deed: disclosures.approve(deed, approver, disclosure, bars, call.body.pages))
 
         found = await heard(errand, approved)
         return Answer(DisclosureStands(uuid_of(found.id), state_of(found)))

@@ -15,7 +15,7 @@ from sqlalchemy.types import NullType
 
 from vault.access import paper_seen
 from vault.access.approving import Approver
-from vault.access.paging import named_by, order_page
+from vault.access.paging import named_by, order_page, require_as_seen
 from vault.access.shapes import ORDER, OrderFact
 from vault.access.tables import order_record
 from vault.access.verdicts import Asked
@@ -116,11 +116,11 @@ def add_to_index(deed: Deed, order: bytes, records: Sequence[bytes]) -> None:
     deed.transaction.connection.execute(insert(order_record), places)
 
 
-def approve(deed: Deed, approver: Approver, order: bytes, sha256: str | None = None) -> OrderFact:
+def approve(deed: Deed, approver: Approver, order: bytes, sha256: str | None = None, seen: int | None = None) -> OrderFact:
     """Approve an order that another person registered: from this answer on it counts. `sha256` is what she says of its paper.
 
-    Raises NotFound, Conflict `order-revoked`, `paper-unseen` or where it is approved, Invalid `evidence-mismatch`, refusals `same-person`
-    and `step-up-required`, TooMany.
+    `seen` are the pages she was shown. Raises NotFound, Conflict `order-revoked`, `paper-unseen`, for other pages or where it is approved,
+    Invalid `evidence-mismatch`, refusals `same-person` and `step-up-required`, TooMany.
     """
     approver = approver.still(deed)
     found = of(deed, order)
@@ -128,6 +128,7 @@ def approve(deed: Deed, approver: Approver, order: bytes, sha256: str | None = N
         raise Conflict("order-revoked")
     if found.approved_by:
         raise Conflict
+    require_as_seen(seen, found.pages)
     paper_seen.require(deed, found, approver.caller.ref, sha256)
     approval = approver.approve(deed, found.registered_by, _APPROVED)
     approved = msgspec.structs.replace(found, approved_by=approver.caller.ref, approved_at=deed.now)

@@ -55,8 +55,12 @@ class OrderBody(Body):
 
 
 class OrderApproval(Approve):
-    """An approval of an order; `scan_sha256` is that of its paper, by who has it before her and did not look at the one that is kept."""
+    """An approval of an order; `scan_sha256` is that of its paper, by who has it before her and did not look at the one that is kept.
 
+    `pages` how many pages of it she was shown, where there are several.
+    """
+
+    pages: int | None = None
     scan_sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")] | None = None
 
 
@@ -222,7 +226,7 @@ class _Api:
         approver = Approver(call.caller, call.request_id, call.body.code, self.factor)
 
         async def approved() -> OrderFact:
-            return await asker.association.run(lambda deed: orders.approve(deed, approver, order, call.body.scan_sha256))
+            return await asker.association.run(lambda deed: orders.approve(deed, approver, order, call.body.scan_sha256, call.body.pages))
 
         return Answer(_stands(await heard(errand, approved)))
 

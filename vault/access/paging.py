@@ -12,7 +12,7 @@ import msgspec
 
 from vault.access.shapes import DISCLOSURE_PAGE, ORDER_PAGE, PAGE_OUT, DisclosureFact, DisclosurePage, OrderFact, PageOut, Part
 from vault.access_log.deed import Deed
-from vault.errors import FieldError, Invalid, Unavailable
+from vault.errors import Conflict, FieldError, Invalid, Unavailable
 from vault.rulebook import facts
 
 MOST_PAGES: Final = 40
@@ -28,6 +28,12 @@ def place(whole: str, number: int) -> str:
 def pages_of(found: DisclosureFact) -> int:
     """How many pages a disclosure has."""
     return 1 if found.further is None else found.further.pages
+
+
+def require_as_seen(seen: int | None, pages: int) -> None:
+    """Raise Conflict unless who approves means so many pages, one where she says nothing: what is approved is what was seen."""
+    if pages != (1 if seen is None else seen):
+        raise Conflict
 
 
 def grants(found: DisclosureFact) -> bool:

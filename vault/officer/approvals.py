@@ -27,6 +27,7 @@ from vault.identity.pack_effects import EFFECTS
 from vault.officer import breach_approvals
 from vault.officer.approval_item import Item
 from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
+from vault.officer.report_steps import number
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
@@ -186,16 +187,14 @@ def _bars(given: Mapping[str, str]) -> tuple[str, ...] | None:
     return ticked if ticked or "considered" in given else None
 
 
-def _require_as_shown(named: str, pages: int) -> None:
-    """Raise Conflict where a page was added since the form was shown: what is approved is what was seen."""
-    if named and named != str(pages):
-        raise Conflict
+def _pages(named: str) -> int | None:
+    """The pages a form was shown with. Raises Malformed for what no form of ours carries."""
+    return number(named) if named else None
 
 
 def _approve_order(deed: Deed, approver: Approver, order: bytes, named: str) -> None:
     """Approve as the call does, with the pages it had when it was shown. Raises Conflict for others."""
-    _require_as_shown(named, orders.of(deed, order).pages)
-    orders.approve(deed, approver, order)
+    orders.approve(deed, approver, order, seen=_pages(named))
 
 
 def _approve_disclosure(deed: Deed, approver: Approver, disclosure: bytes, bars: tuple[str, ...] | None, named: str) -> None:
@@ -203,12 +202,10 @@ def _approve_disclosure(deed: Deed, approver: Approver, disclosure: bytes, bars:
 
     Raises Conflict for other pages, and `bars-unsaid`.
     """
-    found = disclosures.of(deed, disclosure)
-    _require_as_shown(named, pages_of(found))
-    ordered = found.basis == "order"
+    ordered = disclosures.of(deed, disclosure).basis == "order"
     if not ordered and bars is None:
         raise Conflict("bars-unsaid")
-    disclosures.approve(deed, approver, disclosure, None if ordered else bars)
+    disclosures.approve(deed, approver, disclosure, None if ordered else bars, _pages(named))
 
 
 async def _items(call: Call) -> tuple[list[Item], bool]:
