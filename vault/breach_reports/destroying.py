@@ -154,9 +154,9 @@ def tombstones(deed: Deed, errand: Errand, after: bytes | None, limit: int) -> t
     """
     errand = errand.still(deed)
     every = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, TOMBSTONE)
-    asks = {errand.asker.ref, errand.asker.on_behalf}
     shown = sorted(
-        ((key, one) for key, one in every.items() if asks.isdisjoint(one.excluded)), key=lambda each: (-each[1].destroyed_at, each[0])
+        ((key, one) for key, one in every.items() if errand.accounts.isdisjoint(one.excluded)),
+        key=lambda each: (-each[1].destroyed_at, each[0]),
     )
     begin = _behind([key for key, _ in shown], after)
     here = shown[begin : begin + limit]
@@ -204,8 +204,8 @@ def _terms(deed: Deed, errand: Errand, reports: Mapping[str, ReportFact], incide
 
 
 def _hidden_from(deed: Deed, errand: Errand) -> frozenset[str]:
-    """The cases that are kept from who asks, or from the person at the screen."""
-    people = [ref.removeprefix(STAFF) for ref in (errand.asker.ref, errand.asker.on_behalf) if ref and ref.startswith(STAFF)]
+    """The cases that are kept from who asks, or from the person at the screen, through whichever account of hers."""
+    people = sorted(ref.removeprefix(STAFF) for ref in errand.accounts if ref.startswith(STAFF))
     kept = facts.read_several(deed, EXCLUSIONS, people) if people else {}
     return frozenset(case_ for each in kept.values() for case_ in each.cases)
 
@@ -216,7 +216,7 @@ def _as_seen(run: DestructionFact, hidden: frozenset[str]) -> DestructionFact:
 
 
 def _is_kept_from(errand: Errand, term: Term) -> bool:
-    return not {errand.asker.ref, errand.asker.on_behalf}.isdisjoint(term.excluded)
+    return not errand.accounts.isdisjoint(term.excluded)
 
 
 def _entry(errand: Errand, deed: Deed, kind: str, **members: object) -> Entry:
