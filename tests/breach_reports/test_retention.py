@@ -8,18 +8,22 @@ import httpx
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from tests.access.desk import rows_of
 from tests.breach_reports.desk import NARRATIVE, Desk
 from tests.breach_reports.incident_desk import PARTS, done, incident, now, opened, plain, read, refused, report
+from tests.breach_reports.notices import noticed, person
 from tests.breach_reports.test_files import PDF, sent
 from tests.simulator import START
 from vault.access_log.verify import snapshot, verify
 from vault.breach_reports import file_tables, incident_tables, tables
 from vault.breach_reports.incident_shapes import IncidentFact, Step
+from vault.breach_reports.letters import LETTER, LetterFact, outbox
 from vault.breach_reports.retention import terms
 from vault.breach_reports.retention_examine import overdue
 from vault.breach_reports.shapes import BREACH_REPORT, Dismissal, ReportFact
 from vault.breach_reports.tombstones import JOURNAL, Ending
 from vault.reclosing import close
+from vault.rulebook.facts import holding
 from vault.rulebook.tables import fact
 from vault.storage.engine import enter
 from vault.storage.journal import Line
@@ -108,6 +112,13 @@ def rows(desk: Desk) -> dict[str, int]:
     every = (tables.report, tables.report_key, tables.part, incident_tables.incident_key, incident_tables.incident_part, file_tables.chunk)
     with snapshot(desk.world.database) as connection:
         return {each.name: connection.execute(select(func.count()).select_from(each)).scalar_one() for each in every}
+
+
+def letters_of(desk: Desk) -> list[LetterFact]:
+    """Every letter that a fact tells of."""
+    association = desk.world.association
+    with snapshot(desk.world.database) as connection:
+        return list(holding(connection, association.cabinet, association.id, LETTER).values())
 
 
 def findings(desk: Desk) -> list[str]:
@@ -372,6 +383,31 @@ def line(what: Any, id_: str, outcome: str) -> Line:
 
 
 @pytest.mark.asyncio(loop_scope="function")
+async def test_the_letters_of_a_destroyed_incident_tell_of_nobody_and_their_rows_are_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vault.breach_reports.tombstones.LETTERS_IN_AN_ENTRY", 2)
+    id_ = await opened(desk)
+    records = [await person(desk.world, number) for number in (1, 2, 3)]
+    number = await noticed(desk, id_, *records)
+    kept = rows_of(desk.world, outbox)
+    assert len(kept) == 3
+    await settled(desk, id_)
+    other = await opened(desk)
+    await noticed(desk, other, records[0])
+    before = {one.id: one for one in letters_of(desk)}
+    assert {one.record for one in before.values()} == {plain(record) for record in records}
+    pass_(desk, 5 * YEAR)
+    assert plain(id_) in [plain(each) for each in (await run(desk))["destroyed"]]
+    after = {one.id: one for one in letters_of(desk)}
+    hers = [one for one in after.values() if one.incident == plain(id_)]
+    assert [(one.record, one.subject, one.state) for one in hers] == [("", "", "removed")] * 3
+    assert [one for one in after.values() if one.incident != plain(id_)] == [one for one in before.values() if one.incident != plain(id_)]
+    assert {row["incident"].hex() for row in rows_of(desk.world, outbox)} == {plain(other)}
+    told = [entry for entry in desk.world.entries() if entry.kind == "incident.letters-destroyed"]
+    assert [(entry.count, entry.about[0].subject.hex()) for entry in told] == [(2, plain(id_)), (1, plain(id_))]
+    assert number > 0
+    assert findings(desk) == []
+
+
 async def test_a_database_put_back_from_a_copy_loses_the_case_again_by_the_journal(desk: Desk):
     id_ = await report(desk)
     case = await closed(desk, id_)

@@ -221,7 +221,9 @@ class Served:
             try:
                 line.request(method, path, raw, {**sent, **(headers or {})}, encode_chunked=chunked)
             except (BrokenPipeError, ConnectionResetError):
-                assert line.sock is not None  # an answer that came before all was sent is read all the same
+                # An answer that came before all was sent is read all the same; a line that never stood has none.
+                if line.sock is None:
+                    raise
             found = line.getresponse()
             return Answer(found.status, {name.lower(): value for name, value in found.getheaders()}, found.read())
         finally:

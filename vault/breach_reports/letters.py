@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, Table, and_, insert, select, update
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, Table, and_, delete, insert, select, update
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, Outcome, WrittenFact
@@ -196,3 +196,21 @@ def every(deed: Deed, incident: str, notice: int) -> Iterator[LetterFact]:
 
 def _of(deed: Deed, incident: str, notice: int) -> ColumnElement[bool]:
     return and_(outbox.c.association_id == deed.association, outbox.c.incident == bytes.fromhex(incident), outbox.c.notice == notice)
+
+
+def empty(deed: Deed, incident: bytes) -> list[WrittenFact]:
+    """Empty every letter of an incident that is destroyed, and its mail to officers: what stays names neither record nor person.
+
+    Their rows go. Returns what the entries of the destruction name.
+    """
+    here = and_(outbox.c.association_id == deed.association, outbox.c.incident == incident)
+    found = deed.transaction.connection.execute(select(outbox.c.letter, outbox.c.notice).where(here).order_by(outbox.c.letter)).all()
+    deed.transaction.connection.execute(delete(outbox).where(here))
+    return [_emptied(deed, bytes(row.letter).hex(), incident.hex(), row.notice) for row in found]
+
+
+def _emptied(deed: Deed, letter: str, incident: str, notice: int) -> WrittenFact:
+    if notice == OFFICERS:
+        return facts.write(deed, WORD, letter, WordFact(id=letter, incident=incident, hours=0, staff="", state="dropped", at=deed.now))
+    bare = LetterFact(id=letter, incident=incident, notice=notice, place=0, record="", subject="", state="removed", at=deed.now)
+    return facts.write(deed, LETTER, letter, bare)
