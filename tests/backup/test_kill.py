@@ -1,4 +1,4 @@
-"""SIGKILL during backup and restore, three times each on each engine: the old state or the new, and the next start says which."""
+"""SIGKILL during backup and restore, five times each on each engine: the old state or the new, and the next start says which."""
 
 import random
 import shutil
@@ -16,7 +16,7 @@ from tests.simulator import Clock, world
 from vault.settings import DATABASE
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="function")]
-KILLS = 3  # make soak does fifty of each
+KILLS = 5  # every moment of a restore once; make soak does fifty of each
 
 
 async def lost(folder: Path, address: str, people: int = 12) -> tuple[Vault, Path, Path]:
