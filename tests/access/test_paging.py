@@ -121,7 +121,7 @@ async def test_an_order_names_people_on_every_page_and_each_page_is_an_entry_of_
     assert await decide(counter, three) == ("deny", "ORDER_UNVERIFIED", "none")
     for seen in ({}, {"pages": 2}):
         few = await counter.approve("second_officer", f"/orders/{order}/approval", **seen)
-        assert told(few) == (409, "conflict"), "what grew since she was shown it is not approved"
+        assert told(few) == (409, "pages-unseen"), "what grew since she was shown it is not approved"
     await settle(counter, f"/orders/{order}")
     for record in (one, two, three):
         assert await decide(counter, record) == ("permit", "ORDER_OK", "judicial_order")
@@ -326,7 +326,7 @@ async def test_a_page_is_decided_field_by_field_and_what_the_order_does_not_name
     assert told(foreign) == (403, "out-of-scope"), "not by who will approve it"
     waiting = await counter.ask("second_officer", "GET", "/disclosures/" + id_)
     assert (waiting.json()["people"], waiting.json()["granted"]) == (2, [])
-    assert told(await counter.approve("second_officer", f"{path}/approval")) == (409, "conflict")
+    assert told(await counter.approve("second_officer", f"{path}/approval")) == (409, "pages-unseen")
     assert (await settle(counter, path)).status_code == 200
     assert told(await counter.ask("officer", "POST", f"{path}/records", {"records": [written(late)]})) == (409, "conflict")
     assert told(await fetch(counter, id_, 1)) == (409, "nothing-granted")

@@ -181,7 +181,7 @@ def approve(
 
     `bars` are those of law 16 that stand against it, by the approver's judgment: where there is one, the disclosure ends instead.
     `seen` are the pages she was shown. Raises NotFound, Invalid for bars where an authority ordered it, Conflict `nothing-granted`,
-    `disclosure-revoked`, for other pages or where it is approved,
+    `disclosure-revoked`, `pages-unseen` or where it is approved,
     TooMany, and refusals: `same-person`, `step-up-required`, and what stands against the recipient (`unknown-recipient`,
     `recipient-unconfirmed`).
     """

@@ -119,7 +119,7 @@ def add_to_index(deed: Deed, order: bytes, records: Sequence[bytes]) -> None:
 def approve(deed: Deed, approver: Approver, order: bytes, sha256: str | None = None, seen: int | None = None) -> OrderFact:
     """Approve an order that another person registered: from this answer on it counts. `sha256` is what she says of its paper.
 
-    `seen` are the pages she was shown. Raises NotFound, Conflict `order-revoked`, `paper-unseen`, for other pages or where it is approved,
+    `seen` are the pages she was shown. Raises NotFound, Conflict `order-revoked`, `paper-unseen`, `pages-unseen` or where it is approved,
     Invalid `evidence-mismatch`, refusals `same-person` and `step-up-required`, TooMany.
     """
     approver = approver.still(deed)

@@ -31,9 +31,9 @@ def pages_of(found: DisclosureFact) -> int:
 
 
 def require_as_seen(seen: int | None, pages: int) -> None:
-    """Raise Conflict unless who approves means so many pages, one where she says nothing: what is approved is what was seen."""
+    """Raise Conflict `pages-unseen` unless who approves means so many pages, one where she says nothing: what counts is what she saw."""
     if pages != (1 if seen is None else seen):
-        raise Conflict
+        raise Conflict("pages-unseen")
 
 
 def grants(found: DisclosureFact) -> bool:
