@@ -20,6 +20,7 @@ from sqlalchemy import select
 from keys.roots import key_file
 from vault.access import contact
 from vault.access.contact import Wanted
+from vault.access.withdrawals import withdraw
 from vault.access_log import tables
 from vault.access_log.deed import Deed
 from vault.access_log.entry import parse
@@ -147,7 +148,7 @@ async def withdrawals(process: Process, given: list[bytes], done: asyncio.Event)
     for consent in given:
         while not done.is_set():
             try:
-                withdrawn = partial(consents.withdraw, errand=process.errand, consent=consent, given_by=SELF, reason=None)
+                withdrawn = partial(withdraw, errand=process.errand, consent=consent, given_by=SELF, reason=None)
                 await process.association.run(withdrawn)
             except Unavailable:
                 continue
