@@ -408,6 +408,7 @@ async def test_the_letters_of_a_destroyed_incident_tell_of_nobody_and_their_rows
     assert findings(desk) == []
 
 
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_database_put_back_from_a_copy_loses_the_case_again_by_the_journal(desk: Desk):
     id_ = await report(desk)
     case = await closed(desk, id_)
