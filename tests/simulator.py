@@ -3,6 +3,9 @@
 Everything is real but the clock: the root key, sealed facts, log, journal, checkpoint, Argon2 and one-time codes; people are invented.
 """
 
+import atexit
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,6 +25,7 @@ from sqlalchemy import select
 from keys import passwords
 from keys.roots import key_file
 from keys.roots.key_file import KeyFile
+from tests.fronts import LateFront
 from vault.access_log.entry import Entry, parse
 from vault.access_log.tables import entry
 from vault.identity import founding
@@ -43,6 +47,7 @@ START = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z in microseconds."""
 SECOND = 1_000_000
 NETWORK = "192.0.2.7"
+DATABASE = "founded.sqlite3"
 
 
 # The same invented secrets for every world of a test process: Argon2 stays real and is paid for once.
@@ -116,16 +121,18 @@ class World:
         async def ready() -> bool:
             return True
 
-        app = build(
-            [*routes(self.identity), *more],
-            authenticate=self.identity.entrance.authenticate,
-            out_of_scope=self.identity.entrance.out_of_scope,
-            may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),
-            counters=Metrics(CollectorRegistry()),
-            journalist=RequestLog(BytesIO()),
-            limits=self.limits,
-            ready=ready,
-            clock=self.clock,
+        app = LateFront(
+            lambda: build(
+                [*routes(self.identity), *more],
+                authenticate=self.identity.entrance.authenticate,
+                out_of_scope=self.identity.entrance.out_of_scope,
+                may=lambda caller, access: isinstance(caller, Caller) and may(caller, access),
+                counters=Metrics(CollectorRegistry()),
+                journalist=RequestLog(BytesIO()),
+                limits=self.limits,
+                ready=ready,
+                clock=self.clock,
+            )
         )
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=app, client=(NETWORK, 1)), base_url="http://vault")
 
@@ -180,22 +187,59 @@ def entries(database: Database, association: bytes) -> list[Entry]:
 def world(url: str, folder: Path, *, code: str = "probe", pack: str = "cooperative", clock: Clock | None = None) -> Iterator[World]:
     """A founded and opened vault in this database and folder; everything is closed afterwards."""
     clock = clock or Clock()
+    root, home = folder / "root", folder / code
+    if (path := _new_file(url)) is not None:
+        founded = _founded(code, pack, clock.now)
+        shutil.copytree(founded.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(DATABASE))
+        shutil.copy(founded.folder / DATABASE, path)
+        ceremony = founded.ceremony
+    else:
+        ceremony = _found(url, folder, code, pack, clock)
     database = Database(url)
     try:
-        with database.connect() as connection, connection.begin():
-            metadata.create_all(connection)
-        root, home = key_file.create(folder / "root"), folder / code
-        with patch.multiple(founding, _account=_account, hash_password=_hash_password):
-            ceremony = founding.found(database, code=code, pack=pack, folder=home, root=root, clock=clock)
         with ThreadPoolExecutor(1) as executor:
-            association = open_association(database, code=code, root=root, folder=home, executor=executor, clock=clock)
+            association = open_association(database, code=code, root=KeyFile(root), folder=home, executor=executor, clock=clock)
             limits = Limits(clock)
             identity = Identity.over({code: association}, limits)
             try:
                 with patch.object(passwords, "check_password", _check_password):
-                    yield World(database, home, root, clock, executor, ceremony, association, limits, identity)
+                    yield World(database, home, KeyFile(root), clock, executor, ceremony, association, limits, identity)
             finally:
                 identity.close()
                 association.log.close()
     finally:
         database.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Founded:
+    """What a founding left in a folder: its files, its database among them, and the secrets it told."""
+
+    folder: Path
+    ceremony: Ceremony
+
+
+@cache
+def _founded(code: str, pack: str, now: int) -> _Founded:
+    """A founding on SQLite that worlds of this test process begin as copies of: what it does does not depend on the test."""
+    folder = Path(tempfile.mkdtemp(prefix="amanah-founded-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return _Founded(folder, _found(f"sqlite:///{folder / DATABASE}", folder, code, pack, Clock(now)))
+
+
+def _found(url: str, folder: Path, code: str, pack: str, clock: Clock) -> Ceremony:
+    database = Database(url)
+    try:
+        with database.connect() as connection, connection.begin():
+            metadata.create_all(connection)
+        root = key_file.create(folder / "root")
+        with patch.multiple(founding, _account=_account, hash_password=_hash_password):
+            return founding.found(database, code=code, pack=pack, folder=folder / code, root=root, clock=clock)
+    finally:
+        database.dispose()
+
+
+def _new_file(url: str) -> Path | None:
+    """The path of the SQLite database of this URL where it is not there yet, else None."""
+    scheme, _, path = url.partition(":///")
+    return Path(path) if scheme == "sqlite" and not Path(path).exists() else None

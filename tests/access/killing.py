@@ -9,18 +9,17 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
+from tests import programs
 from tests.access.mortal import MOMENTS
 from tests.journeys.served import FIRST, READY_SECONDS, Answer, Served, free_ports
 from vault.access_log.checkpoint import Outside
@@ -33,7 +32,6 @@ from vault.settings import Settings
 from vault.storage.engine import Database
 from vault.subjects.tables import record
 
-TREE = Path(__file__).resolve().parents[2]
 CLIENTS = 16
 PATIENCE = 25.0
 BUSY = frozenset({429, 503})
@@ -84,20 +82,13 @@ class Killing:
         self.said.kills[moment] = self.said.kills.get(moment, 0) + 1
         self.verify()
 
-    def _start(self, moment: str, count: int) -> subprocess.Popen[bytes]:
+    def _start(self, moment: str, count: int) -> programs.Program:
         vault = self.vault
         vault.port, vault.metrics_port = free_ports()
         ports = ("--port", str(vault.port), "--metrics-port", str(vault.metrics_port))
-        program = ["-m", "vault"] if moment == ARRIVED else ["-m", "tests.access.mortal", moment, str(count)]
+        program = ["vault"] if moment == ARRIVED else ["tests.access.mortal", moment, str(count)]
         with vault.log.open("ab") as said:
-            process = subprocess.Popen(
-                [sys.executable, *program, "serve", *ports],
-                env=vault._environment(),
-                cwd=TREE,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = programs.begin(*program, "serve", *ports, env=vault._environment(), out=said)
         vault._process = process
         end = time.monotonic() + READY_SECONDS
         while not vault._is_ready():
@@ -106,7 +97,7 @@ class Killing:
             time.sleep(0.03)
         return process
 
-    def _load(self, process: subprocess.Popen[bytes], moment: str) -> None:
+    def _load(self, process: programs.Program, moment: str) -> None:
         answers = Countdown(self.rng.randrange(60, 400) if moment == ARRIVED else sys.maxsize, process)
         threads = [threading.Thread(target=self._work, args=(self.rng.random(), answers)) for _ in range(CLIENTS)]
         for thread in threads:
@@ -210,7 +201,7 @@ class Killing:
 class Countdown:
     """Kills the process from outside in the instant the last of so many answers has arrived."""
 
-    def __init__(self, left: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, left: int, process: programs.Program) -> None:
         """Count down from `left`."""
         self.left = left
         self.process = process

@@ -8,11 +8,11 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import programs
 from tests.backup.mortal import OF_BACKUP, OF_RESTORE
 from vault.access_log.verify import snapshot, verify
 from vault.app import House
@@ -22,7 +22,6 @@ from vault.identity.opening import RESTORING, codes
 from vault.settings import Settings
 from vault.storage.engine import Database
 
-TREE = Path(__file__).resolve().parents[2]
 CODE = "probe"
 HIGHEST = {"frame": 40, "loaded": 40, "deed": 3}
 
@@ -51,7 +50,7 @@ class Vault:
         environment = {"AMANAH_DATA_DIR": str(self.data), "AMANAH_ROOT_KEY_FILE": str(self.root), "PATH": "/usr/bin:/bin"}
         if self.address:
             environment["AMANAH_DATABASE_URL"] = self.address
-        return subprocess.run([sys.executable, "-m", *program, *words], env=environment, cwd=TREE, capture_output=True, check=False)
+        return programs.run(*program, *words, env=environment)
 
     def opens(self) -> None:
         """Open it as the service does, and close it."""

@@ -411,7 +411,7 @@ def test_a_name_is_shown_without_what_it_could_do(sent_: str, shown: str):
 
 @aio
 async def test_files_on_their_way_hold_a_bounded_part_of_memory(desk: Desk):
-    held = desk.http._transport.app.door.strangers  # type: ignore[attr-defined]  # the application under the client
+    held = desk.http._transport.app.front.door.strangers  # type: ignore[attr-defined]  # the application under the client
     most = 0
     whole = httpx.Request("POST", "http://x", **brought(("a.pdf", b"%PDF-" + b"x" * (MOST_FILE - 9)), **FORM))
     content = whole.read()

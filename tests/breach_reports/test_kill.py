@@ -4,39 +4,27 @@ import http.client
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.access.mortal import MOMENTS
 from tests.journeys.served import FIRST, PDF, READY_SECONDS, Served, filled_in, free_ports
 from tests.journeys.traces import left_in_files, left_in_postgres
 
 pytestmark = pytest.mark.slow
-TREE = Path(__file__).resolve().parents[2]
 NARRATIVE = "رأيت ملفات المستفيدين في مكان لا ينبغي أن تكون فيه"
 STRANGER = "203.0.113.9"
 CONTENT = PDF + b"what was seen " * 45_000
 
 
-def start(vault: Served, moment: str, count: int) -> subprocess.Popen[bytes]:
+def start(vault: Served, moment: str, count: int) -> programs.Program:
     """Start the vault so that it dies at the count-th such moment."""
     vault.port, vault.metrics_port = free_ports()
     with vault.log.open("ab") as said:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.access.mortal", moment, str(count)),
-                *("serve", "--port", str(vault.port), "--metrics-port", str(vault.metrics_port)),
-            ],
-            env=vault._environment(),
-            cwd=TREE,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        ports = ("--port", str(vault.port), "--metrics-port", str(vault.metrics_port))
+        process = programs.begin("tests.access.mortal", moment, str(count), "serve", *ports, env=vault._environment(), out=said)
     vault._process = process
     end = time.monotonic() + READY_SECONDS
     while not vault._is_ready():
@@ -46,7 +34,7 @@ def start(vault: Served, moment: str, count: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def bring_files_until_it_dies(vault: Served, process: subprocess.Popen[bytes]) -> list[str]:
+def bring_files_until_it_dies(vault: Served, process: programs.Program) -> list[str]:
     """Report with a file of ten pieces, one after another, until the vault is gone; the references of those whose receipt was given."""
     given: list[str] = []
     raw, headers = filled_in({"category": "other", "narrative": NARRATIVE}, [("a.pdf", CONTENT)])
@@ -64,7 +52,7 @@ def bring_files_until_it_dies(vault: Served, process: subprocess.Popen[bytes]) -
     return given
 
 
-def bring_until_it_dies(vault: Served, process: subprocess.Popen[bytes]) -> list[str]:
+def bring_until_it_dies(vault: Served, process: programs.Program) -> list[str]:
     """Report one after another until the vault is gone; the receipts of those that were answered."""
     receipts: list[str] = []
     try:

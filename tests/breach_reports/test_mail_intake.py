@@ -4,25 +4,24 @@ import json
 import random
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import programs
 from tests.breach_reports.letters import TEXT, letter
 from tests.breach_reports.mailbox import DOVECOT, USER, Mailbox, dovecot
 from tests.breach_reports.mortal_intake import MOMENTS
 from tests.journeys.served import FIRST, Served
 from tests.journeys.traces import left_in_files, left_in_postgres
 from vault.mail_settings import FILE
+from vault.web.times import parse_time
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not DOVECOT.exists(), reason="no IMAP server here: dovecot-imapd of .ci/packages is not installed"),
 ]
-TREE = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -57,8 +56,8 @@ def set_up(vault: Served, mailbox: Mailbox, **more: Any) -> None:
 def intake(vault: Served, *before: str) -> subprocess.CompletedProcess[bytes]:
     """One round of the command, or of its mortal twin."""
     program = before or ("vault",)
-    asked = [sys.executable, "-m", *program, "mail-intake", "--once", "--server", f"http://127.0.0.1:{vault.port}"]
-    return subprocess.run(asked, env=vault._environment(), cwd=TREE, capture_output=True, check=False, timeout=60)
+    asked = (*program, "mail-intake", "--once", "--server", f"http://127.0.0.1:{vault.port}")
+    return programs.run(*asked, env=vault._environment(), seconds=60)
 
 
 def reports(vault: Served, state: str = "") -> list[dict[str, Any]]:
@@ -75,7 +74,7 @@ def test_what_lies_in_the_mailbox_becomes_reports_and_is_put_away(vault: Served,
     assert (told.returncode, told.stdout) == (0, b"4 put away\n"), told.stderr
     found = reports(vault)
     assert [(each["channel"], each["grade"], each["state"]) for each in found] == [("email", "unverified", "received")] * 4
-    assert all(each["seen_at"] <= each["received_at"] for each in found)
+    assert all(parse_time(each["seen_at"]) <= parse_time(each["received_at"]) for each in found)
     assert mailbox.lying("INBOX") == []
     assert sorted(mailbox.lying("Amanah")) == sorted([*raws, letter(number=9)])
     assert all(rb"\Seen" in each for each in mailbox.flags("Amanah"))

@@ -7,21 +7,18 @@ facts say the same, everything that was readable is, and what was wrapped under 
 import json
 import random
 import re
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from click.testing import CliRunner
 
 from keys.errors import Unopenable
+from tests import programs
 from tests.journeys.served import FIRST, Served
 from vault.cli import main
 from vault.examining import examine, unsealed
 from vault.settings import Settings
 from vault.storage.engine import Database
 
-TREE = Path(__file__).resolve().parents[2]
 STEPS = re.compile(r"steps (\d+)")
 
 
@@ -132,9 +129,8 @@ class Killing:
 
     def struck(self, count: int, *arguments: str) -> tuple[bool, str]:
         """Whether a command of `amanah keys` was killed at this step (0: at none), and what it said."""
-        command = [sys.executable, "-m", "tests.custody.mortal", str(count), "keys", *arguments]
-        made = subprocess.run(command, env=self.vault._environment(), cwd=TREE, capture_output=True, text=True, check=False, timeout=120)
-        return made.returncode < 0, made.stdout + made.stderr
+        made = programs.run("tests.custody.mortal", str(count), "keys", *arguments, env=self.vault._environment(), seconds=120)
+        return made.returncode < 0, (made.stdout + made.stderr).decode()
 
 
 def deaths(vault: Served, count: int, rng: random.Random) -> Deaths:

@@ -7,14 +7,13 @@ import http.client
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import programs
 from tests.access.killing import Client
 from tests.journeys.served import FIRST, Served
 from vault.custody.tables import counted
@@ -22,7 +21,6 @@ from vault.examining import examine, unsealed
 from vault.settings import Settings
 from vault.storage.engine import Database, enter
 
-TREE = Path(__file__).resolve().parents[2]
 CLIENTS = 8
 AT_ONCE = 250
 READABLE = 200
@@ -143,14 +141,9 @@ class Wearing:
         for result, each in zip(answer.json["results"], fields, strict=True):
             self.names[result["id"]] = each["full_name"]
 
-    def _keys(self, command: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "vault", "keys", command],
-            env=self.vault._environment(),
-            cwd=TREE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def _keys(self, command: str) -> programs.Program:
+        with Path(os.devnull).open("wb") as nowhere:
+            return programs.begin("vault", "keys", command, env=self.vault._environment(), out=nowhere)
 
     def _behind(self) -> int:
         database = Database(self.settings.address)

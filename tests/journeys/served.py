@@ -12,7 +12,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
+
+from tests import programs
 
 READY_SECONDS = 60
 END_SECONDS = 20
@@ -128,7 +129,7 @@ class Served:
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
     _steps: dict[tuple[str, str], int] = field(default_factory=dict)
     _stepped_up: dict[tuple[str, str], float] = field(default_factory=dict)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: programs.Program | None = None
 
     @property
     def data(self) -> Path:
@@ -155,7 +156,7 @@ class Served:
 
     def run(self, *arguments: str) -> bytes:
         """What a command printed; it must end with 0."""
-        made = subprocess.run([sys.executable, "-m", "vault", *arguments], env=self._environment(), capture_output=True, check=False)
+        made = programs.run("vault", *arguments, env=self._environment())
         assert made.returncode == 0, made.stderr.decode(errors="replace")[-800:]
         return made.stdout
 
@@ -169,13 +170,7 @@ class Served:
         self.port, self.metrics_port = free_ports()
         with self.log.open("ab") as said:
             ports = ("--port", str(self.port), "--metrics-port", str(self.metrics_port))
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "vault", "serve", *ports],
-                env=self._environment(),
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = programs.begin("vault", "serve", *ports, env=self._environment(), out=said)
         end = time.monotonic() + READY_SECONDS
         while not self._is_ready():
             assert self._process.poll() is None, self.log.read_text(errors="replace")[-800:]

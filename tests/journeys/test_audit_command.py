@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests import programs
 from tests.journeys.served import FIRST, Served
 from vault.audit_cli import audit as command
 from vault.calling import Person, Service
@@ -67,12 +68,7 @@ def test_the_checkpoint_an_answer_ends_in_verifies(house: Served, audit: Callabl
     note = tmp_path / "note"
     said = audit("refused").stdout
     note.write_text(said[said.index(f"amanah/{FIRST}/1\n") :], encoding="utf-8")
-    verified = subprocess.run(
-        [sys.executable, "-m", "vault", "log", "verify", "--checkpoint", str(note)],
-        env=house._environment(),
-        capture_output=True,
-        check=False,
-    )
+    verified = programs.run("vault", "log", "verify", "--checkpoint", str(note), env=house._environment())
     assert verified.returncode == 0, verified.stderr
 
 

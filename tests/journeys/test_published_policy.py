@@ -1,11 +1,10 @@
 """An association publishes its own policy from the command line, and the public reads it: the program as an operator starts it."""
 
 import hashlib
-import subprocess
-import sys
 
 import pytest
 
+from tests import programs
 from tests.journeys.served import FIRST, Served
 from tests.publication.damaged import DAMAGED
 from tests.publication.policies import POLICIES, policy
@@ -32,9 +31,9 @@ def run(vault: Served, content: bytes) -> str:
     sign_in.write_text(
         "\n".join((account["username"], account["password"], vault.code("admin", OTHER), vault.code("admin", OTHER))), encoding="utf-8"
     )
-    command = [sys.executable, "-m", "vault", "notice", "publish", str(path), "--approved-by", "مجلس الإدارة", "--on", "1445-01-09"]
+    command = ["notice", "publish", str(path), "--approved-by", "مجلس الإدارة", "--on", "1445-01-09"]
     command += ["--server", f"http://127.0.0.1:{vault.port}", "--sign-in-file", str(sign_in)]
-    made = subprocess.run(command, env=vault._environment(), capture_output=True, check=False)
+    made = programs.run("vault", *command, env=vault._environment())
     assert made.returncode == 0, made.stderr.decode(errors="replace")[-800:]
     # What was handed over is no file of the vault's, and is not looked for there.
     for each in (path, sign_in):
@@ -83,7 +82,7 @@ def test_after_a_restart_every_version_is_there_and_doctor_has_nothing_against_t
     for each in before["history"]:
         told = house.call("GET", f"{NOTICE}/document?version={each['version']}")
         assert hashlib.sha256(told.body).hexdigest() == each["sha256"]
-    examined = subprocess.run([sys.executable, "-m", "vault", "doctor"], env=house._environment(), capture_output=True, check=False)
+    examined = programs.run("vault", "doctor", env=house._environment())
     assert not [
         line for line in examined.stdout.decode().splitlines() if "ceremony account" not in line and "its review was due" not in line
     ]

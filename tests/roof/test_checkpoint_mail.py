@@ -6,8 +6,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from keys.notes import Signer
 from keys.secret import Secret
+from tests import programs
 from tests.certificates import self_signed, server_side
 from tests.journeys.served import FIRST, Served
 from vault import smtp
@@ -302,4 +301,4 @@ def test_a_password_that_is_no_text_is_said_and_ends_no_rounds(alone: Served, fr
 
 def doctor(vault: Served) -> bytes:
     """What `amanah doctor` says, whether it ends well or not."""
-    return subprocess.run([sys.executable, "-m", "vault", "doctor"], env=vault._environment(), capture_output=True, check=False).stdout
+    return programs.run("vault", "doctor", env=vault._environment()).stdout

@@ -5,8 +5,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -16,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import programs
 from tests.breach_reports.notices import WORDING, Box, serving
 from tests.journeys.served import FIRST, Served, moment
 from vault.app import House
@@ -148,7 +147,7 @@ def test_doctor_names_letters_that_wait_for_somebody_and_a_supplement_that_is_ow
     number = unserved.call("POST", f"{place}/people-notices", WORDING, token=officer).json["notice"]
     assert unserved.call("POST", f"{place}/people-notices/{number}/people", {"records": [record]}, token=officer).status == 200
     unserved.stop()
-    said = subprocess.run([sys.executable, "-m", "vault", "doctor"], env=unserved._environment(), capture_output=True, check=False).stdout
+    said = programs.run("vault", "doctor", env=unserved._environment()).stdout
     assert f"incident {incident['reference']}: a supplement is owed to the authority, for 0 hours".encode() in said
     assert b"notice_outbox" not in said
 

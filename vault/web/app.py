@@ -5,6 +5,7 @@ Invariants: a route that is not declared is not there; a failure at start or sto
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 
 from litestar import Litestar
 
@@ -50,7 +51,6 @@ def build(
     Raises ValueError where two routes claim the same method and path.
     """
     every = [*routes, *_own_routes(ready)]
-    described = Answer(describe([*every, _schema_route(Answer(b""))], title=title, version=version), media_type=JSON)
     front = Front(
         door=Door(authenticate=authenticate, out_of_scope=out_of_scope, may=may, limits=limits),
         counters=counters,
@@ -59,7 +59,7 @@ def build(
         trusted=parse_networks(trusted_proxies),
     )
     # Preflights are the browser's own question and no operation: the OpenAPI file leaves them out.
-    bounds = [_bound(route) for route in [*every, _schema_route(described), *preflights(every)]]
+    bounds = [_bound(route) for route in [*every, _schema_route(every, title, version), *preflights(every)]]
     front.framework = framework(bounds, front.handle, [_told(each, journalist, clock) for each in lifespan])
     return front
 
@@ -84,11 +84,18 @@ def _own_routes(ready: Ready) -> list[Route]:
     ]
 
 
-def _schema_route(described: Answer) -> Route:
-    async def schema(_call: Call) -> Answer:
-        return described
+def _schema_route(others: Sequence[Route], title: str, version: str) -> Route:
+    """The file tells of itself too; it is written when it is first asked for, and kept."""
 
-    return Route(method="GET", path="/schema/openapi.json", name="schema", handler=schema, access=Public(), summary="This file.")
+    @cache
+    def described() -> bytes:
+        return describe([*others, route], title=title, version=version)
+
+    async def schema(_call: Call) -> Answer:
+        return Answer(described(), media_type=JSON)
+
+    route = Route(method="GET", path="/schema/openapi.json", name="schema", handler=schema, access=Public(), summary="This file.")
+    return route
 
 
 def _told(lifespan: Lifespan, journalist: Journalist, clock: Callable[[], int]) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:

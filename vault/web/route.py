@@ -7,6 +7,7 @@ is made, never when it is called.
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, dataclass_transform
 
 import msgspec
@@ -141,7 +142,8 @@ def require_closed(root: type[msgspec.Struct]) -> None:
             raise TypeError(f"{struct.__name__} takes unknown members")
 
 
-def structs_of(root: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+@cache
+def structs_of(root: type[msgspec.Struct]) -> tuple[type[msgspec.Struct], ...]:
     """Return the Struct types that a body of type `root` can hold, itself first, in the order met."""
     found: list[type[msgspec.Struct]] = []
     waiting: list[Any] = [msgspec.inspect.type_info(root)]
@@ -157,4 +159,4 @@ def structs_of(root: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
         else:
             waiting.extend(getattr(info, part) for part in ("item_type", "key_type", "value_type") if hasattr(info, part))
             waiting.extend(getattr(info, "item_types", ()))
-    return found
+    return tuple(found)
