@@ -17,22 +17,27 @@ from keys.secret import Secret
 from tests.access.test_incident_evidence import question, two_read
 from tests.breach_reports.desk import NARRATIVE
 from tests.breach_reports.incident_desk import PARTS, SUMMARY
+from tests.breach_reports.notices import person
+from tests.household import FATIMA
 from tests.simulator import START, World
 from vault.access import incident_bundle, incident_export
 from vault.access.incident_bundle import Checked, checked
 from vault.access.incident_evidence_api import EVIDENCE_ROUTES
 from vault.access.incident_export_api import export_routes
 from vault.access.proof_bundle import ProofRefused
-from vault.breach_reports import incidents, intake, service
+from vault.breach_reports import authority_notice, authority_notices, incidents, intake, people_notices, service
+from vault.breach_reports.authority_notice import Words
 from vault.breach_reports.exclusion import Wish
 from vault.breach_reports.incidents import Filing, Opening, Proposing
 from vault.breach_reports.intake import Arriving, Told
 from vault.breach_reports.lifecycle import HOUR
+from vault.breach_reports.people_notices import Wording
 from vault.rulebook.asker import Errand, Stranger
 from vault.rulebook.channels import Channels, Name
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 CONTACT = "0559876543"
+REASONS = "لم يكتمل حصر المتأثرين"
 
 
 async def reported(world: World) -> bytes:
@@ -104,11 +109,49 @@ async def test_hashes_match_the_same_incident_gives_the_same_bytes_and_its_holde
         people = json.loads(archive.read(f"evidence-{evidence['id']}.people.json"))
     assert [entry.kind for entry in vault.entries()].count("incident.exported") == 2
     entry = vault.entries()[-1]
-    assert (entry.basis, entry.fields, entry.law) == ("law", ("note", "reason", "summary"), "sa-pdpl:20")
+    assert (entry.basis, entry.fields, entry.law) == (
+        "law",
+        ("authority_notice", "note", "people_notice", "reason", "summary"),
+        "sa-pdpl:20",
+    )
     assert (told["incident"]["summary"], told["incident"]["authority"]["reference"]) == (SUMMARY, "R-17")
     assert (told["evidence"][0]["people"], len(people)) == (2, 2)
     found = checked(content, vault.association.cabinet.signer.vkey)
     assert found == Checked(told["incident"]["reference"], "confirmed", 1, evidence["entries"])
+
+
+async def test_it_holds_every_notice_with_its_words_and_what_became_of_each_letter(vault: World):
+    id_ = await lived(vault)
+    incident, run = uuid.UUID(id_).bytes, vault.association.run
+    job, second = Errand(await vault.person("officer"), "request-4"), Errand(await vault.person("second_officer"), "request-5")
+    content = authority_notice.Content(description=Words(PARTS, "What happened"), people=2, told="not_yet")
+    drafted = await run(lambda deed: authority_notices.draft(deed, job, incident, content))
+    number = drafted.notices[-1].part
+    supplement = authority_notices.Filing(vault.clock.now, "R-18", partial=True, reasons=REASONS)
+    await run(lambda deed: authority_notices.file(deed, job, incident, number, supplement))
+    await run(lambda deed: authority_notices.draft(deed, second, incident, authority_notice.Content()))
+    wording = Wording(**{name: Words(f"{PARTS} {name}") for name in people_notices.PARTS})
+    people = (await run(lambda deed: people_notices.draft(deed, job, incident, wording))).people_notices[-1].part
+    records = [bytes.fromhex((await person(vault, number)).replace("-", "")) for number in (1, 2)]
+    await run(lambda deed: people_notices.list_(deed, job, incident, people, records))
+    before = await exported(vault, id_)
+    assert await exported(vault, id_) == before
+    entry = vault.entries()[-1]
+    assert (entry.kind, entry.fields) == ("incident.exported", ("authority_notice", "note", "people_notice", "reason", "summary"))
+    files = unbundled(before)
+    told = json.loads(files["incident.json"])
+    first, draft = told["authority_notices"]
+    assert (first["description"], first["people"], first["reasons"]) == ({"ar": PARTS, "en": "What happened"}, 2, REASONS)
+    assert (first["reference"], first["kind"], first["partial"], first["complete"]) == ("R-18", "supplement", True, False)
+    assert (draft.get("filed_at"), draft["description"], len(draft["gaps"])) == (None, {"ar": "", "en": ""}, len(authority_notice.MEMBERS))
+    (notice,) = told["people_notices"]
+    assert {name: notice[name]["ar"] for name in people_notices.PARTS} == {name: f"{PARTS} {name}" for name in people_notices.PARTS}
+    assert (notice["people"], notice["waiting"], notice["counts"]) == (2, 2, {"listed": 2})
+    assert [each["record"] for each in notice["letters"]] == [str(uuid.UUID(bytes=each)) for each in records]
+    assert all(canary not in before for canary in (b"example.org", FATIMA["full_name"].encode()))
+    arabic, english = (files[f"page.{language}.html"].decode() for language in ("ar", "en"))
+    assert all(words in arabic for words in ("الإشعارات إلى الجهة المختصة", "بانتظار الإرسال: 2", PARTS))
+    assert all(words in english for words in ("Notices to the people", "to be sent: 2", "R-18", "What happened"))
 
 
 async def test_the_pages_tell_it_in_both_languages_in_riyadhs_time(vault: World):

@@ -111,6 +111,8 @@ def _page(exporting: Exporting, told: Json, names: Names, language: Literal["ar"
         told=told["incident"],
         events=incident_export.events(told["incident"]),
         reports=told["reports"],
+        authority_notices=told["authority_notices"],
+        people_notices=told["people_notices"],
         evidence=told["evidence"],
         categories={code: text.en if language == "en" else text.ar for code, text in exporting.categories.items()},
         time=time,

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
-from vault.access import incident_evidence
+from vault.access import incident_evidence, incident_notices
 from vault.access.evidence_facts import EvidencePage
 from vault.access.incident_evidence import Told
+from vault.access.incident_notices import Letters
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, door, incident_telling, incidents, service
 from vault.breach_reports.incident_shapes import KINDS
@@ -26,19 +27,21 @@ from vault.web.times import write_time
 
 EXPORTED: Final = "incident.exported"
 MOST_ROWS: Final = 200_000
-"""Namings of people in one file, over all its evidence."""
+"""Namings of people in one file, over all its evidence and letters."""
 _OF_NOW: Final = ("clock", "entry")
 """Members of an incident as it is read that are about the reading, and not about the incident."""
+_OPENED: Final = tuple(sorted((*KINDS, *incident_notices.KINDS)))
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Exporting:
-    """An incident whose entry is appended, with what goes beside its words: reports without content, evidence with pages."""
+    """An incident whose entry is appended, with what goes beside its words: reports without content, evidence with pages, letters."""
 
     taken: door.TakenIncident
     reports: tuple[ReportFact, ...]
     evidence: Sequence[tuple[Told, list[EvidencePage]]]
+    letters: Letters
     categories: Mapping[str, Text]
     within: int
     at: int
@@ -49,23 +52,28 @@ def take(deed: Deed, errand: Errand, incident: bytes) -> Exporting:
     errand = errand.still(deed)
     found = incidents.seen(deed, errand, incident)[1]
     evidence = incident_evidence.of_incident(deed, errand, found)
-    if sum(len(person.rows) for _, pages in evidence for page in pages for person in page.people) > MOST_ROWS:
+    letters = incident_notices.letters_of(deed, found.fact)
+    namings = sum(len(person.rows) for _, pages in evidence for page in pages for person in page.people)
+    if namings + sum(map(len, letters.values())) > MOST_ROWS:
         raise Invalid([FieldError("incident", "out-of-range")])
     reports = tuple(case.load(deed, bytes.fromhex(each)).fact for each in found.fact.reports)
     told = entry_of(errand, deed, EXPORTED, law=True, flags=errand.asker.flags)
-    taken = door.take_incident(deed, found, told, KINDS, kind=EXPORTED)
+    taken = door.take_incident(deed, found, told, _OPENED, kind=EXPORTED)
     book = errand.book(deed)
-    return Exporting(taken, reports, evidence, book.pack.report_categories, service.hours(book), deed.now)
+    return Exporting(taken, reports, evidence, letters, book.pack.report_categories, service.hours(book), deed.now)
 
 
 def told(exporting: Exporting) -> Json:
     """All of the incident in members; its words are opened here, once, after the commit. Raises Unavailable."""
-    opened = door.give_out(exporting.taken)
-    whole = msgspec.to_builtins(incident_telling.whole(exporting.taken, opened, exporting.within, exporting.at))
+    taken, opened = exporting.taken, door.give_out(exporting.taken)
+    words = [each for each in opened if each.told.kind in KINDS]
+    whole = msgspec.to_builtins(incident_telling.whole(taken, words, exporting.within, exporting.at))
     incident = {name: value for name, value in whole.items() if name not in _OF_NOW}
     return {
         "incident": incident,
         "reports": [_report(one) for one in exporting.reports],
+        "authority_notices": incident_notices.authority(taken, opened),
+        "people_notices": incident_notices.people(taken.case.fact, opened, exporting.letters),
         "evidence": [_evidence(each) for each, _ in exporting.evidence],
     }
 
