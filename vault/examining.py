@@ -27,6 +27,7 @@ from vault.custody.examine import examine as examine_keys
 from vault.errors import VaultError
 from vault.identity.opening import JOURNAL, codes, journal_mac, unseal
 from vault.identity.policy_version import has_acknowledged
+from vault.notice_mail import FILE as NOTICE_MAIL
 from vault.policy.pack import PackRefused, source
 from vault.publication.versions import history, review_due
 from vault.records.examine import examine as examine_containers
@@ -104,7 +105,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
         except VaultError:
             return  # named row by row above
         yield from late(connection, cabinet, identifier, hours(book), now)
-        yield from unsent(connection, cabinet, identifier, hours(book), now)
+        yield from unsent(connection, cabinet, identifier, hours(book), now, sends=(folder / NOTICE_MAIL).exists())
         yield from late_work(connection, cabinet, identifier, now)
         yield from past_retention(connection, cabinet, identifier, book.pack.retention_months, now)
         yield from _review(connection, cabinet, identifier, book, now)

@@ -141,7 +141,7 @@ async def test_a_mail_that_no_server_takes_is_tried_again_and_one_in_a_dead_hand
     with snapshot(world.database, world.association.id) as connection:
         told = (connection, world.association.cabinet, world.association.id)
         assert list(examine_letters(*told)) == [f"notice_outbox {'0' * 32}: no letter says so"]
-        assert any("that of 60 hours is doubtful" in each for each in unsent(*told, 72, world.clock.now))
+        assert any("that of 60 hours is doubtful" in each for each in unsent(*told, 72, world.clock.now, sends=True))
 
 
 async def test_a_mail_fails_after_eight_times_or_at_once_where_the_mailbox_is_none(desk: Desk, free_port: int):

@@ -161,7 +161,7 @@ async def test_what_no_server_takes_is_tried_again_later_and_fails_after_eight_t
         assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 2
         await sender.round()
     assert await states(desk, id_, number) == {first: "failed", second: "sent"}
-    assert letters.pause(0) == FIRST_PAUSE
+    assert [letters.pause(attempts) // FIRST_PAUSE for attempts in (1, 2, 3, 7, 11, 30)] == [1, 2, 4, 64, 360, 360]
 
 
 async def test_where_no_word_came_back_the_letter_is_doubtful_and_goes_again_by_somebodys_word_only(desk: Desk, free_port: int):
@@ -310,12 +310,21 @@ async def test_whom_the_incident_excludes_sees_no_notice_and_no_letter(desk: Des
 async def test_doctor_names_a_letter_whose_row_is_gone_before_it_left_and_those_that_wait_for_somebody(desk: Desk, free_port: int):
     world, id_, box = desk.world, await opened(desk), Box()
     first, second = await person(world, 1), await person(world, 2, email=None)
-    number = await approved(desk, id_, first, second)
+    number = await noticed(desk, id_, first, second)
+
+    def waiting(*, sends: bool) -> list[str]:
+        with snapshot(world.database, world.association.id) as connection:
+            return list(unsent(connection, world.association.cabinet, world.association.id, 72, world.clock.now, sends=sends))
+
+    assert waiting(sends=False) == [], "nobody approved them yet"
+    assert (await approving(desk, id_, number, 2)).status_code == 200
+    (unnamed,) = waiting(sends=False)
+    assert unnamed.endswith(": 2 letters wait, and no server is named to send them by (notice-mail.toml)")
+    assert waiting(sends=True) == []
     box.answers = {"someone1@example.org": "550 none"}
     with serving(box, free_port):
         await notifier(world, free_port).round()
-    with snapshot(world.database, world.association.id) as connection:
-        found = list(unsent(connection, world.association.cabinet, world.association.id, 72, world.clock.now))
+    found = waiting(sends=True)
     assert [each.partition(": ")[2].partition(" (")[0] for each in found] == ["1 letters failed", "1 letters go by post or by hand"]
     assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 1
     gone = (await letter(desk, id_, number, first))["id"]

@@ -130,8 +130,8 @@ def move(deed: Deed, letter: bytes, due_: int, claimed_until: int = 0) -> None:
 
 
 def pause(attempts: int) -> int:
-    """Microseconds until a letter that was not taken is tried again: one minute, two, four, and so on up to six hours."""
-    return min(FIRST_PAUSE << min(attempts, 10), LONGEST_PAUSE)
+    """Microseconds until a letter that was not taken so many times, from 1, is tried again: a minute, two, four, and so on to six hours."""
+    return min(FIRST_PAUSE << min(attempts - 1, 10), LONGEST_PAUSE)
 
 
 def change(deed: Deed, letter: LetterFact, state: State, **members: object) -> tuple[LetterFact, WrittenFact]:

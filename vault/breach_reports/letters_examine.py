@@ -6,8 +6,8 @@ from sqlalchemy import Connection, select
 
 from keys.cabinet import Cabinet
 from vault.breach_reports import authority_notice
-from vault.breach_reports.incident_shapes import INCIDENT
-from vault.breach_reports.letters import LETTER, WORD, outbox
+from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
+from vault.breach_reports.letters import LETTER, WORD, LetterFact, outbox
 from vault.breach_reports.lifecycle import HOUR
 from vault.rulebook.facts import holding
 from vault.storage.octets import octets
@@ -28,13 +28,16 @@ def examine_letters(connection: Connection, cabinet: Cabinet, association: bytes
     yield from (f"notice_outbox {name}: missing, and the letter never left" for name in sorted(missing))
 
 
-def unsent(connection: Connection, cabinet: Cabinet, association: bytes, within: int, now: int) -> Iterator[str]:
-    """Letters that wait for somebody, and supplements that are owed to the authority (implementing regulation 24)."""
+def unsent(connection: Connection, cabinet: Cabinet, association: bytes, within: int, now: int, *, sends: bool) -> Iterator[str]:
+    """Letters that wait for somebody, all that wait where nobody `sends`, and supplements owed to the authority (regulation 24)."""
     incidents = holding(connection, cabinet, association, INCIDENT)
     counts: dict[tuple[str, str], int] = {}
     for one in holding(connection, cabinet, association, LETTER).values():
-        counts[one.incident, one.state] = counts.get((one.incident, one.state), 0) + 1
+        state = "approved" if one.state == "listed" and _is_approved(incidents.get(one.incident), one) else one.state
+        counts[one.incident, state] = counts.get((one.incident, state), 0) + 1
     for key, fact in sorted(incidents.items()):
+        if not sends and (count := counts.get((key, "approved"))):
+            yield f"incident {fact.reference}: {count} letters wait, and no server is named to send them by (notice-mail.toml)"
         for state, what in (("failed", "failed"), ("doubtful", "may have arrived or not"), ("post", "go by post or by hand")):
             if count := counts.get((key, state)):
                 yield f"incident {fact.reference}: {count} letters {what} (GET /v1/incidents/{{incident}}/people-notices)"
@@ -43,3 +46,8 @@ def unsent(connection: Connection, cabinet: Cabinet, association: bytes, within:
             yield f"incident {fact.reference}: a supplement is owed to the authority, for {(now - owed.since) // HOUR} hours"
     lost = [one for one in holding(connection, cabinet, association, WORD).values() if one.state in {"failed", "doubtful"}]
     yield from (f"mail to staff {one.staff}: that of {one.hours} hours is {one.state}" for one in sorted(lost, key=lambda one: one.id))
+
+
+def _is_approved(fact: IncidentFact | None, letter: LetterFact) -> bool:
+    """Whether two people let this letter go out."""
+    return fact is not None and any(each.part == letter.notice and letter.place <= each.approved for each in fact.people_notices)
