@@ -26,6 +26,7 @@ from vault.access.watching import Watcher
 from vault.access_log import tables
 from vault.access_log.verify import snapshot
 from vault.breach_reports import service
+from vault.breach_reports.incidents_api import WHICH
 from vault.breach_reports.ringing import Ringer
 from vault.calls import Rooms, all_calls
 from vault.errors import Refused
@@ -245,6 +246,22 @@ async def test_no_deed_on_it_is_hers_and_each_try_is_an_entry(house: House):
     )
     assert files.json()["code"] == "excluded"
     house.clean(files, "reply/files")
+
+
+async def test_no_list_tells_where_it_would_stand_nor_what_became_of_it(house: House):
+    """One number, whatever is asked for: with a filter, a page or a queue that counted its own, she would learn its state bit by bit."""
+    asked_for = {
+        "/v1/breach-reports": [*(f"state={state}" for state in service.STATES), *(f"unanswered={told}" for told in ("true", "false"))],
+        "/v1/breach-reports/groups": ["state=received", "state=quarantined"],
+        "/v1/incidents": [f"state={state}" for state in WHICH],
+    }
+    for path, queries in asked_for.items():
+        counts = {(await house.ask(COMPLAINED, "GET", f"{path}?{query}")).json()["withheld"] for query in ("limit=1", *queries)}
+        assert counts == {1}, path
+    listed = (await house.ask(COMPLAINED, "GET", "/v1/breach-reports?limit=1")).json()
+    assert (listed["next"], listed["quarantined"]) == (None, 0), "the id a page ends with is none of hers to know"
+    assert (await house.ask(COMPLAINED, "GET", f"/v1/breach-reports?after={house.ids['report']}")).status_code == 404
+    assert (await house.ask(COMPLAINED, "GET", "/v1/breach-retention")).json()["withheld"] == 2
 
 
 async def test_lists_and_numbers_leave_it_out_and_count_what_is_withheld(house: House):

@@ -98,7 +98,7 @@ async def test_whom_they_exclude_is_told_how_many_and_refused(small_window: Wind
     await window.world.association.run(lambda deed: incidents.exclude(deed, errand, incident, other))
     await window.sign_in("second_officer")
     said = text_of(await window.get(PATH))
-    assert ("Kept from you since you are excluded from it: 3" in said, "Dismissing" in said) == (True, False)
+    assert ("Reports and incidents kept from you since you are excluded from them: 2" in said, "Dismissing" in said) == (True, False)
     for kind, (id_, name) in told.items():
         for act in ("approve", "turn-down"):
             assert (await window.approve("second_officer", kind=kind, id=id_, named=name, act=act)).status_code == 403

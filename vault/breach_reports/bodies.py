@@ -154,7 +154,7 @@ class ReportItem(msgspec.Struct, kw_only=True):
 class ReportList(msgspec.Struct):
     """A page of reports, newest first; `quarantined` counts those that lie in quarantine, whatever the page shows.
 
-    `withheld` counts those of the page that exclude the reader.
+    `withheld` counts all reports that exclude the reader, whatever was asked for; they are on no page and in no other number.
     """
 
     items: list[ReportItem]

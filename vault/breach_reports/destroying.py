@@ -69,7 +69,7 @@ DESTRUCTION: Kind[DestructionFact] = Kind("breach_destruction", DestructionFact,
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is closed, the earliest due first; how many cases are kept from the reader; the newest run that waits, None for none."""
+    """What is closed, the earliest due first; how many cases, closed or not, are kept from the reader; the newest run that waits."""
 
     terms: list[Term]
     withheld: int
@@ -98,11 +98,14 @@ class Done:
 def preview(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> Preview:
     """Everything that is closed, by when it is due. Raises Unavailable `integrity`."""
     errand = errand.still(deed)
-    every = _terms(deed, errand, {fact.id: fact for fact in reports.values()}, incident_file.known(deed))
+    incidents = incident_file.known(deed)
+    every = _terms(deed, errand, {fact.id: fact for fact in reports.values()}, incidents)
     shown = [term for term in every if not _is_kept_from(errand, term)]
+    hidden = _hidden_from(deed, errand)
     runs = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, DESTRUCTION).values()
     waiting = max((each for each in runs if each.released_at is None), key=lambda each: (each.proposed_at, each.id), default=None)
-    return Preview(shown, len(every) - len(shown), None if waiting is None else _as_seen(waiting, _hidden_from(deed, errand)))
+    kept = hidden.intersection({*incidents, *(fact.id for fact in reports.values())})
+    return Preview(shown, len(kept), None if waiting is None else _as_seen(waiting, hidden))
 
 
 def propose(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> DestructionFact:

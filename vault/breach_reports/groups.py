@@ -6,7 +6,7 @@ whose deed fails leaves the others alone; nobody alone dismisses one report or a
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,7 +45,7 @@ class Wanted:
 class Queue:
     """A page of groups; the example the next page begins after, None for none; how many groups and reports there are in all.
 
-    `withheld` counts the reports that are kept from the reader, in whichever group they would be.
+    `withheld` counts all reports that are kept from the reader, whether they wait or not: nothing tells her what became of one.
     """
 
     groups: list[Group]
@@ -81,9 +81,9 @@ def queue(errand: Errand, known: Mapping[bytes, ReportFact], wanted: Wanted) -> 
 
     Those that are in doubt for what they did themselves come last; among groups of one size the least time left is first.
     """
-    waiting = [fact for fact in known.values() if fact.state in ((wanted.state,) if wanted.state else WAITING)]
-    seen = _seen_by(errand, waiting)
-    found = sorted(groups(seen), key=_place)
+    seen = service.seen_by(errand, known)
+    waiting = [fact for fact in seen.values() if fact.state in ((wanted.state,) if wanted.state else WAITING)]
+    found = sorted(groups(waiting), key=_place)
     start = 0
     if wanted.after is not None:
         places = [number for number, group in enumerate(found) if group.example.id == wanted.after.hex()]
@@ -92,13 +92,12 @@ def queue(errand: Errand, known: Mapping[bytes, ReportFact], wanted: Wanted) -> 
         start = places[0] + 1
     here = found[start : start + wanted.limit]
     more = bytes.fromhex(here[-1].example.id) if start + len(here) < len(found) else None
-    return Queue(here, more, len(found), len(seen), len(waiting) - len(seen))
+    return Queue(here, more, len(found), len(waiting), len(known) - len(seen))
 
 
 def group_of(errand: Errand, known: Mapping[bytes, ReportFact], report: bytes) -> Group:
     """The group a report is in, itself first. Raises NotFound where it does not wait, or excludes who asks."""
-    seen = _seen_by(errand, known.values())
-    for group in groups(seen):
+    for group in groups(service.seen_by(errand, known).values()):
         first = next((fact for fact in group.members if fact.id == report.hex()), None)
         if first is not None:
             return Group([first, *(fact for fact in group.members if fact is not first)])
@@ -147,10 +146,6 @@ def _run(errand: Errand, report: bytes, deed_of: DeedOf) -> Awaitable[ReportFact
 
 def _is_of_the_caller(error: VaultError) -> bool:
     return error.code == STEP_UP or not isinstance(error, NotFound | Conflict | Refused)
-
-
-def _seen_by(errand: Errand, facts: Iterable[ReportFact]) -> list[ReportFact]:
-    return [fact for fact in facts if not service.is_excluded(errand, fact)]
 
 
 def _place(group: Group) -> tuple[bool, int, int, str]:

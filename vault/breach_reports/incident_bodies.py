@@ -154,7 +154,7 @@ class IncidentItem(msgspec.Struct, kw_only=True):
 
 
 class IncidentList(msgspec.Struct):
-    """A page of incidents, the least time left first; `withheld` counts those kept from the reader, on every page alike."""
+    """A page of incidents, the least time left first; `withheld` counts all kept from the reader, whatever was asked for."""
 
     items: list[IncidentItem]
     next: str | None

@@ -104,8 +104,10 @@ def listed(deed: Deed, errand: Errand, which: Which, after: bytes | None, limit:
     """
     errand = errand.still(deed)
     within = service.hours(errand.book(deed))
-    every = [one for one in incident_file.known(deed).values() if which == "all" or bool(lifecycle.open_tracks(one)) == (which == "open")]
-    shown = sorted((one for one in every if not is_excluded(errand, one)), key=lambda one: _place(one, within))
+    every = incident_file.known(deed).values()
+    seen = [one for one in every if not is_excluded(errand, one)]
+    wanted = [one for one in seen if which == "all" or bool(lifecycle.open_tracks(one)) == (which == "open")]
+    shown = sorted(wanted, key=lambda one: _place(one, within))
     begin = 0
     if after is not None:
         begin = next((number for number, one in enumerate(shown, 1) if one.id == after.hex()), 0)
@@ -113,7 +115,7 @@ def listed(deed: Deed, errand: Errand, which: Which, after: bytes | None, limit:
             raise NotFound
     here = shown[begin : begin + limit]
     more = here[-1].id if len(shown) > begin + limit else None
-    return Page([Listed(one, clocks.clock(one, within)) for one in here], more, len(every) - len(shown))
+    return Page([Listed(one, clocks.clock(one, within)) for one in here], more, len(every) - len(seen))
 
 
 def _place(fact: IncidentFact, within: int) -> tuple[int, int, str]:

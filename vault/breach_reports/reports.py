@@ -17,11 +17,11 @@ from vault.breach_reports.exclusion import Office, offices_of
 from vault.breach_reports.files import Bringing
 from vault.breach_reports.index import Index
 from vault.breach_reports.intake import Arriving, Received, Told
-from vault.breach_reports.lifecycle import HOUR
+from vault.breach_reports.lifecycle import HOUR, clock
 from vault.breach_reports.likeness import sketch
 from vault.breach_reports.limits import Intake, IntakeFull, IntakeSealed
 from vault.breach_reports.reporter import about
-from vault.breach_reports.service import Listed, Page, SecondFactor, SecondPerson, Wanted, listed, page
+from vault.breach_reports.service import Listed, Page, SecondFactor, SecondPerson, Wanted, hours, page, seen_by
 from vault.breach_reports.shapes import REPORTER, Doubt, ReportFact
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.policy.pack import Text
@@ -157,9 +157,11 @@ class Reports:
         """
         association = errand.asker.association
         known = await self.index.known(association)
-        found = await asyncio.to_thread(page, known, wanted)
-        shown = await association.run(lambda deed: listed(deed, errand, found))
-        return shown, replace(found, withheld=len(found.cases) - len(shown))
+        seen = seen_by(await association.run(errand.still), known)
+        found = await asyncio.to_thread(page, seen, wanted)
+        within = hours(await association.book())
+        shown = [Listed(one, clock(one.fact, within)) for one in found.cases]
+        return shown, replace(found, withheld=len(known) - len(seen))
 
     async def waiting(self, errand: Errand) -> tuple[Errand, Mapping[bytes, ReportFact]]:
         """Every report, for an officer who still is one, and the errand as it stands. Raises Unauthenticated, Unavailable `integrity`."""

@@ -54,7 +54,7 @@ class RunTold(msgspec.Struct, kw_only=True, omit_defaults=True):
 class RetentionTold(msgspec.Struct):
     """A page of closed cases, the earliest due first; `waiting` is the newest run that waits for a second person.
 
-    `withheld` counts the cases kept from the reader, on every page alike.
+    `withheld` counts the reports and incidents kept from the reader, closed or not.
     """
 
     items: list[TermTold]

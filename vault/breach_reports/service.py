@@ -89,9 +89,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of reports in the order wanted; the id the next page begins after, None for none; how many lie in quarantine.
+    """A page of the reports somebody may see, in the order wanted; the id the next page begins after; how many lie in quarantine.
 
-    `withheld` counts those of the page that the reader is excluded from.
+    `withheld` counts all reports the reader is excluded from: one number whatever is asked for, so that no question tells what they are.
     """
 
     cases: list[Case]
@@ -101,7 +101,7 @@ class Page:
 
 
 def page(known: Mapping[bytes, ReportFact], wanted: Wanted) -> Page:
-    """The page that is wanted out of all reports. Raises NotFound for an `after` that is none."""
+    """The page that is wanted out of these reports. Raises NotFound for an `after` that is none."""
     places = sorted((wanted.place(id_, fact) for id_, fact in known.items() if wanted.matches(fact)), reverse=True)
     if wanted.after is not None:
         if wanted.after not in known:
@@ -113,14 +113,9 @@ def page(known: Mapping[bytes, ReportFact], wanted: Wanted) -> Page:
     return Page([Case(id_, known[id_], 0) for id_ in here], here[-1] if len(places) > wanted.limit else None, quarantined)
 
 
-def listed(deed: Deed, errand: Errand, found: Page) -> list[Listed]:
-    """The reports of a page with their clocks, for an officer who still is one; without those that exclude her.
-
-    Raises Unauthenticated, Unavailable `integrity`.
-    """
-    errand = errand.still(deed)
-    within = hours(errand.book(deed))
-    return [Listed(case, lifecycle.clock(case.fact, within)) for case in found.cases if not is_excluded(errand, case.fact)]
+def seen_by(errand: Errand, known: Mapping[bytes, ReportFact]) -> dict[bytes, ReportFact]:
+    """The reports that do not exclude who asks: all that a list is made of, so that neither its order nor its pages tell of another."""
+    return {id_: fact for id_, fact in known.items() if not is_excluded(errand, fact)}
 
 
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:

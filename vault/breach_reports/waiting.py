@@ -15,7 +15,7 @@ from vault.rulebook.asker import Errand
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits, each group with the oldest first; `withheld` counts what is kept from who asks."""
+    """What waits, each group with the oldest first; `withheld` counts the reports and incidents kept from who asks, waiting or not."""
 
     dismissals: list[tuple[ReportFact, Dismissal]]
     moves: list[tuple[ReportFact, Move]]
@@ -26,17 +26,17 @@ class Waiting:
 def waiting(deed: Deed, errand: Errand, known: Mapping[bytes, ReportFact]) -> Waiting:
     """All that waits here, out of these reports and all incidents. Raises Unauthenticated, Unavailable `integrity`."""
     errand = errand.still(deed)
-    dismissals = [(one, one.dismissal) for one in known.values() if one.dismissal is not None and one.dismissal.waits]
-    moves = [(one, one.moves[-1]) for one in known.values() if one.moves and one.moves[-1].waits and _moves(one)]
-    proposals = [(one, each) for one in incident_file.known(deed).values() for each in one.proposals if each.waits]
-    seen = Waiting(
-        sorted((each for each in dismissals if not service.is_excluded(errand, each[0])), key=lambda each: each[1].proposed_at),
-        sorted((each for each in moves if not service.is_excluded(errand, each[0])), key=lambda each: each[1].proposed_at),
-        sorted((each for each in proposals if not incidents.is_excluded(errand, each[0])), key=lambda each: each[1].at),
-        0,
+    reports, every = service.seen_by(errand, known).values(), incident_file.known(deed).values()
+    seen = [one for one in every if not incidents.is_excluded(errand, one)]
+    dismissals = [(one, one.dismissal) for one in reports if one.dismissal is not None and one.dismissal.waits]
+    moves = [(one, one.moves[-1]) for one in reports if one.moves and one.moves[-1].waits and _moves(one)]
+    proposals = [(one, each) for one in seen for each in one.proposals if each.waits]
+    return Waiting(
+        sorted(dismissals, key=lambda each: each[1].proposed_at),
+        sorted(moves, key=lambda each: each[1].proposed_at),
+        sorted(proposals, key=lambda each: each[1].at),
+        len(known) - len(reports) + len(every) - len(seen),
     )
-    shown = len(seen.dismissals) + len(seen.moves) + len(seen.proposals)
-    return Waiting(seen.dismissals, seen.moves, seen.proposals, len(dismissals) + len(moves) + len(proposals) - shown)
 
 
 def _moves(report: ReportFact) -> bool:
