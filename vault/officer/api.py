@@ -16,6 +16,7 @@ from vault.officer.quarantine import quarantine_pages
 from vault.officer.report import single_report_routes
 from vault.officer.reports import report_routes
 from vault.officer.requests import request_pages
+from vault.officer.retention import retention_pages
 from vault.officer.signing import signing_routes
 from vault.officer.standing import standing_routes
 from vault.officer.statistics import statistics_pages
@@ -38,6 +39,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *incident_pages(frame),
         *notice_pages(frame),
         *single_incident_routes(frame),
+        *retention_pages(frame, reports),
         *afterwards_routes(frame),
         *standing_routes(frame),
         *month_routes(frame, reports),

@@ -51,7 +51,7 @@ PACK_CHANGES: Final = ("added", "changed", "shut")
 TURNED_DOWN_BY: Final = {
     "order": "orders",
     "keys": "keys:write",
-    **dict.fromkeys(("disclosure", "erasure", "pack", *breach_approvals.KINDS), "approve"),
+    **dict.fromkeys(("disclosure", "erasure", "pack", *breach_approvals.TURNED_DOWN), "approve"),
 }
 """The scope that turning down takes, by kind."""
 
@@ -157,7 +157,7 @@ class _Approvals:
             await heard(errand, lambda: run(lambda deed: disclosures.revoke(deed, errand, id_)))
         elif kind == "pack":
             await self.frame.identity.packs.turn_down(caller, id_)
-        elif kind in breach_approvals.KINDS:
+        elif kind in breach_approvals.TURNED_DOWN:
             await breach_approvals.turn_down(call, kind, id_)
         else:
             await heard(errand, lambda: run(lambda deed: custody.withdraw(deed, errand, id_)))

@@ -3,18 +3,21 @@
 Invariants: whom a report or incident excludes is shown nothing of it and refused by the room itself; an approval names what was seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vault.breach_reports import incidents, service
+from vault.breach_reports import destroying, incidents, service
+from vault.breach_reports.destroying import DestructionFact
 from vault.breach_reports.incidents import SecondPerson
 from vault.breach_reports.incidents_api import about_incident
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Reports
 from vault.breach_reports.waiting import waiting
 from vault.identity.callers import Caller
+from vault.officer import retention
 from vault.officer.approval_item import Item
-from vault.officer.frame import Speaker, link, speaker_of
+from vault.officer.frame import Speaker, left_to_right, link, speaker_of
 from vault.officer.report_steps import REASONS, chosen, number
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -22,7 +25,8 @@ from vault.rulebook.book import Book
 from vault.rulebook.two_people import same_person
 from vault.web.call import Call
 
-KINDS: Final = ("dismissal", "awareness", "incident")
+TURNED_DOWN: Final = ("dismissal", "awareness", "incident")
+KINDS: Final = (*TURNED_DOWN, "destruction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,14 @@ class _Maker:
         hand, moment = self.say.actor(by), self.say.time(at)
         return Item(kind, shown, hand, moment, yours, may_turn_down=True, says=list(says), named=named, page=page)
 
+    def destruction(self, run: DestructionFact, references: Sequence[str]) -> Item:
+        """What is to be destroyed; who would not have it so leaves it, and what is proposed anew takes its place."""
+        says = [("cases", str(len(run.cases))), ("references", self.say.joined(map(left_to_right, references)))]
+        page = link(retention.PATH, self.say.language) if "reports" in self.caller.scopes else ""
+        yours = same_person(self.book, run.proposed_by, self.caller.ref)
+        hand, moment = self.say.actor(run.proposed_by), self.say.time(run.proposed_at)
+        return Item("destruction", self.say.id(run.id), hand, moment, yours, may_turn_down=False, says=says, page=page)
+
 
 async def breach_items(call: Call, reports: Reports) -> tuple[list[Item], int]:
     """All that waits about reports and incidents and the caller may see, and how many are kept from her."""
@@ -51,7 +63,8 @@ async def breach_items(call: Call, reports: Reports) -> tuple[list[Item], int]:
     found = await heard(errand, lambda: association.run(lambda deed: waiting(deed, errand, known)))
     book = await association.book()
     say = speaker_of(call, book)
-    make = _Maker(book, caller, say).item
+    maker = _Maker(book, caller, say)
+    make = maker.item
     items = [
         make(
             "dismissal",
@@ -88,6 +101,9 @@ async def breach_items(call: Call, reports: Reports) -> tuple[list[Item], int]:
         )
         for fact, one in found.proposals
     ]
+    closed = await retention.preview(call, reports)
+    if closed.waiting is not None and closed.waiting.cases:
+        items.append(maker.destruction(closed.waiting, retention.references(closed)))
     return items, found.withheld
 
 
@@ -100,6 +116,9 @@ async def approve(call: Call, reports: Reports, kind: str, id_: bytes, code: str
     elif kind == "awareness":
         to = number(named)
         await heard(errand, lambda: run(lambda deed: reports.second.move_awareness(deed, errand, id_, to, code)), about(id_))
+    elif kind == "destruction":
+        await heard(errand, lambda: run(lambda deed: destroying.release(deed, errand, reports.factor, id_, code), weight=destroying.MOST))
+        await call.caller.association.settle()
     else:
         proposal, second = number(named), SecondPerson(reports.factor)
         await heard(errand, lambda: run(lambda deed: second.approve(deed, errand, id_, proposal, code)), about_incident(id_))

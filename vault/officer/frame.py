@@ -53,6 +53,7 @@ _PLACES: Final = (
     ("/officer/quarantine", "quarantine", "reports"),
     ("/officer/entries", "entries", "reports:enter"),
     ("/officer/incidents", "incidents", "reports"),
+    ("/officer/retention", "retention", "reports"),
     ("/officer/recalls", "recalls", "disclosures"),
     ("/officer/take-downs", "take_downs", "publications:write"),
     ("/officer/referrals", "referrals", "disclosures"),
