@@ -3,16 +3,17 @@
 Invariants: whom a report or incident excludes is shown nothing of it and refused by the room itself; an approval names what was seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vault.breach_reports import destroying, incidents, service
+from vault.breach_reports import destroying, holds, incidents, service
 from vault.breach_reports.destroying import DestructionFact
 from vault.breach_reports.incidents import SecondPerson
 from vault.breach_reports.incidents_api import about_incident
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Reports
+from vault.breach_reports.retention import What
 from vault.breach_reports.waiting import waiting
 from vault.identity.callers import Caller
 from vault.officer import retention
@@ -26,7 +27,9 @@ from vault.rulebook.two_people import same_person
 from vault.web.call import Call
 
 TURNED_DOWN: Final = ("dismissal", "awareness", "incident")
-KINDS: Final = (*TURNED_DOWN, "destruction")
+LIFTINGS: Final[Mapping[str, What]] = {"report-lifting": "report", "incident-lifting": "incident"}
+OF_INCIDENTS: Final = frozenset({"incident", "incident-lifting"})
+KINDS: Final = (*TURNED_DOWN, *LIFTINGS, "destruction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,11 @@ class _Maker:
     def item(self, kind: str, id_: str, named: str, one: tuple[str, int], *says: tuple[str, str]) -> Item:
         """One thing that waits, with the page on which its reader may read what was written about it."""
         (by, at), shown = one, self.say.id(id_)
-        path, name = ("/officer/incidents/one", "incident") if kind == "incident" else ("/officer/reports/one", "report")
+        path, name = ("/officer/incidents/one", "incident") if kind in OF_INCIDENTS else ("/officer/reports/one", "report")
         page = link(path, self.say.language, **{name: shown}) if "reports" in self.caller.scopes else ""
         yours = same_person(self.book, by, self.caller.ref)
         hand, moment = self.say.actor(by), self.say.time(at)
-        return Item(kind, shown, hand, moment, yours, may_turn_down=True, says=list(says), named=named, page=page)
+        return Item(kind, shown, hand, moment, yours, may_turn_down=kind in TURNED_DOWN, says=list(says), named=named, page=page)
 
     def destruction(self, run: DestructionFact, references: Sequence[str]) -> Item:
         """What is to be destroyed; who would not have it so leaves it, and what is proposed anew takes its place."""
@@ -101,6 +104,10 @@ async def breach_items(call: Call, reports: Reports) -> tuple[list[Item], int]:
         )
         for fact, one in found.proposals
     ]
+    items += [
+        make(f"{what}-lifting", fact.id, str(one.lifting_reason), (one.lifting_by, one.lifting_at or 0), ("reference", fact.reference))
+        for what, fact, one in found.liftings
+    ]
     closed = await retention.preview(call, reports)
     if closed.waiting is not None and closed.waiting.cases:
         items.append(maker.destruction(closed.waiting, retention.references(closed)))
@@ -116,6 +123,10 @@ async def approve(call: Call, reports: Reports, kind: str, id_: bytes, code: str
     elif kind == "awareness":
         to = number(named)
         await heard(errand, lambda: run(lambda deed: reports.second.move_awareness(deed, errand, id_, to, code)), about(id_))
+    elif kind in LIFTINGS:
+        proposal, lifting, what = number(named), holds.Second(reports.factor, code), LIFTINGS[kind]
+        about_ = about(id_) if what == "report" else about_incident(id_)
+        await heard(errand, lambda: run(lambda deed: lifting.lift(deed, errand, what, id_, proposal)), about_)
     elif kind == "destruction":
         await heard(errand, lambda: run(lambda deed: destroying.release(deed, errand, reports.factor, id_, code), weight=destroying.MOST))
         await call.caller.association.settle()

@@ -17,6 +17,7 @@ from vault.breach_reports.incidents_api import about_incident
 from vault.errors import Conflict, Invalid, Malformed, Refused, TooMany, Unavailable, VaultError
 from vault.identity.callers import Caller
 from vault.officer.frame import SIGN_IN, Frame, Speaker, failed, link, looks, require_form, speaker_of, typed
+from vault.officer.hold_steps import APPROVES, held, steps_on
 from vault.officer.incident_events import events, shown
 from vault.officer.incident_steps import ANSWERS, SECOND, STEPS
 from vault.officer.incidents import PATH, line, shown_list
@@ -33,6 +34,7 @@ from vault.web.route import KIBIBYTE, Person, Query, Route
 from vault.web.times import fold_digits
 
 ONE: Final = "/officer/incidents/one"
+ACTS: Final = {**STEPS, **steps_on("incident")}
 LONGEST: Final = 10_000
 """Bytes of the words in one form: five thousand Arabic letters."""
 _LINES: Final = ("act", "incident", "state", "track", "sensitive", "over_100", "at", "reference", "report", "proposal", "staff", "code")
@@ -54,7 +56,7 @@ class Waits:
 def single_incident_routes(frame: Frame) -> list[Route]:
     """The pages of this file."""
     pages = _Incident(frame)
-    done = Query(kind="choice", choices=("open", *STEPS))
+    done = Query(kind="choice", choices=("open", *ACTS))
     return [
         looks(
             ONE,
@@ -98,15 +100,15 @@ class _Incident:
         if act == "open":
             return await self._opened(call, filled)
         incident = parse_id(fold_digits(filled["incident"]).lower())
-        if act not in STEPS:
+        if act not in ACTS:
             raise Malformed
-        if act in SECOND:
+        if act in SECOND or act == APPROVES:
             if "approve" not in caller.scopes:
                 raise await self.frame.identity.entrance.out_of_scope(call)
             caller = replace(caller, needs="approve")
         errand = Errand(caller, call.request_id)
         try:
-            step = STEPS[act](filled, SecondPerson(self.frame.identity.factor))
+            step = ACTS[act](filled, SecondPerson(self.frame.identity.factor))
             if act == "turn-down":
                 # It takes no code of its own: the session is stepped up by it first.
                 await heard(errand, lambda: self.frame.identity.sessions.step_up(caller, code_of(filled)))
@@ -151,6 +153,7 @@ class _Incident:
             may=_may(fact),
             next=[(each, speaker.word(f"incident_{each}")) for each in sorted(NEXT[fact.state], key=list(NEXT).index)],
             answers=[(each, speaker.word(f"answer_{each}")) for each in ANSWERS],
+            hold=held(call.caller, book, speaker, fact.holds, told.holds),
             open_tracks=open_tracks(fact),
             settled_tracks=[track for track in TRACKS if settled(fact, track) is not None],
             done=done,

@@ -19,6 +19,7 @@ from vault.breach_reports.shapes import Dismissal, Move, ReportFact
 from vault.errors import Conflict, Invalid, Malformed, Refused, TooMany, VaultError
 from vault.identity.callers import Caller
 from vault.officer.frame import RIYADH, SIGN_IN, Frame, Speaker, failed, link, looks, require_form, speaker_of, typed
+from vault.officer.hold_steps import APPROVES, held, steps_on
 from vault.officer.report_steps import REASONS, SECOND, STEPS, TURNED_DOWN, code_of
 from vault.policy.pack_facts import Text
 from vault.rulebook.alarm import heard
@@ -36,6 +37,7 @@ PATH: Final = "/officer/reports"
 ONE: Final = "/officer/reports/one"
 FILE: Final = "/officer/reports/file"
 HOUR: Final = 3_600_000_000
+ACTS: Final = {**STEPS, **steps_on("report")}
 MOST: Final = 100
 """Incidents a report can be linked to from its page, the least time left first."""
 LONGEST: Final = 10_000
@@ -77,7 +79,7 @@ def single_report_routes(frame: Frame, reports: Reports) -> list[Route]:
             "reports",
             "One report and its steps.",
             report=one,
-            done=Query(kind="choice", choices=tuple(STEPS)),
+            done=Query(kind="choice", choices=tuple(ACTS)),
         ),
         looks(FILE, "officer.report-file", pages.file, "reports", "A file of a report, to save.", report=one, file=one),
         Route(
@@ -97,6 +99,7 @@ def single_report_routes(frame: Frame, reports: Reports) -> list[Route]:
                     "staff": 100,
                     "code": 40,
                     "incident": 100,
+                    "proposal": 40,
                     "says": LONGEST,
                 }
             ),
@@ -130,15 +133,15 @@ class _Report:
         caller: Caller = call.caller
         filled = typed(call)
         act, report = filled["act"], parse_id(fold_digits(filled["report"]).lower())
-        if act not in STEPS:
+        if act not in ACTS:
             raise Malformed
-        if act in SECOND:
+        if act in SECOND or act == APPROVES:
             if "approve" not in caller.scopes:
                 raise await self.frame.identity.entrance.out_of_scope(call)
             caller = replace(caller, needs="approve")
         errand = Errand(caller, call.request_id)
         try:
-            step = STEPS[act](filled, self.reports.second)
+            step = ACTS[act](filled, self.reports.second)
             if act in TURNED_DOWN:
                 await heard(errand, lambda: self.frame.identity.sessions.step_up(caller, code_of(filled)))
             await heard(errand, lambda: caller.association.run(lambda deed: step(deed, errand, report)), about(report))
@@ -178,6 +181,7 @@ class _Report:
             ],
             notes=[Said(speaker.hand(each.by), each.text, _shown(each.at), []) for each in told.notes],
             waits=_waiting(call.caller, book, speaker, fact),
+            hold=held(call.caller, book, speaker, fact.holds, told.holds),
             may=may,
             incidents=[(speaker.id(each.fact.id), each.fact.reference) for each in open_ if "authority" in open_tracks(each.fact)],
             reasons={code: speaker.word(f"report_reason_{code}") for code in REASONS},
