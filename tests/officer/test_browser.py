@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ class Office:
     notices: str = ""
     letters: str = ""
     notice: str = ""
+    piece: str = ""
 
     @property
     def url(self) -> str:
@@ -112,7 +114,10 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         ):
             assert made.call("POST", f"/v1/breach-reports/{came}/{step}", body, token=officer).status == 200
         assert made.call("POST", f"/v1/breach-reports/{came}/dismissal", {"reason": "duplicate"}, token=officer).status == 200
-        noticed = notices(made, incident.json["id"], gone)
+        noticed = (*notices(made, incident.json["id"], gone), evidence(made, incident.json["id"]))
+        for what, id_ in (("incidents", incident.json["id"]), ("breach-reports", came)):
+            for step in ("legal-hold", "legal-hold/lifting"):
+                assert made.call("POST", f"/v1/{what}/{id_}/{step}", {"reason": "دعوى منظورة"}, token=officer).status == 200
         yield Office(made, person, values, asked.json["id"], taken.json["id"], came, incident.json["id"], group["example"]["id"], *noticed)
     finally:
         made.stop()
@@ -135,6 +140,18 @@ def notices(vault: Served, incident: str, record: str) -> tuple[str, str, str]:
     assert vault.call("POST", f"{place}/people-notices/{number}/people", {"records": [record]}, token=officer).status == 200
     about = f"incident={incident}"
     return about, f"{about}&notice={number}", f"{about}&notice={first}"
+
+
+def evidence(vault: Served, incident: str) -> str:
+    """What the page of a piece of evidence is asked with: what the association's own system touched in the last hour."""
+    time.sleep(1)  # so that a second written without its fraction lies behind what was done
+    officer = vault.session("officer")
+    entries = vault.call("GET", "/v1/access-log?limit=200", token=officer).json["items"]
+    hand = next(each["actor"] for each in entries if each["kind"] == "record.read")
+    asked = {"actor": hand, "from": moment(-3600), "to": moment()}
+    made = vault.call("POST", f"/v1/incidents/{incident}/evidence", asked, token=officer)
+    assert made.status == 201, made.text
+    return f"incident={incident}&piece={made.json['id']}"
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +236,7 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
             ("/incidents/one", f"incident={office.incident}"),
         ]
         pages = [(path, "") for path in PAGES] + single
+        pages += [("/evidence", f"incident={office.incident}"), ("/evidence/people", office.piece)]
         pages += [("/quarantine/group", f"report={office.group}")]
         pages += [("/notices", office.notices), ("/notices/people", office.letters), ("/notices/authority", office.notice)]
         for path, query in pages:
@@ -299,7 +317,7 @@ def test_a_second_officer_approves_with_the_keyboard_alone(office: Office, brows
         seen.page.keyboard.press("Enter")
         seen.page.wait_for_selector("[role=status]")
         judge(seen, office, "ar-1280-approved")
-        assert seen.page.locator("article").count() == 3
+        assert seen.page.locator("article").count() == 5
 
 
 @pytest.mark.parametrize(("width", "language"), [(360, "ar"), (1280, "en")])

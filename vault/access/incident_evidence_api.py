@@ -109,7 +109,6 @@ class EvidenceProven(msgspec.Struct, kw_only=True):
 class Job:
     """One call about an incident's evidence."""
 
-    call: Call
     errand: Errand
     incident: bytes
 
@@ -121,7 +120,7 @@ class Job:
 def job_of(call: Call) -> Job:
     """The job of a call whose path names an incident."""
     asker: Asker = call.caller
-    return Job(call, Errand(asker, call.request_id), call.path_id("incident"))
+    return Job(Errand(asker, call.request_id), call.path_id("incident"))
 
 
 async def save(call: Call) -> Answer:
@@ -129,10 +128,11 @@ async def save(call: Call) -> Answer:
     job, body = job_of(call), call.body
     asked = Asked(_actor(body.actor), _time(body.since, "from"), _time(body.until, "to"))
     once = once_for(call.caller, route=call.route.name, key=call.idempotency_key, body=body)
-    return Answer(_shown(call, await heard(job.errand, lambda: _saved(job, asked, once), job.about)))
+    return Answer(_shown(call, await heard(job.errand, lambda: saved(job, asked, once), job.about)))
 
 
-async def _saved(job: Job, asked: Asked, once: Once | None) -> Told:
+async def saved(job: Job, asked: Asked, once: Once | None) -> Told:
+    """Save what a hand touched, out of what the newest checkpoint covers. Raises NotFound, Invalid, refusals, Unavailable."""
     association, errand, incident = job.errand.asker.association, job.errand, job.incident
     note = await association.checkpoint()
     below = opened(note, association.cabinet.signer.vkey_at, association.code).size
@@ -155,31 +155,20 @@ async def listed(call: Call) -> Answer:
 async def people(call: Call) -> Answer:
     """The people of one piece of evidence, with what was touched of each as the log tells it."""
     job, id_, number = job_of(call), call.path_id("piece"), call.query["after"]
+    return Answer(await heard(job.errand, lambda: named(job, id_, number), job.about))
+
+
+async def named(job: Job, piece: bytes, number: int) -> PeopleTouched:
+    """A page of the people of one piece of evidence. Raises NotFound, refusals, Unavailable."""
     association = job.errand.asker.association
-
-    async def told() -> PeopleTouched:
-        page = await association.run(lambda deed: evidence.people(deed, job.errand, job.incident, id_, number))
-        items = await association.look(lambda transaction: [_person(transaction, association.id, each) for each in page.people])
-        return PeopleTouched(items, page.next, page.withheld)
-
-    return Answer(await heard(job.errand, told, job.about))
+    page = await association.run(lambda deed: evidence.people(deed, job.errand, job.incident, piece, number))
+    items = await association.look(lambda transaction: [_person(transaction, association.id, each) for each in page.people])
+    return PeopleTouched(items, page.next, page.withheld)
 
 
 async def proven(call: Call) -> Answer:
     """Hold a piece of evidence against the log; what does not hold rings the alarm."""
-    job, id_ = job_of(call), call.path_id("piece")
-    association = job.errand.asker.association
-
-    async def held() -> tuple[Proof, Proven]:
-        fact = await association.run(lambda deed: evidence.to_prove(deed, job.errand, job.incident, id_))
-        pages = [await _page(job, fact, number) for number in range(fact.pages)]
-        proof = Proof(fact, pages, opened_of_any_epoch(fact.note, association.cabinet.signer.vkey_at, association.code))
-        found = await association.look(lambda transaction: entries_hold(transaction, association.id, proof))
-        return proof, found if found.fault else await _answer_holds(association, proof)
-
-    proof, found = await heard(job.errand, held, job.about)
-    if found.fault:
-        await ring(job.errand, Unavailable(INTEGRITY), job.about)
+    proof, found = await held_against_log(job_of(call), call.path_id("piece"))
     return Answer(
         EvidenceProven(
             holds=not found.fault,
@@ -190,6 +179,23 @@ async def proven(call: Call) -> Answer:
             checkpoint=proof.fact.note,
         )
     )
+
+
+async def held_against_log(job: Job, piece: bytes) -> tuple[Proof, Proven]:
+    """What a piece of evidence rests on, and whether the log still says so; where it does not the alarm was rung. Raises as `named`."""
+    association = job.errand.asker.association
+
+    async def held() -> tuple[Proof, Proven]:
+        fact = await association.run(lambda deed: evidence.to_prove(deed, job.errand, job.incident, piece))
+        pages = [await _page(job, fact, number) for number in range(fact.pages)]
+        proof = Proof(fact, pages, opened_of_any_epoch(fact.note, association.cabinet.signer.vkey_at, association.code))
+        found = await association.look(lambda transaction: entries_hold(transaction, association.id, proof))
+        return proof, found if found.fault else await _answer_holds(association, proof)
+
+    proof, found = await heard(job.errand, held, job.about)
+    if found.fault:
+        await ring(job.errand, Unavailable(INTEGRITY), job.about)
+    return proof, found
 
 
 async def _answer_holds(association: Association, proof: Proof) -> Proven:

@@ -5,6 +5,7 @@ from vault.officer.afterwards import afterwards_routes
 from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
 from vault.officer.entries import entry_pages
+from vault.officer.evidence import evidence_pages
 from vault.officer.forms import form_pages
 from vault.officer.frame import Frame
 from vault.officer.incident import single_incident_routes
@@ -39,6 +40,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *incident_pages(frame),
         *notice_pages(frame),
         *single_incident_routes(frame),
+        *evidence_pages(frame),
         *retention_pages(frame, reports),
         *afterwards_routes(frame),
         *standing_routes(frame),
