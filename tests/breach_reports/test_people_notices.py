@@ -283,6 +283,24 @@ async def test_once_the_incident_is_over_no_letter_leaves_and_none_is_made(desk:
     assert await refused(desk, f"/{id_}/people-notices/{number}/again", {}) == STATE
 
 
+async def test_who_chose_whom_it_reaches_lets_no_letter_go_though_another_wrote_it(desk: Desk):
+    id_ = await opened(desk)
+    first, second, third = [await person(desk.world, number) for number in (1, 2, 3)]
+    number = await noticed(desk, id_, first)
+    place = f"/{id_}/people-notices/{number}"
+    assert (await incident(desk, "second_officer", "POST", f"{place}/people", {"records": [second]})).status_code == 200
+    refused_ = await approving(desk, id_, number, 2)
+    assert (refused_.status_code, refused_.json()["code"], desk.world.entries()[-1].reason) == (403, "same-person", "SAME_PERSON")
+    assert (await approving(desk, id_, number, 2, "officer")).json()["code"] == "same-person", "nor does who wrote it"
+    told = await letter(desk, id_, number, second)
+    assert (await incident(desk, "officer", "POST", f"/{id_}/letters/{told['id']}/removal")).status_code == 200
+    assert (await approving(desk, id_, number, 1)).json()["code"] == "same-person", "what she did to the list stays hers"
+    number = await noticed(desk, id_, first)
+    assert (await approving(desk, id_, number, 1)).status_code == 200
+    await done(desk, f"/{id_}/people-notices/{number}/people", {"records": [third]})
+    assert (await approving(desk, id_, number, 2)).status_code == 200, "who approved before may approve again"
+
+
 async def test_whom_the_incident_excludes_sees_no_notice_and_no_letter(desk: Desk):
     id_ = await opened(desk)
     record = await person(desk.world, 1)

@@ -143,6 +143,7 @@ class PeopleNotice(Fact, frozen=True):
     """A notice to the people touched, named by the number of the part that holds its words; who they are stands in facts of their own.
 
     `people` counts the places given on its list, `removed` those taken out again; letters go to the places `sent` covers, the first ones.
+    `hands` are those who put people on the list or took them off it since the last of `sent`.
     """
 
     part: int
@@ -151,6 +152,7 @@ class PeopleNotice(Fact, frozen=True):
     people: int = 0
     removed: int = 0
     sent: tuple[Sending, ...] = ()
+    hands: tuple[str, ...] = ()
 
     @property
     def approved(self) -> int:

@@ -132,7 +132,7 @@ def list_(deed: Deed, errand: Errand, incident: bytes, number: int, records: Seq
         raise Invalid([FieldError("records", "too-long")])
     if not written:
         return found.fact
-    fact = _with(found.fact, msgspec.structs.replace(notice, people=new))
+    fact = _with(found.fact, msgspec.structs.replace(notice, people=new, hands=_hands(notice, errand)))
     incidents.tell(deed, errand, found, LISTED, incident_file.change(deed, found, fact), *written)
     return fact
 
@@ -146,14 +146,14 @@ def remove(deed: Deed, errand: Errand, incident: bytes, letter: bytes) -> Letter
     notice = named(found.fact, known.notice)
     changed, written = letters.change(deed, known, "removed", noted_by=errand.hand)
     letters.move(deed, letter, letters.DONE)
-    fact = _with(found.fact, msgspec.structs.replace(notice, removed=notice.removed + 1))
+    fact = _with(found.fact, msgspec.structs.replace(notice, removed=notice.removed + 1, hands=_hands(notice, errand)))
     incidents.tell(deed, errand, found, REMOVED, incident_file.change(deed, found, fact), written)
     return changed
 
 
 @dataclass(frozen=True, slots=True)
 class SecondReader:
-    """The deed that takes two people, done by the second one: who read the words and knows for how many they are."""
+    """The deed that takes two people, done by the second one: she neither wrote the words nor chose whom they reach since the last time."""
 
     factor: SecondFactor
 
@@ -167,11 +167,11 @@ class SecondReader:
         notice = named(found.fact, number)
         if notice.people - notice.removed != count or notice.people == notice.approved:
             raise IncidentState
-        if same_person(errand.book(deed), notice.by, errand.asker.ref):
+        if any(same_person(errand.book(deed), hand, errand.asker.ref) for hand in (notice.by, *notice.hands)):
             raise refusal(deed, errand, found.about, APPROVED, reason="SAME_PERSON")
         approval = self.factor.approve(deed, errand.asker, code, kind=APPROVED)
         sent = Sending(by=errand.hand, at=deed.now, people=notice.people)
-        fact = _with(found.fact, msgspec.structs.replace(notice, sent=(*notice.sent, sent)))
+        fact = _with(found.fact, msgspec.structs.replace(notice, sent=(*notice.sent, sent), hands=()))
         letters.release(deed, found.fact.id, number)
         incidents.tell(deed, errand, found, APPROVED, incident_file.change(deed, found, fact), approval=approval)
         return fact
@@ -260,6 +260,10 @@ def one(deed: Deed, found: Incident, letter: bytes) -> LetterFact:
     if known is None or known.incident != found.fact.id:
         raise NotFound
     return known
+
+
+def _hands(notice: PeopleNotice, errand: Errand) -> tuple[str, ...]:
+    return tuple(sorted({*notice.hands, errand.hand}))
 
 
 def _person(known: Known) -> str:
