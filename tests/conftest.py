@@ -9,7 +9,6 @@ import fcntl
 import os
 import re
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ import pytest
 
 from tests.databases import Databases
 from tests.house import skips
+from tests.journeys import served
 from tests.journeys.served import Served
 
 WITHOUT_POSTGRESQL = "AMANAH_TESTS_WITHOUT_POSTGRESQL"
@@ -113,10 +113,7 @@ def unserved(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]
 @pytest.fixture
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return served.free_port()
 
 
 @pytest.hookimpl(trylast=True)

@@ -104,8 +104,7 @@ class Wearing:
                 self.worn.kills += 1
             mortal.wait(60)
             mortal = self._keys("rewrap")
-        assert mortal.wait(600) == 0
-        assert steady.wait(600) == 0
+        assert (mortal.wait(600), steady.wait(600)) == (0, 0), self._said.read_text(errors="replace")[-800:]
 
     def _client(self, seed: float) -> None:
         rng = random.Random(seed)
@@ -141,9 +140,13 @@ class Wearing:
         for result, each in zip(answer.json["results"], fields, strict=True):
             self.names[result["id"]] = each["full_name"]
 
+    @property
+    def _said(self) -> Path:
+        return self.vault.folder / "rewrap.log"
+
     def _keys(self, command: str) -> programs.Program:
-        with Path(os.devnull).open("wb") as nowhere:
-            return programs.begin("vault", "keys", command, env=self.vault._environment(), out=nowhere)
+        with self._said.open("ab") as said:
+            return programs.begin("vault", "keys", command, env=self.vault._environment(), out=said)
 
     def _behind(self) -> int:
         database = Database(self.settings.address)

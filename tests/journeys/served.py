@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import secrets
 import signal
 import socket
 import ssl
@@ -15,6 +16,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,12 +75,24 @@ def filled_in(texts: Mapping[str, str], files: Sequence[tuple[str, bytes]]) -> t
     return body + b"--" + mark + b"--\r\n", {"Content-Type": f"multipart/form-data; boundary={mark.decode()}"}
 
 
+def free_port() -> int:
+    """A port of the loopback interface that nobody listened on a moment ago.
+
+    Below those the system gives to who asks for any (ip(7), 32768 on): else a call of another test could sit on it before a server does.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def free_ports() -> tuple[int, int]:
-    """Two ports of the loopback interface that nobody listened on a moment ago; held together, so that they differ."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+    """Two of them, which differ."""
+    one = free_port()
+    while (other := free_port()) == one:
+        pass
+    return one, other
 
 
 @dataclass(frozen=True, slots=True)

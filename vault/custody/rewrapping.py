@@ -26,11 +26,13 @@ from vault.storage.engine import enter
 from vault.storage.group_commit import DATABASE_ERRORS
 from vault.storage.transaction import Transaction
 
-PATIENCE: Final = 20
-"""Tries of one batch: another writer may hold the file, or the server may take a transaction back."""
+PATIENCE: Final = 60
+"""Tries of one batch, a minute in all: another writer may hold the file, or the server may take a transaction back."""
 SHORTEST_PAUSE: Final = 0.005
 MOST_PASSES: Final = 50
 BETWEEN_PASSES: Final = 0.1
+LONGEST_PAUSE: Final = 1.0
+"""Seconds; what is tried again waits a little longer each time, and no longer than this: a busy service is not given up in seconds."""
 NOT_ALLOWED: Final = (ProgrammingError, psycopg.ProgrammingError)
 """What PostgreSQL says to a role that may not change the association's own keys."""
 
@@ -92,7 +94,7 @@ def _tell(run: _Run, kind: str, outcome: Outcome, count: int | None) -> None:
 
 def _through(run: _Run, place: Place) -> None:
     """Pass over a table until a pass meets nothing but what does not open: rows others held at the moment are met by the next."""
-    for _ in range(MOST_PASSES):
+    for passed in range(MOST_PASSES):
         failed: list[str] = []
         met, after = 0, None
         while rows := _patiently(run, place, after, failed):
@@ -101,7 +103,7 @@ def _through(run: _Run, place: Place) -> None:
         if met == len(failed) == _left(run.association, place):
             run.done.failed += failed
             return
-        run.pause(BETWEEN_PASSES)
+        run.pause(min(BETWEEN_PASSES * (passed + 1), LONGEST_PAUSE))
     raise Unavailable("busy")
 
 
@@ -116,7 +118,7 @@ def _patiently(run: _Run, place: Place, after: Sequence[Any] | None, failed: lis
         except DATABASE_ERRORS as error:
             if tries >= PATIENCE:
                 raise Unavailable("log-unavailable") from error
-            run.pause(0.05 * (tries + 1))
+            run.pause(min(0.05 * (tries + 1), LONGEST_PAUSE))
             continue
         failed += bad
         run.done.moved += moved
