@@ -124,6 +124,27 @@ async def test_an_office_without_which_others_work_on_reports_is_excluded_for_go
 
 
 @aio
+async def test_who_may_work_on_it_meanwhile_shows_it_to_nobody_it_may_mean_by_way_of_an_incident(desk: Desk):
+    world = desk.world
+    known = (await world.association.refresh()).staff[uuid.UUID(await id_in_account(desk, "second_officer")).hex]
+    await lay_down(world, STAFF, known.id, msgspec.structs.replace(known, roles=("second",)))
+    await desk.report(exclude={"words": WORDS})
+    [item] = (await desk.as_("second_officer", "GET", "")).json()["items"]
+    id_ = item["id"]
+    assert (await desk.as_("officer", "GET", f"/{id_}")).status_code == 403
+    for deed, body in (("acknowledgement", None), ("triage", {"finding": "breach"})):
+        assert (await desk.as_("second_officer", "POST", f"/{id_}/{deed}", body)).status_code == 200
+    told = {"Authorization": f"Bearer {desk.tokens['second_officer']}"}
+    opened = {"summary": "x", "reports": [id_]}
+    answer = await desk.http.post("/v1/incidents", json=opened, headers=told)
+    assert (answer.status_code, answer.json()["code"]) == (409, "incident-state"), "first somebody says whom it means"
+    assert (await settle(desk, id_, [await id_in_account(desk, "officer")])).status_code == 200
+    incident = (await desk.http.post("/v1/incidents", json=opened, headers=told)).json()
+    officer = {"Authorization": f"Bearer {desk.tokens['officer']}"}
+    assert (await desk.http.get(f"/v1/incidents/{incident['id']}", headers=officer)).json()["code"] == "excluded"
+
+
+@aio
 async def test_an_exclusion_that_leaves_nobody_is_no_report_and_is_said_before(desk: Desk):
     offices = ["officer", "second", "administrator"]
     leaving: list[dict[str, Any]] = [{"offices": offices}, {"offices": ["administrator"], "words": WORDS}]

@@ -85,9 +85,10 @@ def opened(fact: IncidentFact, reports: Iterable[ReportFact], aware_at: int | No
 def require_linkable(fact: IncidentFact, report: ReportFact) -> None:
     """Raise IncidentState unless the report is nobody's yet and somebody looks at it, and the authority is still to be told.
 
-    A report that comes later has a clock of its own: linking it to what is settled would stop that by one hand.
+    A report that comes later has a clock of its own: linking it to what is settled would stop that by one hand. One whose reporter may mean
+    somebody whom nobody has named yet stays alone: an incident would show it to her.
     """
-    if report.incident or report.state not in LINKABLE or "authority" not in open_tracks(fact):
+    if report.incident or report.held or report.state not in LINKABLE or "authority" not in open_tracks(fact):
         raise IncidentState
 
 

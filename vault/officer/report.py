@@ -207,7 +207,7 @@ def _may(fact: ReportFact, running: Clock | None) -> frozenset[str]:
         "propose-dismissal": not ended and not waits,
         "propose-awareness": running is not None and not running.provisional,
         "exclude": True,
-        "link": fact.state in LINKABLE and not fact.incident,
+        "link": fact.state in LINKABLE and not fact.incident and not fact.held,
     }
     return frozenset(act for act, is_open in offered.items() if is_open)
 
