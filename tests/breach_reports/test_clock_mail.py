@@ -92,6 +92,19 @@ async def test_whom_the_incident_excludes_and_who_is_nobody_here_any_more_is_not
     assert [each.state for each in words(desk)] == ["dropped"]
 
 
+async def test_whom_the_incident_excludes_is_not_written_to_at_her_second_account_either(desk: Desk, free_port: int):
+    world, id_ = desk.world, await opened(desk, aware_at=hours(0))
+    who, record = await staff(desk, "second_officer"), uuid.uuid4().hex
+    member = msgspec.structs.replace((await world.association.refresh()).staff[who], record=record)
+    twin = msgspec.structs.replace(member, id=uuid.uuid4().hex, name_hash="00" * 32)
+    for each in (member, twin):
+        await lay_down(world, STAFF, each.id, each)
+    await done(desk, f"/{id_}/exclusion", {"staff": str(uuid.UUID(who))})
+    hers = {"staff": str(uuid.UUID(twin.id)), "address": "twin@example.org"}
+    await ring(desk, await post(desk, free_port, officers=[hers]), 60)
+    assert (words(desk), rang(desk)) == ([], [24, 48, 60])
+
+
 async def test_who_is_excluded_between_the_ring_and_the_mail_is_not_written_to(desk: Desk, free_port: int):
     id_ = await opened(desk, aware_at=hours(0))
     sender, box = await post(desk, free_port, "second_officer"), Box()

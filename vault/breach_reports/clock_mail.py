@@ -20,7 +20,7 @@ from vault.breach_reports.lifecycle import HOUR
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.book import Book
-from vault.rulebook.two_people import STAFF
+from vault.rulebook.two_people import STAFF, accounts_of
 
 MAILED: Final = "incident.clock-mailed"
 USUAL: Final = frozenset({60})
@@ -95,11 +95,11 @@ def _begin(deed: Deed, incident: IncidentFact, hours: int, staff: str) -> Writte
 
 
 def _may_know(book: Book, incident: IncidentFact, staff: str, now: int) -> bool:
-    """Whether this is a member of staff at work whom the incident does not exclude."""
+    """Whether this is a member of staff at work whom the incident excludes through none of her accounts."""
     member = book.staff.get(staff)
     if member is None or not member.active or (member.valid_to is not None and member.valid_to <= now):
         return False
-    return not SCOPES.isdisjoint(member.scopes) and f"{STAFF}{staff}" not in incident.excluded
+    return not SCOPES.isdisjoint(member.scopes) and f"{STAFF}{staff}" not in accounts_of(book, incident.excluded)
 
 
 def _tell(deed: Deed, fact: WordFact) -> None:

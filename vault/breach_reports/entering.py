@@ -113,7 +113,7 @@ def take_down(
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
         return case.load(deed, made), True
     kept = exclusion.kept_from(errand.book(deed), told.exclude, deed.now)
-    if errand.hand in (*kept.excluded, *kept.held):
+    if not errand.accounts.isdisjoint((*kept.excluded, *kept.held)):
         raise Invalid([FieldError("exclude", "same-person")])
     report = os.urandom(16) if brought is None else brought.report
     key, wrapped = new_case_key(deed.cabinet.keys, report)
