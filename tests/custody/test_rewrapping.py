@@ -213,6 +213,27 @@ async def test_a_row_somebody_else_holds_is_met_by_the_next_pass(small: World, m
     assert rewrapping.waiting(small.association) == 0
 
 
+async def test_where_another_holds_the_log_both_entries_of_a_run_wait_for_it(small: World, monkeypatch: pytest.MonkeyPatch):
+    """Found beside a busy service: the entry that a run begins was tried once, and the run ended with it."""
+    await somebody(small)
+    rotate(small)
+    log, refusals = type(small.association.log), [3, 3]
+    real = log.run_now
+
+    def held(self: Any, *arguments: Any) -> Any:
+        if refusals and refusals[0]:
+            refusals[0] -= 1
+            raise OperationalError("INSERT", {}, Exception("locked"))
+        if refusals:
+            refusals.pop(0)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(log, "run_now", held)
+    assert rewrap(small).failed == []
+    assert refusals == []
+    assert [entry.kind for entry in small.entries()][-2:] == ["keys.rewrap-begun", "keys.rewrapped"]
+
+
 async def test_on_postgresql_a_row_that_a_deed_holds_is_waited_for_and_holds_up_nobody(fresh_postgres: FreshPostgres, tmp_path: Path):
     """Somebody's transaction holds a row while the worker passes over it: she is not stopped, and the row is moved after she is done."""
     with world(fresh_postgres(), tmp_path) as vault:

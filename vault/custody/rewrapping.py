@@ -9,8 +9,7 @@ does not open is named and left as it lies. Each run is two entries: that it beg
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from sqlalchemy.exc import ProgrammingError
@@ -26,6 +25,7 @@ from vault.storage.engine import enter
 from vault.storage.group_commit import DATABASE_ERRORS
 from vault.storage.transaction import Transaction
 
+T = TypeVar("T")
 PATIENCE: Final = 60
 """Tries of one batch, a minute in all: another writer may hold the file, or the server may take a transaction back."""
 SHORTEST_PAUSE: Final = 0.005
@@ -89,7 +89,7 @@ def _tell(run: _Run, kind: str, outcome: Outcome, count: int | None) -> None:
     def unit(deed: Deed) -> None:
         deed.append(told(deed, run.association, kind, count=count, outcome=outcome))
 
-    run.association.log.run_now(run.association.database, [unit], run.clock)
+    _retried(run, lambda: run.association.log.run_now(run.association.database, [unit], run.clock))
 
 
 def _through(run: _Run, place: Place) -> None:
@@ -109,23 +109,32 @@ def _through(run: _Run, place: Place) -> None:
 
 def _patiently(run: _Run, place: Place, after: Sequence[Any] | None, failed: list[str]) -> Sequence[Stored]:
     """The next batch, moved; tried again where another holds the database."""
-    for tries in count():
+
+    def batch() -> tuple[Sequence[Stored], list[str], int, float]:
         begun = time.perf_counter()
+        return *_batch(run, place, after), time.perf_counter() - begun
+
+    rows, bad, moved, took = _retried(run, batch)
+    failed += bad
+    run.done.moved += moved
+    run.progress(moved)
+    run.pause(max(SHORTEST_PAUSE, took))
+    return rows
+
+
+def _retried(run: _Run, act: Callable[[], T]) -> T:
+    """Do one transaction; tried again where another holds the database. Raises Unavailable `not-the-owner`, `log-unavailable`."""
+    tries = 0
+    while True:
         try:
-            rows, bad, moved = _batch(run, place, after)
+            return act()
         except NOT_ALLOWED as error:
             raise Unavailable("not-the-owner") from error
         except DATABASE_ERRORS as error:
-            if tries >= PATIENCE:
+            tries += 1
+            if tries > PATIENCE:
                 raise Unavailable("log-unavailable") from error
-            run.pause(min(0.05 * (tries + 1), LONGEST_PAUSE))
-            continue
-        failed += bad
-        run.done.moved += moved
-        run.progress(moved)
-        run.pause(max(SHORTEST_PAUSE, time.perf_counter() - begun))
-        break
-    return rows
+            run.pause(min(0.05 * tries, LONGEST_PAUSE))
 
 
 def _batch(run: _Run, place: Place, after: Sequence[Any] | None) -> tuple[Sequence[Stored], list[str], int]:
