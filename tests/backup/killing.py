@@ -8,7 +8,8 @@ import random
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def kill_backups(vault: Vault, recipient: Path, to: Path, count: int, rng: rando
     for number in range(count):
         moment = OF_BACKUP[number % len(OF_BACKUP)]
         before, entries = {path for path in to.glob("*") if path.suffix != ".part"}, vault.holds()
+        _next_second(before)
         made = vault.command("backup", "--to", str(to), "--recipient", str(recipient), mortal=killed(rng, moment))
         assert made.returncode == -signal.SIGKILL, made.stderr[-500:]
         for path in {path for path in to.glob("*") if path.suffix != ".part"} - before:
@@ -112,11 +114,18 @@ def kill_backups(vault: Vault, recipient: Path, to: Path, count: int, rng: rando
         vault.opens()
         assert vault.holds() >= entries
         kills.note(moment)
+    _next_second(to.glob("*"))
     made = vault.command("backup", "--to", str(to), "--recipient", str(recipient))
     assert made.returncode == 0, made.stderr[-500:]
     assert not list(to.glob("*.part"))
     assert not (vault.home / "scratch").exists()
     return kills
+
+
+def _next_second(copies: Iterable[Path]) -> None:
+    """Wait until no copy that is there is of this second: it would be refused as `backup-there`."""
+    if any(path.suffix != ".part" for path in copies):
+        time.sleep(1 - time.time() % 1)
 
 
 def kill_restores(lost: Vault, copy: Path, identity: Path, places: Sequence[Vault], rng: random.Random) -> Kills:

@@ -153,7 +153,7 @@ async def test_a_second_copy_at_the_same_time_and_one_of_the_same_second_are_ref
     with scratch.alone(world.folder), pytest.raises(BackupRefused, match="backup-running"):
         small_rescue.take()
     take(world.association, tmp_path / "to", [small_rescue.key.public], world.clock)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(BackupRefused, match="backup-there"):
         take(world.association, tmp_path / "to", [small_rescue.key.public], world.clock)
 
 

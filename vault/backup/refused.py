@@ -6,7 +6,7 @@ from vault.errors import VaultError
 class BackupRefused(VaultError):
     """By its code; `part` names the file that does not hold, where one does not.
 
-    `backup-altered`, `backup-foreign`, `backup-not-proven`, `backup-running`, `backup-recipient`, `backup-other-version`,
+    `backup-altered`, `backup-foreign`, `backup-not-proven`, `backup-running`, `backup-there`, `backup-recipient`, `backup-other-version`,
     `journal-incomplete`.
     """
 

@@ -68,16 +68,16 @@ class Made:
 def take(association: Association, to: Path, recipients: Sequence[str], clock: Callable[[], int]) -> Made:
     """Make a backup of the association in a new folder inside `to`, sealed to these public keys, and tell the log.
 
-    Raises BackupRefused `backup-recipient`, `backup-running`, `backup-not-proven`; FileExistsError where one of this second is there.
+    Raises BackupRefused `backup-recipient`, `backup-running`, `backup-not-proven`, `backup-there`.
     """
     for public in recipients:
         _require_key(public)
     at = clock() // _SECOND * _SECOND
     name = f"{association.code}-{datetime.fromtimestamp(at // _SECOND, UTC).strftime(_NAME)}"
     part, whole = to / f"{name}.part", to / name
-    if whole.exists():
-        raise FileExistsError(17, "there is a backup of this second", str(whole))
     with alone(association.folder):
+        if whole.exists():
+            raise BackupRefused("backup-there")
         for left in to.glob(f"{association.code}-*.part"):
             shutil.rmtree(left)  # a backup that was never finished is none
         part.mkdir(parents=True, mode=0o700)
