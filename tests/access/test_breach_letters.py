@@ -16,7 +16,7 @@ from tests.breach_reports.notices import Box, approved, letter, noticed, notifie
 from tests.household import FATIMA, errand, store
 from tests.identity.conftest import small, vault
 from tests.simulator import World
-from vault.access import breach_letters, erasing
+from vault.access import breach_letters, erasing, withholding
 from vault.access.breach_letters import Taken
 from vault.access_log.entry import Entry
 from vault.breach_reports import letters
@@ -84,6 +84,20 @@ async def test_the_notice_about_a_child_goes_to_her_guardian_and_names_her_to_no
     assert (told["state"], told["to"]) == ("sent", "guardian")
     looks = [each for each in desk.world.entries() if each.purpose == "breach_notice" and each.kind == "record.read"]
     assert [each.fields for each in looks] == [("email",), ("full_name",)]
+    assert {each.about[1].record for each in looks} == {uuid.UUID(id_).bytes}
+
+
+async def test_that_an_address_opened_for_a_notice_is_kept_from_whom_the_incident_excludes(small_notices: Desk, free_port: int):
+    """Whose address opens for `breach_notice`, and when, tells her that letters about it go out and to whom."""
+    desk, world = small_notices, small_notices.world
+    id_, _, box = await sent(desk, free_port, await person(world, 1))
+    assert len(box.to) == 1
+    (look,) = [number for number, each in enumerate(world.entries()) if (each.kind, each.purpose) == ("record.read", "breach_notice")]
+    who = await errand(world, await world.person("admin"))
+    for hidden in ([], [look]):
+        kept = await world.association.run(lambda deed: withholding.naming(deed, withholding.hidden_from(deed, who.asker), [look]))
+        assert sorted(kept) == hidden
+        await done(desk, f"/{id_}/exclusion", {"staff": str(uuid.UUID((await world.person("admin")).id))})
 
 
 @pytest.mark.parametrize("case", ["unverified", "removed", "agent", "gone"])

@@ -161,6 +161,8 @@ async def test_a_used_receipt_and_a_copied_one_open_nothing(small: World):
         {"about": (About(bytes(16)),)},
         {"about": (About(bytes(16), bytes(16)), About(bytes(16), bytes(16)))},
         {"about": (About(bytes(16), bytes(16)), About(bytes(16)))},
+        {"about": (About(bytes(16), bytes(16)), About(b"\1" * 16))},
+        {"about": (About(bytes(16), bytes(16)), About(b"\1" * 16, b"\2" * 16))},
     ],
 )
 async def test_no_entry_opens_that_does_not_say_record_fields_purpose_and_basis(small: World, changes: dict[str, Any]):
@@ -175,6 +177,8 @@ async def test_no_entry_opens_that_does_not_say_record_fields_purpose_and_basis(
     }
     with deed_of(small) as deed:
         assert deed.append(Entry(**whole), revision=1).opens[0].fields == {"mobile"}
+        case = About(b"\3" * 16, b"\3" * 16)
+        assert deed.append(Entry(**whole | {"about": (*whole["about"], case)}), revision=1).opens[0].record == bytes(16)
         size = deed.size
         with pytest.raises(ValueError, match=changes.get("kind", "record.read")):
             deed.append(Entry(**whole | changes), revision=1)

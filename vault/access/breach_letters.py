@@ -158,10 +158,11 @@ def _addressed(deed: Deed, association: Association, fact: LetterFact) -> Taken 
 
 def _judged(deed: Deed, errand: Errand, fact: LetterFact, meant: Addressee, fields: tuple[str, ...]) -> Taken | Judged:
     """What opens the addressee's fields, and the name of whom the letter is about where that is another; the first verdict that says no."""
-    asked = [(meant.known, Asked(meant.record, "use", PURPOSE, fields))]
+    incident = bytes.fromhex(fact.incident)
+    asked = [(meant.known, Asked(meant.record, "use", PURPOSE, fields, case=incident))]
     if meant.to == "guardian":
         record = bytes.fromhex(fact.record)
-        asked.append((people.of_record(deed, record), Asked(record, "use", PURPOSE, (NAME,))))
+        asked.append((people.of_record(deed, record), Asked(record, "use", PURPOSE, (NAME,), case=incident)))
     judged = [judge(deed, errand, one, known) for known, one in asked]
     refused = [one for one in judged if not one.verdict.allowed]
     if refused:

@@ -22,7 +22,8 @@ from vault.subjects.sheet import RecordState, Sheet
 class Asked:
     """What is asked about one record; `recipient` None stands for the asker's own party, `channel` is the means of a contact.
 
-    `predicate` names the question that is asked in the place of a value, empty where the value itself is.
+    `predicate` names the question that is asked in the place of a value, empty where the value itself is. `case` is the id of the incident
+    in whose course it is asked: the entry names it beside the person, so that it is kept from whom the incident excludes.
     """
 
     record: bytes
@@ -33,6 +34,7 @@ class Asked:
     kind: str = "record.read"
     channel: Channel = ""
     predicate: str = ""
+    case: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def enter(deed: Deed, errand: Errand, weighed: Weighed, file: str | None = None)
         errand.entry(
             kind=asked.kind,
             outcome="allow" if verdict.allowed else "refuse",
-            about=(About(weighed.subject, asked.record),),
+            about=(About(weighed.subject, asked.record), *([About(asked.case, asked.case)] if asked.case else ())),
             fields=tuple(sorted(rules.field_classes.keys() & asked.fields)),
             purpose=asked.purpose if asked.purpose in rules.purposes else None,
             recipient=recipient if recipient == INTERNAL or recipient in book.recipients else None,

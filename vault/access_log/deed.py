@@ -262,17 +262,18 @@ class Deed:
 def _opening(entry: Entry, revision: int) -> Opening:
     """What this entry opens, by its own words: fields of a record, or the one file that it names beside a field (`FILES_OF_RECORDS`).
 
-    ValueError where it is no release that names one record, fields, purpose and basis.
+    ValueError where it is no release that names one record (first), fields, purpose and basis.
     """
-    records = [about.record for about in entry.about if about.record is not None]
-    named = len(entry.about) == len(records) == 1 and entry.fields and entry.purpose
-    if entry.kind not in RELEASES or entry.outcome != "allow" or not named or entry.basis in {None, "", "none"}:
+    record = entry.about[0].record if entry.about else None
+    # Beside the one whose record it is, only the case in whose course it is opened may be named: by its id in both places.
+    named = entry.fields and entry.purpose and all(about.record == about.subject for about in entry.about[1:])
+    if record is None or not named or entry.kind not in RELEASES or entry.outcome != "allow" or entry.basis in {None, "", "none"}:
         raise ValueError(entry.kind)
     if entry.kind not in FILES_OF_RECORDS:
-        return Opening(records[0], frozenset(entry.fields), revision)
+        return Opening(record, frozenset(entry.fields), revision)
     if not entry.evidence or len(entry.fields) != 1:
         raise ValueError(entry.kind)
-    return Opening(records[0], frozenset(), revision, bytes.fromhex(entry.evidence))
+    return Opening(record, frozenset(), revision, bytes.fromhex(entry.evidence))
 
 
 def _showing(entry: Entry) -> Opening:
