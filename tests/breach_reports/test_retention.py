@@ -294,6 +294,31 @@ async def test_a_release_takes_another_person_and_a_run_that_is_there(desk: Desk
 
 
 @pytest.mark.asyncio(loop_scope="function")
+async def test_a_run_that_was_turned_down_destroys_nothing_and_is_proposed_anew(desk: Desk):
+    await dismissed(desk)
+    pass_(desk, YEAR + 2 * DAY)
+    waiting = await proposed_run(desk)
+    told = await retention(desk, "POST", f"/{waiting}/rejection", who="second_officer")
+    assert (told.status_code, told.json()["id"], "turned_down_by" in told.json()) == (200, waiting, True)
+    assert (await retention(desk)).json()["waiting"] is None
+    assert (await release(desk, waiting)).json()["code"] == "run-settled"
+    assert (await retention(desk, "POST", f"/{waiting}/rejection", who="second_officer")).json()["code"] == "run-settled"
+    assert rows(desk)["breach_report"] == 1
+    assert len((await run(desk))["destroyed"]) == 1
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_whom_every_case_of_a_run_excludes_cannot_turn_it_down(desk: Desk):
+    id_, _ = await dismissed(desk)
+    second = await desk.world.person("second_officer")
+    assert (await desk.as_("officer", "POST", f"/{id_}/exclusion", {"staff": str(uuid.UUID(second.id))})).status_code == 200
+    pass_(desk, YEAR + 2 * DAY)
+    waiting = await proposed_run(desk)
+    assert (await retention(desk, "POST", f"/{waiting}/rejection", who="second_officer")).status_code == 404
+    assert (await retention(desk)).json()["waiting"]["id"] == waiting
+
+
+@pytest.mark.asyncio(loop_scope="function")
 async def test_whom_a_case_excludes_sees_neither_its_end_nor_its_tombstone_and_destroys_nothing_of_it(desk: Desk):
     id_, _ = await dismissed(desk)
     second = await desk.world.person("second_officer")

@@ -236,6 +236,7 @@ BODIES: dict[str, Body] = {
     "incidents.hold.lifting": lambda _, __: {"reason": "x"},
     "incidents.hold.approval": lambda _, __: {"proposal": 1},
     "breach_retention.release": lambda _, __: {},
+    "breach_retention.turn_down": lambda _, __: {},
     "breach_reports.dismissal.turn_down": lambda _, __: {"reason": "spam"},
     "breach_reports.awareness.turn_down": lambda _, __: {"aware_at": moment(-60)},
     "incidents.open": lambda _, other: {"summary": "x", "reports": [other]},

@@ -39,13 +39,22 @@ async def test_what_is_due_goes_by_two_people_and_its_tombstone_is_shown(window:
     assert "It waits for a second person." in text_of(await window.get(PATH, done="proposed"))
     own = text_of(await window.get(APPROVALS))
     assert ("Destroying closed reports and incidents" in own, "only another person may approve it" in own) == (True, True)
-    run, name = (await named(window)).get("destruction", ("", ""))
-    assert run == "", "nobody releases what she proposed"
+    run, _ = (await named(window))["destruction"]
+    assert (await window.approve("officer", kind="destruction", id=run, act="approve")).status_code == 403, (
+        "nobody releases what she proposed"
+    )
     await window.sign_in("second_officer")
     assert "BR-2026-" in text_of(await window.get(APPROVALS))
     run, name = (await named(window))["destruction"]
     assert name == ""
-    assert (await window.approve("second_officer", kind="destruction", id=run, act="turn-down")).status_code == 400
+    assert (await window.approve("second_officer", kind="destruction", id=run, act="turn-down")).status_code == 303
+    assert window.world.entries()[-1].kind == "breach_report.destruction-turned-down"
+    assert "destruction" not in await named(window)
+    await window.sign_in()
+    await window.get(PATH)
+    assert (await window.send(PATH)).status_code == 303, "what is due is proposed anew"
+    await window.sign_in("second_officer")
+    run, _ = (await named(window))["destruction"]
     assert (await window.approve("second_officer", kind="destruction", id=run, act="approve")).status_code == 303
     assert [entry.kind for entry in window.world.entries()][-2:] == ["breach_report.destroyed", "breach_report.destruction-released"]
     await window.sign_in()

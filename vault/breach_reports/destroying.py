@@ -31,6 +31,7 @@ MOST: Final = 50
 """Cases of one run: they go in one transaction."""
 PROPOSED: Final = "breach_report.destruction-proposed"
 RELEASED: Final = "breach_report.destruction-released"
+TURNED_DOWN: Final = "breach_report.destruction-turned-down"
 
 
 class NothingDue(Conflict):
@@ -40,7 +41,7 @@ class NothingDue(Conflict):
 
 
 class RunSettled(Conflict):
-    """The run was released already."""
+    """The run was released or turned down already."""
 
     code = "run-settled"
 
@@ -53,7 +54,7 @@ class CaseFact(Fact, frozen=True):
 
 
 class DestructionFact(Fact, frozen=True):
-    """A run somebody proposed: which cases, and who released it; how many cases, linked reports among them, were destroyed."""
+    """A run somebody proposed: which cases, and who released it or turned it down; how many cases went, linked reports among them."""
 
     id: str
     proposed_by: str
@@ -62,6 +63,13 @@ class DestructionFact(Fact, frozen=True):
     released_by: str = ""
     released_at: int | None = None
     destroyed: int = 0
+    turned_down_by: str = ""
+    turned_down_at: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a second person."""
+        return self.released_at is None and self.turned_down_at is None
 
 
 DESTRUCTION: Kind[DestructionFact] = Kind("breach_destruction", DestructionFact, in_book=False)
@@ -103,7 +111,7 @@ def preview(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> 
     shown = [term for term in every if not _is_kept_from(errand, term)]
     hidden = _hidden_from(deed, errand)
     runs = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, DESTRUCTION).values()
-    waiting = max((each for each in runs if each.released_at is None), key=lambda each: (each.proposed_at, each.id), default=None)
+    waiting = max((each for each in runs if each.waits), key=lambda each: (each.proposed_at, each.id), default=None)
     kept = hidden.intersection({*incidents, *(fact.id for fact in reports.values())})
     return Preview(shown, len(kept), None if waiting is None else _as_seen(waiting, hidden))
 
@@ -128,11 +136,7 @@ def propose(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> 
 def release(deed: Deed, errand: Errand, factor: SecondFactor, run: bytes, code: str | None) -> Done:
     """Destroy what another person proposed and is due still. Raises NotFound, RunSettled, and the refusals of a second person."""
     errand = errand.still(deed)
-    found = facts.read(deed, DESTRUCTION, run.hex())
-    if found is None:
-        raise NotFound
-    if found.released_at is not None:
-        raise RunSettled
+    found = _waiting(deed, run)
     if same_person(errand.book(deed), found.proposed_by, errand.asker.ref):
         article = f"{errand.book(deed).association.pack}:7"
         raise EntryRefusal(errand.entry(kind=RELEASED, outcome="refuse", reason="SAME_PERSON", article=article, flags=errand.asker.flags))
@@ -148,6 +152,28 @@ def release(deed: Deed, errand: Errand, factor: SecondFactor, run: bytes, code: 
     deed.append(_entry(errand, deed, RELEASED, facts=written, count=len(gone), flags=approval.flags))
     seen = _as_seen(settled, _hidden_from(deed, errand))
     return Done(seen, tuple(gone), tuple(each.id for each in seen.cases if each.id not in gone), tuple(sorted(epochs)))
+
+
+def turn_down(deed: Deed, errand: Errand, run: bytes) -> DestructionFact:
+    """End what somebody proposed: nothing of it goes. Raises NotFound, also where every case is kept from who asks, and RunSettled."""
+    errand = errand.still(deed)
+    found, hidden = _waiting(deed, run), _hidden_from(deed, errand)
+    if not _as_seen(found, hidden).cases:
+        raise NotFound
+    ended = msgspec.structs.replace(found, turned_down_by=errand.asker.ref, turned_down_at=deed.now)
+    written = (facts.write(deed, DESTRUCTION, found.id, ended),)
+    deed.append(_entry(errand, deed, TURNED_DOWN, facts=written, count=len(found.cases), flags=errand.asker.flags))
+    return _as_seen(ended, hidden)
+
+
+def _waiting(deed: Deed, run: bytes) -> DestructionFact:
+    """The run with this id. Raises NotFound, RunSettled for one that waits no more."""
+    found = facts.read(deed, DESTRUCTION, run.hex())
+    if found is None:
+        raise NotFound
+    if not found.waits:
+        raise RunSettled
+    return found
 
 
 def tombstones(deed: Deed, errand: Errand, after: bytes | None, limit: int) -> tuple[list[tuple[str, TombstoneFact]], str | None, int]:

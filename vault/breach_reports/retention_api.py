@@ -41,7 +41,7 @@ class TermTold(msgspec.Struct, kw_only=True):
 
 
 class RunTold(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A run: what was proposed, by whom and when, and who released it."""
+    """A run: what was proposed, by whom and when, and who released it or turned it down."""
 
     id: str
     cases: list[str]
@@ -49,6 +49,8 @@ class RunTold(msgspec.Struct, kw_only=True, omit_defaults=True):
     proposed_at: str
     released_by: str | None = None
     released_at: str | None = None
+    turned_down_by: str | None = None
+    turned_down_at: str | None = None
 
 
 class RetentionTold(msgspec.Struct):
@@ -137,6 +139,15 @@ def retention_routes(reports: Reports) -> list[Route]:
             summary="Destroy what another proposed and is due still; a tombstone of each case stays.",
         ),
         Route(
+            method="POST",
+            path=f"{ALL}/{{run}}/rejection",
+            name="breach_retention.turn_down",
+            handler=api.turn_down,
+            access=Person("approve"),
+            answer=RunTold,
+            summary="Turn down what somebody proposed to destroy; nothing of it goes.",
+        ),
+        Route(
             method="GET",
             path=f"{ALL}/tombstones",
             name="breach_retention.tombstones",
@@ -178,6 +189,10 @@ class _Retention:
         await association.settle()
         return Answer(ReleaseTold(_run(done.run), [_id(each) for each in done.gone], [_id(each) for each in done.left], list(done.epochs)))
 
+    async def turn_down(self, call: Call) -> Answer:
+        errand, run = Errand(call.caller, call.request_id), call.path_id("run")
+        return Answer(_run(await heard(errand, lambda: call.caller.association.run(lambda deed: destroying.turn_down(deed, errand, run)))))
+
     async def tombstones(self, call: Call) -> Answer:
         errand, after, limit = Errand(call.caller, call.request_id), call.query["after"], call.query["limit"]
         found, more, withheld = await heard(
@@ -207,6 +222,8 @@ def _run(run: DestructionFact) -> RunTold:
         proposed_at=write_time(run.proposed_at),
         released_by=run.released_by or None,
         released_at=_time(run.released_at),
+        turned_down_by=run.turned_down_by or None,
+        turned_down_at=_time(run.turned_down_at),
     )
 
 

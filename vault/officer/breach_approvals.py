@@ -26,10 +26,10 @@ from vault.rulebook.book import Book
 from vault.rulebook.two_people import same_person
 from vault.web.call import Call
 
-TURNED_DOWN: Final = ("dismissal", "awareness", "incident")
+TURNED_DOWN: Final = ("dismissal", "awareness", "incident", "destruction")
 LIFTINGS: Final[Mapping[str, What]] = {"report-lifting": "report", "incident-lifting": "incident"}
 OF_INCIDENTS: Final = frozenset({"incident", "incident-lifting"})
-KINDS: Final = (*TURNED_DOWN, *LIFTINGS, "destruction")
+KINDS: Final = (*TURNED_DOWN, *LIFTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ class _Maker:
         return Item(kind, shown, hand, moment, yours, may_turn_down=kind in TURNED_DOWN, says=list(says), named=named, page=page)
 
     def destruction(self, run: DestructionFact, references: Sequence[str]) -> Item:
-        """What is to be destroyed; who would not have it so leaves it, and what is proposed anew takes its place."""
+        """What is to be destroyed."""
         says = [("cases", str(len(run.cases))), ("references", self.say.joined(map(left_to_right, references)))]
         page = link(retention.PATH, self.say.language) if "reports" in self.caller.scopes else ""
         yours = same_person(self.book, run.proposed_by, self.caller.ref)
         hand, moment = self.say.actor(run.proposed_by), self.say.time(run.proposed_at)
-        return Item("destruction", self.say.id(run.id), hand, moment, yours, may_turn_down=False, says=says, page=page)
+        return Item("destruction", self.say.id(run.id), hand, moment, yours, may_turn_down=True, says=says, page=page)
 
 
 async def breach_items(call: Call, reports: Reports) -> tuple[list[Item], int]:
@@ -144,6 +144,8 @@ async def turn_down(call: Call, kind: str, id_: bytes) -> None:
     elif kind == "awareness":
         to = number(named)
         await heard(errand, lambda: run(lambda deed: service.turn_down_awareness(deed, errand, id_, to)), about(id_))
+    elif kind == "destruction":
+        await heard(errand, lambda: run(lambda deed: destroying.turn_down(deed, errand, id_)))
     else:
         proposal = number(named)
         await heard(errand, lambda: run(lambda deed: incidents.turn_down(deed, errand, id_, proposal)), about_incident(id_))
