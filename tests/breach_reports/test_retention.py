@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from tests.access.desk import rows_of
+from tests.access.erasures import lost
 from tests.breach_reports.desk import NARRATIVE, Desk
 from tests.breach_reports.incident_desk import PARTS, done, incident, now, opened, plain, read, refused, report
 from tests.breach_reports.notices import noticed, person
@@ -16,13 +17,13 @@ from tests.breach_reports.test_files import PDF, sent
 from tests.simulator import START
 from vault.access_log.verify import snapshot, verify
 from vault.breach_reports import file_tables, incident_tables, tables
-from vault.breach_reports.incident_shapes import IncidentFact, Step
+from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact, Step
 from vault.breach_reports.letters import LETTER, LetterFact, outbox
 from vault.breach_reports.retention import terms
 from vault.breach_reports.retention_examine import overdue
 from vault.breach_reports.shapes import BREACH_REPORT, Dismissal, ReportFact
 from vault.breach_reports.tombstones import JOURNAL, Ending
-from vault.reclosing import close
+from vault.reclosing import close, reclose
 from vault.rulebook.facts import holding
 from vault.rulebook.tables import fact
 from vault.storage.engine import enter
@@ -403,8 +404,8 @@ async def test_rows_of_a_destroyed_case_put_back_by_hand_are_named_and_open_noth
 
 
 def line(what: Any, id_: str, outcome: str) -> Line:
-    """The journal's line of a case that was destroyed in the history that is lost."""
-    return Line(0, START, Ending("00" * 16, START, outcome).closing(what, plain(id_)))
+    """The journal's line of a case that was destroyed in the history that is lost, which was longer than this one."""
+    return Line(1_000_000, START, Ending("00" * 16, START, outcome).closing(what, plain(id_)))
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -523,3 +524,44 @@ def test_a_pack_keeps_incidents_longer_and_never_for_less_than_five_years(months
     one = IncidentFact(**given, awareness=(), steps=(Step(state="ruled_out", by="", at=at),))
     [term] = terms({}, {"01": one}, months)
     assert write_time(term.due_at) == f"{due}T21:00:00Z"
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_what_a_lost_release_would_have_destroyed_stays_where_a_hold_was_laid_since(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    id_, _ = await dismissed(desk)
+    other, given = await dismissed(desk)
+    third, _ = await dismissed(desk)
+    pass_(desk, YEAR + 2 * DAY)
+    await lost_release(desk, monkeypatch)
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold", {"reason": "the court asks for it"})).status_code == 200
+    assert (await desk.public("/messages", {"receipt": given["receipt"], "text": "there is more"})).status_code == 201
+    assert reclose(desk.world.association, desk.world.clock) == 1
+    assert [(await desk.as_("officer", "GET", f"/{each}")).status_code for each in (id_, other, third)] == [200, 200, 404]
+    assert [entry.reason for entry in desk.world.entries() if entry.kind == "alarm"] == ["DESTRUCTION_OVERTAKEN"] * 2
+
+
+@pytest.mark.asyncio(loop_scope="function")
+@pytest.mark.parametrize("falsified", [False, True])
+async def test_a_hold_on_an_incident_keeps_its_reports_from_a_lost_release(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, falsified: bool):
+    id_ = await report(desk)
+    case = await closed(desk, id_)
+    pass_(desk, 6 * YEAR)
+    await lost_release(desk, monkeypatch)
+    await incident(desk, "officer", "GET", "")
+    await done(desk, f"/{case}/legal-hold", {"reason": PARTS})
+    assert await preview(desk) == {(await read(desk, case))["reference"]: "legal-hold"}
+    if falsified:
+        with desk.world.database.connect() as connection, connection.begin():
+            enter(connection, desk.world.association.id)
+            connection.execute(update(fact).where(fact.c.kind == INCIDENT.name).values(sealed=b"altered"))
+    assert reclose(desk.world.association, desk.world.clock) == 0
+    assert rows(desk)["breach_report"] == 1
+    assert [entry.reason for entry in desk.world.entries() if entry.kind == "alarm"] == ["DESTRUCTION_OVERTAKEN"] * 2
+
+
+async def lost_release(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release whose commit was lost after its lines were in the journal."""
+    waiting = await proposed_run(desk)
+    await retention(desk, who="second_officer")
+    lost(desk.world, monkeypatch)
+    assert (await release(desk, waiting)).status_code == 503

@@ -4,7 +4,8 @@ Invariants: the entry, which names the tombstone, stands before the first row go
 journal has the line before the commit, so that no restore brings a case back; what stays opens nothing and tells of nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -29,6 +30,8 @@ LETTERS: Final = "incident.letters-destroyed"
 LETTERS_IN_AN_ENTRY: Final = 300
 """An entry holds 64 KiB, and names each fact with its digest."""
 LINKED: Final = "linked"
+OVERTAKEN: Final = "DESTRUCTION_OVERTAKEN"
+"""The alarm of a destruction whose commit was lost, where something was done about the case since: it is not carried out."""
 _MAY_DELETE: Final = text("SELECT has_table_privilege(current_user, 'breach_report_part', 'DELETE')")
 _DESTROY: Final = text("SELECT amanah_destroy_case(:lost)")
 
@@ -106,8 +109,9 @@ def bury(deed: Deed, told: Entry, fact: ReportFact | IncidentFact, ending: Endin
 def bury_again(deed: Deed, line: Line, told: Entry) -> int:
     """Destroy again what the journal says was destroyed and the stored rows say was not; how many doors stood open (0 or 1).
 
-    A case whose fact does not hold goes all the same, with an alarm: of its files nothing opens without the key. Raises NotFound for one
-    that is not in this database at all.
+    A case whose fact does not hold goes all the same, with an alarm: of its files nothing opens without the key. One about which, or about
+    what it is linked with, something was written since the line stays, with an alarm: the commit of the release was lost, and a hold, or
+    what the reporter wrote, may have come after it. Raises NotFound for one that is not in this database at all.
     """
     what, ending = Ending.read(line.closing.detail)
     id_ = line.closing.reference
@@ -116,22 +120,54 @@ def bury_again(deed: Deed, line: Line, told: Entry) -> int:
             return 0
         fact = facts.read(deed, INCIDENT, id_) if what == "incident" else facts.read(deed, BREACH_REPORT, id_)
     except Unavailable:
-        deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, reason="INTEGRITY", flags=told.flags))
-        bare = TombstoneFact(
-            what=what,
-            reference="",
-            opened_at=0,
-            closed_at=ending.closed_at,
-            destroyed_at=deed.now,
-            outcome=ending.outcome,
-            run=ending.run,
-        )
-        _bury(deed, told, (what, id_), bare, (), ending)
-        return 1
+        return _bury_unread(deed, line, told)
     if fact is None:
         raise NotFound
+    if _overtaken(deed, line, {id_, *(fact.reports if isinstance(fact, IncidentFact) else _beside(deed, fact))}):
+        return _left(deed, told)
     bury(deed, told, fact, ending)
     return 1
+
+
+def _bury_unread(deed: Deed, line: Line, told: Entry) -> int:
+    """The same for a case whose fact does not hold: what stays of it is what the line says."""
+    (what, ending), id_ = Ending.read(line.closing.detail), line.closing.reference
+    if _overtaken(deed, line, {id_}):
+        return _left(deed, told)
+    deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, reason="INTEGRITY", flags=told.flags))
+    bare = TombstoneFact(
+        what=what,
+        reference="",
+        opened_at=0,
+        closed_at=ending.closed_at,
+        destroyed_at=deed.now,
+        outcome=ending.outcome,
+        run=ending.run,
+    )
+    _bury(deed, told, (what, id_), bare, (), ending)
+    return 1
+
+
+def _left(deed: Deed, told: Entry) -> int:
+    """Leave the case, and say so."""
+    deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, reason=OVERTAKEN, flags=told.flags))
+    return 0
+
+
+def _overtaken(deed: Deed, line: Line, ids: Iterable[str]) -> bool:
+    """Whether one of these that is there still was written after the line; in a copy of before the destruction all is older than it."""
+    there = [id_ for id_ in ids if not facts.version(deed, TOMBSTONE, id_)]
+    return facts.changed_since(deed, (BREACH_REPORT.name, INCIDENT.name), there, line.base)
+
+
+def _beside(deed: Deed, fact: ReportFact) -> tuple[str, ...]:
+    """The incident a report is linked to and the reports of that, as far as they hold."""
+    if not fact.incident:
+        return ()
+    with suppress(Unavailable):
+        found = facts.read(deed, INCIDENT, fact.incident)
+        return (fact.incident, *(() if found is None else found.reports))
+    return (fact.incident,)
 
 
 def _bury(  # noqa: PLR0917 - a case is named by what it is and its id

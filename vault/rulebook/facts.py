@@ -5,7 +5,7 @@ log names it. All three raise Unavailable `integrity`: never an older truth, nev
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -69,6 +69,14 @@ def read_several(deed: Deed, kind: Kind[T], keys: Sequence[str]) -> dict[str, T]
 def version(deed: Deed, kind: Kind[T], key: str) -> int:
     """The number of the newest version the log knows, 0 for none."""
     return _newest_version(deed.transaction.connection, deed.association, kind.name, key)
+
+
+def changed_since(deed: Deed, kinds: Sequence[str], keys: Collection[str], number: int) -> bool:
+    """Whether an entry from this number on wrote one of these facts; opens none of them."""
+    told = log_tables.fact.c
+    here = select(told.number).where(told.association_id == deed.association, told.number >= number)
+    query = here.where(told.fact_kind.in_(kinds), told.fact_key.in_(keys)).limit(1)
+    return deed.transaction.connection.execute(query).scalar() is not None
 
 
 def newest(connection: Connection, association: bytes, kind: Kind[T], key: str) -> int:
