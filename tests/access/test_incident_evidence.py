@@ -8,16 +8,20 @@ from sqlalchemy import delete, text, update
 
 from tests.household import errand, grant, lay_down, read, store
 from tests.simulator import START, World
-from vault.access import evidence_facts, incident_evidence, touches, withholding
+from vault.access import incident_evidence, touches, withholding
 from vault.access.incident_evidence_api import EVIDENCE_ROUTES
 from vault.access_log import tables
+from vault.access_log.deed import Deed
 from vault.access_log.entry import About
 from vault.access_log.merkle import leaf_hash
-from vault.breach_reports import incidents
+from vault.access_log.verify import snapshot
+from vault.breach_reports import evidence_facts, incident_file, incidents, tombstones
 from vault.breach_reports.incidents import Opening
 from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
+from vault.breach_reports.tombstones import Ending
 from vault.identity.scopes import ROLES
 from vault.rulebook.asker import Errand
+from vault.rulebook.facts import holding
 from vault.rulebook.two_people import STAFF
 from vault.web.times import write_time
 
@@ -280,6 +284,31 @@ async def test_a_page_altered_in_the_database_is_no_evidence(small: World):
     with small.database.connect() as connection, connection.begin():
         connection.execute(text("UPDATE rulebook_fact SET sealed = x'00' WHERE kind = 'incident_evidence_page'"))
     assert (await call(small, "GET", f"{id_}/evidence/{told['id']}/people", status=503))["code"] == "integrity"
+
+
+async def test_the_evidence_of_a_destroyed_incident_tells_of_nobody_and_no_other_goes_with_it(vault: World):
+    await two_read(vault)
+    gone, other = await incident(vault), await incident(vault)
+    told, kept = await saved(vault, gone), await saved(vault, other)
+    ending = Ending("00" * 16, vault.clock.now, "closed")
+    job = Errand(await vault.person("officer"), "request-1")
+
+    def bury(deed: Deed) -> None:
+        found = incident_file.load(deed, uuid.UUID(gone).bytes)
+        tombstones.bury(deed, job.entry(kind="", outcome="allow", basis="law"), found.fact, ending)
+
+    await vault.association.run(bury)
+    with snapshot(vault.database) as connection:
+        named = holding(connection, vault.association.cabinet, vault.association.id, evidence_facts.EVIDENCE_PAGE)
+        asked = holding(connection, vault.association.cabinet, vault.association.id, evidence_facts.EVIDENCE)
+    mine, others = (uuid.UUID(each["id"]).hex for each in (told, kept))
+    assert {key: len(page.people) for key, page in named.items()} == {f"{mine}-0": 0, f"{others}-0": 2}
+    assert [(asked[each].hand != "", asked[each].by != "", asked[each].people) for each in (mine, others)] == [
+        (False, False, 0),
+        (True, True, 2),
+    ]
+    assert [entry.count for entry in vault.entries() if entry.kind == tombstones.EVIDENCE] == [2]
+    assert len(await people(vault, other, kept)) == 2
 
 
 async def test_whoever_works_on_incidents_reads_the_log_as_well():

@@ -410,7 +410,7 @@ def line(what: Any, id_: str, outcome: str) -> Line:
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_the_letters_of_a_destroyed_incident_tell_of_nobody_and_their_rows_are_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vault.breach_reports.tombstones.LETTERS_IN_AN_ENTRY", 2)
+    monkeypatch.setattr("vault.breach_reports.tombstones.FACTS_IN_AN_ENTRY", 2)
     id_ = await opened(desk)
     records = [await person(desk.world, number) for number in (1, 2, 3)]
     number = await noticed(desk, id_, *records)

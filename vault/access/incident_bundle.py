@@ -15,10 +15,10 @@ from keys.bundles import bundle, sums, unbundled
 from keys.errors import Unopenable, Unsealable
 from keys.notes import Signer, verify
 from vault.access import incident_export
-from vault.access.evidence_facts import EvidenceFact, EvidencePage
 from vault.access.incident_export import Exporting
 from vault.access.proof_bundle import ProofRefused
 from vault.access_log import tlog_proof
+from vault.breach_reports.evidence_facts import EvidenceFact, EvidencePage
 from vault.errors import FieldError, Invalid
 from vault.web.call import write_id
 from vault.web.paper import LONE, Pages

@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 
 from vault.access.audit import first_at
-from vault.access.evidence_facts import EVIDENCE, EVIDENCE_PAGE, MOST_PEOPLE, EvidenceFact, EvidencePage, PagePerson, page_key
 from vault.access.touches import Person, Span, Touched
 from vault.access.withholding import count, hidden_from, named_between
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.breach_reports import incidents
+from vault.breach_reports.evidence_facts import EVIDENCE, EVIDENCE_PAGE, MOST_PEOPLE, EvidenceFact, EvidencePage, PagePerson, page_key
 from vault.breach_reports.incident_file import Incident
 from vault.breach_reports.incident_lifecycle import IncidentState
 from vault.breach_reports.service import entry_of

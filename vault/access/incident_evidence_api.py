@@ -7,7 +7,6 @@ import msgspec
 
 from vault.access import incident_evidence as evidence
 from vault.access.audit_api import actor_of
-from vault.access.evidence_facts import EvidenceFact, EvidencePage, PagePerson
 from vault.access.incident_evidence import KEY, Asked, Found, Meant, Told
 from vault.access.proving import Proof, Proven, answer_holds, entries_hold
 from vault.access.questions import GIVEN
@@ -15,6 +14,7 @@ from vault.access.touches import entries, touched
 from vault.access_log.checkpoint import opened, opened_of_any_epoch
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About
+from vault.breach_reports.evidence_facts import EvidenceFact, EvidencePage, PagePerson
 from vault.breach_reports.incident_shapes import INCIDENT
 from vault.errors import FieldError, Invalid, Unavailable
 from vault.rulebook import facts

@@ -11,11 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from vault.access import incident_evidence, incident_notices
-from vault.access.evidence_facts import EvidencePage
 from vault.access.incident_evidence import Told
 from vault.access.incident_notices import Letters
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, door, incident_telling, incidents, service
+from vault.breach_reports.evidence_facts import EvidencePage
 from vault.breach_reports.incident_shapes import KINDS
 from vault.breach_reports.service import entry_of
 from vault.breach_reports.shapes import ReportFact

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Mapping
 
 from vault.access import incident_bundle, incident_export
-from vault.access.evidence_facts import EvidenceFact
 from vault.access.incident_bundle import Names, Proofs
 from vault.access.incident_evidence_api import job_of
 from vault.access.proving import audit_paths
 from vault.access.touches import AT_ONCE, as_saved, bodies
 from vault.access_log.checkpoint import opened_of_any_epoch
+from vault.breach_reports.evidence_facts import EvidenceFact
 from vault.rulebook.alarm import heard
 from vault.rulebook.association import Association
 from vault.rulebook.channels import Channels

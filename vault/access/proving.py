@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vault.access.evidence_facts import EvidenceFact, EvidencePage
 from vault.access.touches import AT_ONCE, Span, bodies, touched
 from vault.access_log.checkpoint import Checkpoint, grown
 from vault.access_log.merkle import included, inclusion, leaf_hash
 from vault.access_log.tiles import with_hashes
+from vault.breach_reports.evidence_facts import EvidenceFact, EvidencePage
 from vault.errors import Unavailable
 from vault.storage.transaction import Transaction
 

@@ -15,7 +15,7 @@ from keys.errors import Unopenable
 from keys.keyring import epoch_of
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import file_tables, incident_tables, letters, tables
+from vault.breach_reports import evidence_facts, file_tables, incident_tables, letters, tables
 from vault.breach_reports.incident_lifecycle import settled
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
 from vault.breach_reports.retention import What
@@ -27,7 +27,8 @@ from vault.storage.journal import Closing, Line
 JOURNAL: Final = "breach-case"
 KINDS: Final[dict[What, str]] = {"report": "breach_report.destroyed", "incident": "incident.destroyed"}
 LETTERS: Final = "incident.letters-destroyed"
-LETTERS_IN_AN_ENTRY: Final = 300
+EVIDENCE: Final = "incident.evidence-destroyed"
+FACTS_IN_AN_ENTRY: Final = 300
 """An entry holds 64 KiB, and names each fact with its digest."""
 LINKED: Final = "linked"
 OVERTAKEN: Final = "DESTRUCTION_OVERTAKEN"
@@ -177,10 +178,11 @@ def _bury(  # noqa: PLR0917 - a case is named by what it is and its id
     lost = bytes.fromhex(id_)
     written = (facts.write(deed, TOMBSTONE, id_, stone), _emptied(deed, what, id_))
     about = (About(lost, lost),)
-    emptied = letters.empty(deed, lost) if what == "incident" else []
-    for begin in range(0, len(emptied), LETTERS_IN_AN_ENTRY):
-        some = tuple(emptied[begin : begin + LETTERS_IN_AN_ENTRY])
-        deed.append(replace(told, kind=LETTERS, about=about, facts=some, count=len(some)))
+    emptied = {LETTERS: letters.empty(deed, lost), EVIDENCE: evidence_facts.empty(deed, lost)} if what == "incident" else {}
+    for kind, every in emptied.items():
+        for begin in range(0, len(every), FACTS_IN_AN_ENTRY):
+            some = tuple(every[begin : begin + FACTS_IN_AN_ENTRY])
+            deed.append(replace(told, kind=kind, about=about, facts=some, count=len(some)))
     # First the entry: only where it stands does the database let go of sealed parts.
     deed.append(_with(told, KINDS[what], about, written), closes=ending.closing(what, id_))
     epochs = _epochs(deed, lost)

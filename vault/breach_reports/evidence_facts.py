@@ -6,6 +6,9 @@ hexadecimal. No value and no field of a value stands in them: these are read fro
 
 from typing import Final
 
+from vault.access_log.deed import Deed
+from vault.access_log.entry import WrittenFact
+from vault.rulebook import facts
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
 
@@ -63,3 +66,32 @@ EVIDENCE_PAGE: Kind[EvidencePage] = Kind("incident_evidence_page", EvidencePage,
 def page_key(evidence: str, number: int) -> str:
     """The key of a page, counted from 0."""
     return f"{evidence}-{number}"
+
+
+def empty(deed: Deed, incident: bytes) -> list[WrittenFact]:
+    """Empty the evidence of an incident that is destroyed: what stays names no hand and nobody whom it touched.
+
+    Returns what the entries of the destruction name. Evidence that does not hold opens for nobody and is left as it lies.
+    """
+    every = facts.holding(deed.transaction.connection, deed.cabinet, deed.association, EVIDENCE)
+    written: list[WrittenFact] = []
+    for id_, one in sorted(every.items()):
+        if one.incident == incident.hex():
+            written += [facts.write(deed, EVIDENCE_PAGE, page_key(id_, number), EvidencePage(people=())) for number in range(one.pages)]
+            bare = EvidenceFact(
+                id=id_,
+                incident=one.incident,
+                by="",
+                at=one.at,
+                hand="",
+                since=0,
+                until=0,
+                first=0,
+                end=0,
+                note="",
+                entries=0,
+                people=0,
+                pages=0,
+            )
+            written.append(facts.write(deed, EVIDENCE, id_, bare))
+    return written
