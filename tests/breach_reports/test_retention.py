@@ -565,3 +565,39 @@ async def lost_release(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     await retention(desk, who="second_officer")
     lost(desk.world, monkeypatch)
     assert (await release(desk, waiting)).status_code == 503
+
+
+async def dismissed_in(desk: Desk, case: str, id_: str) -> None:
+    """A report of an incident that two people dismiss as spam."""
+    await incident(desk, "second_officer", "GET", "")
+    assert (await desk.as_("officer", "POST", f"/{id_}/dismissal", {"reason": "spam"})).status_code == 200, case
+    body = {"reason": "spam", "code": desk.world.one_time_code("second_officer")}
+    assert (await desk.as_("second_officer", "POST", f"/{id_}/dismissal/approval", body)).status_code == 200
+
+
+@pytest.mark.asyncio(loop_scope="function")
+@pytest.mark.parametrize("held", ["incident", "other"])
+async def test_nobody_takes_a_report_from_under_the_hold_of_its_incident(desk: Desk, held: str):
+    id_, other = await report(desk), await report(desk)
+    case = await opened(desk, id_, other)
+    if held == "incident":
+        await done(desk, f"/{case}/legal-hold", {"reason": PARTS})
+    else:
+        assert (await desk.as_("officer", "POST", f"/{other}/legal-hold", {"reason": PARTS})).status_code == 200
+    await dismissed_in(desk, case, id_)
+    assert await refused(desk, f"/{case}/unlink", {"report": id_, "reason": PARTS}) == (409, "hold-state", [])
+    pass_(desk, 20 * DAY)
+    assert await preview(desk) == {}
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_report_taken_out_of_an_incident_is_kept_from_then_on(desk: Desk):
+    id_ = await report(desk)
+    case = await opened(desk, id_)
+    await dismissed_in(desk, case, id_)
+    pass_(desk, 20 * DAY)
+    await incident(desk, "officer", "GET", "")
+    await done(desk, f"/{case}/unlink", {"report": id_, "reason": PARTS})
+    assert list((await preview(desk)).values()) == ["soon"]
+    pass_(desk, 15 * DAY)
+    assert list((await preview(desk)).values()) == ["due"]

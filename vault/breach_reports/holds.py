@@ -16,10 +16,10 @@ from vault.breach_reports import case, incident_file, incidents, service
 from vault.breach_reports.case import Text
 from vault.breach_reports.incident_joining import refusal
 from vault.breach_reports.incident_shapes import REASON, IncidentFact
-from vault.breach_reports.retention import What, standing
+from vault.breach_reports.retention import HoldState, What, standing
 from vault.breach_reports.service import MOST_NOTE, Approval, SecondFactor
 from vault.breach_reports.shapes import NOTE, Hold, ReportFact
-from vault.errors import Conflict, FieldError, Invalid
+from vault.errors import FieldError, Invalid
 from vault.rulebook.asker import Errand
 from vault.rulebook.two_people import same_person
 
@@ -27,12 +27,6 @@ HELD: Final[dict[What, str]] = {"report": "breach_report.held", "incident": "inc
 PROPOSED: Final[dict[What, str]] = {"report": "breach_report.hold-lifting-proposed", "incident": "incident.hold-lifting-proposed"}
 LIFTED: Final[dict[What, str]] = {"report": "breach_report.hold-lifted", "incident": "incident.hold-lifted"}
 _PART: Final[dict[What, str]] = {"report": NOTE, "incident": REASON}
-
-
-class HoldState(Conflict):
-    """A hold stands already, or none does that this could be said of."""
-
-    code = "hold-state"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from vault.breach_reports.incident_shapes import (
 )
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.lifecycle import Clock, in_riyadh
+from vault.breach_reports.retention import HoldState, standing
 from vault.breach_reports.service import MOST_NOTE, Approval, SecondFactor
 from vault.errors import FieldError, Invalid, NotFound
 from vault.policy.facts import NEVER
@@ -177,16 +178,23 @@ def link(deed: Deed, errand: Errand, incident: bytes, report: bytes) -> Incident
 
 
 def unlink(deed: Deed, errand: Errand, incident: bytes, report: bytes, reason: str) -> IncidentFact:
-    """Take a report out again: its own clock runs again, and the incident's awareness stays. Raises NotFound, IncidentState."""
+    """Take a report out again: its own clock runs again, and the incident's awareness stays.
+
+    A legal hold on the incident or one of its reports holds them all, so that none is taken from under it. Raises NotFound, IncidentState,
+    HoldState.
+    """
     errand, found = _of(deed, errand, incident)
     old = service.seen(deed, errand, report)
     if old.fact.incident != found.fact.id or found.fact.state in lifecycle.OVER:
         raise IncidentState
+    beside = incident_file.circle(deed, found).reports
+    if standing(found.fact.holds) or any(standing(each.fact.holds) for each in beside):
+        raise HoldState
     text = _text(errand, REASON, reason, "reason")
     event = Unlinked(report=old.fact.id, by=errand.hand, at=deed.now, reason=len(found.fact.parts))
     kept = tuple(each for each in found.fact.reports if each != old.fact.id)
     fact = msgspec.structs.replace(found.fact, reports=kept, unlinked=(*found.fact.unlinked, event))
-    freed = case.change(deed, old, msgspec.structs.replace(old.fact, incident=""))
+    freed = case.change(deed, old, msgspec.structs.replace(old.fact, incident="", unlinked_at=deed.now))
     written = (incident_file.change(deed, found, fact, text), freed)
     _tell(deed, errand, (*found.about, *old.about), "incident.unlinked", written=written)
     return fact

@@ -14,6 +14,7 @@ from vault.breach_reports.incident_lifecycle import OVER, open_tracks
 from vault.breach_reports.incident_shapes import IncidentFact
 from vault.breach_reports.lifecycle import HOUR, in_riyadh
 from vault.breach_reports.shapes import MESSAGE, Hold, ReportFact
+from vault.errors import Conflict
 from vault.rulebook.pinned import months_after
 from vault.web.times import RIYADH
 
@@ -28,6 +29,12 @@ SOON: Final = 30 * 24 * HOUR
 """So long before it is due a case is told as due soon."""
 What = Literal["report", "incident"]
 Stop = Literal["", "legal-hold", "clock-open"]
+
+
+class HoldState(Conflict):
+    """A hold stands already or stands in the way, or none does that this could be said of."""
+
+    code = "hold-state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,8 @@ def _of_report(fact: ReportFact, months: Mapping[str, int]) -> Term | None:
     dismissal = fact.dismissal
     if fact.state != "dismissed" or dismissal is None or dismissal.settled_at is None:
         return None
-    closed = max(dismissal.settled_at, _last_message(fact))
+    # What was part of an incident has its own time from when it was taken out: the incident kept it until then.
+    closed = max(dismissal.settled_at, _last_message(fact), fact.unlinked_at or 0)
     due = _days_after(closed) if dismissal.reason == "spam" else _months_after(closed, _of(months, DISMISSED))
     stop: Stop = "legal-hold" if standing(fact.holds) else ""
     return Term("report", fact.id, fact.reference, closed, due, stop, (fact.id,), frozenset((*fact.excluded, *fact.held)))

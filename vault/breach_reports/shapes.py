@@ -158,8 +158,8 @@ class ReportFact(Fact, frozen=True):
     whom she meant (`settled_by`, `settled_at`). `incident` is the incident it is linked to (hex id), whose clock is then the report's.
     `holds` are the legal holds laid on it, the last of them the one that may stand; `fired` the clocks of the work on it that rang. Where
     `gone`, the case was destroyed: its tombstone (`TOMBSTONE`) tells what stays, and nothing else here means anything.
-    `likeness` is the sketch of its text until somebody has looked at it, `apart` where it was taken out of its group. `staff` is how it was
-    taken down, where somebody of the house did.
+    `unlinked_at` is when it was last taken out of an incident. `likeness` is the sketch of its text until somebody has looked at it,
+    `apart` where it was taken out of its group. `staff` is how it was taken down, where somebody of the house did.
     """
 
     id: str
@@ -196,6 +196,7 @@ class ReportFact(Fact, frozen=True):
     likeness: str = ""
     apart: bool = False
     staff: TakenDown | None = None
+    unlinked_at: int | None = None
 
     @property
     def arrived_at(self) -> int:
