@@ -25,15 +25,27 @@ from vault.access.incident_bundle import Checked, checked
 from vault.access.incident_evidence_api import EVIDENCE_ROUTES
 from vault.access.incident_export_api import export_routes
 from vault.access.proof_bundle import ProofRefused
-from vault.breach_reports import authority_notice, authority_notices, incidents, intake, people_notices, service
+from vault.breach_reports import (
+    authority_notice,
+    authority_notices,
+    incident_file,
+    incidents,
+    intake,
+    people_notices,
+    service,
+    tombstones,
+)
 from vault.breach_reports.authority_notice import Words
 from vault.breach_reports.exclusion import Wish
+from vault.breach_reports.incident_shapes import IncidentFact
 from vault.breach_reports.incidents import Filing, Opening, Proposing
 from vault.breach_reports.intake import Arriving, Told
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.people_notices import Wording
+from vault.reclosing import close
 from vault.rulebook.asker import Errand, Stranger
 from vault.rulebook.channels import Channels, Name
+from vault.storage.journal import Closing, Line
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 CONTACT = "0559876543"
@@ -185,6 +197,21 @@ async def test_an_incident_without_reports_or_evidence_is_exported_as_it_is(smal
     content = await exported(small, str(uuid.UUID(fact.id)))
     assert checked(content, small.association.cabinet.signer.vkey) == Checked(fact.reference, "suspected", 0, 0)
     assert "None" in unbundled(content)["page.en.html"].decode()
+
+
+async def test_a_report_that_a_restore_destroyed_again_is_left_out(small: World):
+    """The copy still links it, and its tombstone came with the journal."""
+    id_ = await lived(small)
+    [report] = (await incident_of(small, id_)).reports
+    detail = "|".join(("report", "00" * 16, str(START), "linked"))
+    line = Line(1_000_000, START, Closing(tombstones.JOURNAL, report, detail))
+    assert await small.association.run(lambda deed: close(deed, association=small.association, line=line)) == 1
+    content = await exported(small, id_)
+    assert json.loads(unbundled(content)["incident.json"])["reports"] == []
+
+
+async def incident_of(world: World, id_: str) -> IncidentFact:
+    return (await world.association.run(lambda deed: incident_file.load(deed, uuid.UUID(id_).bytes))).fact
 
 
 async def test_whom_it_excludes_gets_no_file(small: World):

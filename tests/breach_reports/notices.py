@@ -94,7 +94,8 @@ async def noticed(desk: Desk, id_: str, *records: str, **changes: Any) -> int:
 async def approving(desk: Desk, id_: str, number: int, people: int, who: str = "second_officer") -> httpx.Response:
     """The second person lets it go out, with a code of hers."""
     await incident(desk, who, "GET", "")
-    body = {"people": people, "code": desk.world.one_time_code(who)}
+    told = await incident(desk, who, "GET", f"/{id_}/people-notices/{number}/letters?limit=1")
+    body = {"people": people, "list_version": told.json()["list_version"], "code": desk.world.one_time_code(who)}
     return await incident(desk, who, "POST", f"/{id_}/people-notices/{number}/approval", body)
 
 

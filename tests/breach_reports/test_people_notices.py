@@ -7,7 +7,7 @@ import pytest
 
 from tests.access.desk import put, rows_of
 from tests.breach_reports.desk import Desk
-from tests.breach_reports.incident_desk import done, hours, incident, opened, refused
+from tests.breach_reports.incident_desk import done, hours, incident, now, opened, refused
 from tests.breach_reports.notices import (
     NAMES,
     WORDING,
@@ -301,6 +301,40 @@ async def test_who_chose_whom_it_reaches_lets_no_letter_go_though_another_wrote_
     assert (await approving(desk, id_, number, 2)).status_code == 200, "who approved before may approve again"
 
 
+async def test_a_list_that_was_changed_since_she_looked_takes_the_second_person_another_look(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, other = [await person(world, number) for number in (1, 2)]
+    number = await noticed(desk, id_, first)
+    place = f"/{id_}/people-notices/{number}"
+    seen = await done(desk, f"{place}/letters", who="second_officer", method="GET")
+    assert ([each["record"] for each in seen["items"]], seen["list_version"]) == ([first], 1)
+    await done(desk, f"/{id_}/letters/{seen['items'][0]['id']}/removal")
+    await done(desk, f"{place}/people", {"records": [other]})
+    body = {"people": 1, "list_version": seen["list_version"], "code": world.one_time_code("second_officer")}
+    assert await refused(desk, f"{place}/approval", body, "second_officer") == STATE
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+        assert box.to == []
+        assert (await done(desk, place, method="GET"))["item"]["list_version"] == 3
+        assert (await approving(desk, id_, number, 1)).status_code == 200
+        await notifier(world, free_port).round()
+    assert box.to == ["someone2@example.org"]
+
+
+async def test_nobody_stops_letters_that_two_people_let_go_by_closing_the_incident(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    await approved(desk, id_, await person(world, 1))
+    world.clock.forward(5)
+    await done(desk, f"/{id_}/state", {"state": "confirmed"})
+    for track in ("authority", "people"):
+        await done(desk, f"/{id_}/filing", {"filed_at": now(desk), "reference": "SDAIA-1", "track": track})
+    assert await refused(desk, f"/{id_}/state", {"state": "closed"}) == (409, "tracks-open", [])
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+    assert box.to == ["someone1@example.org"]
+    assert (await done(desk, f"/{id_}/state", {"state": "closed"}))["state"] == "closed"
+
+
 async def test_whom_the_incident_excludes_sees_no_notice_and_no_letter(desk: Desk):
     id_ = await opened(desk)
     record = await person(desk.world, 1)
@@ -314,7 +348,7 @@ async def test_whom_the_incident_excludes_sees_no_notice_and_no_letter(desk: Des
         ("POST", f"/{id_}/people-notices", WORDING),
         ("GET", one, None),
         ("POST", f"{one}/people", {"records": [record]}),
-        ("POST", f"{one}/approval", {"people": 1}),
+        ("POST", f"{one}/approval", {"people": 1, "list_version": 1}),
         ("POST", f"{one}/again", {}),
         ("GET", f"{one}/letters", None),
         ("POST", f"{it}/removal", None),

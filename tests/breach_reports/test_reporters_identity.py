@@ -167,7 +167,7 @@ def bodies(house: House) -> Mapping[str, Any]:
         "authority-notices/{version}/filing": {"filed_at": now, "reference": "R"},
         "people-notices": {part: {"ar": "س"} for part in ("description", "risks", "contact", "advice")},
         "people-notices/{version}/people": {"records": [str(uuid.uuid4())]},
-        "people-notices/{version}/approval": {"people": 1, "code": "000000"},
+        "people-notices/{version}/approval": {"people": 1, "list_version": 1, "code": "000000"},
         "people-notices/{version}/again": {},
         "awareness/approval": {"aware_at": now, "code": "000000"},
         "awareness": {"aware_at": now, "reason": "x"},

@@ -256,7 +256,7 @@ BODIES: dict[str, Body] = {
     "authority_notices.file": lambda _, __: {"filed_at": moment(-60), "reference": "R"},
     "people_notices.draft": lambda _, __: {key: {"ar": "س"} for key in ("description", "risks", "contact", "advice")},
     "people_notices.people": lambda _, id_: {"records": [id_]},
-    "people_notices.approve": lambda _, __: {"people": 1},
+    "people_notices.approve": lambda _, __: {"people": 1, "list_version": 1},
     "people_notices.again": lambda _, __: {},
     "people_notices.note": lambda _, __: {"result": "delivered"},
     "officer.notice-step": lambda _, id_: f"token=0&act=again&incident={id_}&notice=1".encode(),

@@ -100,11 +100,14 @@ async def test_letters_go_out_after_a_second_person_read_the_words_and_those_by_
     assert page.status_code == 404
     page = await step(window, incident, "list", notice=number, records=f"{record}\n{record}")
     assert "waiting for a second person" in text_of(await window.get(PATH, incident=incident))
-    page = await step(window, incident, "approve", notice=number, people=1, code=window.world.one_time_code("officer"))
+    page = await step(window, incident, "approve", notice=number, people=1, list_version=1, code=window.world.one_time_code("officer"))
     assert page.status_code == 403
     await window.sign_in("second_officer")
     await window.get(f"{PATH}/people", incident=incident, notice=number)
-    page = await step(window, incident, "approve", notice=number, people=1, code=window.world.one_time_code("second_officer"))
+    page = await step(window, incident, "approve", notice=number, people=1, list_version=1, code="")
+    assert page.status_code == 403, "a fresh code, whatever the session was stepped up by"
+    code = window.world.one_time_code("second_officer")
+    page = await step(window, incident, "approve", notice=number, people=1, list_version=1, code=code)
     assert "the letters are leaving" in text_of(page)
     await notifier(window.world, free_port).round()
     page = await window.get(f"{PATH}/people", incident=incident, notice=number)

@@ -14,7 +14,7 @@ from vault.access import incident_evidence, incident_notices
 from vault.access.incident_evidence import Told
 from vault.access.incident_notices import Letters
 from vault.access_log.deed import Deed
-from vault.breach_reports import case, door, incident_telling, incidents, service
+from vault.breach_reports import door, incident_file, incident_telling, incidents, service
 from vault.breach_reports.evidence_facts import EvidencePage
 from vault.breach_reports.incident_shapes import KINDS
 from vault.breach_reports.service import entry_of
@@ -56,7 +56,7 @@ def take(deed: Deed, errand: Errand, incident: bytes) -> Exporting:
     namings = sum(len(person.rows) for _, pages in evidence for page in pages for person in page.people)
     if namings + sum(map(len, letters.values())) > MOST_ROWS:
         raise Invalid([FieldError("incident", "out-of-range")])
-    reports = tuple(case.load(deed, bytes.fromhex(each)).fact for each in found.fact.reports)
+    reports = tuple(each.fact for each in incident_file.circle(deed, found).reports)
     told = entry_of(errand, deed, EXPORTED, law=True, flags=errand.asker.flags)
     taken = door.take_incident(deed, found, told, _OPENED, kind=EXPORTED)
     book = errand.book(deed)

@@ -155,6 +155,11 @@ class PeopleNotice(Fact, frozen=True):
     hands: tuple[str, ...] = ()
 
     @property
+    def list_version(self) -> int:
+        """How often its list was changed: who lets letters go out names the list she saw."""
+        return self.people + self.removed
+
+    @property
     def approved(self) -> int:
         """How many places two people let letters go out to."""
         return self.sent[-1].people if self.sent else 0

@@ -14,7 +14,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import authority_notice, case, clocks, door, incident_file, service
+from vault.breach_reports import authority_notice, case, clocks, door, incident_file, letters, service
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.case import Text
 from vault.breach_reports.incident_file import Incident
@@ -201,9 +201,9 @@ def unlink(deed: Deed, errand: Errand, incident: bytes, report: bytes, reason: s
 
 
 def move(deed: Deed, errand: Errand, incident: bytes, state: Moved, note: str) -> IncidentFact:
-    """Say how far it is. Raises NotFound, IncidentState, TracksOpen."""
+    """Say how far it is; closed, no letter goes out any more. Raises NotFound, IncidentState, TracksOpen, also where letters are due."""
     errand, found = _of(deed, errand, incident)
-    if state == "closed" and authority_notice.owes(found.fact):
+    if state == "closed" and (authority_notice.owes(found.fact) or letters.are_due(deed, incident)):
         raise lifecycle.TracksOpen
     texts, number = _note(errand, found, note)
     fact = lifecycle.moved(found.fact, state, number, errand.hand, deed.now)

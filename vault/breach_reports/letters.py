@@ -123,6 +123,13 @@ def due(deed: Deed, *, officers: bool) -> list[bytes]:
     return [bytes(each) for each in found.scalars()]
 
 
+def are_due(deed: Deed, incident: bytes) -> bool:
+    """Whether a letter to somebody it touches, which two people let go, has not left and is not given up."""
+    place = outbox.c
+    here = (place.association_id == deed.association, place.incident == incident, place.notice != OFFICERS, place.due < DONE)
+    return deed.transaction.connection.execute(select(place.letter).where(*here).limit(1)).first() is not None
+
+
 def move(deed: Deed, letter: bytes, due_: int, claimed_until: int = 0) -> None:
     """Say when a letter is looked at again, NEVER for not by itself, and until when it is in this process's hand."""
     place = and_(outbox.c.association_id == deed.association, outbox.c.letter == letter)

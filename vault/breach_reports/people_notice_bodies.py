@@ -28,9 +28,10 @@ class ListPeople(Body):
 
 
 class ApproveLetters(Body):
-    """For how many people the second person lets it go out; `code` a one-time code unless her session is stepped up."""
+    """For how many people the second person lets it go out, and the list as she saw it; `code`: unless her session is stepped up."""
 
     people: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    list_version: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
     code: _Short | None = None
 
 
@@ -55,12 +56,16 @@ class ApprovalTold(msgspec.Struct):
 
 
 class PeopleNoticeItem(msgspec.Struct, kw_only=True):
-    """A notice to people without its words; `people` are on its list, `waiting` of them for a second person."""
+    """A notice to people without its words; `people` are on its list, `waiting` of them for a second person.
+
+    `list_version` is another number after every change of the list: who approves names the one she saw.
+    """
 
     notice: int
     drafted_by: str
     drafted_at: str
     people: int
+    list_version: int
     waiting: int
     approvals: list[ApprovalTold]
 
@@ -100,11 +105,12 @@ class LetterTold(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class LetterList(msgspec.Struct):
-    """A page of a notice's letters, and how many there are in each state in all."""
+    """A page of a notice's letters, how many there are in each state in all, and the number of the list it is a page of."""
 
     items: list[LetterTold]
     next: str | None
     counts: dict[str, int]
+    list_version: int
 
 
 class SentAgain(msgspec.Struct):

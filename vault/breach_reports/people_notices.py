@@ -152,20 +152,28 @@ def remove(deed: Deed, errand: Errand, incident: bytes, letter: bytes) -> Letter
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What the second person was shown: how many people are on the list, and how often it was changed."""
+
+    people: int
+    list_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class SecondReader:
     """The deed that takes two people, done by the second one: she neither wrote the words nor chose whom they reach since the last time."""
 
     factor: SecondFactor
 
-    def approve(self, deed: Deed, errand: Errand, incident: bytes, number: int, *, count: int, code: str | None) -> IncidentFact:
-        """Let the letters go out to everybody on the list, who have to be as many as she was told.
+    def approve(self, deed: Deed, errand: Errand, incident: bytes, number: int, *, seen: Seen, code: str | None) -> IncidentFact:
+        """Let the letters go out to everybody on the list, which has to be the one she saw.
 
-        Raises NotFound, IncidentState where nobody is new on it or they are more or fewer, and refusals with their entries.
+        Raises NotFound, IncidentState where nobody is new on it or it was changed since, and refusals with their entries.
         """
         errand, found = incidents.seen(deed, errand, incident)
         _require_open(found.fact)
         notice = named(found.fact, number)
-        if notice.people - notice.removed != count or notice.people == notice.approved:
+        if (notice.people - notice.removed, notice.list_version) != (seen.people, seen.list_version) or notice.people == notice.approved:
             raise IncidentState
         if any(same_person(errand.book(deed), hand, errand.asker.ref) for hand in (notice.by, *notice.hands)):
             raise refusal(deed, errand, found.about, APPROVED, reason="SAME_PERSON")

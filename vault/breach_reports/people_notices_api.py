@@ -125,9 +125,8 @@ class _Api:
 
     async def approve(self, call: Call) -> Answer:
         body, number, second = call.body, number_of(call), self.second
-        fact = await run(
-            call, lambda deed, errand, incident: second.approve(deed, errand, incident, number, count=body.people, code=body.code)
-        )
+        seen = people_notices.Seen(body.people, body.list_version)
+        fact = await run(call, lambda deed, errand, incident: second.approve(deed, errand, incident, number, seen=seen, code=body.code))
         return Answer(item(named(fact, number)))
 
     async def again(self, call: Call) -> Answer:
@@ -141,7 +140,11 @@ class _Api:
             return people_notices.standing(deed, errand, incident, number), page, more
 
         stands, page, more = await run(call, look)
-        return Answer(bodies.LetterList([letter(each) for each in page], None if more is None else _id(more), stands.counts))
+        return Answer(
+            bodies.LetterList(
+                [letter(each) for each in page], None if more is None else _id(more), stands.counts, stands.notice.list_version
+            )
+        )
 
     async def remove(self, call: Call) -> Answer:
         id_ = call.path_id("letter")
@@ -190,6 +193,7 @@ def item(notice: PeopleNotice) -> bodies.PeopleNoticeItem:
         drafted_by=notice.by,
         drafted_at=write_time(notice.at),
         people=notice.people - notice.removed,
+        list_version=notice.list_version,
         waiting=min(notice.people - notice.removed, notice.people - notice.approved),
         approvals=[bodies.ApprovalTold(each.by, write_time(each.at), each.people) for each in notice.sent],
     )

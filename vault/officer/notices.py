@@ -5,7 +5,7 @@ step is the same deed as over the API, and a link back shows what was done, so t
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from vault.access.breach_letters_api import printed
@@ -22,6 +22,7 @@ from vault.errors import Conflict, Invalid, Malformed, Refused, TooMany, VaultEr
 from vault.officer import notice_steps
 from vault.officer.frame import SIGN_IN, Frame, Speaker, link, looks, require_form, speaker_of
 from vault.officer.notice_steps import TEXTS, id_of, number_of
+from vault.officer.report_steps import code_of
 from vault.rulebook.channels import Channels
 from vault.web.answer import HTML, Answer
 from vault.web.call import Call, write_id
@@ -29,7 +30,6 @@ from vault.web.door import led_to
 from vault.web.form import Form
 from vault.web.problems import problem_headers, problem_of, status_of
 from vault.web.route import Person, Query, Route
-from vault.web.times import fold_digits
 
 PATH: Final = "/officer/notices"
 PRINT: Final = "/officer/notices/authority"
@@ -42,7 +42,9 @@ MOST_BYTES: Final = 192 * 1024
 _BOTH: Final = {f"{name}_{language}" for name in {*TEXTS, *PARTS} for language in ("ar", "en")}
 _FIELDS: Final = {
     **dict.fromkeys(_BOTH, LONGEST),
-    **dict.fromkeys(("token", "act", "incident", "notice", "letter", "code", "happened_at", "filed_at", "people", "told", "result"), 400),
+    **dict.fromkeys(
+        ("token", "act", "incident", "notice", "letter", "code", "happened_at", "filed_at", "people", "list_version", "told", "result"), 400
+    ),
     **dict.fromkeys(("estimated", "reference"), 400),
     **dict.fromkeys(("reasons", "late_reason", "records"), LONGEST),
 }
@@ -162,14 +164,12 @@ class _Notices:
         return led_to(link(PEOPLE, call.language, incident=write_id(incident), notice=number, done=act))
 
     async def _approve(self, call: Call, incident: bytes, given: Mapping[str, str]) -> str:
-        number, count, code = number_of(given.get("notice", "")), number_of(given.get("people", "")), given.get("code") or None
-        await run(
-            call,
-            lambda deed, errand, id_: self.second.approve(
-                deed, errand, id_, number, count=count, code=None if code is None else fold_digits(code)
-            ),
-            incident,
-        )
+        if "approve" not in call.caller.scopes:
+            raise await self.frame.identity.entrance.out_of_scope(call)
+        number, code = number_of(given.get("notice", "")), code_of({"code": "", **given})
+        seen = people_notices.Seen(number_of(given.get("people", "")), number_of(given.get("list_version", "")))
+        approving = replace(call, caller=replace(call.caller, needs="approve"))
+        await run(approving, lambda deed, errand, id_: self.second.approve(deed, errand, id_, number, seen=seen, code=code), incident)
         return str(number)
 
     async def _all(
@@ -257,7 +257,7 @@ def _gaps(names: tuple[str, ...], speaker: Speaker) -> str:
 
 def _people_line(notice: PeopleNotice) -> dict[str, int]:
     told = people_notices_api.item(notice)
-    return {"number": notice.part, "people": told.people, "waiting": told.waiting}
+    return {"number": notice.part, "people": told.people, "waiting": told.waiting, "list_version": told.list_version}
 
 
 def _by_hand(letter: LetterFact, fact: IncidentFact, speaker: Speaker) -> ByHand:
