@@ -386,7 +386,7 @@ async def test_what_would_leave_nobody_is_not_joined(desk: Desk):
 
 
 async def test_a_case_takes_two_hundred_texts_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vault.breach_reports.incident_file.MOST_PARTS", 2)
+    monkeypatch.setattr("vault.breach_reports.case.MOST_PARTS", 2)
     id_ = await opened(desk)
     await done(desk, f"/{id_}/state", {"state": "confirmed", "note": PARTS})
     assert (await refused(desk, f"/{id_}/state", {"state": "contained", "note": PARTS}))[0] == 429

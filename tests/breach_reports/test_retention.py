@@ -601,3 +601,20 @@ async def test_a_report_taken_out_of_an_incident_is_kept_from_then_on(desk: Desk
     assert list((await preview(desk)).values()) == ["soon"]
     pass_(desk, 15 * DAY)
     assert list((await preview(desk)).values()) == ["due"]
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_case_full_of_notes_can_be_held_and_filed_late_all_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    id_, case = await report(desk), await opened(desk, aware_at=write_time(START))
+    monkeypatch.setattr("vault.breach_reports.case.MOST_PARTS", 1)
+    assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "no_breach", "note": PARTS})).status_code == 429
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold", {"reason": PARTS})).status_code == 200
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold/lifting", {"reason": PARTS})).status_code == 429
+    assert (await refused(desk, f"/{case}/assessment", {"sensitive": "no", "over_100": "no", "note": PARTS}))[0] == 429
+    pass_(desk, 4 * DAY)
+    body = {"track": "authority", "filed_at": now(desk), "reference": "SDAIA-1", "late_reason": PARTS}
+    assert (await done(desk, f"/{case}/filing", body))["authority"] == "late"
+    await done(desk, f"/{case}/legal-hold", {"reason": PARTS})
+    monkeypatch.setattr("vault.breach_reports.case.KEPT_FREE", 0)
+    other = await opened(desk)
+    assert await refused(desk, f"/{other}/legal-hold", {"reason": PARTS}) == (429, "too-many", [])

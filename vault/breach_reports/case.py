@@ -6,6 +6,7 @@ Invariant: fact, index row, parts and entry change in one transaction, and the e
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -22,6 +23,8 @@ from vault.rulebook import facts
 
 MOST_PARTS = 200
 """Texts of one report; the fact names each, and the log takes the fact's digest with every change."""
+KEPT_FREE: Final = 32
+"""Places beyond these that only `Text.must_fit` takes: nobody fills a case with notes so that it cannot be held any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text to be sealed as a part: its kind, who wrote it, its content as JSON bytes."""
+    """A text to be sealed as a part: its kind, who wrote it, its content as JSON bytes.
+
+    `must_fit` for what has to find room in a case that is full: the reason of a hold or of a late filing.
+    """
 
     kind: str
     by: str
     content: bytes
+    must_fit: bool = False
 
 
 def load(deed: Deed, report: bytes) -> Case:
@@ -65,12 +72,18 @@ def begin(deed: Deed, fact: ReportFact, key: DataKey, wrapped: bytes, texts: Seq
 def change(deed: Deed, case: Case, fact: ReportFact, *texts: Text) -> WrittenFact:
     """Write the report's next version, with texts that came with it. Raises TooMany beyond `MOST_PARTS`, Unavailable `integrity`."""
     if texts:
-        if len(fact.parts) + len(texts) > MOST_PARTS:
-            raise TooMany(3600)
+        require_room(fact.parts, texts)
         fact = _with(deed, fact, key_of(deed, case.id), texts)
     if fact.state != case.fact.state:
         tables.move(deed, case.id, fact.state)
     return facts.write(deed, BREACH_REPORT, fact.id, fact)
+
+
+def require_room(parts: Sequence[PartFact], texts: Sequence[Text]) -> None:
+    """Refuse with TooMany what a case has no room for."""
+    most = MOST_PARTS + (KEPT_FREE if all(text.must_fit for text in texts) else 0)
+    if len(parts) + len(texts) > most:
+        raise TooMany(3600)
 
 
 def sealed_parts(deed: Deed, case: Case, kinds: Sequence[str]) -> list[Part]:

@@ -47,11 +47,11 @@ class _Held:
             raise HoldState
         return found
 
-    def reason(self, text: str) -> tuple[tuple[Text, ...], int]:
+    def reason(self, text: str, *, must_fit: bool = False) -> tuple[tuple[Text, ...], int]:
         """The reason as a part, and the number it will have. Raises Invalid."""
         if not text.strip() or len(text) > MOST_NOTE:
             raise Invalid([FieldError("reason", "out-of-range")])
-        return (Text(_PART[self.what], self.errand.hand, msgspec.json.encode(text.strip())),), len(self.fact.parts)
+        return (Text(_PART[self.what], self.errand.hand, msgspec.json.encode(text.strip()), must_fit),), len(self.fact.parts)
 
     def tell(
         self, deed: Deed, kinds: dict[What, str], holds: tuple[Hold, ...], texts: tuple[Text, ...] = (), by: Approval | None = None
@@ -72,7 +72,7 @@ def lay(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold
     held = _of(deed, errand, what, id_)
     if standing(held.fact.holds) is not None:
         raise HoldState
-    texts, number = held.reason(reason)
+    texts, number = held.reason(reason, must_fit=True)
     return held.tell(deed, HELD, (*held.fact.holds, Hold(by=held.errand.hand, at=deed.now, reason=number)), texts)
 
 

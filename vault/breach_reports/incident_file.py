@@ -17,10 +17,10 @@ from keys.keyring import DataKey
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, WrittenFact
 from vault.breach_reports import case, incident_tables
-from vault.breach_reports.case import MOST_PARTS, Case, Text
+from vault.breach_reports.case import Case, Text
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
 from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact, PartFact, ReportFact
-from vault.errors import NotFound, TooMany, Unavailable
+from vault.errors import NotFound, Unavailable
 from vault.rulebook import facts
 from vault.rulebook.two_people import STAFF
 
@@ -64,8 +64,7 @@ def begin(deed: Deed, fact: IncidentFact, texts: Sequence[Text]) -> WrittenFact:
 def change(deed: Deed, found: Incident, fact: IncidentFact, *texts: Text) -> WrittenFact:
     """Write the incident's next version, with texts that came with it. Raises TooMany beyond `MOST_PARTS`, Unavailable `integrity`."""
     if texts:
-        if len(fact.parts) + len(texts) > MOST_PARTS:
-            raise TooMany(3600)
+        case.require_room(fact.parts, texts)
         fact = _with(deed, fact, _key(deed, found.id), texts)
     return facts.write(deed, INCIDENT, fact.id, fact)
 

@@ -7,7 +7,7 @@ one of its reports excludes sees nothing of it, and her tries are entries.
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
@@ -233,6 +233,7 @@ def file(deed: Deed, errand: Errand, incident: bytes, filing: Filing) -> Inciden
         reference=filing.reference.strip(),
         reason=number,
     )
+    texts = [replace(each, must_fit=True) for each in texts]
     fact = lifecycle.filed(found.fact, made, service.hours(errand.book(deed)), deed.now)
     return _changed(deed, errand, found, "incident.filed", fact=fact, texts=texts)
 
