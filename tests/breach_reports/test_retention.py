@@ -617,4 +617,4 @@ async def test_a_case_full_of_notes_can_be_held_and_filed_late_all_the_same(desk
     await done(desk, f"/{case}/legal-hold", {"reason": PARTS})
     monkeypatch.setattr("vault.breach_reports.case.KEPT_FREE", 0)
     other = await opened(desk)
-    assert await refused(desk, f"/{other}/legal-hold", {"reason": PARTS}) == (429, "too-many", [])
+    assert await refused(desk, f"/{other}/legal-hold", {"reason": PARTS}) == (429, "too-many-requests", [])
