@@ -121,10 +121,9 @@ def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> Aler
         found, state="reviewed", reason=reason, reviewed_by=approver.caller.ref, reviewed_at=deed.now, padding=""
     )
     written = facts.write(deed, ALERT, alert.hex(), padded(settled))
-    article = f"{book.association.pack}:7"
-    deed.append(
-        errand.entry(kind=REVIEWED, outcome="allow", reason=reason.upper(), article=article, facts=(written,), flags=approver.caller.flags)
-    )
+    about, article, flags = withholding.cases_of(deed, found.indexes), f"{book.association.pack}:7", approver.caller.flags
+    told = {"about": about, "reason": reason.upper(), "article": article, "facts": (written,), "flags": flags}
+    deed.append(errand.entry(kind=REVIEWED, outcome="allow", **told))
     return settled
 
 

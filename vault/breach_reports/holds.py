@@ -100,7 +100,7 @@ class Second:
             raise HoldState
         if same_person(errand.book(deed), stands.lifting_by, held.errand.asker.ref):
             raise refusal(deed, held.errand, held.about, kind, reason="SAME_PERSON")
-        approval = self.factor.approve(deed, held.errand.asker, self.code, kind=kind)
+        approval = self.factor.approve(deed, held.errand.asker, self.code, kind=kind, about=held.about)
         lifted = msgspec.structs.replace(stands, lifted_by=held.errand.hand, lifted_at=deed.now)
         return held.tell(deed, LIFTED, (*held.fact.holds[:-1], lifted), by=approval)
 

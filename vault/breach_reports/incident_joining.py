@@ -55,7 +55,7 @@ def join(deed: Deed, errand: Errand, fact: IncidentFact, new: Sequence[Case], *,
         # Nobody excludes two others, and not by joining what she excluded one from with what she excluded another from.
         both = ((a, b) for a in one.excluded_by for b in other.excluded_by)
         if set(one.excluded) != set(other.excluded) and any(same_person(book, a, b) for a, b in both):
-            about = tuple(each.about[0] for each in new)
+            about = (About(bytes.fromhex(fact.id), bytes.fromhex(fact.id)), *(each.about[0] for each in new))
             raise refusal(deed, errand, about, "incident.linked", reason="SAME_PERSON")
     excluded = tuple(sorted({*fact.excluded, *(who for each in new for who in each.fact.excluded)}))
     by = tuple(dict.fromkeys((*fact.excluded_by, *(who for each in new for who in each.fact.excluded_by))))

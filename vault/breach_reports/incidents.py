@@ -39,8 +39,10 @@ from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.lifecycle import Clock, in_riyadh
 from vault.breach_reports.retention import HoldState, standing
 from vault.breach_reports.service import MOST_NOTE, Approval, SecondFactor
+from vault.breach_reports.shapes import BREACH_REPORT, TOMBSTONE, ReportFact, TombstoneFact
 from vault.errors import FieldError, Invalid, NotFound
 from vault.policy.facts import NEVER
+from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.two_people import STAFF, same_person
 from vault.storage.idempotency import Once, made_before, remember
@@ -129,7 +131,20 @@ def _place(fact: IncidentFact, within: int) -> tuple[int, int, str]:
 def read(deed: Deed, errand: Errand, incident: bytes) -> door.TakenIncident:
     """All of an incident: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
     errand, found = _of(deed, errand, incident)
-    return door.take_incident(deed, found, _entry(errand, deed, "incident.read"), KINDS)
+    return door.take_incident(deed, as_shown(deed, errand, found), _entry(errand, deed, "incident.read"), KINDS)
+
+
+def as_shown(deed: Deed, errand: Errand, found: Incident) -> Incident:
+    """The incident without the reports taken out of it that are kept from who asks: she was excluded from these alone, and since."""
+    left = tuple(each for each in found.fact.unlinked if not _is_kept(deed, errand, each.report))
+    return replace(found, fact=msgspec.structs.replace(found.fact, unlinked=left))
+
+
+def _is_kept(deed: Deed, errand: Errand, report: str) -> bool:
+    """Whether a report is kept from who asks; one that was destroyed, by what its tombstone says."""
+    fact: ReportFact | TombstoneFact | None = facts.read(deed, TOMBSTONE, report) or facts.read(deed, BREACH_REPORT, report)
+    hidden = () if fact is None else (*fact.excluded, *(fact.held if isinstance(fact, ReportFact) else ()))
+    return not errand.accounts.isdisjoint(hidden)
 
 
 def open_(deed: Deed, errand: Errand, opening: Opening, once: Once | None) -> IncidentFact:
@@ -284,7 +299,7 @@ class SecondPerson:
         kind = _APPROVED[waits.act]
         if same_person(errand.book(deed), waits.by, errand.asker.ref):
             raise refusal(deed, errand, found.about, kind, reason="SAME_PERSON")
-        approval = self.factor.approve(deed, errand.asker, code, kind=kind)
+        approval = self.factor.approve(deed, errand.asker, code, kind=kind, about=found.about)
         fact = lifecycle.approved(found.fact, waits, errand.hand, deed.now)
         return _changed(deed, errand, found, kind, fact=fact, by=approval)
 

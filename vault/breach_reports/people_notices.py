@@ -177,7 +177,7 @@ class SecondReader:
             raise IncidentState
         if any(same_person(errand.book(deed), hand, errand.asker.ref) for hand in (notice.by, *notice.hands)):
             raise refusal(deed, errand, found.about, APPROVED, reason="SAME_PERSON")
-        approval = self.factor.approve(deed, errand.asker, code, kind=APPROVED)
+        approval = self.factor.approve(deed, errand.asker, code, kind=APPROVED, about=found.about)
         sent = Sending(by=errand.hand, at=deed.now, people=notice.people)
         fact = _with(found.fact, msgspec.structs.replace(notice, sent=(*notice.sent, sent), hands=()))
         letters.release(deed, found.fact.id, number)

@@ -12,7 +12,7 @@ import msgspec
 
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import Entry, WrittenFact
+from vault.access_log.entry import About, Entry, WrittenFact
 from vault.breach_reports import case, clocks, door, incident_file, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.files import Bringing
@@ -46,7 +46,7 @@ class Approval(Protocol):
 class SecondFactor(Protocol):
     """Lets a person's approval through; the roof hands in that of `identity`."""
 
-    def approve(self, deed: Deed, caller: Any, code: str | None, *, kind: str) -> Approval:  # noqa: ANN401  # identity's own Caller, which this floor does not know
+    def approve(self, deed: Deed, caller: Any, code: str | None, *, kind: str, about: tuple[About, ...] = ()) -> Approval:  # noqa: ANN401  # identity's own Caller, which this floor does not know
         """Raise a refusal unless the code is the person's or her session is stepped up."""
 
 
@@ -256,7 +256,7 @@ class SecondPerson:
     def _approval(self, deed: Deed, errand: Errand, found: Case, proposed_by: str, *, code: str | None, kind: str) -> Approval:
         if same_person(errand.book(deed), proposed_by, errand.asker.ref):
             raise _as_one(deed, errand, found, kind)
-        return self.factor.approve(deed, errand.asker, code, kind=kind)
+        return self.factor.approve(deed, errand.asker, code, kind=kind, about=found.about)
 
 
 def _as_one(deed: Deed, errand: Errand, found: Case, kind: str) -> EntryRefusal:
