@@ -14,7 +14,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import authority_notice, case, clocks, door, incident_file, letters, service
+from vault.breach_reports import authority_notice, case, clocks, door, incident_file, kept_again, letters, service
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.case import Text
 from vault.breach_reports.incident_file import Incident
@@ -46,6 +46,7 @@ from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.two_people import STAFF, same_person
 from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.journal import Closing
 
 CREATED: Final = 201
 MOST_REPORTS: Final = 100
@@ -324,7 +325,11 @@ def exclude(deed: Deed, errand: Errand, incident: bytes, staff: bytes) -> Incide
     circle = incident_file.circle(deed, found)
     by = (*found.fact.excluded_by, *others)
     written = (*incident_file.hide(deed, [who], circle.ids), *circle.exclude(deed, excluded, by))
-    _tell(deed, errand, found.about, "incident.excluded", written=written)
+    reports = [each.fact.id for each in circle.reports]
+    first, *more = kept_again.exclusions(who, others, reports=reports, incidents=(found.fact.id,))
+    _tell(deed, errand, found.about, "incident.excluded", written=written, closes=first)
+    for closing in more:
+        deed.closes_too(closing)
     return msgspec.structs.replace(found.fact, excluded=excluded, excluded_by=by)
 
 
@@ -377,9 +382,10 @@ def _tell(
     *,
     written: tuple[WrittenFact, ...],
     approval: Approval | None = None,
+    closes: Closing | None = None,
 ) -> None:
     used, flags = (approval.facts, approval.flags) if approval else ((), errand.asker.flags)
-    deed.append(_entry(errand, deed, kind, about=about, facts=(*used, *written), flags=flags))
+    deed.append(_entry(errand, deed, kind, about=about, facts=(*used, *written), flags=flags), closes=closes)
 
 
 def _entry(errand: Errand, deed: Deed, kind: str, **members: object) -> Entry:

@@ -13,7 +13,7 @@ import msgspec
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import case, clocks, door, incident_file, lifecycle
+from vault.breach_reports import case, clocks, door, incident_file, kept_again, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.files import Bringing
 from vault.breach_reports.intake import PURPOSE
@@ -229,7 +229,12 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
         facts=(hidden, case.change(deed, found, fact), *circle.exclude(deed, fact.excluded, fact.excluded_by)),
         flags=errand.asker.flags,
     )
-    deed.append(told)
+    incidents = () if circle.incident is None else (circle.incident.fact.id,)
+    reports = (found.fact.id, *(each.fact.id for each in circle.reports))
+    first, *more = kept_again.exclusions(f"{STAFF}{who}", others, reports=reports, incidents=incidents)
+    deed.append(told, closes=first)
+    for closing in more:
+        deed.closes_too(closing)
     return fact
 
 
