@@ -6,7 +6,6 @@ nobody claims to know.
 """
 
 import asyncio
-import smtplib
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -20,20 +19,26 @@ from vault.access_log.entry import About, Entry
 from vault.breach_reports import clock_mail, door, letters, people_notices
 from vault.breach_reports.clock_mail import Word
 from vault.breach_reports.letter_text import Letter
-from vault.breach_reports.letters import SYSTEM, LetterFact, State
+from vault.breach_reports.letters import SYSTEM, UNREACHABLE, LetterFact, State, WordState
 from vault.breach_reports.people_notices import Wording
 from vault.errors import Unavailable
 from vault.notice_mail import NoticeMail
 from vault.rulebook.alarm import INTEGRITY
 from vault.rulebook.association import Association
-from vault.smtp import Unsure, is_address, send
+from vault.smtp import Declined, Uncarried, Unsure, is_address, send
 
 MOST_AT_ONCE: Final = 500
 """Letters of one round; the words of a notice are opened once in it."""
 REFUSED: Final = "REFUSED"
 UNOPENED: Final = "INTEGRITY"
-_PERMANENT: Final = range(500, 600)
-Came = Literal["sent", "refused", "unsure", "not_taken"]
+Came = Literal["sent", "refused", "uncarried", "unsure", "not_taken"]
+_WORD: Final[Mapping[Came, WordState]] = {
+    "sent": "sent",
+    "unsure": "doubtful",
+    "refused": "failed",
+    "uncarried": "failed",
+    "not_taken": "waiting",
+}
 
 
 @dataclass(slots=True)
@@ -79,9 +84,8 @@ class Notifier:
         if not address:
             await association.run(partial(clock_mail.settle, fact=word.fact, state="dropped"))
             return True
-        came = await asyncio.to_thread(self._came, self.mail.to_officer(word, address, association.log.clock()))
-        state = {"sent": "sent", "unsure": "doubtful", "refused": "failed", "not_taken": "waiting"}[came]
-        await association.run(lambda deed: clock_mail.settle(deed, word.fact, state))  # type: ignore[arg-type]  # one of its states
+        came = await asyncio.to_thread(self._came, self.mail.to_officer(word, address, association.log.clock()), address)
+        await association.run(lambda deed: clock_mail.settle(deed, word.fact, _WORD[came]))
         return came != "not_taken"
 
     async def _letter(self) -> bool:
@@ -103,7 +107,7 @@ class Notifier:
             return True
         ward = str(values[1][NAME]) if taken.letter_is_for_ward else ""
         letter = self.mail.to_person(Letter(wording, self.names, reference, ward), address, association.log.clock())
-        return await self._noted(taken.letter, await asyncio.to_thread(self._came, letter))
+        return await self._noted(taken.letter, await asyncio.to_thread(self._came, letter, address))
 
     async def _noted(self, letter: LetterFact, came: Came) -> bool:
         """Note what came of a letter; whether the next one may be tried at once."""
@@ -114,6 +118,8 @@ class Notifier:
                 await self._settled(letter, "doubtful")
             case "refused":
                 await self._settled(letter, "failed", REFUSED)
+            case "uncarried":
+                await self._settled(letter, "failed", UNREACHABLE)
             case "not_taken":
                 await self.association.run(partial(letters.delayed, letter=letter))
         return came != "not_taken"
@@ -130,16 +136,14 @@ class Notifier:
             self._words[place] = people_notices.words_of(door.give_out(taken)), taken.case.fact.reference
         return self._words[place]
 
-    def _came(self, letter: EmailMessage) -> Came:
+    def _came(self, letter: EmailMessage, to: str) -> Came:
         """Hand a letter to the server, in a thread: what came of it."""
         try:
-            send(self.mail, letter)
-        except smtplib.SMTPRecipientsRefused as error:
-            return "refused" if all(code in _PERMANENT for code, _ in error.recipients.values()) else "not_taken"
-        except smtplib.SMTPDataError as error:
-            return "refused" if error.smtp_code in _PERMANENT else "not_taken"
-        except smtplib.SMTPNotSupportedError:
+            send(self.mail, letter, [to])
+        except Declined:
             return "refused"
+        except Uncarried:
+            return "uncarried"
         except Unsure:
             return "unsure"
         except (OSError, ValueError):

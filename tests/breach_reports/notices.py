@@ -58,9 +58,9 @@ class Box:
 
 
 @contextmanager
-def serving(box: Box, port: int) -> Iterator[None]:
-    """A mail server on the loopback interface while the block runs."""
-    running = Controller(box, hostname="127.0.0.1", port=port)
+def serving(box: Box, port: int, **how: Any) -> Iterator[None]:
+    """A mail server on the loopback interface while the block runs; `how` as aiosmtpd takes it."""
+    running = Controller(box, hostname="127.0.0.1", port=port, **how)
     running.start()
     try:
         yield

@@ -157,6 +157,19 @@ async def test_a_mail_that_no_server_takes_is_tried_again_and_one_in_a_dead_hand
         assert any("that of 60 hours is doubtful" in each for each in unsent(*told, 72, world.clock.now, sends=True))
 
 
+async def test_a_mail_that_no_server_took_for_want_of_tls_is_tried_again(desk: Desk, free_port: int):
+    await opened(desk, aware_at=hours(0))
+    sender, box = await post(desk, free_port, "officer"), Box()
+    stripped = replace(sender, mail=msgspec.structs.replace(sender.mail, security="starttls"))
+    await ring(desk, stripped, 60.5)
+    with serving(box, free_port):
+        await stripped.round()
+        assert [(one.state, one.attempts) for one in words(desk)] == [("waiting", 1)]
+        desk.world.clock.now += HOUR // 10
+        await sender.round()
+    assert ([one.state for one in words(desk)], box.to) == (["sent"], ["officer@example.org"])
+
+
 async def test_a_mail_fails_after_eight_times_or_at_once_where_the_mailbox_is_none(desk: Desk, free_port: int):
     await opened(desk, aware_at=hours(0))
     sender, box = await post(desk, free_port, "officer", "second_officer"), Box()

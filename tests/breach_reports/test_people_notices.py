@@ -1,8 +1,10 @@
 """Notices to the people a breach touches, over HTTP and over a real SMTP server on the loopback (reference 3.13, 20)."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.access.desk import put, rows_of
@@ -162,6 +164,34 @@ async def test_what_no_server_takes_is_tried_again_later_and_fails_after_eight_t
         await sender.round()
     assert await states(desk, id_, number) == {first: "failed", second: "sent"}
     assert [letters.pause(attempts) // FIRST_PAUSE for attempts in (1, 2, 3, 7, 11, 30)] == [1, 2, 4, 64, 360, 360]
+
+
+async def test_a_server_that_offers_no_tls_just_now_refused_nobody(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second = [await person(world, number) for number in (1, 2)]
+    number = await approved(desk, id_, first, second)
+    sender = notifier(world, free_port)
+    stripped = replace(sender, mail=msgspec.structs.replace(sender.mail, security="starttls"))
+    with serving(box, free_port):
+        assert await stripped.round() == 0
+        assert await states(desk, id_, number) == {first: "listed", second: "listed"}
+        world.clock.now += letters.pause(1)
+        await sender.round()
+    assert await states(desk, id_, number) == {first: "sent", second: "sent"}
+
+
+async def test_an_address_the_server_has_no_way_to_has_failed_and_keeps_no_other_back(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second = await person(world, 1, email="هدى@example.org"), await person(world, 2)
+    number = await approved(desk, id_, first, second)
+    with serving(box, free_port, enable_SMTPUTF8=False):
+        assert await notifier(world, free_port).round() == 2
+    assert await states(desk, id_, number) == {first: "failed", second: "sent"}
+    assert (await letter(desk, id_, number, first))["reason"] == "UNREACHABLE"
+    with serving(box, free_port, enable_SMTPUTF8=True):
+        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 1
+        await notifier(world, free_port).round()
+    assert box.to == ["someone2@example.org", "هدى@example.org"]
 
 
 async def test_where_no_word_came_back_the_letter_is_doubtful_and_goes_again_by_somebodys_word_only(desk: Desk, free_port: int):
