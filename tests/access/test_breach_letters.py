@@ -48,6 +48,13 @@ async def small_notices(small: World) -> AsyncIterator[Desk]:
         yield made
 
 
+UNABLE: dict[str, Any] = {
+    "dead": lambda deed, job, record: capacity.died(deed, job, record, "شهادة وفاة 5"),
+    "interdicted": lambda deed, job, record: capacity.interdict(deed, job, record, "حكم حجر 7"),
+}
+"""What makes it so that a guardian can act for nobody."""
+
+
 def id_of(record: bytes) -> str:
     return str(uuid.UUID(bytes=record))
 
@@ -100,7 +107,7 @@ async def test_that_an_address_opened_for_a_notice_is_kept_from_whom_the_inciden
         await done(desk, f"/{id_}/exclusion", {"staff": str(uuid.UUID((await world.person("admin")).id))})
 
 
-@pytest.mark.parametrize("case", ["unverified", "removed", "agent", "gone"])
+@pytest.mark.parametrize("case", ["unverified", "removed", "agent", "gone", *UNABLE])
 async def test_a_guardian_who_may_not_act_is_told_nothing_and_the_letter_is_printed(small_notices: Desk, free_port: int, case: str):
     desk, world = small_notices, small_notices.world
     record, guardian = await guarded(world, verified=case != "unverified", kind="agent" if case == "agent" else "wali")
@@ -108,15 +115,35 @@ async def test_a_guardian_who_may_not_act_is_told_nothing_and_the_letter_is_prin
     if case == "removed":
         world.clock.forward(5)
         await world.association.run(lambda deed: guardians.end(deed, job, record, guardian, "عزل", for_cause=True))
+    hers = [row["record"] for row in rows_of(world, records_of) if row["subject"] == guardian]
+    if case in UNABLE:
+        await world.association.run(lambda deed: UNABLE[case](deed, job, hers[0]))
     if case == "gone":
         gone, closes = Entry(kind="erasure", outcome="allow", actor="x"), Closing("erasure", guardian.hex())
-        hers = [row["record"] for row in rows_of(world, records_of) if row["subject"] == guardian]
         await world.association.run(lambda deed: people.erase(deed, guardian, hers, gone, closes=closes))
     id_, number, box = await sent(desk, free_port, id_of(record))
     told = await letter(desk, id_, number, id_of(record))
     assert (box.letters, told["state"], told["reason"], told["to"]) == ([], "post", "NO_GUARDIAN", "self")
     page = await incident(desk, "officer", "GET", f"/{id_}/letters/{told['id']}/page")
     assert "فاطمة بنت خالد الشمري" in page.text
+
+
+@pytest.mark.parametrize("case", list(UNABLE))
+async def test_a_guardian_who_can_act_for_nobody_does_not_stand_in_the_way_of_the_next(small_notices: Desk, free_port: int, case: str):
+    desk, world = small_notices, small_notices.world
+    record, nearest = await guarded(world)
+    his = next(row["record"] for row in rows_of(world, records_of) if row["subject"] == nearest)
+    aunt = {"full_name": "هيا بنت سعد العتيبي", "national_id": "1000000024", "email": "haya@example.org"}
+    next_, clerk = await store(world, aunt, type_="guardian"), await errand(world)
+    job = await errand(world, await world.person("officer"))
+    wanted, seen = guardians.Wanted(subject=next_.subject, kind="custodian", deed="صك 9"), Seen("verified", "original", "صك 9")
+    await world.association.run(lambda deed: guardians.appoint(deed, clerk, record, wanted))
+    await world.association.run(lambda deed: guardians.verify(deed, job, record, next_.subject, seen))
+    await world.association.run(lambda deed: UNABLE[case](deed, job, his))
+    id_, number, box = await sent(desk, free_port, id_of(record))
+    told = await letter(desk, id_, number, id_of(record))
+    assert (box.to, told["state"], told["to"]) == (["haya@example.org"], "sent", "guardian")
+    assert not [each for each in world.entries() if each.purpose == "breach_notice" and each.about[0].subject == nearest]
 
 
 async def test_a_guardian_without_a_mail_address_has_a_letter_that_names_the_child(small_notices: Desk, free_port: int):

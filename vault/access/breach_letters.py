@@ -1,8 +1,8 @@
 """Whom a notice of a breach reaches, and by which address: decided person by person at the moment it leaves (law 20, regulation 24(5)).
 
 Invariants: facts, verdict, entry, commit, value: an address opens for the purpose `breach_notice` alone, after the entry that names the
-person, and is kept nowhere; who cannot speak for herself is told through her guardian as her sheet has him at that moment; a letter is in
-one process's hand, and what was in the hand of one that died is doubtful and is not taken up again.
+person, and is kept nowhere; who cannot speak for herself is told through her guardian as her sheet and his have him at that moment; a letter
+is in one process's hand, and what was in the hand of one that died is doubtful and is not taken up again.
 """
 
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ def by_hand(deed: Deed, errand: Errand, incident: bytes, letter: bytes) -> Taken
 def addressee(deed: Deed, book: Book, hers: Known, record: bytes) -> Addressee:
     """Whom the notice about this person is for, as her sheet stands."""
     person, now = _person(hers), deed.now
-    if person.deceased_at is not None and person.deceased_at <= now:
+    if _has_died(person, now):
         return Addressee(hers, record, "self", DECEASED)
     if not lacks_capacity(person, now):
         return Addressee(hers, record, "self")
@@ -103,6 +103,9 @@ def addressee(deed: Deed, book: Book, hers: Known, record: bytes) -> Addressee:
         try:
             found = people.of_subject(deed, bytes.fromhex(guardian.id))
         except NotFound:
+            continue
+        his = _person(found)
+        if _has_died(his, now) or lacks_capacity(his, now):
             continue
         records = sorted(found.sheet.records if found.sheet is not None else ())
         if records:
@@ -183,6 +186,10 @@ def _mail_field(book: Book, known: Known, record: str) -> str:
 
 def _person(known: Known) -> Person:
     return known.sheet.person if known.sheet is not None else Person()
+
+
+def _has_died(person: Person, now: int) -> bool:
+    return person.deceased_at is not None and person.deceased_at <= now
 
 
 def _may_act(guardian: Guardian, now: int) -> bool:
