@@ -14,12 +14,10 @@ from typing import Any, Final, Literal
 
 from vault.access import breach_letters
 from vault.access.breach_letters import NAME, NO_EMAIL, Taken
-from vault.access_log.deed import Deed
-from vault.access_log.entry import About, Entry
 from vault.breach_reports import clock_mail, door, letters, people_notices
 from vault.breach_reports.clock_mail import Word
 from vault.breach_reports.letter_text import Letter
-from vault.breach_reports.letters import SYSTEM, UNREACHABLE, LetterFact, State, WordState
+from vault.breach_reports.letters import UNREACHABLE, DoesNotHold, LetterFact, State, WordState
 from vault.breach_reports.people_notices import Wording
 from vault.errors import Unavailable
 from vault.notice_mail import NoticeMail
@@ -30,7 +28,6 @@ from vault.smtp import Declined, Uncarried, Unsure, is_address, send
 MOST_AT_ONCE: Final = 500
 """Letters of one round; the words of a notice are opened once in it."""
 REFUSED: Final = "REFUSED"
-UNOPENED: Final = "INTEGRITY"
 Came = Literal["sent", "refused", "uncarried", "unsure", "not_taken"]
 _WORD: Final[Mapping[Came, WordState]] = {
     "sent": "sent",
@@ -77,7 +74,11 @@ class Notifier:
 
     async def _officers_mail(self) -> bool:
         association = self.association
-        word: Word | None = await association.run(partial(clock_mail.claim, association=association))
+        try:
+            word: Word | None = await association.run(partial(clock_mail.claim, association=association))
+        except DoesNotHold as error:
+            await association.run(partial(clock_mail.set_aside, mail=error.letter, pack=association.pack))
+            return True
         if word is None:
             return False
         address = self.mail.address(word.fact.staff)
@@ -90,7 +91,11 @@ class Notifier:
 
     async def _letter(self) -> bool:
         association = self.association
-        taken: Taken | None = await association.run(partial(breach_letters.claim, association=association))
+        try:
+            taken: Taken | None = await association.run(partial(breach_letters.claim, association=association))
+        except DoesNotHold as error:
+            await association.run(partial(letters.set_aside, letter=error.letter, pack=association.pack))
+            return True
         if taken is None:
             return False
         try:
@@ -99,7 +104,7 @@ class Notifier:
         except Unavailable as error:
             if error.code != INTEGRITY:
                 raise
-            await association.run(partial(_does_not_open, association, taken.letter))
+            await association.run(partial(letters.set_aside, letter=bytes.fromhex(taken.letter.id), pack=association.pack))
             return True
         address = str(next(iter(values[0].values())) or "")
         if not is_address(address):
@@ -149,11 +154,3 @@ class Notifier:
         except (OSError, ValueError):
             return "not_taken"
         return "sent"
-
-
-def _does_not_open(association: Association, letter: LetterFact, deed: Deed) -> None:
-    """Note that a letter cannot be written since something does not open, with an alarm: the others go on."""
-    letters.settle(deed, letter, "failed", reason=UNOPENED)
-    incident = bytes.fromhex(letter.incident)
-    about = (About(incident, incident),)
-    deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, about=about, reason=UNOPENED, article=f"{association.pack}:7"))

@@ -1,8 +1,9 @@
 """Whom a notice of a breach reaches, and by which address: decided person by person at the moment it leaves (law 20, regulation 24(5)).
 
 Invariants: facts, verdict, entry, commit, value: an address opens for the purpose `breach_notice` alone, after the entry that names the
-person, and is kept nowhere; who cannot speak for herself is told through her guardian as her sheet and his have him at that moment; a letter
-is in one process's hand, and what was in the hand of one that died is doubtful and is not taken up again.
+person, and is kept nowhere; who cannot speak for herself is told through a guardian who can, as her sheet and his have him at that moment;
+a letter is in one process's hand, and what was in the hand of one that died is doubtful and is not taken up again; one of which something
+does not hold keeps no other back.
 """
 
 from collections.abc import Sequence
@@ -69,9 +70,15 @@ class Taken:
 
 
 def claim(deed: Deed, association: Association) -> Taken | None:
-    """Take the first letter in hand that is due, with the entry that opens its address; None where none is. Raises Unavailable."""
+    """Take the first letter in hand that is due, with the entry that opens its address; None where none is.
+
+    Raises DoesNotHold for one that is to be set aside before the next can be taken, Unavailable.
+    """
+    # Read first, so that what of the association does not hold is laid to no letter.
+    association.books.at(deed)
     for letter in letters.due(deed, officers=False):
-        taken = _claimed(deed, association, letter)
+        with letters.holding(letter):
+            taken = _claimed(deed, association, letter)
         if taken is not None:
             return taken
     return None
