@@ -19,6 +19,7 @@ from vault.breach_reports.letters import LEASE, MOST_ATTEMPTS, WORD, WordFact, o
 from vault.breach_reports.letters_examine import examine_letters, unsent
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
+from vault.notice_mail import NoticeMail
 from vault.notifying import Notifier
 from vault.rulebook import facts
 from vault.rulebook.shapes import STAFF
@@ -174,6 +175,21 @@ async def test_a_mail_of_which_something_does_not_hold_keeps_no_other_mail_and_n
     assert [each.reason for each in world.entries() if each.kind == "alarm"] == ["INTEGRITY"]
     if what == "incident":
         assert sorted(one.state for one in words(desk)) == ["failed", "sent"]
+
+
+async def test_a_mail_that_cannot_be_written_never_left_and_goes_once_it_can(desk: Desk, free_port: int, monkeypatch: pytest.MonkeyPatch):
+    await opened(desk, aware_at=hours(0))
+    sender, box = await post(desk, free_port, "officer"), Box()
+    await ring(desk, sender, 60.5)
+    with serving(box, free_port):
+        with monkeypatch.context() as patched:
+            patched.setattr(NoticeMail, "_letter", lambda *_given: "".encode("ascii")[0])
+            with pytest.raises(IndexError):
+                await sender.round()
+        assert [(one.state, one.attempts) for one in words(desk)] == [("waiting", 1)]
+        desk.world.clock.now += 2 * LEASE
+        await sender.round()
+    assert ([one.state for one in words(desk)], box.to) == (["sent"], ["officer@example.org"])
 
 
 async def test_a_mail_that_no_server_took_for_want_of_tls_is_tried_again(desk: Desk, free_port: int):

@@ -177,11 +177,11 @@ def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> N
     )
 
 
-def delayed(deed: Deed, letter: LetterFact) -> None:
-    """Put a letter back that no server took: it is tried again after a while, and has failed after eight times."""
+def delayed(deed: Deed, letter: LetterFact, reason: str = UNREACHABLE) -> None:
+    """Put a letter back that did not leave: it is tried again after a while, and has failed after eight times, for this reason."""
     attempts = letter.attempts + 1
     if attempts >= MOST_ATTEMPTS:
-        settle(deed, letter, "failed", attempts=attempts, reason=UNREACHABLE)
+        settle(deed, letter, "failed", attempts=attempts, reason=reason)
     else:
         settle(deed, letter, "listed", attempts=attempts)
 

@@ -270,7 +270,10 @@ def _by_hand(letter: LetterFact, fact: IncidentFact, speaker: Speaker) -> ByHand
     )
 
 
-REASONS: Final = frozenset({"NO_EMAIL", "NO_GUARDIAN", "DECEASED", "REFUSED", "UNREACHABLE", "ERASED", "INCIDENT_OVER", "ERASURE_PENDING"})
+REASONS: Final = frozenset(
+    {"NO_EMAIL", "NO_GUARDIAN", "DECEASED", "REFUSED", "UNREACHABLE", "UNCARRIED", "UNWRITTEN", "INTEGRITY"}
+    | {"ERASED", "INCIDENT_OVER", "ERASURE_PENDING"}
+)
 """Why a letter did not leave by mail, where the pages have a word for it."""
 
 
