@@ -1,6 +1,6 @@
 """How a letter leaves: over SMTP, to a server that is believed by its certificate, and hung up on where it never comes to an end.
 
-Invariant: no mail server is spoken to in the clear but one on this machine.
+Invariants: no mail server is spoken to in the clear but one on this machine; a letter goes to the addresses it is given, as they are.
 """
 
 import re
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from email.message import EmailMessage
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -75,12 +76,14 @@ def send(server: Server, letter: EmailMessage, to: Sequence[str], *, return_path
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is a mail address."""
+    """Whether a text is a mail address, and one that a header and an envelope hold as it is written: no other comes of reading it there."""
     try:
         validate_email(text, check_deliverability=False, allow_quoted_local=False)
     except EmailNotValidError:
         return False
-    return True
+    letter = EmailMessage()
+    letter["To"] = text
+    return [each.addr_spec for each in letter["To"].addresses] == [text] == [parseaddr(text)[1]]
 
 
 class Declined(OSError):

@@ -28,14 +28,19 @@ NAMES = {"ar": "جمعية البر المثالية", "en": "Example Charity"}
 
 
 class Box:
-    """Mailboxes behind a server: what came to whom. `answers` is what it says to a letter for an address; `drops` cuts the line."""
+    """Mailboxes behind a server: what came to whom, `asked` whom letters were offered for.
+
+    `answers` is what it says to a letter for an address; `drops` cuts the line.
+    """
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
+        self.asked: list[str] = []
         self.answers: dict[str, str] = {}
         self.drops = False
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+        self.asked.append(address)
         answer = self.answers.get(address, "")
         if answer.startswith(("550", "450")):
             return answer

@@ -204,6 +204,19 @@ async def test_an_address_the_server_has_no_way_to_has_failed_and_keeps_no_other
     assert box.to == ["someone2@example.org", "هدى@example.org"]
 
 
+@pytest.mark.parametrize("address", ["=?utf-8?q?victim?=@example.org", "=?utf-8?b?dmljdGlt?=@example.org"])
+async def test_an_address_no_header_holds_as_it_is_stored_goes_to_nobody_by_mail(desk: Desk, free_port: int, address: str):
+    """A header says `victim@example.org` of it: another person's mailbox, and a letter that names it as whom it is for."""
+    world, id_, box = desk.world, await opened(desk), Box()
+    first, second = await person(world, 1, email=address), await person(world, 2)
+    number = await approved(desk, id_, first, second)
+    with serving(box, free_port):
+        await notifier(world, free_port).round()
+    assert (box.asked, box.to) == (["someone2@example.org"], ["someone2@example.org"])
+    told = await letter(desk, id_, number, first)
+    assert (told["state"], told["reason"]) == ("post", "NO_EMAIL")
+
+
 @pytest.mark.parametrize("name", ["جمعية البر\nالمثالية", "جمعية \ud800 البر"])
 async def test_what_cannot_be_written_never_left_and_goes_once_it_can(desk: Desk, free_port: int, name: str):
     world, id_, box = desk.world, await opened(desk), Box()

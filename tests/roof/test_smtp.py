@@ -9,7 +9,7 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 
 from tests.breach_reports.notices import Box, serving
-from vault.smtp import Declined, Server, Uncarried, send
+from vault.smtp import Declined, Server, Uncarried, is_address, send
 
 WHO = "huda@example.org"
 
@@ -108,3 +108,33 @@ def test_an_address_a_server_has_no_way_to_is_said_to_be_one_and_ours_is_our_tro
     with serving(box, free_port, enable_SMTPUTF8=True):
         send(at(free_port), letter("هدى@example.org"), ["هدى@example.org"])
     assert box.to == ["هدى@example.org"]
+
+
+def test_a_letter_goes_to_the_address_it_is_given_and_to_none_its_header_makes_of_it(free_port: int):
+    box = Box()
+    with serving(box, free_port):
+        send(at(free_port), letter("=?utf-8?q?victim?=@example.org"), [WHO])
+        send(at(free_port), letter(), [WHO], return_path=False)
+    assert box.asked == [WHO, WHO]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (WHO, True),
+        ("Huda.Al-Otaibi+news@mail.example.org", True),
+        ("o'brien@example.org", True),
+        ("هدى@example.org", True),
+        ("huda@مثال.example.org", True),
+        ("=?utf-8?q?victim?=@example.org", False),
+        ("=?UTF-8?B?dmljdGlt?=@example.org", False),
+        ("a=?utf-8?q?b?=@example.org", True),
+        ("=?utf-8?q?=@example.org", True),
+        ("nobody", False),
+        ("huda@example.org, other@example.org", False),
+        ("huda@example.org\n", False),
+        ("", False),
+    ],
+)
+def test_what_no_header_holds_as_it_is_written_is_no_address(text: str, *, is_one: bool):
+    assert is_address(text) == is_one
