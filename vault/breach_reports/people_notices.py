@@ -104,30 +104,35 @@ def words_of(opened: Sequence[door.Opened]) -> Wording:
 
 
 def list_(deed: Deed, errand: Errand, incident: bytes, number: int, records: Sequence[bytes]) -> IncidentFact:
-    """Put people on a notice's list by records of theirs, each person once. Raises NotFound, IncidentState, Invalid `unknown-record`."""
+    """Put people on a notice's list by records of theirs, each person once, by however many sheets she is known.
+
+    Raises NotFound, IncidentState, Invalid `unknown-record`.
+    """
     errand, found = incidents.seen(deed, errand, incident)
     _require_open(found.fact)
     notice = named(found.fact, number)
-    new, written = notice.people, []
+    new, met = notice.people, set[str]()
+    written: list[WrittenFact] = []
     for at, (record, known) in enumerate(people.of_records(deed, list(dict.fromkeys(records))).items()):
         if isinstance(known, NotFound):
             raise Invalid([FieldError(f"records[{at}]", "unknown-record")])
         if not isinstance(known, Known):
             raise Unavailable("integrity")
-        who = _person(known)
-        id_ = letters.id_of(deed, found.fact.id, number, who)
-        before = facts.read(deed, LETTER, id_.hex())
-        if before is not None and before.state != "removed":
-            continue
-        new += 1
-        letter = LetterFact(
-            id=id_.hex(), incident=found.fact.id, notice=number, place=new, record=record.hex(), subject=who, state="listed", at=deed.now
-        )
-        written.append(facts.write(deed, LETTER, letter.id, letter))
-        if before is None:
-            letters.add(deed, id_, found.fact.id, number)
-        else:
-            letters.move(deed, id_, NEVER)
+        who = _ids(known)
+        if met.isdisjoint(who):
+            letter = LetterFact(
+                id="",
+                incident=found.fact.id,
+                notice=number,
+                place=new + 1,
+                record=record.hex(),
+                subject=who[0],
+                state="listed",
+                at=deed.now,
+            )
+            made = _put(deed, letter, who)
+            new, written = new + len(made), [*written, *made]
+        met.update(who)
     if new > MOST_PEOPLE:
         raise Invalid([FieldError("records", "too-long")])
     if not written:
@@ -266,9 +271,27 @@ def _hands(notice: PeopleNotice, errand: Errand) -> tuple[str, ...]:
     return tuple(sorted({*notice.hands, errand.hand}))
 
 
-def _person(known: Known) -> str:
-    """One id for the person, whichever of her records she is named by."""
-    return min([known.subject.hex(), *(known.sheet.others if known.sheet is not None else ())])
+def _ids(known: Known) -> list[str]:
+    """Every id of a person, whichever of her records she is named by; the first one stands for her."""
+    return sorted({known.subject.hex(), *(known.sheet.others if known.sheet is not None else ())})
+
+
+def _put(deed: Deed, letter: LetterFact, who: Sequence[str]) -> list[WrittenFact]:
+    """Write a letter to a person of these ids; nothing where the notice has one to her, by whichever of them it was made.
+
+    Of two sheets that were found to be one person's since, either may have it.
+    """
+    ids = [letters.id_of(deed, letter.incident, letter.notice, each) for each in who]
+    found = facts.read_several(deed, LETTER, [each.hex() for each in ids]).values()
+    if any(each.state != "removed" for each in found):
+        return []
+    before = next(iter(found), None)
+    if before is None:
+        letters.add(deed, ids[0], letter.incident, letter.notice)
+    else:
+        letters.move(deed, bytes.fromhex(before.id), NEVER)
+    made = msgspec.structs.replace(letter, id=ids[0].hex() if before is None else before.id)
+    return [facts.write(deed, LETTER, made.id, made)]
 
 
 def _with(fact: IncidentFact, notice: PeopleNotice) -> IncidentFact:
