@@ -17,7 +17,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry
 from vault.breach_reports import incident_file, incidents, letters, people_notices
 from vault.breach_reports.incident_lifecycle import OVER, IncidentState
-from vault.breach_reports.letters import ADDRESSED, DONE, LEASE, LETTER, SYSTEM, LetterFact
+from vault.breach_reports.letters import ADDRESSED, DONE, INCIDENT_OVER, LEASE, LETTER, SYSTEM, LetterFact
 from vault.breach_reports.people_notices import BY_HAND
 from vault.errors import NotFound
 from vault.policy.contact import CHANNELS
@@ -36,7 +36,6 @@ DECEASED: Final = "DECEASED"
 NO_GUARDIAN: Final = "NO_GUARDIAN"
 NO_EMAIL: Final = "NO_EMAIL"
 ERASED: Final = "ERASED"
-INCIDENT_OVER: Final = "INCIDENT_OVER"
 _NEAREST: Final = ("wali", "wasi", "custodian", "carer")
 """Guardians of who lacks capacity, the nearest first; an agent is a grown person's own."""
 

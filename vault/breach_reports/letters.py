@@ -34,6 +34,7 @@ OFFICERS: Final = 0
 DONE: Final = NEVER - 1
 """The moment in the place of the next look at a letter that nothing is left to do about by itself; NEVER for one nobody approved yet."""
 UNREACHABLE: Final = "UNREACHABLE"
+INCIDENT_OVER: Final = "INCIDENT_OVER"
 SYSTEM: Final = "system"
 ADDRESSED: Final = "incident.letter-addressed"
 _TOLD: Final[Mapping[str, str]] = {

@@ -1,7 +1,8 @@
 """What officers do about the notice to the people touched: write it, list whom it is for, let it go out, and note what became by hand.
 
 Invariants: nothing goes out before a second person approved these words for these many people (promise 9); who is on the list is named by
-record ids, and no address is looked at here; only what failed is sent again, and what is doubtful only by the word of somebody.
+record ids, and no address is looked at here; only what failed is sent again, what is doubtful only by the word of somebody, and what was
+withheld while the incident was over only by a second person's approval.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from vault.breach_reports.incident_joining import refusal
 from vault.breach_reports.incident_lifecycle import IncidentState
 from vault.breach_reports.incident_shapes import PEOPLE_NOTICE, IncidentFact, PeopleNotice, Sending
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.letters import LETTER, LetterFact, State
+from vault.breach_reports.letters import INCIDENT_OVER, LETTER, LetterFact, State
 from vault.breach_reports.service import SecondFactor
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
 from vault.policy.facts import NEVER
@@ -185,20 +186,39 @@ class SecondReader:
 def again(deed: Deed, errand: Errand, incident: bytes, number: int, *, doubtful: bool = False) -> int:
     """Send again what failed, with `doubtful` also what may have arrived; how many, some hundreds at a time, 0 once none is left.
 
+    What was withheld while the incident was over is put on the list anew, and waits for a second person's approval as whoever is new on it.
     Raises NotFound, IncidentState.
     """
     errand, found = incidents.seen(deed, errand, incident)
     _require_open(found.fact)
-    named(found.fact, number)
+    notice = named(found.fact, number)
     wanted = {"failed", "doubtful"} if doubtful else {"failed"}
     written: list[WrittenFact] = []
+    anew = 0
     for letter in letters.every(deed, found.fact.id, number):
-        if letter.state in wanted and len(written) < letters.AT_ONCE:
-            written.append(letters.change(deed, letter, "listed", attempts=0, reason="")[1])
-            letters.move(deed, bytes.fromhex(letter.id), deed.now)
+        if len(written) == letters.AT_ONCE:
+            break
+        place, due = letter.place, deed.now
+        if waits_to_go_anew(letter):
+            anew += 1
+            place, due = notice.people + anew, NEVER
+        elif letter.state not in wanted:
+            continue
+        written.append(letters.change(deed, letter, "listed", attempts=0, reason="", place=place)[1])
+        letters.move(deed, bytes.fromhex(letter.id), due)
+    if anew:
+        # Their old places are empty from now on: the last approval counted them, and it was given before the incident was over.
+        places = {"people": notice.people + anew, "removed": notice.removed + anew, "hands": _hands(notice, errand)}
+        fact = _with(found.fact, msgspec.structs.replace(notice, **places))
+        written.insert(0, incident_file.change(deed, found, fact))
     if written:
         incidents.tell(deed, errand, found, SENT_AGAIN, *written)
-    return len(written)
+    return len(written) - bool(anew)
+
+
+def waits_to_go_anew(letter: LetterFact) -> bool:
+    """Whether a letter was withheld for no other reason than that its incident was over."""
+    return letter.state == "withheld" and letter.reason == INCIDENT_OVER
 
 
 def note(deed: Deed, errand: Errand, incident: bytes, letter: bytes, result: Result) -> LetterFact:
