@@ -1,15 +1,11 @@
 """Notices to the people a breach touches, over HTTP and over a real SMTP server on the loopback (reference 3.13, 20)."""
 
 import uuid
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.access.desk import put, rows_of
-from tests.access.test_silences import joined
 from tests.breach_reports.desk import Desk
 from tests.breach_reports.incident_desk import done, hours, incident, opened, refused
 from tests.breach_reports.notices import (
@@ -25,26 +21,15 @@ from tests.breach_reports.notices import (
     serving,
     states,
 )
-from tests.household import FATIMA, store
 from vault.access_log.verify import snapshot
 from vault.breach_reports import letters
 from vault.breach_reports.incident_tables import incident_part
 from vault.breach_reports.letters import FIRST_PAUSE, LEASE, MOST_ATTEMPTS, outbox
 from vault.breach_reports.letters_examine import unsent
-from vault.errors import Unavailable
-from vault.records.service import Kept
 from vault.rulebook.tables import fact
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 STATE: tuple[int, str, list[Any]] = (409, "incident-state", [])
-
-
-def busy(*_given: object, **_more: object) -> None:
-    raise Unavailable("busy")
-
-
-def broken(*_given: object, **_more: object) -> None:
-    raise Unavailable("integrity")
 
 
 @pytest.mark.parametrize("part", ["description", "risks", "contact", "advice"])
@@ -177,111 +162,6 @@ async def test_what_no_server_takes_is_tried_again_later_and_fails_after_eight_t
         await sender.round()
     assert await states(desk, id_, number) == {first: "failed", second: "sent"}
     assert [letters.pause(attempts) // FIRST_PAUSE for attempts in (1, 2, 3, 7, 11, 30)] == [1, 2, 4, 64, 360, 360]
-
-
-async def test_a_server_that_offers_no_tls_just_now_refused_nobody(desk: Desk, free_port: int):
-    world, id_, box = desk.world, await opened(desk), Box()
-    first, second = [await person(world, number) for number in (1, 2)]
-    number = await approved(desk, id_, first, second)
-    sender = notifier(world, free_port)
-    stripped = replace(sender, mail=msgspec.structs.replace(sender.mail, security="starttls"))
-    with serving(box, free_port):
-        assert await stripped.round() == 0
-        assert await states(desk, id_, number) == {first: "listed", second: "listed"}
-        world.clock.now += letters.pause(1)
-        await sender.round()
-    assert await states(desk, id_, number) == {first: "sent", second: "sent"}
-
-
-async def test_an_address_the_server_has_no_way_to_has_failed_and_keeps_no_other_back(desk: Desk, free_port: int):
-    world, id_, box = desk.world, await opened(desk), Box()
-    first, second = await person(world, 1, email="هدى@example.org"), await person(world, 2)
-    number = await approved(desk, id_, first, second)
-    with serving(box, free_port, enable_SMTPUTF8=False):
-        assert await notifier(world, free_port).round() == 2
-    assert await states(desk, id_, number) == {first: "failed", second: "sent"}
-    assert (await letter(desk, id_, number, first))["reason"] == "UNCARRIED"
-    with serving(box, free_port, enable_SMTPUTF8=True):
-        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 1
-        await notifier(world, free_port).round()
-    assert box.to == ["someone2@example.org", "هدى@example.org"]
-
-
-@pytest.mark.parametrize("address", ["=?utf-8?q?victim?=@example.org", "=?utf-8?b?dmljdGlt?=@example.org"])
-async def test_an_address_no_header_holds_as_it_is_stored_goes_to_nobody_by_mail(desk: Desk, free_port: int, address: str):
-    """A header says `victim@example.org` of it: another person's mailbox, and a letter that names it as whom it is for."""
-    world, id_, box = desk.world, await opened(desk), Box()
-    first, second = await person(world, 1, email=address), await person(world, 2)
-    number = await approved(desk, id_, first, second)
-    with serving(box, free_port):
-        await notifier(world, free_port).round()
-    assert (box.asked, box.to) == (["someone2@example.org"], ["someone2@example.org"])
-    told = await letter(desk, id_, number, first)
-    assert (told["state"], told["reason"]) == ("post", "NO_EMAIL")
-
-
-@pytest.mark.parametrize("name", ["جمعية البر\nالمثالية", "جمعية \ud800 البر"])
-async def test_what_cannot_be_written_never_left_and_goes_once_it_can(desk: Desk, free_port: int, name: str):
-    world, id_, box = desk.world, await opened(desk), Box()
-    records = [await person(world, number) for number in (1, 2)]
-    number = await approved(desk, id_, *records)
-    sender = replace(notifier(world, free_port), names={"ar": name, "en": "Example"})
-    with serving(box, free_port):
-        for _ in range(2):
-            with pytest.raises(ValueError):
-                await sender.round()
-        world.clock.now += 2 * LEASE
-        assert await states(desk, id_, number) == dict.fromkeys(records, "listed")
-        for _ in range(2 * MOST_ATTEMPTS):
-            world.clock.now += letters.pause(10)
-            with suppress(ValueError):
-                await sender.round()
-        assert {
-            ((await letter(desk, id_, number, each))["state"], (await letter(desk, id_, number, each))["reason"]) for each in records
-        } == {("failed", "UNWRITTEN")}
-        assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}))["letters"] == 2
-        await notifier(world, free_port).round()
-    assert await states(desk, id_, number) == dict.fromkeys(records, "sent")
-    assert len(box.to) == 2
-
-
-@pytest.mark.parametrize("written", [True, False])
-async def test_what_became_of_a_letter_and_could_not_be_noted_is_noted_before_the_next(
-    desk: Desk, free_port: int, monkeypatch: pytest.MonkeyPatch, *, written: bool
-):
-    world, id_, box = desk.world, await opened(desk), Box()
-    records = [await person(world, number) for number in (1, 2)]
-    number = await approved(desk, id_, *records)
-    sender = notifier(world, free_port)
-    sender.names = NAMES if written else {"ar": "\n"}
-    with serving(box, free_port):
-        with monkeypatch.context() as patched:
-            patched.setattr(letters, "settle", busy)
-            for _ in range(2):
-                with pytest.raises(Unavailable, match="busy"):
-                    await sender.round()
-            assert sorted((await states(desk, id_, number)).values()) == ["listed", "sending"]
-        sender.names = NAMES
-        world.clock.now += 2 * LEASE
-        await sender.round()
-        world.clock.now += letters.pause(1)
-        await sender.round()
-    assert await states(desk, id_, number) == dict.fromkeys(records, "sent")
-    assert len(box.to) == 2
-
-
-async def test_what_became_of_a_letter_that_no_longer_holds_is_owed_to_nobody(desk: Desk, free_port: int, monkeypatch: pytest.MonkeyPatch):
-    world, id_, box = desk.world, await opened(desk), Box()
-    records = [await person(world, number) for number in (1, 2)]
-    await approved(desk, id_, *records)
-    sender = notifier(world, free_port)
-    with serving(box, free_port):
-        with monkeypatch.context() as patched:
-            patched.setattr(letters, "settle", broken)
-            with pytest.raises(Unavailable, match="integrity"):
-                await sender.round()
-        assert await sender.round() == 1
-    assert len(box.to) == 2
 
 
 async def test_where_no_word_came_back_the_letter_is_doubtful_and_goes_again_by_somebodys_word_only(desk: Desk, free_port: int):
@@ -447,61 +327,6 @@ async def test_who_sends_again_what_was_withheld_does_not_approve_it(desk: Desk,
     await done(desk, f"/{id_}/state", {"state": "suspected"})
     assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}, "second_officer"))["letters"] == 1
     assert (await approving(desk, id_, number, 1)).json()["code"] == "same-person"
-
-
-async def twice(desk: Desk) -> list[Kept]:
-    """Somebody stored a second time under another mobile number, the lower of her two ids first."""
-    given = {**FATIMA, "email": "fatima@example.org"}
-    return sorted([await store(desk.world, {**given, "mobile": f"055765432{number}"}) for number in (1, 2)], key=lambda one: one.subject)
-
-
-async def test_two_records_of_one_person_in_one_call_are_one_letter(desk: Desk):
-    id_ = await opened(desk)
-    one, other = await twice(desk)
-    await joined(desk.world, one.subject, other.subject)
-    number = await noticed(desk, id_)
-    records = [str(uuid.UUID(bytes=each.record)) for each in (other, one)]
-    told = await done(desk, f"/{id_}/people-notices/{number}/people", {"records": records})
-    assert told["people"] == 1
-    assert list(await states(desk, id_, number)) == records[:1]
-    assert [each.kind for each in desk.world.entries() if each.kind == "alarm"] == []
-    assert desk.findings() == []
-
-
-@pytest.mark.parametrize("sent", [True, False])
-async def test_who_was_found_to_be_one_person_meanwhile_has_no_second_letter(desk: Desk, free_port: int, *, sent: bool):
-    world, id_, box = desk.world, await opened(desk), Box()
-    low, high = await twice(desk)
-    records = [str(uuid.UUID(bytes=each.record)) for each in (low, high)]
-    number = await approved(desk, id_, records[1])
-    with serving(box, free_port):
-        if sent:
-            await notifier(world, free_port).round()
-        await joined(world, low.subject, high.subject)
-        world.clock.forward(1)
-        for record in records:
-            told = await done(desk, f"/{id_}/people-notices/{number}/people", {"records": [record]})
-            assert told["people"] == 1, "she is on the list already"
-        await notifier(world, free_port).round()
-    assert box.to == ["fatima@example.org"]
-
-
-async def test_who_was_taken_off_and_found_to_be_one_person_meanwhile_comes_back_on_the_same_letter(desk: Desk, free_port: int):
-    world, id_, box = desk.world, await opened(desk), Box()
-    low, high = await twice(desk)
-    records = [str(uuid.UUID(bytes=each.record)) for each in (low, high)]
-    number = await noticed(desk, id_, records[1])
-    before = await letter(desk, id_, number, records[1])
-    await done(desk, f"/{id_}/letters/{before['id']}/removal")
-    await joined(world, low.subject, high.subject)
-    await done(desk, f"/{id_}/people-notices/{number}/people", {"records": records})
-    told = await done(desk, f"/{id_}/people-notices/{number}/letters", method="GET")
-    assert [(each["id"], each["record"], each["state"]) for each in told["items"]] == [(before["id"], records[0], "listed")]
-    assert (await approving(desk, id_, number, 1)).status_code == 200
-    with serving(box, free_port):
-        await notifier(world, free_port).round()
-    assert box.to == ["fatima@example.org"]
-    assert desk.findings() == []
 
 
 async def test_who_chose_whom_it_reaches_lets_no_letter_go_though_another_wrote_it(desk: Desk):
