@@ -26,6 +26,8 @@ MOST_SECONDS: Final = 60.0
 HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_PASSWORD: Final = 1024
 _PERMANENT: Final = range(500, 600)
+_UNDERSTOOD: Final = frozenset({250, *range(400, 600)})
+"""Answers to a letter that say whether it was taken."""
 _OF_US: Final = frozenset({500, 502, 503, 504, 530, 534, 535, 538})
 _OF_US_TOO: Final = re.compile(rb"5\.(?:1\.[78]|[57]\.[0-9]+)(?![0-9])")
 """Permanent answers that tell of who sends and of the commands (RFC 5321 4.2.2, RFC 4954 6, RFC 3463 3), never of a mailbox."""
@@ -95,7 +97,7 @@ class Uncarried(OSError):
 
 
 class Unsure(OSError):
-    """The line broke after the letter was handed over and before the server said whether it took it: nobody can know."""
+    """The line broke, or nonsense came, after the letter was handed over and before the server said whether it took it: nobody can know."""
 
 
 class _Line(smtplib.SMTP):
@@ -119,15 +121,16 @@ class _Line(smtplib.SMTP):
         super().close()
 
     def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401 - what smtplib hands on
-        """Hand the letter over. Raises Unsure where no word came back."""
+        """Hand the letter over. Raises Unsure where no word came back, or one that is neither yes nor no."""
         try:
-            return super().data(msg)
-        except smtplib.SMTPResponseException:
-            raise
+            code, said = super().data(msg)
         except OSError as error:
             if self._handed_over:
                 raise Unsure from error
             raise
+        if code not in _UNDERSTOOD:
+            raise Unsure
+        return code, said
 
     def send(self, s: Any) -> None:  # noqa: ANN401 - what smtplib hands on: commands are text, and a letter is bytes
         """Send a command or a letter."""

@@ -9,7 +9,7 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 
 from tests.breach_reports.notices import Box, serving
-from vault.smtp import Declined, Server, Uncarried, is_address, send
+from vault.smtp import Declined, Server, Uncarried, Unsure, is_address, send
 
 WHO = "huda@example.org"
 
@@ -75,6 +75,12 @@ def test_what_a_server_says_of_us_or_of_this_hour_is_no_refusal(free_port: int, 
 )
 def test_what_it_says_of_the_recipient_for_good_is_one(free_port: int, says: str):
     with serving(Strict(says), free_port), pytest.raises(Declined):
+        send(at(free_port), letter(), [WHO])
+
+
+@pytest.mark.parametrize("says", ["thank you", "2" + "5" * 9000, "199 perhaps", "350 go on"])
+def test_a_word_after_the_letter_that_is_neither_yes_nor_no_leaves_it_unsure(free_port: int, says: str):
+    with serving(Strict(f"DATA {says}"), free_port), pytest.raises(Unsure):
         send(at(free_port), letter(), [WHO])
 
 
