@@ -111,6 +111,14 @@ async def approved(desk: Desk, id_: str, *records: str, **changes: Any) -> int:
     return number
 
 
+async def ruled_out(desk: Desk, id_: str) -> None:
+    """Two people say that the incident was none."""
+    proposal = (await done(desk, f"/{id_}/ruling-out", {"reason": "x"}))["waiting"][-1]["proposal"]
+    await incident(desk, "second_officer", "GET", "")
+    body = {"proposal": proposal, "code": desk.world.one_time_code("second_officer")}
+    await done(desk, f"/{id_}/approval", body, "second_officer")
+
+
 async def states(desk: Desk, id_: str, number: int) -> dict[str, str]:
     """How each person's letter stands, by record."""
     told = await done(desk, f"/{id_}/people-notices/{number}/letters?limit=500", method="GET")

@@ -18,6 +18,7 @@ from tests.breach_reports.notices import (
     noticed,
     notifier,
     person,
+    ruled_out,
     serving,
     states,
 )
@@ -279,14 +280,6 @@ async def test_once_the_incident_is_over_no_letter_leaves_and_none_is_made(desk:
     assert (box.letters, told["state"], told["reason"]) == ([], "withheld", "INCIDENT_OVER")
     assert await refused(desk, f"/{id_}/people-notices", WORDING) == STATE
     assert await refused(desk, f"/{id_}/people-notices/{number}/again", {}) == STATE
-
-
-async def ruled_out(desk: Desk, id_: str) -> None:
-    """Two people say that the incident was none."""
-    proposal = (await done(desk, f"/{id_}/ruling-out", {"reason": "x"}))["waiting"][-1]["proposal"]
-    await incident(desk, "second_officer", "GET", "")
-    body = {"proposal": proposal, "code": desk.world.one_time_code("second_officer")}
-    await done(desk, f"/{id_}/approval", body, "second_officer")
 
 
 async def test_what_was_withheld_while_the_incident_was_over_goes_once_it_is_open_again_and_somebody_approved(desk: Desk, free_port: int):
