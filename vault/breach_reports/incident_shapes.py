@@ -84,7 +84,10 @@ class Settled(Fact, frozen=True):
 
 
 class Proposal(Fact, frozen=True):
-    """A deed somebody proposed that takes two people; named by the number of the part that holds its reason."""
+    """A deed somebody proposed that takes two people; named by the number of the part that holds its reason.
+
+    `overtaken_by` is who changed what it rested on, so that it waits no more.
+    """
 
     number: int
     act: Act
@@ -97,11 +100,13 @@ class Proposal(Fact, frozen=True):
     replaced: bool = False
     turned_down_by: str = ""
     turned_down_at: int | None = None
+    overtaken_by: str = ""
+    overtaken_at: int | None = None
 
     @property
     def waits(self) -> bool:
         """Whether it waits for a second person."""
-        return not self.settled_by and not self.replaced and not self.turned_down_by
+        return not (self.settled_by or self.replaced or self.turned_down_by or self.overtaken_by)
 
 
 class Fired(Fact, frozen=True):

@@ -64,7 +64,10 @@ class FileFact(Fact, frozen=True):
 
 
 class _Proposed(Fact, frozen=True, kw_only=True):
-    """What somebody proposed: in force once another person has settled it, and of no effect once somebody turned it down."""
+    """What somebody proposed: in force once another person has settled it, of no effect once somebody turned it down.
+
+    Nor once somebody changed what it rested on (`overtaken_by`).
+    """
 
     proposed_by: str
     proposed_at: int
@@ -72,11 +75,13 @@ class _Proposed(Fact, frozen=True, kw_only=True):
     settled_at: int | None = None
     turned_down_by: str = ""
     turned_down_at: int | None = None
+    overtaken_by: str = ""
+    overtaken_at: int | None = None
 
     @property
     def waits(self) -> bool:
         """Whether it waits for a second person."""
-        return not self.settled_by and not self.turned_down_by
+        return not (self.settled_by or self.turned_down_by or self.overtaken_by)
 
 
 class Dismissal(_Proposed, frozen=True):
