@@ -124,6 +124,20 @@ async def test_its_clocks_run_from_when_somebody_of_the_house_knew_of_it(desk: D
     assert judged.json()["clock"]["aware_at"] == write_time(seen)
 
 
+async def test_one_officer_alone_does_not_move_awareness_later_by_judging_what_was_taken_down_late(desk: Desk):
+    await clerk(desk)
+    now = desk.world.clock.now
+    seen = now - 120 * HOUR
+    taken = (await entered(desk, told(desk, seen_at=write_time(seen), late_reason="كانت في الدرج"))).json()
+    before = (await desk.read(taken["id"]))["clock"]
+    assert (before["aware_at"], before["overdue"]) == (write_time(seen), True)
+    for later in (now, seen + 1_000_000):
+        judged = await desk.as_("officer", "POST", f"/{taken['id']}/triage", {"finding": "breach", "aware_at": write_time(later)})
+        assert (judged.status_code, judged.json()["errors"]) == (422, [{"field": "aware_at", "code": "out-of-range"}])
+    judged = await desk.as_("officer", "POST", f"/{taken['id']}/triage", {"finding": "breach", "aware_at": write_time(seen - HOUR)})
+    assert judged.json()["clock"]["aware_at"] == write_time(seen - HOUR)
+
+
 async def test_what_stood_on_a_social_account_says_where_and_gets_no_receipt(desk: Desk):
     await clerk(desk)
     assert await wrong_in(desk, posted(desk, platform=" ")) == [("platform", "missing")]

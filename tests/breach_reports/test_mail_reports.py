@@ -70,6 +70,15 @@ async def test_a_mailbox_that_dates_a_message_before_there_was_a_law_is_not_beli
     assert judged.status_code == 200, judged.text
 
 
+async def test_one_officer_alone_does_not_move_awareness_later_by_judging_a_mail_that_lay_in_the_mailbox(post: Post):
+    now = post.world.clock.now
+    told = await post.taken(signed(letter()), f"?arrived_at={write_time(now - 100 * 3600 * SECOND)}")
+    read = await post.read(told["reference"])
+    assert read["clock"]["overdue"] is True
+    judged = await post.desk.as_("officer", "POST", f"/{read['id']}/triage", {"finding": "breach", "aware_at": write_time(now)})
+    assert (judged.status_code, judged.json()["errors"]) == (422, [{"field": "aware_at", "code": "out-of-range"}])
+
+
 async def test_the_acknowledgement_quotes_nothing_goes_to_the_author_alone_and_asks_for_no_answer(post: Post):
     told = await post.taken(signed(letter(Reply_To="thief@example.com", Subject="سر لا يعاد")))
     (sent,) = post.box.letters

@@ -103,7 +103,7 @@ def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, n
         aware = fact.arrived_at if aware_at is None else aware_at
     elif aware_at is not None:
         raise Invalid([FieldError("aware_at", "out-of-range")])
-    if aware is not None and not EARLIEST <= aware <= fact.received_at:
+    if aware is not None and not EARLIEST <= aware <= fact.arrived_at:
         raise Invalid([FieldError("aware_at", "out-of-range")])
     fact = overtaken(fact, by, now)
     return msgspec.structs.replace(fact, state="triaged", finding=finding, aware_at=aware, triaged_at=now, triaged_by=by, likeness="")
