@@ -6,7 +6,7 @@ hexadecimal; `note` and `reason` are the numbers of the parts that hold the word
 
 from typing import Final, Literal
 
-from vault.breach_reports.shapes import Hold, PartFact
+from vault.breach_reports.shapes import Fired, Hold, PartFact
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
 
@@ -107,14 +107,6 @@ class Proposal(Fact, frozen=True):
     def waits(self) -> bool:
         """Whether it waits for a second person."""
         return not (self.settled_by or self.replaced or self.turned_down_by or self.overtaken_by)
-
-
-class Fired(Fact, frozen=True):
-    """A clock that rang: so many hours after awareness, when that was due and when it rang."""
-
-    hours: int
-    due_at: int
-    fired_at: int
 
 
 class AuthorityNotice(Fact, frozen=True):

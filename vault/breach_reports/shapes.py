@@ -127,6 +127,14 @@ class WorkFired(Fact, frozen=True):
     fired_at: int
 
 
+class Fired(Fact, frozen=True):
+    """A clock that rang: so many hours after awareness, when that was due and when it rang."""
+
+    hours: int
+    due_at: int
+    fired_at: int
+
+
 class Hold(Fact, frozen=True):
     """A legal hold one person laid on a case; it stands until another agrees with who proposed to lift it. Reasons are numbers of parts."""
 
@@ -163,7 +171,8 @@ class ReportFact(Fact, frozen=True):
     whom she meant (`settled_by`, `settled_at`). `incident` is the incident it is linked to (hex id), whose clock is then the report's.
     `holds` are the legal holds laid on it, the last of them the one that may stand; `fired` the clocks of the work on it that rang. Where
     `gone`, the case was destroyed: its tombstone (`TOMBSTONE`) tells what stays, and nothing else here means anything.
-    `unlinked_at` is when it was last taken out of an incident. `likeness` is the sketch of its text until somebody has looked at it,
+    `unlinked_at` is when it was last taken out of an incident, `authority_fired` the clocks of the time to tell the authority that rang
+    while it was judged a breach and in none. `likeness` is the sketch of its text until somebody has looked at it,
     `apart` where it was taken out of its group. `staff` is how it was taken down, where somebody of the house did.
     """
 
@@ -202,6 +211,7 @@ class ReportFact(Fact, frozen=True):
     apart: bool = False
     staff: TakenDown | None = None
     unlinked_at: int | None = None
+    authority_fired: tuple[Fired, ...] = ()
 
     @property
     def arrived_at(self) -> int:
