@@ -198,6 +198,22 @@ async def test_a_clerk_who_turns_out_to_be_meant_sees_nothing_of_it(desk: Desk):
         assert (answer.status_code, answer.json()["code"]) == (403, "excluded")
 
 
+async def test_who_took_a_report_down_and_was_excluded_since_is_not_told_how_it_stands_by_asking_again(desk: Desk):
+    await clerk(desk)
+    desk.tokens["admin"] = await desk.world.session("admin")
+    body = told(desk)
+    headers = {"Authorization": f"Bearer {desk.tokens['admin']}", "Idempotency-Key": uuid.uuid4().hex}
+    taken = await desk.http.post("/v1/breach-reports/entries", json=body, headers=headers)
+    path = f"/{taken.json()['id']}"
+    meant = str(uuid.UUID((await desk.world.person("admin")).id))
+    assert (await desk.as_("officer", "POST", f"{path}/exclusion", {"staff": meant})).status_code == 200
+    assert (await desk.as_("officer", "POST", f"{path}/acknowledgement")).status_code == 200
+    again = await desk.http.post("/v1/breach-reports/entries", json=body, headers=headers)
+    assert (again.status_code, again.json()["code"]) == (403, "excluded"), again.text
+    entry = desk.world.entries()[-1]
+    assert (entry.kind, entry.outcome, entry.reason) == ("breach_report.refused", "refuse", "EXCLUDED")
+
+
 async def test_nobody_reads_back_or_confirms_what_another_took_down(desk: Desk):
     await clerk(desk)
     await clerk(desk, "second_officer")
