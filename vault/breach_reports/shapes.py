@@ -101,8 +101,9 @@ class MailFact(Fact, frozen=True):
     """How a report came by e-mail: how well its sender is known and why, SHA-256 and size of the message, when it reached the mailbox.
 
     `looks` counts how often DNS was asked, `again_at` is when it is asked next. `answered`: the machine's acknowledgement, if it is due,
-    was sent, or was refused by the reporter's own server. `cut` where the message was larger than what is kept of it, `automatic` why no
-    person is taken to have written it, `marks` what of it could not be read or went beyond a limit.
+    was sent, or was refused by the reporter's own server; until `sending_until` whoever said so may be sending what is due. `cut` where the
+    message was larger than what is kept of it, `automatic` why no person is taken to have written it, `marks` what of it could not be read
+    or went beyond a limit.
     """
 
     grade: Grade
@@ -117,6 +118,7 @@ class MailFact(Fact, frozen=True):
     cut: bool = False
     automatic: str = ""
     marks: tuple[str, ...] = ()
+    sending_until: int | None = None
 
 
 class WorkFired(Fact, frozen=True):
