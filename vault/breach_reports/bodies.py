@@ -172,7 +172,7 @@ class Written(msgspec.Struct):
 
 
 class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A deed that takes two people: what was proposed, by whom and when, and who settled it or turned it down."""
+    """A deed that takes two people: what was proposed, by whom and when, who settled it, turned it down or changed what it rested on."""
 
     reason: str | None = None
     was: str | None = None
@@ -183,6 +183,8 @@ class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
     settled_at: str | None = None
     turned_down_by: str | None = None
     turned_down_at: str | None = None
+    overtaken_by: str | None = None
+    overtaken_at: str | None = None
 
 
 class LookupTold(msgspec.Struct):

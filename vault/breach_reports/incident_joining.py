@@ -15,6 +15,7 @@ from vault.breach_reports import case, incident_file
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.case import Case
 from vault.breach_reports.incident_shapes import IncidentFact
+from vault.breach_reports.lifecycle import overtaken
 from vault.breach_reports.service import SCOPE
 from vault.breach_reports.shapes import ReportFact
 from vault.errors import Conflict
@@ -65,7 +66,13 @@ def join(deed: Deed, errand: Errand, fact: IncidentFact, new: Sequence[Case], *,
         fact = lifecycle.linked(fact, each.fact, errand.hand, deed.now)
     fact = msgspec.structs.replace(fact, excluded=excluded, excluded_by=by)
     changed = [
-        *((each, msgspec.structs.replace(each.fact, incident=fact.id, excluded=excluded, excluded_by=by)) for each in new),
+        *(
+            (
+                each,
+                msgspec.structs.replace(overtaken(each.fact, errand.hand, deed.now), incident=fact.id, excluded=excluded, excluded_by=by),
+            )
+            for each in new
+        ),
         *(
             (each, msgspec.structs.replace(each.fact, excluded=excluded, excluded_by=by))
             for each in members

@@ -36,7 +36,7 @@ from vault.breach_reports.incident_shapes import (
     Weight,
 )
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.lifecycle import Clock, in_riyadh
+from vault.breach_reports.lifecycle import Clock, in_riyadh, overtaken
 from vault.breach_reports.retention import HoldState, standing
 from vault.breach_reports.service import MOST_NOTE, Approval, SecondFactor
 from vault.breach_reports.shapes import BREACH_REPORT, TOMBSTONE, ReportFact, TombstoneFact
@@ -201,17 +201,14 @@ def unlink(deed: Deed, errand: Errand, incident: bytes, report: bytes, reason: s
     """
     errand, found = _of(deed, errand, incident)
     old = service.seen(deed, errand, report)
-    if old.fact.incident != found.fact.id or found.fact.state in lifecycle.OVER:
-        raise IncidentState
+    event = Unlinked(report=old.fact.id, by=errand.hand, at=deed.now, reason=len(found.fact.parts))
+    fact = lifecycle.unlinked(found.fact, event)
     beside = incident_file.circle(deed, found).reports
     if standing(found.fact.holds) or any(standing(each.fact.holds) for each in beside):
         raise HoldState
     text = _text(errand, REASON, reason, "reason")
-    event = Unlinked(report=old.fact.id, by=errand.hand, at=deed.now, reason=len(found.fact.parts))
-    kept = tuple(each for each in found.fact.reports if each != old.fact.id)
-    fact = msgspec.structs.replace(found.fact, reports=kept, unlinked=(*found.fact.unlinked, event))
-    freed = case.change(deed, old, msgspec.structs.replace(old.fact, incident="", unlinked_at=deed.now))
-    written = (incident_file.change(deed, found, fact, text), freed)
+    freed = msgspec.structs.replace(overtaken(old.fact, errand.hand, deed.now), incident="", unlinked_at=deed.now)
+    written = (incident_file.change(deed, found, fact, text), case.change(deed, old, freed))
     _tell(deed, errand, (*found.about, *old.about), "incident.unlinked", written=written)
     return fact
 
