@@ -402,3 +402,16 @@ async def test_a_proposal_is_turned_down_by_whoever_approves_and_the_clock_runs_
     told = await read(desk, id_)
     assert (told["state"], told["clock"]["due_at"], bool(told["proposals"][0]["turned_down_by"])) == ("suspected", before, True)
     assert desk.findings() == []
+
+
+async def test_a_page_goes_on_behind_an_incident_that_was_settled_or_opened_again_meanwhile(desk: Desk):
+    desk.world.clock.forward(50 * 3600)
+    late, soon, fresh = [await opened(desk, aware_at=hours(each)) for each in (1, 20, 40)]
+    page = await done(desk, "?limit=2", method="GET")
+    assert page["next"] == soon
+    for track in ("authority", "people"):
+        await done(desk, f"/{soon}/filing", {"track": track, "filed_at": now(desk), "reference": "R"})
+    assert [each["id"] for each in (await done(desk, f"?limit=2&after={soon}", method="GET"))["items"]] == [fresh]
+    assert (await done(desk, f"?state=settled&after={late}", method="GET"))["items"] != []
+    await done(desk, f"/{soon}/reopening", {"track": "people", "reason": PARTS})
+    assert (await done(desk, f"?state=settled&after={soon}", method="GET"))["items"] == []
