@@ -210,9 +210,14 @@ async def _done(call: Call, ids: tuple[str, ...], deed: groups.DeedOf) -> Answer
 
 def _result(call: Call, report: bytes, one: ReportFact | VaultError) -> dict[str, Any]:
     if isinstance(one, VaultError):
-        problem = problem_of(one, call.request_id, call.language)
-        return {"id": write_id(report), "status": problem.status, "problem": problem}
+        return refused(call, report, one)
     return {"id": write_id(report), "status": HTTPStatus.OK, "state": one.state}
+
+
+def refused(call: Call, report: bytes, error: VaultError) -> dict[str, Any]:
+    """The result of a report, one of many, whose deed was not done."""
+    problem = problem_of(error, call.request_id, call.language)
+    return {"id": write_id(report), "status": problem.status, "problem": problem}
 
 
 async def _saying(call: Call) -> Callable[[ReportFact], bodies.ReportItem]:

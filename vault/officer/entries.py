@@ -174,7 +174,7 @@ def _failed(call: Call, error: VaultError | None) -> dict[str, Any]:
 
 
 def _said(call: Call) -> tuple[tuple[Came, Told], Once | None]:
-    """What was filled in, and the key of the form it stands in: sent again with the same words it is the same report, whatever its files."""
+    """What was filled in, and the key of the form it stands in: sent again with the same words it is the same report."""
     entry = _told(call)
     return entry, once_for(call.caller, route=call.route.name, key=_key(call.form.fields.get("once", "")), body=entry)
 
