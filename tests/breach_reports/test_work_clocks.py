@@ -200,7 +200,11 @@ async def test_declared_holidays_are_no_working_days_and_riyadhs_midnight_is_sho
     assert await desk.world.association.run(holidays) == {date(2026, 1, 4), date(2026, 1, 5)}
     [item] = await items(desk)
     assert item["acknowledge_by"] == "2026-01-07T21:00:00Z"
-    assert (await desk.read(await desk.id_of(given["reference"])))["acknowledge_by"] == "2026-01-07T21:00:00Z"
+    id_ = await desk.id_of(given["reference"])
+    assert (await desk.read(id_))["acknowledge_by"] == "2026-01-07T21:00:00Z"
+    [group] = (await desk.as_("officer", "GET", "/groups")).json()["items"]
+    [member] = (await desk.as_("officer", "GET", f"/groups/{id_}")).json()["items"]
+    assert [each["acknowledge_by"] for each in (group["example"], member)] == ["2026-01-07T21:00:00Z"] * 2, "and by likeness the same"
 
 
 @pytest.mark.asyncio(loop_scope="function")

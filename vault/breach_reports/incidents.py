@@ -36,7 +36,7 @@ from vault.breach_reports.incident_shapes import (
     Weight,
 )
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.lifecycle import Clock, in_riyadh, overtaken
+from vault.breach_reports.lifecycle import HOUR, Clock, in_riyadh, overtaken
 from vault.breach_reports.retention import HoldState, standing
 from vault.breach_reports.service import MOST_NOTE, Approval, SecondFactor
 from vault.breach_reports.shapes import BREACH_REPORT, TOMBSTONE, ReportFact, TombstoneFact
@@ -104,7 +104,8 @@ class Page:
 def listed(deed: Deed, errand: Errand, which: Which, after: bytes | None, limit: int) -> Page:
     """A page of incidents by the time left to tell the authority, then those whose people are still to be told, then the others.
 
-    Raises NotFound for an `after` that is none of them, Unavailable `integrity`.
+    Behind one that is none of these any more it goes on at the earliest place that one can have stood, so that none is left out. Raises
+    NotFound for an `after` that is no incident she may see, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     within = service.hours(errand.book(deed))
@@ -114,9 +115,11 @@ def listed(deed: Deed, errand: Errand, which: Which, after: bytes | None, limit:
     shown = sorted(wanted, key=lambda one: _place(one, within))
     begin = 0
     if after is not None:
-        begin = next((number for number, one in enumerate(shown, 1) if one.id == after.hex()), 0)
-        if not begin:
+        last = next((one for one in seen if one.id == after.hex()), None)
+        if last is None:
             raise NotFound
+        behind = _place(last, within) if last in wanted else _stood(last, within, which)
+        begin = sum(_place(one, within) <= behind for one in shown)
     here = shown[begin : begin + limit]
     more = here[-1].id if len(shown) > begin + limit else None
     return Page([Listed(one, clocks.clock(one, within)) for one in here], more, len(every) - len(seen))
@@ -127,6 +130,11 @@ def _place(fact: IncidentFact, within: int) -> tuple[int, int, str]:
     if running is not None:
         return running.due_at, 0, fact.id
     return NEVER, 0 if lifecycle.open_tracks(fact) else -fact.opened_at, fact.id
+
+
+def _stood(fact: IncidentFact, within: int, which: Which) -> tuple[int, int, str]:
+    """The earliest place at which an incident can have stood among the open or the settled, where it is no longer."""
+    return (fact.aware_at + within * HOUR, 0, fact.id) if which == "open" else (NEVER, -fact.opened_at, fact.id)
 
 
 def read(deed: Deed, errand: Errand, incident: bytes) -> door.TakenIncident:
