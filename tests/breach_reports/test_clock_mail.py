@@ -15,7 +15,7 @@ from tests.household import lay_down
 from tests.simulator import START
 from vault.access_log.verify import snapshot
 from vault.breach_reports import clock_mail
-from vault.breach_reports.letters import LEASE, MOST_ATTEMPTS, WORD, WordFact, outbox
+from vault.breach_reports.letters import LEASE, WORD, WordFact, outbox
 from vault.breach_reports.letters_examine import examine_letters, unsent
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
@@ -205,17 +205,31 @@ async def test_a_mail_that_no_server_took_for_want_of_tls_is_tried_again(desk: D
     assert ([one.state for one in words(desk)], box.to) == (["sent"], ["officer@example.org"])
 
 
-async def test_a_mail_fails_after_eight_times_or_at_once_where_the_mailbox_is_none(desk: Desk, free_port: int):
+async def test_a_mail_server_that_rests_an_hour_costs_no_officer_the_mail_of_the_sixtieth(desk: Desk, free_port: int):
+    await opened(desk, aware_at=hours(0))
+    sender, box = await post(desk, free_port, "officer"), Box()
+    await ring(desk, sender, 60)
+    for _ in range(60):
+        await sender.round()
+        desk.world.clock.now += HOUR // 60
+    with serving(box, free_port):
+        for _ in range(3):
+            await sender.round()
+            desk.world.clock.now += clock_mail.LONGEST_PAUSE
+    assert box.to == ["officer@example.org"]
+
+
+async def test_a_mail_fails_after_half_a_day_or_at_once_where_the_mailbox_is_none(desk: Desk, free_port: int):
     await opened(desk, aware_at=hours(0))
     sender, box = await post(desk, free_port, "officer", "second_officer"), Box()
     box.answers = {"officer@example.org": "550 none", "second_officer@example.org": "450 later"}
     await ring(desk, sender, 60)
     with serving(box, free_port):
-        for _ in range(MOST_ATTEMPTS + 2):
+        for _ in range(clock_mail.MOST_TRIES + 2):
             await sender.round()
-            desk.world.clock.now += HOUR // 10
+            desk.world.clock.now += clock_mail.LONGEST_PAUSE
     assert [each.state for each in words(desk)] == ["failed", "failed"]
-    assert sorted(each.attempts for each in words(desk)) == [0, MOST_ATTEMPTS]
+    assert sorted(each.attempts for each in words(desk)) == [0, clock_mail.MOST_TRIES]
     nobody = await post(desk, free_port)
     await opened(desk, aware_at=hours(0))
     await ring(desk, await post(desk, free_port, "officer"), 62)

@@ -15,7 +15,7 @@ from vault.access_log.entry import About, Entry, Outcome, WrittenFact
 from vault.breach_reports import clocks, incident_file, letters, service
 from vault.breach_reports.incident_shapes import IncidentFact
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.letters import DONE, LEASE, MOST_ATTEMPTS, OFFICERS, SYSTEM, WORD, WordFact, WordState
+from vault.breach_reports.letters import DONE, LEASE, OFFICERS, SYSTEM, WORD, WordFact, WordState
 from vault.breach_reports.lifecycle import HOUR
 from vault.errors import Unavailable
 from vault.rulebook import facts
@@ -27,6 +27,9 @@ MAILED: Final = "incident.clock-mailed"
 USUAL: Final = frozenset({60})
 SCOPES: Final = frozenset({"reports", "approve"})
 """Who may be written to: who works on reports, and who approves (the chair at 60 hours)."""
+LONGEST_PAUSE: Final = HOUR // 2
+MOST_TRIES: Final = 30
+"""A mail that is not taken is tried again for half a day: so long is left to the authority's 72 hours when the usual one is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,15 @@ def set_aside(deed: Deed, mail: bytes, pack: str) -> None:
 
 
 def settle(deed: Deed, fact: WordFact, state: WordState) -> None:
-    """Note what came of a mail: `sent`, `doubtful`, `dropped`, or `waiting` to be tried again until it has `failed` eight times."""
+    """Note what came of a mail: `sent`, `doubtful`, `dropped`, or `waiting` to be tried again until it has `failed` so often."""
     stands = facts.read(deed, WORD, fact.id)
     if stands is None or stands.state not in {"waiting", "sending", "doubtful"}:
         return
     attempts = stands.attempts + (state == "waiting")
-    state = "failed" if attempts >= MOST_ATTEMPTS else state
+    state = "failed" if attempts >= MOST_TRIES else state
     changed = msgspec.structs.replace(stands, state=state, at=deed.now, attempts=attempts)
-    letters.move(deed, bytes.fromhex(fact.id), deed.now + letters.FIRST_PAUSE if state == "waiting" else DONE)
+    again = deed.now + min(letters.pause(attempts), LONGEST_PAUSE) if state == "waiting" else DONE
+    letters.move(deed, bytes.fromhex(fact.id), again)
     _tell(deed, changed)
 
 
