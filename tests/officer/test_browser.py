@@ -251,6 +251,26 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
         assert not seen.page.is_visible(".places")
 
 
+@pytest.mark.parametrize(("width", "language"), WINDOWS)
+def test_whom_a_reporter_meant_can_be_said_in_both_languages_and_widths(office: Office, browser: Browser, width: int, language: str):
+    narrative = "نشر الموظف صور الأسر في مجموعة عامة دون موافقتهم."
+    for exclude in ({"offices": ["officer"]}, {"words": "مدير الفرع الجديد"}):
+        told = {"category": "other", "narrative": narrative, "language": "ar", "exclude": exclude}
+        assert office.vault.call("POST", "/v1/public/first/breach-reports", told).status == 201
+    admin = office.vault.session("admin")
+    waits = office.vault.call("GET", "/v1/breach-reports/reporter-exclusions", token=admin).json["items"]
+    with looking(browser, width, language) as seen:
+        cookie = {"name": "__Host-amanah", "value": admin, "domain": "127.0.0.1", "path": "/", "secure": True, "sameSite": "Strict"}
+        seen.page.context.add_cookies([cookie])  # type: ignore[list-item]  # its TypedDict takes a dict
+        ways = ["", "/exclusions", *(f"/exclusions/group?report={each['like']}" for each in waits)]
+        for number, path in enumerate(ways):
+            answer = seen.page.goto(f"{office.url}{path}{'&' if '?' in path else '?'}lang={language}")
+            assert answer is not None
+            assert answer.status == 200, path
+            judge(seen, office, f"{language}-{width}-exclusions-{number}")
+            assert narrative not in seen.page.content()
+
+
 @pytest.mark.parametrize("typed", ["1000000008", "فاطمة بنت خالد"])
 def test_a_number_or_a_name_typed_for_a_record_never_comes_to_stand_in_the_address(office: Office, browser: Browser, typed: str):
     with looking(browser, 1280, "ar") as seen:
