@@ -99,11 +99,13 @@ async def test_a_flood_is_one_line_and_settled_at_once_and_what_a_reporter_descr
     page = text_of(await window.get(ONE, report=id_))
     assert all(f"{WORDS} {number}" in page for number in range(2))
     one = reports.split()[1]
-    done = await window.send(PATH, report=id_, reports=reports, staff="", more="", one=one)
+    missed = await window.send(PATH, report=id_, reports=reports, staff="", more="", one=one)
+    assert missed.status_code == 422, "nobody is shown anything by a choice that was not made"
+    done = await window.send(PATH, report=id_, reports=reports, staff="none", more="", one=one)
     assert done.headers["location"] == f"{PATH}?done=1&left=0&lang=en", "they mean nobody here"
     id_, reports = await opened(window, flood[0])
     officer = await account(window, "officer")
-    for staff, more in (("", ""), ("", "somebody"), ("", str(uuid.UUID(int=1)))):
+    for staff, more in (("", officer), ("none", ""), ("none", "somebody"), ("none", str(uuid.UUID(int=1)))):
         wrong = await window.send(PATH, report=id_, reports=reports, staff=staff, more=more)
         assert (wrong.status_code, "Name an account of the association." in text_of(wrong)) == (422, True)
     nobody = await window.send(PATH, report=id_, reports=id_, staff=officer, more=await account(window, "second_officer"))

@@ -18,7 +18,7 @@ from vault.breach_reports.likeness import Group
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Reports, opened
 from vault.breach_reports.shapes import ReportFact
-from vault.errors import Conflict, Invalid, Malformed, NotFound, Refused, TooMany, VaultError
+from vault.errors import Conflict, FieldError, Invalid, Malformed, NotFound, Refused, TooMany, VaultError
 from vault.officer.frame import SIGN_IN, Frame, Speaker, failed, link, looks, require_form, speaker_of, typed
 from vault.officer.report_steps import account
 from vault.rulebook.alarm import heard
@@ -36,6 +36,8 @@ MOST: Final = 100
 """Groups of the table; what is settled makes room for the next."""
 READ: Final = 25
 """Reports of a group whose reporters used words of their own: as many as are read on one page."""
+NONE: Final = "none"
+"""What the form says where none of those it is kept from is meant."""
 _FORM: Final = Form(fields={"token": 400, "report": 100, "reports": 40 * groups.MOST, "one": 100, "staff": 400, "more": 2_000})
 
 
@@ -123,7 +125,7 @@ class _Settling:
         report, errand = _id(given["report"]), Errand(call.caller, call.request_id)
         reports = [_id(each) for each in (given["one"] or given["reports"]).split()]
         try:
-            staff = [account(each) for each in f"{given['staff']} {given['more']}".split()]
+            staff = _staff(given)
             found = await groups.each(errand, reports, lambda deed, errand, report: settling.settle(deed, errand, report, staff))
             if len(found) == 1 and isinstance(found[0], VaultError):
                 raise found[0]
@@ -176,6 +178,13 @@ def _line(group: Group, speaker: Speaker, hours: int, now: int) -> Line:
         overdue=clock is not None and clock.is_overdue(now),
         address=link(ONE, speaker.language, report=speaker.id(oldest.id)),
     )
+
+
+def _staff(given: Mapping[str, str]) -> list[bytes]:
+    """Whom the form names. Raises Invalid, also where she chose none of what is offered: nothing is shown to anybody by a choice not made."""
+    if not given["staff"]:
+        raise Invalid([FieldError("staff", "missing")])
+    return [account(each) for each in f"{given['staff'].removeprefix(NONE)} {given['more']}".split()]
 
 
 def _id(text: str) -> bytes:
