@@ -181,7 +181,7 @@ def _line(group: Group, speaker: Speaker, hours: int, now: int) -> Line:
 
 
 def _staff(given: Mapping[str, str]) -> list[bytes]:
-    """Whom the form names. Raises Invalid, also where she chose none of what is offered: nothing is shown to anybody by a choice not made."""
+    """Whom the form names. Raises Invalid, also where she chose nothing: nobody is shown anything by a choice not made."""
     if not given["staff"]:
         raise Invalid([FieldError("staff", "missing")])
     return [account(each) for each in f"{given['staff'].removeprefix(NONE)} {given['more']}".split()]
