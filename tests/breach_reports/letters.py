@@ -94,6 +94,7 @@ def signed(
     headers: list[bytes] | None = None,
     length: bool = False,
     until: int | None = None,
+    body: bytes = b"relaxed",
 ) -> bytes:
     """The message with a signature of the domain's on top, which holds until some second of Unix time."""
     also = None if until is None else f"@{domain}; x={until}; z={domain}".encode()  # the library signs no other tags than its own
@@ -105,6 +106,6 @@ def signed(
         identity=also,
         include_headers=SIGNED if headers is None else headers,
         length=length,
-        canonicalize=(b"relaxed", b"relaxed"),
+        canonicalize=(b"relaxed", body),
     )
     return bytes(made) + raw
