@@ -152,6 +152,9 @@ MIXED = b"--bb\r\nContent-Type: text/plain\r\n\r\n" + MINE.encode() + b"\r\n--cc
         (b"Content-Type: multipart/alternative; boundary=cc", MIXED, "unverified"),
         (b"Content-Type: multipart/digest; boundary=bb", MIXED, "unverified"),
         (b"Content-Type: multipart/mixed", MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", b"A preamble.\r\n" + MIXED, "unverified"),
+        (b"X-Note: taken away was the type", MIXED, "unverified"),
+        (b"Content-Type: text/plain", MIXED, "unverified"),
         (b"Content-Type: text/html", b"I do <not> agree", "unverified"),
         (b"Content-Type: text/plain; name=x", MINE.encode(), "unverified"),
         (b"Content-Type: text/plain; charset=iso-8859-6", "نص".encode("iso8859-6"), "unverified"),
@@ -164,6 +167,20 @@ MIXED = b"--bb\r\nContent-Type: text/plain\r\n\r\n" + MINE.encode() + b"\r\n--cc
 def test_fields_nobody_signed_count_only_where_the_body_leaves_them_no_choice(head: bytes, body: bytes, said: str):
     found = graded(told(head, body, headers=CORE), dns())
     assert found == (said, () if said == "verified" else ("content-unsigned",))
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "said"),
+    [
+        (b"Content-Type: multipart/mixed; boundary=bb\r\nContent-Transfer-Encoding: 8bit", b"A preamble.\r\n" + MIXED, "verified"),
+        (b"Content-Type: text/html; charset=iso-8859-6\r\nContent-Transfer-Encoding: 8bit", "نص".encode("iso8859-6"), "verified"),
+        (b"Content-Type: text/html", b"<p>text", "verified"),
+        (b"Content-Type: text/html\r\nContent-Transfer-Encoding: base64", b"PHA+dGV4dA==", "unverified"),
+        (b"Content-Type: text/html\r\nContent-Disposition: inline", b"<p>text", "unverified"),
+    ],
+)
+def test_a_type_that_was_signed_settles_all_but_how_its_one_part_is_carried(head: bytes, body: bytes, said: str):
+    assert graded(told(head, body, headers=[*CORE, b"Content-Type"]), dns())[0] == said
 
 
 def test_blanks_in_an_empty_line_which_no_signature_covers_hide_nothing():

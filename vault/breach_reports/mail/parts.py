@@ -5,7 +5,7 @@ that is too long to be gone through is passed over, and what it spoke of is kept
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from email.message import Message
 from email.parser import BytesParser
 from typing import Final
@@ -81,26 +81,33 @@ def parted(fields: Sequence[tuple[str, bytes]], body: bytes) -> Part:
     return BytesParser(_class=Part).parsebytes(b"".join(head) + b"\r\n" + _BLANK.sub(b"", body))
 
 
-def is_settled(fields: Sequence[tuple[str, bytes]], body: bytes, unsigned: frozenset[str]) -> bool:
-    """Whether a body leaves no choice of how it is read to the fields that nobody signed: big providers sign no Content-Type (ADR 0099).
+def is_settled(fields: Sequence[tuple[str, bytes]], body: bytes, signed: Container[str]) -> bool:
+    """Whether it is settled how a body is read: by fields that were signed, or by the body alone, for big providers sign no Content-Type.
 
-    It does where it is wholly made of parts between lines that its first and its last line name, and where it is plain text in UTF-8.
+    A body settles it where it is wholly made of parts between lines that its first and its last line name, and where it is plain text in
+    UTF-8 (ADR 0099).
     """
     whole = parted(fields, b"")
     if whole.get_content_maintype() == "multipart":
-        edge = b"--" + (whole.get_boundary() or "").encode("utf-8", "surrogateescape")
-        told = body.strip(b"\r\n").rstrip()
-        first, last = told.partition(b"\n")[0].rstrip(), told[told.rfind(b"\n") + 1 :]
-        return whole.kind != "multipart/digest" and len(edge) > len(b"--") and (first, last) == (edge, edge + b"--")
-    if "content-disposition" in unsigned or len(body) > MOST_SETTLED:
+        return "content-type" in signed or _is_of_parts(whole, body)
+    if "content-disposition" in whole and "content-disposition" not in signed:
         return False
-    if "content-transfer-encoding" in unsigned and str(whole.get("content-transfer-encoding", "")).strip().lower() not in _PLAIN:
+    carried = str(whole.get("content-transfer-encoding", "")).strip().lower()
+    if carried not in _PLAIN and "content-transfer-encoding" not in signed:
         return False
-    return "content-type" not in unsigned or _is_plain_text(whole, body)
+    return "content-type" in signed or _is_plain_text(whole, body)
+
+
+def _is_of_parts(whole: Part, body: bytes) -> bool:
+    edge = b"--" + (whole.get_boundary() or "").encode("utf-8", "surrogateescape")
+    told = body.strip(b"\r\n").rstrip()
+    first, last = told.partition(b"\n")[0].rstrip(), told[told.rfind(b"\n") + 1 :]
+    # A digest takes parts without a type for messages, and would hide a text.
+    return whole.kind != "multipart/digest" and edge != b"--" and (first, last) == (edge, edge + b"--")
 
 
 def _is_plain_text(whole: Part, body: bytes) -> bool:
-    if whole.kind != "text/plain" or whole.filename is not None:
+    if whole.kind != "text/plain" or whole.filename is not None or len(body) > MOST_SETTLED or body.lstrip(b"\r\n").startswith(b"--"):
         return False
     if (whole.parameter("charset") or "").strip().lower() not in ("", "us-ascii", "utf-8"):
         return False

@@ -162,8 +162,7 @@ def _against(letter: Letter, tags: dict[bytes, bytes]) -> list[str]:
         told.append("header-twice")
     if not {"from", "date"} <= signed or ("subject" not in signed and letter.count("subject")):
         told.append("header-unsigned")
-    unsigned = frozenset(name for name in SHAPES if letter.count(name) and name not in signed)
-    if unsigned and not is_settled(letter.fields, letter.body, unsigned):
+    if not is_settled(letter.fields, letter.body, signed):
         told.append("content-unsigned")
     return told
 
