@@ -169,6 +169,47 @@ def test_fields_nobody_signed_count_only_where_the_body_leaves_them_no_choice(he
     assert found == (said, () if said == "verified" else ("content-unsigned",))
 
 
+PUT_IN = st.sampled_from(
+    [
+        b"\r",
+        b"\n",
+        b"\x00",
+        b" ",
+        b"\x0b",
+        b"\x85",
+        b"From evil\r\n",
+        b"X-Note: a\rContent-Type: text/html\r\r" + FORGED + b"\r\n",
+        b"Content-Type: text/html\r\n",
+        b"Content-Type: multipart/mixed; boundary=bb\r\n",
+        b"Content-Transfer-Encoding: base64\r\n",
+        b"Content-Disposition: attachment\r\n",
+        b"Subject: " + FORGED + b"\r\n",
+        b"--bb\r\n",
+        b"\r\n",
+    ]
+)
+SENT = [
+    signed(letter(MINE)),
+    told(b"Content-Type: multipart/mixed; boundary=bb", MIXED, headers=CORE),
+    told(b"Content-Type: text/html", b"<p>Note: " + MINE.encode(), headers=[*CORE, b"Content-Type"]),
+    told(b"X-Note: a", b"Note: " + MINE.encode(), headers=CORE),
+]
+
+
+@given(st.sampled_from(SENT), st.lists(st.tuples(st.integers(0, 12), PUT_IN), max_size=3))
+def test_whatever_is_put_between_the_lines_of_a_signed_message_it_is_not_verified_or_reads_as_it_did(
+    raw: bytes, puts: list[tuple[int, bytes]]
+):
+    before = read_letter(raw)
+    found = raw.split(b"\r\n")
+    for number, what in puts:
+        at = min(number, len(found) - 1)
+        found[at] = what + found[at]
+    after = read_letter(b"\r\n".join(found))
+    if grade(after, dns()).grade == "verified":
+        assert (after.text, after.subject, after.froms, after.files) == (before.text, before.subject, before.froms, before.files)
+
+
 @pytest.mark.parametrize(
     ("head", "body", "said"),
     [
