@@ -130,7 +130,7 @@ class Post:
             return None
 
     def _send(self, note: str, now: float) -> None:
-        send(self.mail, self._letter(note, now))
+        send(self.mail, self._letter(note, now), self.mail.to)
 
     def _letter(self, note: str, now: float) -> EmailMessage:
         size = claimed(note).size

@@ -1,7 +1,8 @@
 """Where messages are handed in: graded before anything is written, kept as a report, acknowledged where the sender is verified.
 
 Invariants: the answer says `done` only once nothing is left to do, so that whoever holds the message may put it away; until then the same
-message handed in again goes on where it stopped. No more than two messages are taken apart at a time.
+message handed in again goes on where it stopped; whoever sends an acknowledgement said so before, so that none leaves twice at once. No
+more than two messages are taken apart at a time.
 """
 
 import asyncio
@@ -71,10 +72,19 @@ class MailRoom:
         if letter.author and letter.author == box.sender:
             letter.automatic = letter.automatic or "own"
         if before is None:
-            found, already = await self._keep(errand, brought, letter, box)
+            found, beaten = await self._keep(errand, brought, letter, box)
         else:
-            found, already = await self._grade_again(errand, before, letter, box), True
-        return await self._answered(errand, found, letter, box, already=already)
+            found, beaten = await self._grade_again(errand, before, letter, box)
+        is_ours = not beaten
+        if beaten and box.send is not None:
+            found, is_ours = await self._take_on(errand, found)
+        return await self._answered(errand, found, letter, box, already=beaten or before is not None, is_ours=is_ours)
+
+    async def _take_on(self, errand: Errand, found: Case) -> tuple[Case, bool]:
+        """Whether the acknowledgement is sent by this call: where it is due, and nobody else may be at it."""
+        if found.fact.mail is None or found.fact.mail.answered != "due":
+            return found, False
+        return await errand.asker.association.run(partial(taking.sending, errand=errand, report=found.id))
 
     async def _keep(self, errand: Errand, brought: Brought, letter: Letter, box: Postbox) -> tuple[Case, bool]:
         association, answers = errand.asker.association, box.send is not None
@@ -85,11 +95,11 @@ class MailRoom:
         message = taking.Message(brought, letter, graded, likeness)
         return await association.run(lambda deed: taking.keep(deed, errand, message, doubt, answers=answers))
 
-    async def _grade_again(self, errand: Errand, before: Case, letter: Letter, box: Postbox) -> Case:
-        """The report as it stands, its sender checked again where the time for that has come."""
+    async def _grade_again(self, errand: Errand, before: Case, letter: Letter, box: Postbox) -> tuple[Case, bool]:
+        """The report as it stands, its sender checked again where the time for that has come; whether nothing of it was done now."""
         mail, answers = before.fact.mail, box.send is not None
         if mail is None or mail.again_at is None or mail.again_at > self.limits.now():
-            return before
+            return before, True
         graded = await self._grade(letter, box, mail.arrived_at, last=taking.is_last(mail))
         return await errand.asker.association.run(lambda deed: taking.grade_again(deed, errand, before.id, letter, graded, answers=answers))
 
@@ -111,11 +121,11 @@ class MailRoom:
             return False
         return True
 
-    async def _answered(self, errand: Errand, found: Case, letter: Letter, box: Postbox, *, already: bool) -> Kept:
+    async def _answered(self, errand: Errand, found: Case, letter: Letter, box: Postbox, *, already: bool, is_ours: bool) -> Kept:
         """Acknowledge where that is due; one that cannot leave now is due still, and the message should be handed in again."""
         mail, now = found.fact.mail, self.limits.now()
         if mail is not None and mail.answered == "due" and box.send is not None:
-            refused = await self._sent(errand, found, letter, box)
+            refused = await self._sent(errand, found, letter, box) if is_ours else None
             if refused is None:
                 return Kept(found.fact.reference, mail.grade, already, mail.answered, now + LATER)
             noted = partial(taking.answered, errand=errand, report=found.id, refused=refused)

@@ -26,6 +26,8 @@ from vault.rulebook.asker import Errand
 HOUR: Final = 3_600_000_000
 AGAIN: Final = (HOUR, 6 * HOUR, 24 * HOUR)
 """How long after its arrival a message that DNS was silent about is graded again."""
+LEASE: Final = 180_000_000
+"""Microseconds for which whoever sends an acknowledgement is alone at it; a mail server is hung up on long before."""
 PIECE: Final = 1024 * 1024
 CHANNEL: Final = "email"
 CATEGORY: Final = "other"
@@ -101,6 +103,7 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
     dated = brought.arrived_at
     arrived = deed.now if dated is None or dated < EARLIEST else min(dated, deed.now)
+    is_due = answers and graded.grade == "verified" and not letter.automatic
     mail = MailFact(
         grade=graded.grade,
         reasons=graded.reasons,
@@ -108,7 +111,8 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
         size=len(brought.raw),
         arrived_at=arrived,
         again_at=_again(graded, 1, deed.now, deed.now),
-        answered="due" if answers and graded.grade == "verified" and not letter.automatic else "",
+        answered="due" if is_due else "",
+        sending_until=deed.now + LEASE if is_due else None,
         cut=brought.cut,
         automatic=letter.automatic,
         marks=tuple(letter.marks),
@@ -134,24 +138,36 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     return made, False
 
 
-def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, graded: Graded, *, answers: bool) -> Case:
-    """Note what another check of the sender gave. Raises TooMany, Unavailable `integrity`."""
+def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, graded: Graded, *, answers: bool) -> tuple[Case, bool]:
+    """Note what another check of the sender gave; with it whether another was first. Raises TooMany, Unavailable `integrity`."""
     errand, found = errand.still(deed), case.load(deed, report)
     mail = found.fact.mail
     if mail is None or mail.again_at is None:
-        return found  # another was first
-    looks = mail.looks + 1
+        return found, True
+    looks, is_due = mail.looks + 1, answers and graded.grade == "verified" and not letter.automatic
     changed = msgspec.structs.replace(
         mail,
         grade=graded.grade,
         reasons=graded.reasons,
         looks=looks,
         again_at=_again(graded, looks, found.fact.received_at, deed.now),
-        answered="due" if answers and graded.grade == "verified" and not letter.automatic else "",
+        answered="due" if is_due else "",
+        sending_until=deed.now + LEASE if is_due else None,
     )
     fact = msgspec.structs.replace(found.fact, mail=changed)
     _tell(deed, errand, "breach_report.mail-graded", found.about, case.change(deed, found, fact, _check(graded, deed.now)))
-    return Case(report, fact, found.version + 1)
+    return Case(report, fact, found.version + 1), False
+
+
+def sending(deed: Deed, errand: Errand, report: bytes) -> tuple[Case, bool]:
+    """Say that the acknowledgement that is due is being sent; False where it is not, or another may be at it. Raises Unavailable."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    mail = found.fact.mail
+    if mail is None or mail.answered != "due" or (mail.sending_until or 0) > deed.now:
+        return found, False
+    fact = msgspec.structs.replace(found.fact, mail=msgspec.structs.replace(mail, sending_until=deed.now + LEASE))
+    _tell(deed, errand, "breach_report.mail-answering", found.about, case.change(deed, found, fact))
+    return Case(report, fact, found.version + 1), True
 
 
 def answered(deed: Deed, errand: Errand, report: bytes, *, refused: bool) -> Case:
