@@ -15,7 +15,7 @@ from vault.breach_reports.mail.lookups import Unanswered
 
 AUTHOR = "huda@example.org"
 TEXT = "نشرت الجمعية صورة ابنتي في حسابها دون أن أوافق على النشر."
-SIGNED = [b"From", b"To", b"Subject", b"Date", b"Message-ID"]
+SIGNED = [b"From", b"To", b"Subject", b"Date", b"Message-ID", b"MIME-Version", b"Content-Type", b"Content-Transfer-Encoding"]
 
 
 @cache
@@ -86,15 +86,26 @@ def letter(text: str = TEXT, *, number: int = 1, **header: Any) -> bytes:
     return made.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def signed(raw: bytes, domain: str = "example.org", *, bits: int = 2048, headers: list[bytes] | None = None, length: bool = False) -> bytes:
-    """The message with a signature of the domain's on top."""
+def signed(
+    raw: bytes,
+    domain: str = "example.org",
+    *,
+    bits: int = 2048,
+    headers: list[bytes] | None = None,
+    length: bool = False,
+    until: int | None = None,
+    body: bytes = b"relaxed",
+) -> bytes:
+    """The message with a signature of the domain's on top, which holds until some second of Unix time."""
+    also = None if until is None else f"@{domain}; x={until}; z={domain}".encode()  # the library signs no other tags than its own
     made = dkim.sign(
         raw,
         b"s1",
         domain.encode(),
         key(bits)[0],
+        identity=also,
         include_headers=SIGNED if headers is None else headers,
         length=length,
-        canonicalize=(b"relaxed", b"relaxed"),
+        canonicalize=(b"relaxed", body),
     )
     return bytes(made) + raw

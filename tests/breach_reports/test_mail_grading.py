@@ -1,15 +1,25 @@
 """Who a message is from: graded by signature, alignment and DMARC, and never dropped for a grade (test 22 of the reference)."""
 
 import re
+import time
+from collections.abc import Callable
 
 import pytest
+from dkim.canonicalization import Relaxed
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.breach_reports.letters import Dns, dns, letter, signed
 from vault.breach_reports.mail.grading import grade
 from vault.breach_reports.mail.letter import read_letter
 from vault.breach_reports.mail.lookups import Lookups, Unanswered
+from vault.breach_reports.mail.signatures import relaxed
 
 MX = "mx.example.net"
+FORGED = b"I, Huda, sold the list of orphans."
+MINE = "What she did sign."
+CORE = [b"From", b"Subject", b"Date"]
+HOUR = 3600
 
 
 def graded(raw: bytes, known: Dns, provider: str = "", *, last: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -78,6 +88,221 @@ def test_the_answers_it_rests_on_are_kept():
 def test_whatever_falls_short_is_not_verified_and_says_why(what: str, raw: bytes, known: Dns, said: tuple[str, str]):
     found, reasons = graded(raw, known)
     assert (found, said[1] in reasons) == (said[0], True), (what, reasons)
+
+
+def told(head: bytes, body: bytes, *, headers: list[bytes]) -> bytes:
+    """A signed message with these fields about its body, and this body."""
+    return signed(b"From: huda@example.org\r\nDate: Wed, 31 Dec 2025 22:00:00 +0300\r\n" + head + b"\r\n\r\n" + body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda raw: b"X-Note: a\rContent-Type: text/plain\r\r" + FORGED + b"\r\n" + raw,
+        lambda raw: b"X-Note: a\r\r" + FORGED + b"\r\n" + raw,
+        lambda raw: raw.replace(b"\r\n\r\n", b"\r\nFrom now on: " + FORGED + b"\r\n\r\n", 1),
+        lambda raw: b"From now on\r\n" + raw,
+        lambda raw: b"X-Note: a\n" + raw,
+        lambda raw: b"X-Note: a\x00\r\n" + raw,
+        lambda raw: b" " + FORGED + b"\r\n" + raw,
+        lambda raw: b"X-Note : a\r\n" + raw,
+        lambda raw: b"\r\n" + raw,
+    ],
+    ids=["bare CR", "bare CR twice", "From at the end", "From on top", "bare LF", "NUL", "goes on with nothing", "blank", "empty line"],
+)
+def test_a_head_that_readers_take_apart_differently_is_not_verified_and_shows_no_forged_text(forge: Callable[[bytes], bytes]):
+    raw = forge(signed(letter(MINE)))
+    assert graded(raw, dns()) == ("unverified", ("head",))
+    assert FORGED.decode() not in read_letter(raw).text
+
+
+def test_a_message_whose_lines_all_end_with_lf_is_verified_as_well():
+    assert graded(signed(letter()).replace(b"\r\n", b"\n"), dns()) == ("verified", ())
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b'Content-Type: multipart/mixed; boundary="zz"',
+        b"Content-Type: text/html; charset=utf-16",
+        b"Content-Transfer-Encoding: base64",
+        b"Content-Disposition: attachment",
+        b"MIME-Version: 2.0",
+    ],
+)
+def test_a_second_field_that_shapes_what_is_read_over_a_signed_one_is_not_verified(field: bytes):
+    kind = b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: 7bit\r\nContent-Disposition: inline"
+    all_ = [*CORE, b"MIME-Version", b"Content-Type", b"Content-Transfer-Encoding", b"Content-Disposition"]
+    raw = told(kind, b"text\r\n", headers=all_)
+    assert graded(raw, dns()) == ("verified", ())
+    assert graded(field + b"\r\n" + raw, dns()) == ("unverified", ("header-twice",))
+
+
+MIXED = b"--bb\r\nContent-Type: text/plain\r\n\r\n" + MINE.encode() + b"\r\n--cc\r\n--bb--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "said"),
+    [
+        (b"Content-Type: multipart/alternative; boundary=bb", MIXED, "verified"),
+        (b"Content-Type: multipart/mixed; boundary=bb\r\nContent-Disposition: attachment", MIXED, "verified"),
+        (b"Content-Type: text/plain; charset=UTF-8", MINE.encode(), "verified"),
+        (b"Content-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit", "نص".encode(), "verified"),
+        (b"X-Note: a", MINE.encode(), "verified"),
+        (b"Content-Type: multipart/alternative; boundary=cc", MIXED, "unverified"),
+        (b"Content-Type: multipart/digest; boundary=bb", MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed", MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", b"A preamble.\r\n" + MIXED, "unverified"),
+        (b"X-Note: taken away was the type", MIXED, "unverified"),
+        (b"Content-Type: text/plain", MIXED, "unverified"),
+        (b"Content-Type: text/html", b"I do <not> agree", "unverified"),
+        (b"Content-Type: text/plain; name=x", MINE.encode(), "unverified"),
+        (b"Content-Type: text/plain; charset=iso-8859-6", "نص".encode("iso8859-6"), "unverified"),
+        (b"Content-Type: text/plain; charset=utf-8", "نص".encode("iso8859-6"), "unverified"),
+        (b"Content-Transfer-Encoding: base64", b"V2hhdA==", "unverified"),
+        (b"Content-Disposition: attachment", MINE.encode(), "unverified"),
+        (b"Content-Type: text/plain", b"x" * 1024 * 1024 + b"y", "unverified"),
+    ],
+)
+def test_fields_nobody_signed_count_only_where_the_body_leaves_them_no_choice(head: bytes, body: bytes, said: str):
+    found = graded(told(head, body, headers=CORE), dns())
+    assert found == (said, () if said == "verified" else ("content-unsigned",))
+
+
+PUT_IN = st.sampled_from(
+    [
+        b"\r",
+        b"\n",
+        b"\x00",
+        b" ",
+        b"\x0b",
+        b"\x85",
+        b"From evil\r\n",
+        b"X-Note: a\rContent-Type: text/html\r\r" + FORGED + b"\r\n",
+        b"Content-Type: text/html\r\n",
+        b"Content-Type: multipart/mixed; boundary=bb\r\n",
+        b"Content-Transfer-Encoding: base64\r\n",
+        b"Content-Disposition: attachment\r\n",
+        b"Subject: " + FORGED + b"\r\n",
+        b"--bb\r\n",
+        b"\r\n",
+    ]
+)
+SENT = [
+    signed(letter(MINE)),
+    told(b"Content-Type: multipart/mixed; boundary=bb", MIXED, headers=CORE),
+    told(b"Content-Type: text/html", b"<p>Note: " + MINE.encode(), headers=[*CORE, b"Content-Type"]),
+    told(b"X-Note: a", b"Note: " + MINE.encode(), headers=CORE),
+]
+
+
+@given(st.sampled_from(SENT), st.lists(st.tuples(st.integers(0, 12), PUT_IN), max_size=3))
+def test_whatever_is_put_between_the_lines_of_a_signed_message_it_is_not_verified_or_reads_as_it_did(
+    raw: bytes, puts: list[tuple[int, bytes]]
+):
+    before = read_letter(raw)
+    found = raw.split(b"\r\n")
+    for number, what in puts:
+        at = min(number, len(found) - 1)
+        found[at] = what + found[at]
+    after = read_letter(b"\r\n".join(found))
+    if grade(after, dns()).grade == "verified":
+        assert (after.text, after.subject, after.froms, after.files) == (before.text, before.subject, before.froms, before.files)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "said"),
+    [
+        (b"Content-Type: multipart/mixed; boundary=bb\r\nContent-Transfer-Encoding: 8bit", b"A preamble.\r\n" + MIXED, "verified"),
+        (b"Content-Type: text/html; charset=iso-8859-6\r\nContent-Transfer-Encoding: 8bit", "نص".encode("iso8859-6"), "verified"),
+        (b"Content-Type: text/html", b"<p>text", "verified"),
+        (b"Content-Type: text/html\r\nContent-Transfer-Encoding: base64", b"PHA+dGV4dA==", "unverified"),
+        (b"Content-Type: text/html\r\nContent-Disposition: inline", b"<p>text", "unverified"),
+    ],
+)
+def test_a_type_that_was_signed_settles_all_but_how_its_one_part_is_carried(head: bytes, body: bytes, said: str):
+    assert graded(told(head, body, headers=[*CORE, b"Content-Type"]), dns())[0] == said
+
+
+def test_blanks_in_an_empty_line_which_no_signature_covers_hide_nothing():
+    part = b"--bb\r\nContent-Type: text/plain\r\n\r\nNote: I never agreed.\r\n--bb--\r\n"
+    raw = told(b"Content-Type: multipart/mixed; boundary=bb", part, headers=[*CORE, b"Content-Type"])
+    raw = raw.replace(b"\r\n\r\nNote", b"\r\n \t\r\nNote")
+    assert graded(raw, dns()) == ("verified", ())
+    assert read_letter(raw).text == "Note: I never agreed."
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (signed(letter("a a a a a a a a\n" * 150_000)), "too-large"),
+        (signed(letter()) + b"\n" * 1_000_001, "too-large"),
+    ],
+)
+def test_a_body_that_takes_the_library_too_long_or_too_much_is_not_checked_and_says_so(raw: bytes, reason: str):
+    assert graded(raw, dns()) == ("unverified", (reason,))
+    asserted = f"Authentication-Results: {MX}; dmarc=pass header.from=example.org\r\n".encode() + raw
+    assert graded(asserted, dns(), MX) == ("provider_asserted", (reason,))
+
+
+@given(st.lists(st.sampled_from([b" ", b"\t", b"\r\n", b"x", b"\r", b"\n"])).map(b"".join))
+def test_a_body_with_few_blanks_is_relaxed_to_what_the_whole_is(body: bytes):
+    assert Relaxed.canonicalize_body(relaxed(body)) == Relaxed.canonicalize_body(body)
+
+
+def test_a_body_of_long_gaps_is_checked_whichever_way_it_was_signed():
+    body = b"x" + b"\t  " * 1000 + b"y" + b" " * 3000 + b"\r\n\r\n"
+    head = b"From: huda@example.org\r\nDate: Wed, 31 Dec 2025 22:00:00 +0300\r\n\r\n"
+    for way in (b"relaxed", b"simple"):
+        raw = signed(head + body, headers=CORE, body=way)
+        assert graded(raw, dns()) == ("verified", ())
+        wider = raw.replace(b"y  ", b"y   ")
+        assert graded(wider, dns())[0] == ("verified" if way == b"relaxed" else "failed")
+
+
+@pytest.mark.parametrize("more", [b"; z=" + b"a" * 9000, b"; z=" + b" " * 100 + b"a", b"; z=" + b"\r\n \t" * 30 + b"a"])
+def test_a_signature_that_takes_the_library_too_long_is_not_read_and_spoils_no_other(more: bytes):
+    long = b"DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s1; h=from; bh=aa==; b=aa==" + more + b"\r\n"
+    assert graded(long + letter(), dns()) == ("unverified", ("not-aligned", "signature-too-long"))
+    assert graded(long + signed(letter()), dns()) == ("verified", ())
+
+
+def test_a_signature_that_had_expired_when_the_message_arrived_counts_for_nothing():
+    now = int(time.time())
+    raw = signed(letter(), until=now + HOUR)
+    for arrived, said in ((now, ("verified", ())), (None, ("verified", ())), (now + 2 * HOUR, ("unverified", ("expired",)))):
+        found = grade(read_letter(raw), dns(), arrived_at=None if arrived is None else arrived * 1_000_000)
+        assert (found.grade, found.reasons) == said
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [("; h=sha256", ("verified", ())), ("; h=sha1:SHA256", ("verified", ())), ("; h=sha1", ("unverified", ("algorithm",)))],
+)
+def test_a_key_counts_for_the_hashes_it_is_for(flags: str, said: tuple[str, tuple[str, ...]]):
+    assert graded(signed(letter()), dns(flags=flags)) == said
+
+
+@pytest.mark.parametrize("record", ["v=DMARC1; p=reject; adkim=S", "v=DMARC1; p=reject; ADKIM=s", "V=DMARC1; P=Reject; adKim = S"])
+def test_strict_alignment_is_strict_in_capitals_too(record: str):
+    known = Dns({**dns("mail.example.org", dmarc=None).records, "_dmarc.example.org": [record.encode()]})
+    assert graded(signed(letter(), "mail.example.org"), known) == ("unverified", ("not-aligned",))
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ("v=DMARC1", "unverified"),
+        ("v=DMARC1; adkim=r", "unverified"),
+        ("v=DMARC1; p=", "unverified"),
+        ("v=DMARC1; p=maybe; rua=nobody", "unverified"),
+        ("v=DMARC1; p=none; sp=maybe", "unverified"),
+        ("v=DMARC1; p=NONE; sp=Quarantine", "verified"),
+        ("v=DMARC1; p=maybe; rua=nobody, mailto:d@example.org!10m", "verified"),
+    ],
+)
+def test_a_record_without_a_policy_counts_only_where_it_asks_for_reports(record: str, said: str):
+    assert graded(signed(letter()), dns(dmarc=record)) == (said, () if said == "verified" else ("no-dmarc",))
 
 
 def test_a_lower_domain_of_the_author_counts_where_dmarc_is_relaxed():

@@ -113,6 +113,13 @@ async def test_all_six_make_a_report_and_only_the_first_is_acknowledged(post: Po
     assert len(post.box.letters) == 1
 
 
+async def test_whether_a_signature_had_expired_is_told_by_the_mailboxs_clock_and_no_later_one(post: Post):
+    arrived = post.world.clock.now - HOUR * SECOND
+    for until, reasons in ((arrived // SECOND - 1, ["expired"]), (arrived // SECOND, ["signature"])):  # the library goes by the machine's
+        told = await post.taken(signed(letter(), until=until), f"?arrived_at={write_time(arrived)}")
+        assert (await post.read(told["reference"]))["mail"]["reasons"] == reasons
+
+
 async def test_the_same_bytes_are_one_report_and_one_acknowledgement(post: Post):
     raw = signed(letter())
     first, second = await post.taken(raw), await post.taken(raw)

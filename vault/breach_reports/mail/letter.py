@@ -1,17 +1,17 @@
 """One message as it came, taken apart within limits: its header fields, who wrote it, what an officer reads of it, what lies with it.
 
 Invariants: whatever the bytes are there is a Letter, since every message becomes a report; nothing is fetched, run or unpacked; what went
-beyond a limit or could not be read is said (`marks`), and the bytes are kept whole by who calls.
+beyond a limit or could not be read is said (`marks`), and the bytes are kept whole by who calls; what is read comes from `fields` and from
+`body`, which are what a signature is checked over wherever the head `is_sound`.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from email.message import Message
-from email.parser import BytesParser
 from email.utils import getaddresses
 from typing import Final, Literal
 
+from vault.breach_reports.mail.parts import Part, parted
 from vault.breach_reports.mail.words import address_of, decoded, header_text, shown, text_of_html
 
 MOST_FIELDS: Final = 250
@@ -27,9 +27,12 @@ MOST_PARSED: Final = 8 * 1024 * 1024
 """Bytes whose structure is followed, which takes some twenty times as much memory; what lies behind them is not listed."""
 MOST_SHOWN: Final = 10_000
 MOST_HEADER: Final = 500
+MOST_FROMS: Final = 10
+"""Fields that name authors which are read; with two there is no author."""
 MOST_TEXT_BYTES: Final = 1024 * 1024
 """Bytes of the one text that is read of a message."""
 _FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
+_SOUND: Final = re.compile(rb"[!-9;-~]+:[^\r\n\x00]*|[ \t][^\r\n\x00]*")
 _END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
 _NESTS: Final = re.compile(rb"(?:multipart|message)/", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"[^\s<>()\[\]\\,;:@\"]{1,64}@[^\s<>()\[\]\\,;:@\"/]{1,253}")
@@ -50,10 +53,15 @@ class File:
 
 @dataclass(slots=True)
 class Letter:
-    """A message taken apart. `froms` holds every author by address; `text` is what an officer reads, `text_is` where that came from."""
+    """A message taken apart. `froms` holds every author by address; `text` is what an officer reads, `text_is` where that came from.
+
+    `body_at` is where its body begins, `is_sound` whether its head is fields and nothing else, which every reader takes apart alike.
+    """
 
     raw: bytes
     fields: list[tuple[str, bytes]]
+    body_at: int = 0
+    is_sound: bool = True
     froms: list[str] = field(default_factory=list)
     subject: str = ""
     sent: str = ""
@@ -84,6 +92,11 @@ class Letter:
         """The values of a header field, in order."""
         return [value for key, value in self.fields if key == name]
 
+    @property
+    def body(self) -> bytes:
+        """Its body, as it came."""
+        return self.raw[self.body_at :]
+
     def count(self, name: str) -> int:
         """How often a header field is there."""
         return len(self.values(name))
@@ -97,16 +110,16 @@ class Letter:
 def read_letter(raw: bytes) -> Letter:
     """Take a message apart, whatever it is."""
     end = _END_OF_HEAD.search(raw, 0, MOST_HEAD)
-    head, body = (raw[: end.start()], raw[end.end() :]) if end else (raw[:MOST_HEAD], raw[MOST_HEAD:])
+    head, body_at = (raw[: end.start()], end.end()) if end else (raw[:MOST_HEAD], min(len(raw), MOST_HEAD))
     told = _fields(re.split(rb"\r?\n", head))
-    letter = Letter(raw, told[:MOST_FIELDS])
+    letter = Letter(raw, told[:MOST_FIELDS], body_at, _is_sound(head))
     is_whole = len(told) <= MOST_FIELDS and (end is not None or len(raw) <= MOST_HEAD)
     if not is_whole:
         letter.marks.append("head-too-large")
     _address(letter)
     letter.automatic = _automatic(letter)
     if not is_whole or not _is_parsed(letter, raw):
-        letter.text, letter.text_is, letter.files = decoded(body[:MOST_TEXT_BYTES], ""), "none", []
+        letter.text, letter.text_is, letter.files = decoded(raw[body_at : body_at + MOST_TEXT_BYTES], ""), "none", []
     letter.text = shown(letter.text).strip()
     if len(letter.text) > MOST_SHOWN:
         letter.marks.append("text-cut")
@@ -117,6 +130,13 @@ def read_letter(raw: bytes) -> Letter:
 def lines(raw: bytes) -> int:
     """How many lines there are, by whichever end of a line is more."""
     return max(raw.count(b"\n"), raw.count(b"\r"))
+
+
+def _is_sound(head: bytes) -> bool:
+    """Whether all lines end alike and each is a field or goes on with one: a bare CR ends a line to some readers and not to others."""
+    end = b"\r\n" if b"\r\n" in head else b"\n"
+    found = head.removesuffix(end).split(end)
+    return found[0][:1] not in (b" ", b"\t") and all(_SOUND.fullmatch(line) is not None for line in found)
 
 
 def _fields(lines_: Sequence[bytes]) -> list[tuple[str, bytes]]:
@@ -137,7 +157,7 @@ def _address(letter: Letter) -> None:
     letter.subject = shown(letter.first("subject"))[:MOST_HEADER]
     letter.sent = shown(letter.first("date"))[:100]
     letter.message_id = shown(letter.first("message-id"))[:MOST_HEADER]
-    authors = [header_text(value, encoded=False) for value in letter.values("from")]
+    authors = [header_text(value, encoded=False) for value in letter.values("from")[:MOST_FROMS]]
     try:
         named = getaddresses([each[:4000] for each in authors])
     except (RecursionError, ValueError, IndexError):  # comments in comments in comments: from nobody
@@ -173,16 +193,16 @@ def _is_parsed(letter: Letter, raw: bytes) -> bool:
         letter.marks.append("too-many-parts")
         return False
     try:
-        _walk(letter, BytesParser().parsebytes(raw))
+        _walk(letter, parted(letter.fields, raw[letter.body_at :]))
     except Exception:  # noqa: BLE001 - the parser's own failures have no one name, and every message becomes a report
         letter.marks.append("unreadable")
         return False
     return True
 
 
-def _walk(letter: Letter, whole: Message) -> None:
+def _walk(letter: Letter, whole: Part) -> None:
     """Find the text and the files, outermost first; a message within a message is a file."""
-    texts: dict[str, Message] = {}
+    texts: dict[str, Part] = {}
     waiting, seen = [(whole, 1)], 0
     while waiting:
         part, depth = waiting.pop(0)
@@ -190,22 +210,25 @@ def _walk(letter: Letter, whole: Message) -> None:
         if seen > MOST_PARTS:
             letter.marks.append("too-many-parts")
             break
-        if part.get_content_maintype() == "multipart" and isinstance(part.get_payload(), list):
+        if part.is_inert and "unreadable" not in letter.marks:
+            letter.marks.append("unreadable")
+        payload = part.get_payload()
+        if isinstance(payload, list):
             if depth >= MOST_DEPTH:
                 letter.marks.append("too-deep")
                 continue
-            waiting[:0] = [(each, depth + 1) for each in part.get_payload() if isinstance(each, Message)]
+            waiting[:0] = [(each, depth + 1) for each in payload if isinstance(each, Part)]
             continue
-        kind, name = part.get_content_type(), _name(part)
-        is_text = not name and kind in ("text/plain", "text/html") and "attachment" not in _disposition(part)
-        if is_text and kind not in texts:
-            texts[kind] = part
+        name = _name(part)
+        is_text = not name and part.kind in ("text/plain", "text/html") and "attachment" not in _disposition(part)
+        if is_text and part.kind not in texts:
+            texts[part.kind] = part
             continue
-        letter.files.append(File(name or kind, kind[:100], _size(part)))
+        letter.files.append(File(name or part.kind, part.kind[:100], len(part.octets)))
     letter.text, letter.text_is = _text(texts)
 
 
-def _text(texts: dict[str, Message]) -> tuple[str, Text]:
+def _text(texts: dict[str, Part]) -> tuple[str, Text]:
     plain, html = texts.get("text/plain"), texts.get("text/html")
     if plain is not None and (text := _content(plain)).strip():
         return text, "plain"
@@ -214,23 +237,16 @@ def _text(texts: dict[str, Message]) -> tuple[str, Text]:
     return "", "none"
 
 
-def _content(part: Message) -> str:
-    payload = part.get_payload(decode=True)
-    content = payload if isinstance(payload, bytes) else b""
-    return decoded(content[:MOST_TEXT_BYTES], str(part.get_param("charset", "") or ""))
+def _content(part: Part) -> str:
+    return decoded(part.octets[:MOST_TEXT_BYTES], part.parameter("charset") or "")
 
 
-def _name(part: Message) -> str:
-    name = part.get_filename()
+def _name(part: Part) -> str:
+    name = part.filename
     if name is None:
         return ""
-    return shown(header_text(str(name).encode("utf-8", "surrogateescape"))).replace("/", "_").replace("\\", "_").strip()[:200] or "?"
+    return shown(header_text(name.strip().encode("utf-8", "surrogateescape"))).replace("/", "_").replace("\\", "_").strip()[:200] or "?"
 
 
-def _disposition(part: Message) -> str:
+def _disposition(part: Part) -> str:
     return str(part.get("content-disposition", "")).lower()
-
-
-def _size(part: Message) -> int:
-    payload = part.get_payload(decode=True)
-    return len(payload) if isinstance(payload, bytes) else sum(len(str(each)) for each in part.get_payload() or [])

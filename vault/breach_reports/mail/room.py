@@ -88,7 +88,9 @@ class MailRoom:
 
     async def _keep(self, errand: Errand, brought: Brought, letter: Letter, box: Postbox) -> tuple[Case, bool]:
         association, answers = errand.asker.association, box.send is not None
-        graded, doubt = await self._grade(letter, box, last=False), self._doubt(errand.asker.association.code, brought, letter)
+        now = self.limits.now()
+        graded = await self._grade(letter, box, min(brought.arrived_at or now, now), last=False)
+        doubt = self._doubt(errand.asker.association.code, brought, letter)
         likeness = await asyncio.to_thread(sketch, taking.narrative_of(letter), association.cabinet.pepper.hash)
         message = taking.Message(brought, letter, graded, likeness)
         return await association.run(lambda deed: taking.keep(deed, errand, message, doubt, answers=answers))
@@ -98,11 +100,11 @@ class MailRoom:
         mail, answers = before.fact.mail, box.send is not None
         if mail is None or mail.again_at is None or mail.again_at > self.limits.now():
             return before, True
-        graded = await self._grade(letter, box, last=taking.is_last(mail))
+        graded = await self._grade(letter, box, mail.arrived_at, last=taking.is_last(mail))
         return await errand.asker.association.run(lambda deed: taking.grade_again(deed, errand, before.id, letter, graded, answers=answers))
 
-    async def _grade(self, letter: Letter, box: Postbox, *, last: bool) -> Graded:
-        return await asyncio.to_thread(grade, letter, self.resolver, box.provider, last=last)
+    async def _grade(self, letter: Letter, box: Postbox, arrived_at: int, *, last: bool) -> Graded:
+        return await asyncio.to_thread(grade, letter, self.resolver, box.provider, arrived_at=arrived_at, last=last)
 
     def _doubt(self, code: str, brought: Brought, letter: Letter) -> Doubt:
         if brought.junk:

@@ -13,6 +13,8 @@ from typing import Final
 import idna
 
 MOST_HEADER_BYTES: Final = 16_384
+MOST_ENCODED_BYTES: Final = 4096
+"""Bytes of a header field whose encoded words are looked for, for which Python takes quadratic time; 500 Arabic letters take 3,400."""
 MOST_HTML: Final = 512 * 1024
 _TEXTUAL: Final = re.compile(
     r"utf-8|ascii|cp125\d|iso8859-\d{1,2}|mac-?[a-z0-9]+|koi8-[rut]|gb2312|gbk|gb18030|big5|shift_jis|euc_(?:jp|kr)|utf-16(?:-[bl]e)?|cp720|cp864"
@@ -26,7 +28,8 @@ _ALIAS: Final = {
 }
 _UNSEEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 """Controls, and the marks that make letters run the other way than they are written: a name of a file must not lie."""
-_TAG: Final = re.compile(r"<(/?)([A-Za-z!?][A-Za-z0-9]*)[^<>]*>")
+_TAG: Final = re.compile(r"<(/?)([A-Za-z!?][A-Za-z0-9]*+)[^<>]*+>")
+"""What it took it does not give back (`*+`): else one tag without an end takes quadratic time."""
 _BREAKS: Final = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "blockquote", "table", "ul", "ol", "hr"})
 _SILENT: Final = frozenset({"script", "style", "head", "title", "template", "noscript"})
 
@@ -53,7 +56,7 @@ def header_text(value: bytes, *, encoded: bool = True) -> str:
     if not encoded or "=?" not in plain:
         return plain
     try:
-        pieces = decode_header(plain)
+        pieces = decode_header(plain[:MOST_ENCODED_BYTES])
     except (HeaderParseError, ValueError, LookupError):
         return plain
     return "".join(decoded(piece, charset or "") if isinstance(piece, bytes) else piece for piece, charset in pieces) or plain
@@ -66,8 +69,11 @@ def shown(text: str) -> str:
 
 
 def address_of(text: str, form: re.Pattern[str]) -> str:
-    """A mail address with its domain in ASCII and small letters (IDNA 2008, UTS 46), "" for what is none."""
-    if form.fullmatch(text) is None:
+    """A mail address with its domain in ASCII and small letters (IDNA 2008, UTS 46), "" for what is none.
+
+    What holds a mark that turns letters round is none: drawn, it would be another than it is.
+    """
+    if form.fullmatch(text) is None or _UNSEEN.search(text) is not None:
         return ""
     local, _, domain = text.rpartition("@")
     found = ascii_domain(domain)
@@ -100,8 +106,15 @@ def text_of_html(markup: str) -> str:
             pieces.append("\n")
     if not silent:
         pieces.append(markup[at:])
-    lines = (" ".join(line.split()) for line in unescape("".join(pieces)).split("\n"))
+    lines = (" ".join(line.split()) for line in _unescaped("".join(pieces)).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return unescape(text)
+    except ValueError:  # the number of a letter with more digits than Python reads
+        return text
 
 
 def _without_comments(markup: str) -> str:
