@@ -67,8 +67,10 @@ def noticed(vault: Served) -> tuple[str, list[str]]:
     drafted = vault.call("POST", place, WORDING, token=officer)
     assert drafted.status == 201, drafted.text
     place = f"{place}/{drafted.json['notice']}"
-    assert vault.call("POST", f"{place}/people", {"records": records}, token=officer).status == 200
-    approved = vault.call("POST", f"{place}/approval", {"people": PEOPLE}, token=vault.approver("second_officer"))
+    listed = vault.call("POST", f"{place}/people", {"records": records}, token=officer)
+    assert listed.status == 200, listed.text
+    seen = {"people": PEOPLE, "list_version": listed.json["list_version"]}
+    approved = vault.call("POST", f"{place}/approval", seen, token=vault.approver("second_officer"))
     assert approved.status == 200, approved.text
     return place, addresses
 
