@@ -24,7 +24,7 @@ from vault.officer.frame import Speaker
 from vault.officer.reports import line
 from vault.rulebook.asker import Errand
 from vault.web import write_id
-from vault.web.times import write_time
+from vault.web.times import parse_time, write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 HOUR = 3600
@@ -127,9 +127,31 @@ async def test_what_no_person_wrote_is_a_report_in_quarantine_and_is_never_answe
     assert read["mail"]["automatic"]
 
 
-async def test_what_lay_in_the_junk_is_looked_at_apart(post: Post):
-    told = await post.taken(letter(), "?junk=true")
+async def test_what_lay_in_the_junk_is_looked_at_apart_and_is_never_answered(post: Post):
+    raw = signed(letter())
+    told = await post.taken(raw, "?junk=true")
+    assert (told["grade"], told["acknowledged"], told["done"], post.box.letters) == ("verified", False, True, [])
     assert (await post.read(told["reference"], "quarantined"))["doubt"] == "junk"
+    assert (await post.taken(raw))["acknowledged"] is False  # nor where somebody takes it out of there
+
+
+async def test_what_dns_tells_of_junk_later_is_not_answered_either(post: Post):
+    post.dns.silent = True
+    assert (await post.taken(signed(letter()), "?junk=true"))["done"] is False
+    post.dns.silent = False
+    post.world.clock.forward(HOUR)
+    told = await post.taken(signed(letter()), "?junk=true")
+    assert (told["grade"], told["acknowledged"], told["done"], post.box.letters) == ("verified", False, True, [])
+
+
+async def test_what_was_put_into_the_junk_before_its_acknowledgement_left_is_not_answered(post: Post):
+    raw = signed(letter())
+    post.box.says = "451 later"
+    assert (await post.taken(raw))["done"] is False
+    post.box.says = ""
+    told = await post.taken(raw, "?junk=true")
+    assert (told["acknowledged"], told["done"], post.box.letters) == (False, True, [])
+    assert (await post.read(told["reference"]))["mail"]["answered"] == "unsent"
 
 
 async def test_silence_of_dns_is_asked_three_times_more_within_a_day_and_no_oftener(post: Post):
@@ -163,6 +185,7 @@ async def test_a_sender_that_dns_tells_of_later_is_verified_then_and_answered_th
     assert (read["grade"], [each["failed"] for each in read["mail"]["lookups"]]) == ("verified", [False, False])
     assert [each.kind for each in post.world.entries() if each.kind.startswith("breach_report.mail")] == [
         "breach_report.mail-graded",
+        "breach_report.mail-attempted",
         "breach_report.mail-answered",
     ]
     assert post.desk.findings() == []
@@ -173,10 +196,40 @@ async def test_an_acknowledgement_that_cannot_leave_now_is_due_still(post: Post)
     post.box.says = "451 later"
     told = await post.taken(raw)
     assert (told["acknowledged"], told["done"]) == (False, False)
-    assert told["again_at"] == write_time(post.world.clock.now + room.LATER)
+    assert told["again_at"] == write_time(post.world.clock.now + taking.PAUSE)
     post.box.says = ""
+    assert (await post.taken(raw))["again_at"] == told["again_at"]  # not yet
+    post.world.clock.now += taking.PAUSE
     again = await post.taken(raw)
     assert (again["acknowledged"], again["done"], len(post.box.letters)) == (True, True, 1)
+
+
+async def test_an_hour_without_a_mail_server_costs_no_reporter_her_acknowledgement(post: Post):
+    raws = [signed(letter(number=number)) for number in range(2)]
+    post.box.says = "451 later"
+    started, tried = post.world.clock.now, []
+    for _ in range(6):
+        for raw in raws:
+            told = await post.taken(raw)
+            assert (told["acknowledged"], told["done"]) == (False, False)
+        tried.append(parse_time(told["again_at"]) - started)
+        post.world.clock.forward(600)
+    assert sorted(set(tried)) == [taking.PAUSE, 3 * taking.PAUSE, 6 * taking.PAUSE]  # growing pauses
+    assert (await post.read(told["reference"]))["mail"]["answered"] == "due"
+    post.box.says = ""
+    assert [(await post.taken(raw))["acknowledged"] for raw in raws] == [True, True]
+    others = [await post.taken(signed(letter(number=number))) for number in range(2, 6)]
+    assert [each["acknowledged"] for each in others] == [True, True, True, False]  # five a day, by those that were due and not by attempts
+
+
+async def test_an_acknowledgement_that_no_server_took_for_days_is_noted_as_never_sent(post: Post):
+    raw = signed(letter())
+    post.box.says = "451 later"
+    first = post.world.clock.now
+    while not (told := await post.taken(raw))["done"]:
+        post.world.clock.now = parse_time(told["again_at"])
+    assert post.world.clock.now - first > 5 * 24 * HOUR * SECOND
+    assert (told["acknowledged"], (await post.read(told["reference"]))["mail"]["answered"]) == (False, "unsent")
 
 
 async def test_an_acknowledgement_that_is_refused_for_good_is_given_up_and_noted(post: Post):
@@ -187,9 +240,61 @@ async def test_an_acknowledgement_that_is_refused_for_good_is_given_up_and_noted
 
 
 async def test_two_machines_that_answer_each_other_come_to_an_end(post: Post):
-    for number in range(8):
-        assert (await post.taken(signed(letter(number=number))))["done"]
+    told = [await post.taken(signed(letter(number=number))) for number in range(8)]
+    assert all(each["done"] for each in told)
     assert len(post.box.letters) == room.ANSWERS[1]
+    assert (await post.read(told[-1]["reference"]))["mail"]["answered"] == "unsent"
+
+
+async def test_a_message_handed_in_twice_at_once_is_acknowledged_once(post: Post):
+    raw = signed(letter())
+    told = await asyncio.gather(*(post.taken(raw) for _ in range(4)))
+    assert len({each["reference"] for each in told}) == 1
+    assert len(post.box.letters) == 1
+    again = await post.taken(raw)
+    assert (again["acknowledged"], again["done"], len(post.box.letters)) == (True, True, 1)
+
+
+def of(address: str, number: int = 1) -> bytes:
+    """A message that the author's domain signed; what stands before it in her address is whatever she likes."""
+    return signed(letter(number=number).replace(f"From: {AUTHOR}".encode(), f"From: <{address}>".encode()))
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        "=?utf-8?q??=",
+        "=?utf-8?q?x=0D=0ABcc=3Ay?=",
+        "=?utf-8?q?=0A?=",
+        "=?unicode_escape?q?=5Cud800?=",
+        "=?utf-8?q?other?=",
+        "a..b",
+    ],
+)
+async def test_an_author_whose_address_would_be_read_as_another_is_reported_and_never_written_to(post: Post, local: str):
+    raw = of(f"{local}@example.org")
+    told = await post.taken(raw)
+    assert (told["grade"], told["acknowledged"], told["done"], post.box.letters) == ("verified", False, True, [])
+    assert (await post.taken(raw))["done"]
+    read = await post.read(told["reference"])
+    assert (read["narrative"], read["mail"]["answered"]) == (TEXT, "unsent")
+
+
+async def test_a_number_of_the_message_that_would_be_read_as_more_is_not_named_in_the_answer(post: Post):
+    """An encoded word within an encoded word: once read it is one again, which a header would read as two fields."""
+    raw = letter().replace(b"<1@example.org>", b"<=?utf-8?q?=3D=3Futf-8=3Fq=3F=3D0D=3D0ABcc=3D3Ax=3F=3D?=@example.org>")
+    assert (await post.taken(signed(raw)))["acknowledged"]
+    (sent,) = post.box.letters
+    assert (sent["To"], sent["In-Reply-To"], sent["Bcc"]) == (AUTHOR, None, None)
+
+
+async def test_where_the_settings_are_taken_away_what_was_due_keeps_no_message_waiting(vault: World, free_port: int):
+    with receiving(free_port) as box:
+        async with post_of(vault, free_port, box) as post:
+            box.says = "451 later"
+            assert (await post.taken(signed(letter())))["done"] is False
+        async with post_of(vault, free_port, box, answers=False) as post:
+            assert (await post.taken(signed(letter())))["done"]
 
 
 async def test_without_settings_nobody_is_answered(vault: World, free_port: int):
@@ -267,6 +372,15 @@ async def test_a_flood_lies_in_quarantine_and_none_of_it_is_dropped(post: Post, 
     shown = await post.desk.as_("officer", "GET", "")
     assert (len(shown.json()["items"]), shown.json()["quarantined"]) == (5, 4)
     assert (await post.read(told[-1]["reference"], "quarantined"))["doubt"] == "association"
+
+
+async def test_what_is_put_aside_as_a_flood_is_not_answered_letter_by_letter(post: Post, monkeypatch: pytest.MonkeyPatch):
+    """Whoever signs for a domain invents as many authors of it as she likes."""
+    monkeypatch.setattr(room, "ALL", ("report-mail", 2, 0))
+    told = [await post.taken(of(f"a{number}@example.org", number)) for number in range(6)]
+    assert [(each["grade"], each["done"]) for each in told] == [("verified", True)] * 6
+    assert [each["acknowledged"] for each in told] == [True, True, False, False, False, False]
+    assert len(post.box.letters) == 2
 
 
 async def test_a_day_in_the_future_is_taken_for_now(post: Post):

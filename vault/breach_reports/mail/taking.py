@@ -1,13 +1,13 @@
 """What the vault does about a message: keep it as a report, grade it again where DNS was silent, note the acknowledgement.
 
 Invariants: a message makes one report, however often and by however many it is handed in; its bytes are kept as they came, sealed under the
-key of the case; the entry and the fact are of the same deed.
+key of the case; the entry and the fact are of the same deed; whoever sets out to acknowledge has said so before, and nobody else does then.
 """
 
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -26,10 +26,18 @@ from vault.rulebook.asker import Errand
 HOUR: Final = 3_600_000_000
 AGAIN: Final = (HOUR, 6 * HOUR, 24 * HOUR)
 """How long after its arrival a message that DNS was silent about is graded again."""
+PAUSE: Final = 600_000_000
+"""How long after the first attempt an acknowledgement that did not leave is tried again; after the second twice as long, and so on."""
+MOST_TRIES: Final = 40
+"""Attempts over some five days, after which a letter is given up (RFC 5321, 4.5.4.1)."""
 PIECE: Final = 1024 * 1024
 CHANNEL: Final = "email"
 CATEGORY: Final = "other"
 _DIGEST: Final = "mail-message"
+
+
+Outcome = Literal["sent", "refused", "unsent"]
+"""An acknowledgement left, the reporter's server will never take it, or it was never sent and will not be."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -108,7 +116,7 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
         size=len(brought.raw),
         arrived_at=arrived,
         again_at=_again(graded, 1, deed.now, deed.now),
-        answered="due" if answers and graded.grade == "verified" and not letter.automatic else "",
+        answered="due" if answers and graded.grade == "verified" and not doubt else "",
         cut=brought.cut,
         automatic=letter.automatic,
         marks=tuple(letter.marks),
@@ -147,20 +155,32 @@ def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, grade
         reasons=graded.reasons,
         looks=looks,
         again_at=_again(graded, looks, found.fact.received_at, deed.now),
-        answered="due" if answers and graded.grade == "verified" and not letter.automatic else "",
+        answered="due" if answers and graded.grade == "verified" and not (letter.automatic or found.fact.doubt) else "",
     )
     fact = msgspec.structs.replace(found.fact, mail=changed)
     _tell(deed, errand, "breach_report.mail-graded", found.about, case.change(deed, found, fact, _check(graded, deed.now)))
     return Case(report, fact, found.version + 1)
 
 
-def answered(deed: Deed, errand: Errand, report: bytes, *, refused: bool) -> Case:
-    """Note that the acknowledgement left, or that the reporter's server refuses it for good. Raises Unavailable `integrity`."""
+def attempt(deed: Deed, errand: Errand, report: bytes) -> tuple[Case, bool]:
+    """Set out to acknowledge; with the case whether it is for this caller to do so now, and for no other. Raises Unavailable."""
+    errand, found = errand.still(deed), case.load(deed, report)
+    mail = found.fact.mail
+    if mail is None or mail.answered != "due" or (mail.answer_at is not None and deed.now < mail.answer_at):
+        return found, False
+    tries = mail.tries + 1
+    fact = msgspec.structs.replace(found.fact, mail=msgspec.structs.replace(mail, tries=tries, answer_at=deed.now + tries * PAUSE))
+    _tell(deed, errand, "breach_report.mail-attempted", found.about, case.change(deed, found, fact))
+    return Case(report, fact, found.version + 1), True
+
+
+def answered(deed: Deed, errand: Errand, report: bytes, became: Outcome) -> Case:
+    """Note what became of the acknowledgement, once nothing is left to do about it. Raises Unavailable `integrity`."""
     errand, found = errand.still(deed), case.load(deed, report)
     mail = found.fact.mail
     if mail is None or mail.answered != "due":
         return found
-    changed = msgspec.structs.replace(mail, answered="refused" if refused else "sent", answered_at=deed.now)
+    changed = msgspec.structs.replace(mail, answered=became, answered_at=deed.now, answer_at=None)
     fact = msgspec.structs.replace(found.fact, mail=changed)
     _tell(deed, errand, "breach_report.mail-answered", found.about, case.change(deed, found, fact))
     return Case(report, fact, found.version + 1)
