@@ -275,7 +275,7 @@ def test_whatever_an_address_is_the_answer_names_it_and_no_other_or_there_is_non
     except Unwritable:
         return
     for utf8 in (True, False) if author.isascii() else (True,):  # as smtplib writes it
-        written = made.as_bytes(policy=made.policy.clone(utf8=utf8, linesep="\r\n"))
+        written = made.as_bytes(policy=email.policy.EmailPolicy(utf8=utf8, linesep="\r\n"))
         sent = email.message_from_string(written.decode(), policy=email.policy.default)
         assert [each.addr_spec for each in sent["To"].addresses] == [author]
         assert {*sent} - {"In-Reply-To"} == {*acknowledgement("x", Letter(b"", [("from", b"")], froms=[AUTHOR]), "privacy@example.net", 0)}

@@ -16,6 +16,7 @@ from tests.breach_reports.post import SENDER, Post, post_of, receiving
 from tests.breach_reports.test_mail_letter import mutated, samples
 from tests.simulator import SECOND, World
 from vault.access_log.verify import snapshot
+from vault.breach_reports import limits
 from vault.breach_reports.mail import api, room, taking
 from vault.breach_reports.service import Wanted
 from vault.breach_reports.shapes import ALL_KINDS
@@ -356,6 +357,20 @@ async def test_what_is_no_message_or_too_large_is_refused_and_what_was_cut_says_
     post.free[0] = 0
     paused = await post.hand_in(letter(number=9))
     assert (paused.status_code, paused.json()["code"]) == (503, "intake-paused")
+
+
+async def test_no_flood_of_mail_takes_the_room_that_words_of_the_page_have(post: Post):
+    small, large = letter(), letter(number=2) + b"x" * limits.MOST_SMALL_MAIL
+
+    async def taken(free: int, raw: bytes) -> int:
+        post.free[0] = free
+        return (await post.hand_in(raw)).status_code
+
+    assert await taken(limits.LEAST_FREE_FOR_FILES + len(large), large) == 201
+    assert await taken(limits.LEAST_FREE_FOR_FILES + len(large) - 1, large + b"x") == 503
+    assert await taken(limits.LEAST_FREE_FOR_MAIL + len(small), small) == 201
+    assert await taken(limits.LEAST_FREE_FOR_MAIL + len(small) - 1, letter(number=3)) == 503
+    assert (await post.desk.report())["reference"]
 
 
 async def test_the_officers_page_says_how_the_sender_is_known(post: Post):

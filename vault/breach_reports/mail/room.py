@@ -74,8 +74,7 @@ class MailRoom:
 
     async def _take(self, errand: Errand, brought: Brought, box: Postbox) -> tuple[Case, Letter, bool]:
         association = errand.asker.association
-        if self.free(association.folder) < limits.LEAST_FREE:
-            raise limits.IntakePaused
+        limits.require_room_for_mail(self.free(association.folder), len(brought.raw))
         before = await association.run(lambda deed: taking.known(deed, errand, brought.sha256))
         letter = await asyncio.to_thread(read_letter, brought.raw)
         if letter.author and letter.author == box.sender:
