@@ -256,6 +256,19 @@ async def test_a_message_handed_in_twice_at_once_is_acknowledged_once(post: Post
     assert (again["acknowledged"], again["done"], len(post.box.letters)) == (True, True, 1)
 
 
+async def test_a_message_brought_again_with_something_unsigned_on_top_is_a_report_and_no_second_letter_to_its_author(post: Post):
+    """Whoever has one message that she signed, to whomever, can hand it in as often as he likes."""
+    raw = signed(letter(To="somebody.else@example.com"))
+    told = [await post.taken(f"X-Number: {number}\r\n".encode() + raw) for number in range(3)]
+    assert [(each["grade"], each["acknowledged"], each["done"]) for each in told] == [
+        ("verified", True, True),
+        ("verified", False, True),
+        ("verified", False, True),
+    ]
+    assert (len({each["reference"] for each in told}), len(post.box.letters)) == (3, 1)
+    assert (await post.read(told[-1]["reference"]))["mail"]["answered"] == "unsent"
+
+
 def of(address: str, number: int = 1) -> bytes:
     """A message that the author's domain signed; what stands before it in her address is whatever she likes."""
     return signed(letter(number=number).replace(f"From: {AUTHOR}".encode(), f"From: <{address}>".encode()))

@@ -97,9 +97,9 @@ class MailFact(Fact, frozen=True):
 
     `looks` counts how often DNS was asked, `again_at` is when it is asked next. `answered`: the machine's acknowledgement, if it is due,
     was sent, was refused by the reporter's own server, or was never sent: her address could not be written as it stands, she had her share
-    of that day, the message was found in the junk, or no server took it for days. `tries` counts how often it was to leave, `answer_at` is
-    when it may be tried next. `cut` where the message was larger than what is kept of it, `automatic` why no
-    person is taken to have written it, `marks` what of it could not be read or went beyond a limit.
+    of that day or an answer to the same message, the message was found in the junk, or no server took it for days. `tries` counts how often
+    it was to leave, `answer_at` is when it may be tried next. `cut` where the message was larger than what is kept of it, `automatic` why
+    no person is taken to have written it, `marks` what of it could not be read or went beyond a limit.
     """
 
     grade: Grade

@@ -31,6 +31,8 @@ ALL: Final = ("report-mail", 100, 100)
 """Mails of an association at once, and an hour after that; what comes beyond goes into quarantine."""
 ANSWERS: Final = ("report-mail-answers", 5, 5)
 """Acknowledgements one author gets at once, and a day after that: two machines that answer each other come to an end."""
+ANSWER: Final = ("report-mail-answer", 1, 0)
+"""Acknowledgements of one message of an author, by the number it bears: what nobody signed can be laid around it ever anew."""
 _DAY: Final = 86_400.0
 _HOUR: Final = 3600.0
 
@@ -134,6 +136,13 @@ class MailRoom:
             found = await association.run(noted)
         return _kept(found, already=already)
 
+    def _may_answer(self, errand: Errand, letter: Letter) -> bool:
+        """Whether the author is to hear of this message: it is none she heard of before, and one of her first of the day."""
+        pepper = errand.asker.association.cabinet.pepper
+        author = pepper.hash("mail-author", letter.author.lower()).hex()
+        message = pepper.hash("mail-answer", f"{author} {letter.message_id}").hex()
+        return (not letter.message_id or self._may(ANSWER, message, _DAY)) and self._may(ANSWERS, author, _DAY)
+
     async def _sent(self, errand: Errand, found: Case, answer: _Answer) -> Outcome | None:
         """Send it and say what became of it, None where it did not leave now; the first attempt alone counts for the author."""
         mail, letter, send = found.fact.mail, answer.letter, answer.box.send
@@ -143,8 +152,7 @@ class MailRoom:
             made = acknowledgement(found.fact.reference, letter, answer.box.sender, self.limits.now())
         except Unwritable:
             return "unsent"
-        author = errand.asker.association.cabinet.pepper.hash("mail-author", letter.author.lower()).hex()
-        if mail.tries == 1 and not self._may(ANSWERS, author, _DAY):
+        if mail.tries == 1 and not self._may_answer(errand, letter):
             return "unsent"
         try:
             await asyncio.to_thread(send, made, letter.author)
