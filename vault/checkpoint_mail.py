@@ -155,10 +155,12 @@ class Post:
         try:
             return msgspec.json.decode(content, type=dict[str, _Last])
         except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
+            return self._as_before(content, place.stat().st_mtime)
+
+    def _as_before(self, content: bytes, at: float) -> dict[str, _Last]:
+        """The same as versions before kept it: the one note that went to all."""
         try:
-            # As versions before kept it: the one note that went to all.
-            note, at = content.decode(), place.stat().st_mtime
+            note = content.decode()
             claimed(note)
         except (UnicodeDecodeError, NotACheckpoint):
             return {}
