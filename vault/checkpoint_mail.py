@@ -171,7 +171,7 @@ class Post:
         replace(self.folder / SENT, msgspec.json.encode({**known, to: mailed}), _MODE)
 
     def _send(self, note: str, now: float, to: str) -> None:
-        send(self.mail, self._letter(note, now, to))
+        send(self.mail, self._letter(note, now, to), [to])
 
     def _letter(self, note: str, now: float, to: str) -> EmailMessage:
         size = claimed(note).size

@@ -18,7 +18,7 @@ from vault.access_log.verify import snapshot, verify
 from vault.app import root_of
 from vault.attachments.examine import examine as examine_scans
 from vault.breach_reports.examine import examine as examine_reports
-from vault.breach_reports.incident_examine import examine_incidents, late, late_work
+from vault.breach_reports.incident_examine import examine_incidents, late, late_reports
 from vault.breach_reports.letters_examine import examine_letters, unsent
 from vault.breach_reports.retention_examine import overdue as past_retention
 from vault.breach_reports.service import hours
@@ -106,7 +106,7 @@ def _association(settings: Settings, database: Database, code: str, now: int) ->
             return  # named row by row above
         yield from late(connection, cabinet, identifier, hours(book), now)
         yield from unsent(connection, cabinet, identifier, hours(book), now, sends=(folder / NOTICE_MAIL).exists())
-        yield from late_work(connection, cabinet, identifier, now)
+        yield from late_reports(connection, cabinet, identifier, hours(book), now)
         yield from past_retention(connection, cabinet, identifier, book.pack.retention_months, now)
         yield from _review(connection, cabinet, identifier, book, now)
     if book.restoration is not None and book.restoration.is_unconfirmed:

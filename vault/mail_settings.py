@@ -5,7 +5,6 @@ Invariants: no secret stands in the file, which names where one lies; nobody is 
 
 import os
 import re
-import smtplib
 import tomllib
 from collections.abc import Mapping
 from email.message import EmailMessage
@@ -15,15 +14,14 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from keys.files import read_private
-from vault.breach_reports.mail.answer import Postbox, Refused
+from vault.breach_reports.mail.answer import Postbox, Refused, Unwritable
 from vault.errors import VaultError
-from vault.smtp import HERE, Server, send
+from vault.smtp import HERE, Declined, Server, Uncarried, send
 
 FILE: Final = "mail-intake.toml"
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 _CREDENTIAL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MOST_SECRET: Final = 4096
-_PERMANENT: Final = range(500, 600)
 
 Folder = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\"\\*%]+\Z")]
 
@@ -106,13 +104,11 @@ def postbox_of(folder: Path) -> Postbox | None:
 
     def leave(letter: EmailMessage, to: str) -> None:
         try:
-            send(answers, letter, to=to)
-        except smtplib.SMTPRecipientsRefused as error:
-            if all(code in _PERMANENT for code, _ in error.recipients.values()):
-                raise Refused from None
-            raise
-        except smtplib.SMTPNotSupportedError:
+            send(answers, letter, [to], return_path=False)
+        except Declined:
             raise Refused from None
+        except Uncarried:
+            raise Unwritable from None
         except ValueError as error:
             raise OSError("a name or password no server takes") from error
 

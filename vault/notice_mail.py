@@ -7,6 +7,7 @@ import tomllib
 import uuid
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTPUTF8
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Annotated, Final
@@ -52,7 +53,7 @@ class NoticeMail(Server, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return next((each.address for each in self.officers if each.staff.hex == staff), "")
 
     def to_person(self, letter: Letter, to: str, now: int) -> EmailMessage:
-        """The letter to a person; `now` in microseconds UTC."""
+        """The letter to a person; `now` in microseconds UTC. Raises ValueError for what a letter cannot hold."""
         return self._letter(letter.subject, letter.text, to, now)
 
     def to_officer(self, word: Word, to: str, now: int) -> EmailMessage:
@@ -72,6 +73,8 @@ class NoticeMail(Server, frozen=True, forbid_unknown_fields=True, kw_only=True):
         letter["Message-ID"] = make_msgid(domain=self.sender.rpartition("@")[2])
         letter["Auto-Submitted"] = "auto-generated"
         letter.set_content(text)
+        # Written out once here, so that what cannot be is met before any server hears of it.
+        letter.as_bytes(policy=SMTPUTF8)
         return letter
 
 

@@ -1,13 +1,13 @@
 """Sends what is to be told about breaches: letters to the people touched, and the short mail to officers when a clock rang.
 
 Invariants: one letter is in this process's hand at a time, committed as such before a mail server hears of it; an address lives no longer
-than the letter it is for; what the server did not take is tried again, what it refused for good has failed, and where no word came back
-nobody claims to know.
+than the letter it is for; what the server did not take, or could not be written, is tried again, what it refused for good has failed, and
+where no word came back nobody claims to know; what became of a letter and could not be noted is noted before the next one.
 """
 
 import asyncio
-import smtplib
-from collections.abc import Coroutine, Mapping
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import partial
@@ -16,24 +16,31 @@ from typing import Any, Final, Literal
 from vault.access import breach_letters
 from vault.access.breach_letters import NAME, NO_EMAIL, Taken
 from vault.access_log.deed import Deed
-from vault.access_log.entry import About, Entry
 from vault.breach_reports import clock_mail, door, letters, people_notices
 from vault.breach_reports.clock_mail import Word
 from vault.breach_reports.letter_text import Letter
-from vault.breach_reports.letters import SYSTEM, LetterFact, State
+from vault.breach_reports.letters import DoesNotHold, LetterFact, WordState
 from vault.breach_reports.people_notices import Wording
 from vault.errors import Unavailable
 from vault.notice_mail import NoticeMail
 from vault.rulebook.alarm import INTEGRITY
 from vault.rulebook.association import Association
-from vault.smtp import Unsure, is_address, send
+from vault.smtp import Declined, Uncarried, Unsure, is_address, send
 
 MOST_AT_ONCE: Final = 500
 """Letters of one round; the words of a notice are opened once in it."""
 REFUSED: Final = "REFUSED"
-UNOPENED: Final = "INTEGRITY"
-_PERMANENT: Final = range(500, 600)
-Came = Literal["sent", "refused", "unsure", "not_taken"]
+UNCARRIED: Final = "UNCARRIED"
+UNWRITTEN: Final = "UNWRITTEN"
+"""Why a letter failed: its mailbox refused it, the server takes no address like its, or it could not be put into words."""
+Came = Literal["sent", "refused", "uncarried", "unsure", "not_taken"]
+_WORD: Final[Mapping[Came, WordState]] = {
+    "sent": "sent",
+    "unsure": "doubtful",
+    "refused": "failed",
+    "uncarried": "failed",
+    "not_taken": "waiting",
+}
 
 
 @dataclass(slots=True)
@@ -45,6 +52,7 @@ class Notifier:
     names: Mapping[str, str]
     _under_way: asyncio.Task[bool] | None = None
     _words: dict[tuple[str, int], tuple[Wording, str]] = field(default_factory=dict)
+    _owed: deque[Callable[[Deed], None]] = field(default_factory=deque)
 
     async def round(self) -> int:
         """Send what is due, the officers' mail first; how many letters left this process's hand. Raises Unavailable.
@@ -53,6 +61,7 @@ class Notifier:
         """
         count = 0
         try:
+            await self._note()
             for one in (self._officers_mail, self._letter):
                 while count < MOST_AT_ONCE and await self._undisturbed(one()):
                     count += 1
@@ -72,54 +81,73 @@ class Notifier:
 
     async def _officers_mail(self) -> bool:
         association = self.association
-        word: Word | None = await association.run(partial(clock_mail.claim, association=association))
+        try:
+            word: Word | None = await association.run(partial(clock_mail.claim, association=association))
+        except DoesNotHold as error:
+            await self._note(partial(clock_mail.set_aside, mail=error.letter, pack=association.pack))
+            return True
         if word is None:
             return False
         address = self.mail.address(word.fact.staff)
         if not address:
-            await association.run(partial(clock_mail.settle, fact=word.fact, state="dropped"))
+            await self._note(partial(clock_mail.settle, fact=word.fact, state="dropped"))
             return True
-        came = await asyncio.to_thread(self._came, self.mail.to_officer(word, address, association.log.clock()))
-        state = {"sent": "sent", "unsure": "doubtful", "refused": "failed", "not_taken": "waiting"}[came]
-        await association.run(lambda deed: clock_mail.settle(deed, word.fact, state))  # type: ignore[arg-type]  # one of its states
+        try:
+            mail = self.mail.to_officer(word, address, association.log.clock())
+        except Exception:
+            await self._note(partial(clock_mail.settle, fact=word.fact, state="waiting"))
+            raise
+        came = await asyncio.to_thread(self._came, mail, address)
+        await self._note(partial(clock_mail.settle, fact=word.fact, state=_WORD[came]))
         return came != "not_taken"
 
     async def _letter(self) -> bool:
         association = self.association
-        taken: Taken | None = await association.run(partial(breach_letters.claim, association=association))
+        try:
+            taken: Taken | None = await association.run(partial(breach_letters.claim, association=association))
+        except DoesNotHold as error:
+            await self._note(partial(letters.set_aside, letter=error.letter, pack=association.pack))
+            return True
         if taken is None:
             return False
+        letter = taken.letter
         try:
-            wording, reference = await self._wording(taken.letter)
-            values = await asyncio.to_thread(taken.values)
-        except Unavailable as error:
-            if error.code != INTEGRITY:
-                raise
-            await association.run(partial(_does_not_open, association, taken.letter))
+            address, mail = await self._written(taken)
+        except Exception as error:
+            # Whatever it was, it never left, and a state that says it may have would not be true.
+            if isinstance(error, Unavailable) and error.code == INTEGRITY:
+                await self._note(partial(letters.set_aside, letter=bytes.fromhex(letter.id), pack=association.pack))
+                return True
+            await self._note(partial(letters.delayed, letter=letter, reason=UNWRITTEN))
+            raise
+        if mail is None:
+            await self._note(partial(letters.settle, letter=letter, state="post", reason=NO_EMAIL))
             return True
-        address = str(next(iter(values[0].values())) or "")
-        if not is_address(address):
-            await self._settled(taken.letter, "post", NO_EMAIL)
-            return True
-        ward = str(values[1][NAME]) if taken.letter_is_for_ward else ""
-        letter = self.mail.to_person(Letter(wording, self.names, reference, ward), address, association.log.clock())
-        return await self._noted(taken.letter, await asyncio.to_thread(self._came, letter))
-
-    async def _noted(self, letter: LetterFact, came: Came) -> bool:
-        """Note what came of a letter; whether the next one may be tried at once."""
-        match came:
-            case "sent":
-                await self._settled(letter, "sent")
-            case "unsure":
-                await self._settled(letter, "doubtful")
-            case "refused":
-                await self._settled(letter, "failed", REFUSED)
-            case "not_taken":
-                await self.association.run(partial(letters.delayed, letter=letter))
+        came = await asyncio.to_thread(self._came, mail, address)
+        await self._note(partial(_noted, letter=letter, came=came))
         return came != "not_taken"
 
-    async def _settled(self, letter: LetterFact, state: State, reason: str = "") -> None:
-        await self.association.run(lambda deed: letters.settle(deed, letter, state, reason=reason))
+    async def _written(self, taken: Taken) -> tuple[str, EmailMessage | None]:
+        """The address of a letter in hand and what is sent there, None where no mail can go to it. Raises whatever goes wrong with it."""
+        wording, reference = await self._wording(taken.letter)
+        values = await asyncio.to_thread(taken.values)
+        address = str(next(iter(values[0].values())) or "")
+        if not is_address(address):
+            return address, None
+        ward = str(values[1][NAME]) if taken.letter_is_for_ward else ""
+        return address, self.mail.to_person(Letter(wording, self.names, reference, ward), address, self.association.log.clock())
+
+    async def _note(self, *units: Callable[[Deed], None]) -> None:
+        """Note what became of letters, what is owed from before first. Raises Unavailable: then it is owed still."""
+        self._owed.extend(units)
+        while self._owed:
+            unit = self._owed.popleft()
+            try:
+                await self.association.run(unit)
+            except Unavailable as error:
+                if error.code != INTEGRITY:
+                    self._owed.appendleft(unit)
+                raise
 
     async def _wording(self, letter: LetterFact) -> tuple[Wording, str]:
         """The words of a letter's notice and the incident's number, opened once in a round."""
@@ -130,16 +158,14 @@ class Notifier:
             self._words[place] = people_notices.words_of(door.give_out(taken)), taken.case.fact.reference
         return self._words[place]
 
-    def _came(self, letter: EmailMessage) -> Came:
+    def _came(self, letter: EmailMessage, to: str) -> Came:
         """Hand a letter to the server, in a thread: what came of it."""
         try:
-            send(self.mail, letter)
-        except smtplib.SMTPRecipientsRefused as error:
-            return "refused" if all(code in _PERMANENT for code, _ in error.recipients.values()) else "not_taken"
-        except smtplib.SMTPDataError as error:
-            return "refused" if error.smtp_code in _PERMANENT else "not_taken"
-        except smtplib.SMTPNotSupportedError:
+            send(self.mail, letter, [to])
+        except Declined:
             return "refused"
+        except Uncarried:
+            return "uncarried"
         except Unsure:
             return "unsure"
         except (OSError, ValueError):
@@ -147,9 +173,16 @@ class Notifier:
         return "sent"
 
 
-def _does_not_open(association: Association, letter: LetterFact, deed: Deed) -> None:
-    """Note that a letter cannot be written since something does not open, with an alarm: the others go on."""
-    letters.settle(deed, letter, "failed", reason=UNOPENED)
-    incident = bytes.fromhex(letter.incident)
-    about = (About(incident, incident),)
-    deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, about=about, reason=UNOPENED, article=f"{association.pack}:7"))
+def _noted(deed: Deed, letter: LetterFact, came: Came) -> None:
+    """Note what came of a letter that was offered to a server."""
+    match came:
+        case "sent":
+            letters.settle(deed, letter, "sent")
+        case "unsure":
+            letters.settle(deed, letter, "doubtful")
+        case "refused":
+            letters.settle(deed, letter, "failed", reason=REFUSED)
+        case "uncarried":
+            letters.settle(deed, letter, "failed", reason=UNCARRIED)
+        case "not_taken":
+            letters.delayed(deed, letter)

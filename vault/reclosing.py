@@ -20,7 +20,7 @@ from vault.access_log.checkpoint import opened
 from vault.access_log.closed import ended_consent
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import tombstones
+from vault.breach_reports import kept_again, tombstones
 from vault.consent import capacity, guardians, merging
 from vault.consent.service import No
 from vault.errors import NotFound, Unavailable
@@ -75,7 +75,7 @@ def close(deed: Deed, *, association: Association, line: Line) -> int:
         return _OF_PEOPLE[closing.kind](deed, line)
     if closing.kind in _ERASURES:
         return _erasure(deed, association, line)
-    if closing.kind == tombstones.JOURNAL:
+    if closing.kind in _CASES:
         return _case(deed, line)
     written = _FACTS[closing.kind](deed, association, line)
     if not written:
@@ -176,10 +176,14 @@ def _erasure(deed: Deed, association: Association, line: Line) -> int:
 
 
 def _case(deed: Deed, line: Line) -> int:
-    """Destroy again the report or incident the journal says was destroyed."""
+    """Destroy, exclude from or hold again the report or incident the journal says was destroyed, kept from somebody or held."""
+    told = Entry(kind="", outcome="allow", actor=SYSTEM, basis="law", flags=FLAGS)
     try:
-        return tombstones.bury_again(deed, line, Entry(kind="", outcome="allow", actor=SYSTEM, basis="law", flags=FLAGS))
+        return _CASES[line.closing.kind](deed, line, told)
     except NotFound:
+        return 0
+    except Unavailable:
+        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
         return 0
 
 
@@ -315,6 +319,11 @@ def _epoch(_deed: Deed, _association: Association, _line: Line) -> list[WrittenF
 _ERASURES: dict[str, tuple[str, Callable[[Deed, Association, Line, Entry], int]]] = {
     LOCK: ("erasure.requested", erasing_again.lock_again),
     ERASE: ("erasure.approved", erasing_again.erase_again),
+}
+_CASES: dict[str, Callable[[Deed, Line, Entry], int]] = {
+    tombstones.JOURNAL: tombstones.bury_again,
+    kept_again.EXCLUDED: kept_again.exclude_again,
+    kept_again.HELD: kept_again.hold_again,
 }
 _OF_CAPACITY = {guardians.JOURNAL: guardians.ENDED, "interdiction": capacity.INTERDICTED, "death": capacity.DECEASED}
 _OF_PEOPLE: dict[str, Callable[[Deed, Line], int]] = {

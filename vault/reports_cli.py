@@ -91,9 +91,8 @@ def queue(desk: Desk) -> None:
 def show(desk: Desk, which: str) -> None:
     """All of a report (BR-…) or an incident (IN-…), by its reference or id."""
     with desk.open() as service:
-        path = _path(service, which)
-        told = service.call("GET", path)
-    desk.printer.whole(told, is_incident=path.startswith(INCIDENTS))
+        told, is_incident = _whole(service, which)
+    desk.printer.whole(told, is_incident=is_incident)
 
 
 @reports.command()
@@ -202,6 +201,17 @@ def _every(service: Service, path: str) -> Json:
         if page["next"] is None or len(items) >= MOST:
             return {**page, "items": items}
         after = f"&after={quote(page['next'])}"
+
+
+def _whole(service: Service, which: str) -> tuple[Json, bool]:
+    """All of a report or an incident, and whether it is one: an id alone does not say which. Raises VaultError."""
+    path = _path(service, which)
+    try:
+        return service.call("GET", path), path.startswith(INCIDENTS)
+    except VaultError as error:
+        if error.code != NotFound.code or path.startswith(INCIDENTS):
+            raise
+        return service.call("GET", _path(service, which, INCIDENTS)), True
 
 
 def _path(service: Service, which: str, place: str = "") -> str:

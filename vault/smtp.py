@@ -1,14 +1,17 @@
 """How a letter leaves: over SMTP, to a server that is believed by its certificate, and hung up on where it never comes to an end.
 
-Invariant: no mail server is spoken to in the clear but one on this machine.
+Invariants: no mail server is spoken to in the clear but one on this machine; a letter goes to the addresses it is given, as they are.
 """
 
+import re
 import smtplib
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from email.message import EmailMessage
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,6 +25,12 @@ MOST_SECONDS: Final = 60.0
 """Seconds that one word of the server may be waited for, and that one mail may take in all."""
 HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_PASSWORD: Final = 1024
+_PERMANENT: Final = range(500, 600)
+_UNDERSTOOD: Final = frozenset({250, *range(400, 600)})
+"""Answers to a letter that say whether it was taken."""
+_OF_US: Final = frozenset({500, 502, 503, 504, 530, 534, 535, 538})
+_OF_US_TOO: Final = re.compile(rb"5\.(?:1\.[78]|[57]\.[0-9]+)(?![0-9])")
+"""Permanent answers that tell of who sends and of the commands (RFC 5321 4.2.2, RFC 4954 6, RFC 3463 3), never of a mailbox."""
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,31 +53,51 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return is_address(self.sender) and (self.security != "none" or self.host in HERE)
 
 
-def send(server: Server, letter: EmailMessage, *, to: str | None = None) -> None:
-    """Send a letter to whom it says it is for, or, without a return path, to one address alone.
+def send(server: Server, letter: EmailMessage, to: Sequence[str], *, return_path: bool = True) -> None:
+    """Send a letter to these addresses as they are written here, whatever its header makes of them.
 
-    Raises OSError (smtplib's errors and Unsure among them) and ValueError (a name or password no server takes).
+    Raises OSError (smtplib's errors, Declined, Uncarried and Unsure among them) and ValueError (a name or password no server takes).
     """
     with _line(server) as line:
         if server.user is not None:
             line.login(server.user, read_private(Path(server.password_file or ""), _MOST_PASSWORD).decode().strip())
-        if to is None:
-            line.send_message(letter)
-        else:
-            line.send_message(letter, from_addr="", to_addrs=[to])
+        try:
+            line.send_message(letter, from_addr=server.sender if return_path else "", to_addrs=list(to))
+        except smtplib.SMTPRecipientsRefused as error:
+            if all(_for_good(*said) for said in error.recipients.values()):
+                raise Declined from error
+            raise
+        except smtplib.SMTPDataError as error:
+            if _for_good(error.smtp_code, error.smtp_error):
+                raise Declined from error
+            raise
+        except smtplib.SMTPNotSupportedError as error:
+            if all(map(str.isascii, to)):
+                raise
+            raise Uncarried from error
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is a mail address."""
+    """Whether a text is a mail address, and one that a header and an envelope hold as it is written: no other comes of reading it there."""
     try:
         validate_email(text, check_deliverability=False, allow_quoted_local=False)
     except EmailNotValidError:
         return False
-    return True
+    letter = EmailMessage()
+    letter["To"] = text
+    return [each.addr_spec for each in letter["To"].addresses] == [text] == [parseaddr(text)[1]]
+
+
+class Declined(OSError):
+    """The server said of the recipient, or of the letter to it, that it will never take it; what it says of who sends is no such word."""
+
+
+class Uncarried(OSError):
+    """The server takes no letter to an address outside ASCII (RFC 6531), whoever's it is: nobody behind it was asked."""
 
 
 class Unsure(OSError):
-    """The line broke after the letter was handed over and before the server said whether it took it: nobody can know."""
+    """The line broke, or nonsense came, after the letter was handed over and before the server said whether it took it: nobody can know."""
 
 
 class _Line(smtplib.SMTP):
@@ -92,15 +121,16 @@ class _Line(smtplib.SMTP):
         super().close()
 
     def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401 - what smtplib hands on
-        """Hand the letter over. Raises Unsure where no word came back."""
+        """Hand the letter over. Raises Unsure where no word came back, or one that is neither yes nor no."""
         try:
-            return super().data(msg)
-        except smtplib.SMTPResponseException:
-            raise
+            code, said = super().data(msg)
         except OSError as error:
             if self._handed_over:
                 raise Unsure from error
             raise
+        if code not in _UNDERSTOOD:
+            raise Unsure
+        return code, said
 
     def send(self, s: Any) -> None:  # noqa: ANN401 - what smtplib hands on: commands are text, and a letter is bytes
         """Send a command or a letter."""
@@ -137,3 +167,9 @@ def _line(server: Server) -> smtplib.SMTP:
         line.close()
         raise
     return line
+
+
+def _for_good(code: int, said: bytes | str) -> bool:
+    """Whether an answer about a recipient or a letter to it is the last word."""
+    told = said if isinstance(said, bytes) else said.encode()
+    return code in _PERMANENT and code not in _OF_US and not _OF_US_TOO.match(told)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from vault.access import alerts as desk_of_alerts
 from vault.access.alert_facts import DETECTION, OWN
 from vault.access.detection import DetectionFact
 from vault.access_log import tables as log_tables
+from vault.access_log.deed import Deed as LoggedDeed
 from vault.access_log.entry import About, Entry
 from vault.breach_reports.shapes import EXCLUSIONS, ExclusionsFact
 from vault.rulebook import facts
@@ -275,3 +277,21 @@ async def test_a_canary_whose_rows_do_not_hold_is_an_integrity_failure_and_no_ca
     answer = await put(small_desk, {"canaries": [written(kept.record)]})
     assert (answer.status_code, answer.json()["code"]) == (503, "integrity")
     assert world.entries()[-1].kind == "alarm"
+
+
+async def test_how_many_alerts_are_kept_from_her_is_one_number_whatever_she_asks_and_no_page_ends_at_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    world, case = desk.world, uuid.uuid4()
+    await raised(desk)
+    for hours in (24, 48):
+        told = Entry(kind="incident.clock", outcome="error", actor="system", about=(About(case.bytes, case.bytes),), count=hours)
+        await world.association.run(partial(LoggedDeed.append, entry=told))
+        assert await fired(world)
+    await lay_down(world, EXCLUSIONS, (await world.person("officer")).id, ExclusionsFact(cases=(case.hex,)))
+    asked: list[dict[str, Any]] = [{}, {"state": "reviewed"}, *({"after": place} for place in range(len(world.entries()) + 1))]
+    assert {(await listed(desk, **one))["withheld"] for one in asked} == {2}
+    monkeypatch.setattr(desk_of_alerts, "MOST_LOOKED_AT", 1)
+    [own] = (page := await listed(desk))["items"]
+    assert own["rule"] == "bulk"
+    assert (await listed(desk, after=page["next"]))["items"] == []

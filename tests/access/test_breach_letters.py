@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -26,9 +27,12 @@ from vault.consent.guardians import Seen
 from vault.errors import Unavailable
 from vault.records.service import GuardianOf
 from vault.records.tables import container
+from vault.rulebook import facts
+from vault.rulebook.tables import fact as rulebook_fact
 from vault.storage.journal import Closing
 from vault.subjects import people
 from vault.subjects.tables import record as records_of
+from vault.subjects.tables import sheet as sheets
 
 __all__ = ["desk", "small", "small_notices", "vault"]
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -46,6 +50,13 @@ async def small_notices(small: World) -> AsyncIterator[Desk]:
     """The room over HTTP on SQLite, for rules that know no engine."""
     async with desk_of(small) as made:
         yield made
+
+
+UNABLE: dict[str, Any] = {
+    "dead": lambda deed, job, record: capacity.died(deed, job, record, "شهادة وفاة 5"),
+    "interdicted": lambda deed, job, record: capacity.interdict(deed, job, record, "حكم حجر 7"),
+}
+"""What makes it so that a guardian can act for nobody."""
 
 
 def id_of(record: bytes) -> str:
@@ -100,7 +111,7 @@ async def test_that_an_address_opened_for_a_notice_is_kept_from_whom_the_inciden
         await done(desk, f"/{id_}/exclusion", {"staff": str(uuid.UUID((await world.person("admin")).id))})
 
 
-@pytest.mark.parametrize("case", ["unverified", "removed", "agent", "gone"])
+@pytest.mark.parametrize("case", ["unverified", "removed", "agent", "gone", *UNABLE])
 async def test_a_guardian_who_may_not_act_is_told_nothing_and_the_letter_is_printed(small_notices: Desk, free_port: int, case: str):
     desk, world = small_notices, small_notices.world
     record, guardian = await guarded(world, verified=case != "unverified", kind="agent" if case == "agent" else "wali")
@@ -108,15 +119,35 @@ async def test_a_guardian_who_may_not_act_is_told_nothing_and_the_letter_is_prin
     if case == "removed":
         world.clock.forward(5)
         await world.association.run(lambda deed: guardians.end(deed, job, record, guardian, "عزل", for_cause=True))
+    hers = [row["record"] for row in rows_of(world, records_of) if row["subject"] == guardian]
+    if case in UNABLE:
+        await world.association.run(lambda deed: UNABLE[case](deed, job, hers[0]))
     if case == "gone":
         gone, closes = Entry(kind="erasure", outcome="allow", actor="x"), Closing("erasure", guardian.hex())
-        hers = [row["record"] for row in rows_of(world, records_of) if row["subject"] == guardian]
         await world.association.run(lambda deed: people.erase(deed, guardian, hers, gone, closes=closes))
     id_, number, box = await sent(desk, free_port, id_of(record))
     told = await letter(desk, id_, number, id_of(record))
     assert (box.letters, told["state"], told["reason"], told["to"]) == ([], "post", "NO_GUARDIAN", "self")
     page = await incident(desk, "officer", "GET", f"/{id_}/letters/{told['id']}/page")
     assert "فاطمة بنت خالد الشمري" in page.text
+
+
+@pytest.mark.parametrize("case", list(UNABLE))
+async def test_a_guardian_who_can_act_for_nobody_does_not_stand_in_the_way_of_the_next(small_notices: Desk, free_port: int, case: str):
+    desk, world = small_notices, small_notices.world
+    record, nearest = await guarded(world)
+    his = next(row["record"] for row in rows_of(world, records_of) if row["subject"] == nearest)
+    aunt = {"full_name": "هيا بنت سعد العتيبي", "national_id": "1000000024", "email": "haya@example.org"}
+    next_, clerk = await store(world, aunt, type_="guardian"), await errand(world)
+    job = await errand(world, await world.person("officer"))
+    wanted, seen = guardians.Wanted(subject=next_.subject, kind="custodian", deed="صك 9"), Seen("verified", "original", "صك 9")
+    await world.association.run(lambda deed: guardians.appoint(deed, clerk, record, wanted))
+    await world.association.run(lambda deed: guardians.verify(deed, job, record, next_.subject, seen))
+    await world.association.run(lambda deed: UNABLE[case](deed, job, his))
+    id_, number, box = await sent(desk, free_port, id_of(record))
+    told = await letter(desk, id_, number, id_of(record))
+    assert (box.to, told["state"], told["to"]) == (["haya@example.org"], "sent", "guardian")
+    assert not [each for each in world.entries() if each.purpose == "breach_notice" and each.about[0].subject == nearest]
 
 
 async def test_a_guardian_without_a_mail_address_has_a_letter_that_names_the_child(small_notices: Desk, free_port: int):
@@ -249,6 +280,74 @@ async def test_a_letter_whose_record_does_not_open_has_failed_with_an_alarm_and_
         await notifier(world, free_port).round()
     assert await states(desk, id_, number) == {first: "failed", second: "sent"}
     assert [each.reason for each in world.entries() if each.kind == "alarm"] == ["INTEGRITY"]
+
+
+@pytest.mark.parametrize("what", ["sheet", "incident", "letter"])
+async def test_a_letter_of_which_something_does_not_hold_is_set_aside_with_an_alarm_and_keeps_no_other_back(
+    desk: Desk, free_port: int, what: str
+):
+    world, id_, other, box = desk.world, await opened(desk), await opened(desk), Box()
+    first, second, third = [await person(world, number) for number in (1, 2, 3)]
+    number = await approved(desk, id_, first)
+    others = await approved(desk, other, second, third)
+    told = await letter(desk, id_, number, first)
+    hers = next(row["subject"] for row in rows_of(world, records_of) if row["record"] == uuid.UUID(first).bytes)
+    keys = {"incident": uuid.UUID(id_).hex, "letter": uuid.UUID(told["id"]).hex}
+    if what == "sheet":
+        rows = rows_of(world, sheets)
+        put(world, sheets, [{**row, "sealed": b"altered"} if row["subject"] == hers else row for row in rows])
+    else:
+        kept = rows_of(world, rulebook_fact)
+        put(world, rulebook_fact, [{**row, "sealed": b"altered"} if row["key"] == keys[what] else row for row in kept])
+    with world.database.connect() as connection, connection.begin():
+        connection.execute(outbox.update().where(outbox.c.letter == uuid.UUID(told["id"]).bytes).values(due=1))
+    with serving(box, free_port):
+        assert await notifier(world, free_port).round() == 3
+        assert await notifier(world, free_port).round() == 0, "it is looked at once"
+    assert sorted(box.to) == ["someone2@example.org", "someone3@example.org"]
+    assert set((await states(desk, other, others)).values()) == {"sent"}
+    incident_ = uuid.UUID(id_).bytes
+    alarms = [each for each in world.entries() if each.kind == "alarm" and each.actor == "system"]
+    about = [] if what == "letter" else [(incident_, incident_)]
+    assert [(each.reason, [(one.subject, one.record) for one in each.about]) for each in alarms] == [("INTEGRITY", about)]
+    if what == "sheet":
+        told = await letter(desk, id_, number, first)
+        assert (told["state"], told["reason"]) == ("failed", "INTEGRITY")
+
+
+async def test_a_row_of_a_notice_that_is_none_is_set_aside(small_notices: Desk, free_port: int):
+    """The words it would carry are nowhere: whoever wrote such a fact, it sends nothing and keeps nothing back."""
+    desk, world, box = small_notices, small_notices.world, Box()
+    id_ = await opened(desk)
+    number = await approved(desk, id_, await person(world, 1), await person(world, 2))
+    (one, _) = (await done(desk, f"/{id_}/people-notices/{number}/letters", method="GET"))["items"]
+
+    def move(deed: Any) -> None:
+        fact = facts.read(deed, letters.LETTER, uuid.UUID(one["id"]).hex)
+        assert fact is not None
+        written = letters.change(deed, msgspec.structs.replace(fact, notice=999), "listed")[1]
+        deed.append(Entry(kind="incident.people-listed", outcome="allow", actor="x", facts=(written,)))
+
+    await world.association.run(move)
+    with serving(box, free_port):
+        assert await notifier(world, free_port).round() == 2
+    assert len(box.to) == 1
+    assert [each.reason for each in world.entries() if each.kind == "alarm"] == ["INTEGRITY"]
+
+
+async def test_what_of_the_association_does_not_hold_is_laid_to_no_letter(small_notices: Desk, free_port: int):
+    desk, world = small_notices, small_notices.world
+    id_, record = await opened(desk), await person(world, 1)
+    number = await approved(desk, id_, record)
+
+    def broken(_deed: Any) -> Any:
+        raise Unavailable("integrity")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(world.association.books), "at", lambda _self, deed: broken(deed))
+        with pytest.raises(Unavailable, match="integrity"):
+            await notifier(world, free_port).round()
+    assert await states(desk, id_, number) == {record: "listed"}
 
 
 async def test_a_row_that_was_made_due_for_a_letter_that_left_already_is_put_to_rest(small_notices: Desk, free_port: int):

@@ -210,14 +210,15 @@ def test_what_a_client_does_for_many_at_its_screen_is_counted_for_the_client_as_
     assert log.found == [Finding("bulk", SYSTEM, (0, 1, 2, 3), 3), Finding("enumeration", SYSTEM, (4, 5, 6), 2)]
 
 
-def test_each_clock_of_an_incident_that_rings_fires_with_its_hours():
+def test_each_clock_of_an_incident_or_a_report_that_rings_fires_with_its_hours():
     log = Log()
     for hours in (24, 48):
         log.add("incident.clock", 1, hand="system", outcome="error", count=hours)
     log.add("incident.opened", 1)
     log.add("breach_report.clock", 1, hand="system", outcome="error", count=720)
+    log.add("breach_report.clock", 1, hand="system", outcome="error", count=60, reason="AUTHORITY_60")
     rang = [Finding("breach_clock", "system", (0,), 24), Finding("breach_clock", "system", (1,), 48)]
-    assert log.found == [*rang, Finding("report_clock", "system", (3,), 720)]
+    assert log.found == [*rang, Finding("report_clock", "system", (3,), 720), Finding("breach_clock", "system", (4,), 60)]
 
 
 def test_an_opening_by_the_usual_way_is_no_break_glass():

@@ -51,7 +51,14 @@ def second(entry: Entry, name: str) -> Entry:
 
 
 WITHDRAWN = closing("withdrawal", WHO.hex(), "p|INTERNAL")
+CASE_READ = Entry(kind="breach_report.read", outcome="allow", actor="staff:3", about=(About(WHO, WHO),), basis="law")
 AFTER = [
+    (closing("case-exclusion", WHO.hex(), "report|staff:3|staff:1"), CASE_READ, "to whom a case is kept from"),
+    (
+        closing("case-exclusion", WHO.hex(), "report|staff:3|"),
+        replace(CASE_READ, actor="client:1", on_behalf="staff:3"),
+        "to whom a case is kept from",
+    ),
     (WITHDRAWN, READ, "on a consent"),
     (closing("invalidation", WHO.hex(), "p|INTERNAL"), replace(READ, kind="decision"), "on a consent"),
     (closing("withdrawal", WHO.hex(), of_consent("p", "INTERNAL", "c2lsZW50")), READ, "on a consent"),

@@ -1,11 +1,13 @@
 """A report and an incident that were destroyed after a copy was made do not come back with it."""
 
+import uuid
+
 import pytest
 
 from tests.backup.rescue import Rescue
 from tests.breach_reports.desk import desk_of
-from tests.breach_reports.incident_desk import report
-from tests.breach_reports.test_retention import YEAR, closed, dismissed, findings, pass_, retention, rows, run
+from tests.breach_reports.incident_desk import PARTS, report
+from tests.breach_reports.test_retention import YEAR, closed, dismissed, findings, pass_, preview, retention, rows, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -31,4 +33,26 @@ async def test_what_was_destroyed_after_the_copy_was_made_stays_destroyed(rescue
             stones = (await retention(desk, path="/tombstones")).json()["items"]
             told = ("id", "reference", "outcome", "category", "reports", "closed_at", "opened_at")
             assert sorted([each[name] for name in told] for each in stones) == sorted([each[name] for name in told] for each in before)
+            assert findings(desk) == []
+
+
+async def test_who_was_excluded_after_the_copy_was_made_stays_excluded_and_a_hold_laid_since_stands(rescue: Rescue, empty: str):
+    world = rescue.world
+    async with desk_of(world) as desk:
+        id_, (held, _) = await report(desk), await dismissed(desk)
+        copy = rescue.take()
+        her = str(uuid.UUID((await world.person("officer")).id))
+        assert (await desk.as_("second_officer", "POST", f"/{id_}/exclusion", {"staff": her})).status_code == 200
+        assert (await desk.as_("second_officer", "POST", f"/{held}/legal-hold", {"reason": PARTS})).status_code == 200
+    world.clock.forward(2)
+    await world.association.checkpoint()
+    home = rescue.home()
+    done = rescue.restore(empty, home, copy)
+    assert (done.complete, done.closed) == (True, 2)
+    with rescue.opened(empty, home) as after:
+        async with desk_of(after) as desk:
+            answer = await desk.as_("officer", "GET", f"/{id_}")
+            assert (answer.status_code, answer.json()["code"]) == (403, "excluded")
+            pass_(desk, 2 * YEAR)
+            assert list((await preview(desk, "second_officer")).values()) == ["legal-hold"]
             assert findings(desk) == []

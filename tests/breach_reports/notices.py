@@ -28,14 +28,19 @@ NAMES = {"ar": "جمعية البر المثالية", "en": "Example Charity"}
 
 
 class Box:
-    """Mailboxes behind a server: what came to whom. `answers` is what it says to a letter for an address; `drops` cuts the line."""
+    """Mailboxes behind a server: what came to whom, `asked` whom letters were offered for.
+
+    `answers` is what it says to a letter for an address; `drops` cuts the line.
+    """
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
+        self.asked: list[str] = []
         self.answers: dict[str, str] = {}
         self.drops = False
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+        self.asked.append(address)
         answer = self.answers.get(address, "")
         if answer.startswith(("550", "450")):
             return answer
@@ -58,9 +63,9 @@ class Box:
 
 
 @contextmanager
-def serving(box: Box, port: int) -> Iterator[None]:
-    """A mail server on the loopback interface while the block runs."""
-    running = Controller(box, hostname="127.0.0.1", port=port)
+def serving(box: Box, port: int, **how: Any) -> Iterator[None]:
+    """A mail server on the loopback interface while the block runs; `how` as aiosmtpd takes it."""
+    running = Controller(box, hostname="127.0.0.1", port=port, **how)
     running.start()
     try:
         yield
@@ -105,6 +110,14 @@ async def approved(desk: Desk, id_: str, *records: str, **changes: Any) -> int:
     answer = await approving(desk, id_, number, len(set(records)))
     assert answer.status_code == 200, answer.text
     return number
+
+
+async def ruled_out(desk: Desk, id_: str) -> None:
+    """Two people say that the incident was none."""
+    proposal = (await done(desk, f"/{id_}/ruling-out", {"reason": "x"}))["waiting"][-1]["proposal"]
+    await incident(desk, "second_officer", "GET", "")
+    body = {"proposal": proposal, "code": desk.world.one_time_code("second_officer")}
+    await done(desk, f"/{id_}/approval", body, "second_officer")
 
 
 async def states(desk: Desk, id_: str, number: int) -> dict[str, str]:

@@ -7,21 +7,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.access.desk import rows_of
+from tests.access.desk import put, rows_of
 from tests.breach_reports.desk import Desk
 from tests.breach_reports.incident_desk import SUMMARY, approve, done, hours, now, opened, proposed, rang
-from tests.breach_reports.notices import Box, notifier, serving
+from tests.breach_reports.notices import Box, approved, notifier, person, serving
 from tests.household import lay_down
 from tests.simulator import START
 from vault.access_log.verify import snapshot
 from vault.breach_reports import clock_mail
-from vault.breach_reports.letters import LEASE, MOST_ATTEMPTS, WORD, WordFact, outbox
+from vault.breach_reports.letters import LEASE, WORD, WordFact, outbox
 from vault.breach_reports.letters_examine import examine_letters, unsent
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
+from vault.notice_mail import NoticeMail
 from vault.notifying import Notifier
 from vault.rulebook import facts
 from vault.rulebook.shapes import STAFF
+from vault.rulebook.tables import fact
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -157,17 +159,77 @@ async def test_a_mail_that_no_server_takes_is_tried_again_and_one_in_a_dead_hand
         assert any("that of 60 hours is doubtful" in each for each in unsent(*told, 72, world.clock.now, sends=True))
 
 
-async def test_a_mail_fails_after_eight_times_or_at_once_where_the_mailbox_is_none(desk: Desk, free_port: int):
+@pytest.mark.parametrize("what", ["incident", "mail"])
+async def test_a_mail_of_which_something_does_not_hold_keeps_no_other_mail_and_no_letter_back(desk: Desk, free_port: int, what: str):
+    world = desk.world
+    broken, id_ = await opened(desk, aware_at=hours(0)), await opened(desk, aware_at=hours(0))
+    await approved(desk, id_, await person(world, 1))
+    sender, box = await post(desk, free_port, "officer"), Box()
+    await ring(desk, sender, 60.5)
+    hers = {"incident": uuid.UUID(broken).hex, "mail": next(one.id for one in words(desk) if one.incident == uuid.UUID(broken).hex)}
+    put(world, fact, [{**row, "sealed": b"altered"} if row["key"] == hers[what] else row for row in rows_of(world, fact)])
+    with serving(box, free_port):
+        assert await sender.round() == 3
+        assert await sender.round() == 0, "it is looked at once"
+    assert box.to == ["officer@example.org", "someone1@example.org"]
+    assert [each.reason for each in world.entries() if each.kind == "alarm"] == ["INTEGRITY"]
+    if what == "incident":
+        assert sorted(one.state for one in words(desk)) == ["failed", "sent"]
+
+
+async def test_a_mail_that_cannot_be_written_never_left_and_goes_once_it_can(desk: Desk, free_port: int, monkeypatch: pytest.MonkeyPatch):
+    await opened(desk, aware_at=hours(0))
+    sender, box = await post(desk, free_port, "officer"), Box()
+    await ring(desk, sender, 60.5)
+    with serving(box, free_port):
+        with monkeypatch.context() as patched:
+            patched.setattr(NoticeMail, "_letter", lambda *_given: "".encode("ascii")[0])
+            with pytest.raises(IndexError):
+                await sender.round()
+        assert [(one.state, one.attempts) for one in words(desk)] == [("waiting", 1)]
+        desk.world.clock.now += 2 * LEASE
+        await sender.round()
+    assert ([one.state for one in words(desk)], box.to) == (["sent"], ["officer@example.org"])
+
+
+async def test_a_mail_that_no_server_took_for_want_of_tls_is_tried_again(desk: Desk, free_port: int):
+    await opened(desk, aware_at=hours(0))
+    sender, box = await post(desk, free_port, "officer"), Box()
+    stripped = replace(sender, mail=msgspec.structs.replace(sender.mail, security="starttls"))
+    await ring(desk, stripped, 60.5)
+    with serving(box, free_port):
+        await stripped.round()
+        assert [(one.state, one.attempts) for one in words(desk)] == [("waiting", 1)]
+        desk.world.clock.now += HOUR // 10
+        await sender.round()
+    assert ([one.state for one in words(desk)], box.to) == (["sent"], ["officer@example.org"])
+
+
+async def test_a_mail_server_that_rests_an_hour_costs_no_officer_the_mail_of_the_sixtieth(desk: Desk, free_port: int):
+    await opened(desk, aware_at=hours(0))
+    sender, box = await post(desk, free_port, "officer"), Box()
+    await ring(desk, sender, 60)
+    for _ in range(60):
+        await sender.round()
+        desk.world.clock.now += HOUR // 60
+    with serving(box, free_port):
+        for _ in range(3):
+            await sender.round()
+            desk.world.clock.now += clock_mail.LONGEST_PAUSE
+    assert box.to == ["officer@example.org"]
+
+
+async def test_a_mail_fails_after_half_a_day_or_at_once_where_the_mailbox_is_none(desk: Desk, free_port: int):
     await opened(desk, aware_at=hours(0))
     sender, box = await post(desk, free_port, "officer", "second_officer"), Box()
     box.answers = {"officer@example.org": "550 none", "second_officer@example.org": "450 later"}
     await ring(desk, sender, 60)
     with serving(box, free_port):
-        for _ in range(MOST_ATTEMPTS + 2):
+        for _ in range(clock_mail.MOST_TRIES + 2):
             await sender.round()
-            desk.world.clock.now += HOUR // 10
+            desk.world.clock.now += clock_mail.LONGEST_PAUSE
     assert [each.state for each in words(desk)] == ["failed", "failed"]
-    assert sorted(each.attempts for each in words(desk)) == [0, MOST_ATTEMPTS]
+    assert sorted(each.attempts for each in words(desk)) == [0, clock_mail.MOST_TRIES]
     nobody = await post(desk, free_port)
     await opened(desk, aware_at=hours(0))
     await ring(desk, await post(desk, free_port, "officer"), 62)

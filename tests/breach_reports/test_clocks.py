@@ -19,9 +19,10 @@ from vault.access_log.verify import snapshot
 from vault.app import House
 from vault.breach_reports import clocks
 from vault.breach_reports.incident_examine import late
-from vault.breach_reports.incident_shapes import INCIDENT, Aware, Fired, IncidentFact
+from vault.breach_reports.incident_shapes import INCIDENT, Aware, IncidentFact
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
+from vault.breach_reports.shapes import Fired
 from vault.errors import Unavailable
 from vault.identity.opening import open_association
 from vault.rulebook import facts

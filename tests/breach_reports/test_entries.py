@@ -124,6 +124,20 @@ async def test_its_clocks_run_from_when_somebody_of_the_house_knew_of_it(desk: D
     assert judged.json()["clock"]["aware_at"] == write_time(seen)
 
 
+async def test_one_officer_alone_does_not_move_awareness_later_by_judging_what_was_taken_down_late(desk: Desk):
+    await clerk(desk)
+    now = desk.world.clock.now
+    seen = now - 120 * HOUR
+    taken = (await entered(desk, told(desk, seen_at=write_time(seen), late_reason="كانت في الدرج"))).json()
+    before = (await desk.read(taken["id"]))["clock"]
+    assert (before["aware_at"], before["overdue"]) == (write_time(seen), True)
+    for later in (now, seen + 1_000_000):
+        judged = await desk.as_("officer", "POST", f"/{taken['id']}/triage", {"finding": "breach", "aware_at": write_time(later)})
+        assert (judged.status_code, judged.json()["errors"]) == (422, [{"field": "aware_at", "code": "out-of-range"}])
+    judged = await desk.as_("officer", "POST", f"/{taken['id']}/triage", {"finding": "breach", "aware_at": write_time(seen - HOUR)})
+    assert judged.json()["clock"]["aware_at"] == write_time(seen - HOUR)
+
+
 async def test_what_stood_on_a_social_account_says_where_and_gets_no_receipt(desk: Desk):
     await clerk(desk)
     assert await wrong_in(desk, posted(desk, platform=" ")) == [("platform", "missing")]
@@ -182,6 +196,22 @@ async def test_a_clerk_who_turns_out_to_be_meant_sees_nothing_of_it(desk: Desk):
     for method, path, body in (("GET", "", None), ("POST", "/confirmation", {})):
         answer = await desk.as_("admin", method, f"/entries/{id_}{path}", body)
         assert (answer.status_code, answer.json()["code"]) == (403, "excluded")
+
+
+async def test_who_took_a_report_down_and_was_excluded_since_is_not_told_how_it_stands_by_asking_again(desk: Desk):
+    await clerk(desk)
+    desk.tokens["admin"] = await desk.world.session("admin")
+    body = told(desk)
+    headers = {"Authorization": f"Bearer {desk.tokens['admin']}", "Idempotency-Key": uuid.uuid4().hex}
+    taken = await desk.http.post("/v1/breach-reports/entries", json=body, headers=headers)
+    path = f"/{taken.json()['id']}"
+    meant = str(uuid.UUID((await desk.world.person("admin")).id))
+    assert (await desk.as_("officer", "POST", f"{path}/exclusion", {"staff": meant})).status_code == 200
+    assert (await desk.as_("officer", "POST", f"{path}/acknowledgement")).status_code == 200
+    again = await desk.http.post("/v1/breach-reports/entries", json=body, headers=headers)
+    assert (again.status_code, again.json()["code"]) == (403, "excluded"), again.text
+    entry = desk.world.entries()[-1]
+    assert (entry.kind, entry.outcome, entry.reason) == ("breach_report.refused", "refuse", "EXCLUDED")
 
 
 async def test_nobody_reads_back_or_confirms_what_another_took_down(desk: Desk):

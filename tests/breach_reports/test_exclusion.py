@@ -12,7 +12,7 @@ from tests.breach_reports.test_page import FORM, receipt_in
 from tests.household import lay_down
 from vault.access import withholding
 from vault.access_log.deed import Deed
-from vault.breach_reports import exclusion
+from vault.breach_reports import exclusion, limits
 from vault.breach_reports.page import PAGES
 from vault.rulebook.shapes import STAFF
 from vault.web.times import write_time
@@ -61,8 +61,8 @@ async def test_whoever_may_be_meant_sees_nothing_until_somebody_else_says_who_is
     assert told.keys() == {"reference", "receipt"}, "the reporter is told what every reporter is"
     [item] = await waiting(desk)
     id_ = item["id"]
-    assert item.keys() == {"id", "received_at", "offices"}
-    assert item["offices"] == ["officer"]
+    assert item.keys() == {"id", "received_at", "offices", "described", "like"}
+    assert (item["offices"], item["described"], item["like"]) == (["officer"], "words" in exclude, id_)
     officer, second = [await id_in_account(desk, who) for who in ("officer", "second_officer")]
     deeds: dict[str, Any] = {
         "": None,
@@ -176,7 +176,7 @@ async def test_settling_leaves_somebody_and_names_people_who_are_here(desk: Desk
         answer = await settle(desk, item["id"], staff)
         assert (answer.status_code, answer.json()["code"]) == (status, code), staff
     assert len(await waiting(desk)) == 1
-    assert (await desk.as_("officer", "GET", "/reporter-exclusions")).json() == {"items": []}
+    assert (await desk.as_("officer", "GET", "/reporter-exclusions")).json() == {"items": [], "next": None, "waiting": 0}
 
 
 @aio
@@ -188,6 +188,71 @@ async def test_words_that_mean_nobody_here_release_the_report_and_those_that_mea
         assert (await settle(desk, item["id"], staff)).json() == {"id": item["id"], "excluded": len(staff)}
         assert (await desk.as_("officer", "GET", f"/{item['id']}")).status_code == 200
         assert len(hidden(desk, admin)) == len(staff)
+
+
+@aio
+async def test_a_flood_that_excludes_the_officers_is_settled_together_and_cleared_by_those_left(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """Ticking one box took a flood out of groups and of deeds on many, and what fills intake could only be settled one by one."""
+    monkeypatch.setattr(limits, "MOST_LYING", 4)
+    for number in range(8):
+        await desk.report(narrative=f"{NARRATIVE} {number}", exclude={"offices": ["officer"]})
+    full = await desk.public("", {"category": "other", "narrative": NARRATIVE, "language": "ar"})
+    assert (full.status_code, full.json()["code"]) == (429, "intake-full")
+    items = await waiting(desk)
+    assert len({each["like"] for each in items}) == 1, "they are one group"
+    ids, officer = [each["id"] for each in items], await id_in_account(desk, "officer")
+    many = {"reports": [*ids, str(uuid.UUID(int=7))], "staff": [officer]}
+    own = (await desk.as_("officer", "POST", "/reporter-exclusions", many)).json()["results"]
+    assert [each["status"] for each in own] == [403] * 8 + [404], "nobody settles what may mean her"
+    results = (await desk.as_("admin", "POST", "/reporter-exclusions", many)).json()["results"]
+    assert [each["status"] for each in results] == [200] * 8 + [404]
+    assert (results[0], results[-1]["problem"]["code"]) == ({"id": ids[0], "status": 200, "excluded": 1}, "not-found")
+    assert [one.kind for one in desk.world.entries()].count("breach_report.exclusion-settled") == 8, "each has its own entry"
+    again = (await desk.as_("admin", "POST", "/reporter-exclusions", many)).json()["results"]
+    assert {each["problem"]["code"] for each in again} == {"report-state", "not-found"}
+    for who, statuses in (("officer", {403}), ("second_officer", {200})):
+        body = {"reports": ids, "deed": "acknowledgement"}
+        assert {each["status"] for each in (await desk.as_(who, "POST", "/groups/triage", body)).json()["results"]} == statuses
+    honest = await desk.public("", {"category": "other", "narrative": NARRATIVE, "language": "ar"})
+    assert honest.status_code == 201, honest.json()
+    assert desk.findings() == []
+
+
+@aio
+async def test_many_are_settled_within_bounds(desk: Desk):
+    officer = await id_in_account(desk, "officer")
+    await desk.report(exclude={"offices": ["officer"]})
+    [id_] = [each["id"] for each in await waiting(desk)]
+    for reports, staff, errors in (
+        ([], [officer], [{"field": "reports", "code": "out-of-range"}]),
+        ([id_, id_], [officer], [{"field": "reports", "code": "out-of-range"}]),
+        (["x"], [officer], [{"field": "reports", "code": "wrong-type"}]),
+        ([id_], ["x"], [{"field": "staff", "code": "unknown-staff"}]),
+        ([id_], [], [{"field": "staff", "code": "out-of-range"}]),
+        ([id_] * 501, [officer], [{"field": "reports", "code": "out-of-range"}]),
+    ):
+        answer = await desk.as_("admin", "POST", "/reporter-exclusions", {"reports": reports, "staff": staff})
+        assert (answer.status_code, answer.json()["errors"]) == (422, errors)
+    assert len(await waiting(desk)) == 1
+
+
+@aio
+async def test_what_waits_goes_page_by_page_behind_what_was_settled_meanwhile(desk: Desk):
+    for exclude in ({"offices": ["officer"]}, {"words": WORDS}, {"offices": ["officer"]}):
+        desk.world.clock.forward(1)
+        await desk.report(exclude=exclude)
+    ids, officer = [each["id"] for each in await waiting(desk)], await id_in_account(desk, "officer")
+    page = (await desk.as_("admin", "GET", "/reporter-exclusions?limit=1")).json()
+    assert ([each["id"] for each in page["items"]], page["next"], page["waiting"]) == (ids[:1], ids[0], 3)
+    assert (await settle(desk, ids[0], [officer])).status_code == 200
+    page = (await desk.as_("admin", "GET", f"/reporter-exclusions?limit=2&after={ids[0]}")).json()
+    assert ([each["id"] for each in page["items"]], page["next"], page["waiting"]) == (ids[1:], None, 2)
+    assert [each["like"] == each["id"] for each in page["items"]] == [True, True], "who describes somebody is alike to none that does not"
+    for after in (str(uuid.uuid4()), await desk.id_of((await desk.report())["reference"])):
+        assert (await desk.as_("admin", "GET", f"/reporter-exclusions?after={after}")).status_code == 404
+    assert (await desk.as_("officer", "GET", f"/reporter-exclusions?after={ids[1]}")).status_code == 404, "nor is its place told to her"
 
 
 @aio

@@ -317,3 +317,26 @@ async def test_deeds_go_few_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatc
     ids = await alike(desk, 6)
     done = (await desk.as_("officer", "POST", "/groups/triage", {"reports": ids, "deed": "acknowledgement"})).json()["results"]
     assert [each["id"] for each in done] == ids
+
+
+@aio
+async def test_a_page_of_groups_goes_on_behind_one_that_was_looked_at_meanwhile_and_leaves_none_out(desk: Desk):
+    await alike(desk, 3)
+    await taken(desk, PEOPLE[2], seen="trap")
+    await taken(desk, PEOPLE[1])
+    alone, many_, own = [each["example"]["id"] for each in (await queue(desk))["items"]]
+    assert (await desk.as_("officer", "POST", f"/{alone}/acknowledgement")).status_code == 200
+    rest = await queue(desk, f"?limit=1&after={alone}")
+    assert ([each["example"]["id"] for each in rest["items"]], rest["next"]) == ([many_], many_)
+    assert (await desk.as_("officer", "POST", f"/{many_}/acknowledgement")).status_code == 200
+    rest = await queue(desk, f"?after={many_}")
+    assert [each["count"] for each in rest["items"]] == [2, 1], "the group it was of, and all behind"
+    assert rest["items"][1]["example"]["id"] == own
+    assert (await queue(desk, f"?state=quarantined&after={alone}"))["items"][0]["example"]["id"] == own
+
+
+@aio
+async def test_a_page_goes_on_behind_the_group_that_took_its_example_in(desk: Desk):
+    """Whoever was kept from the oldest report of a group until it was settled saw the second as the example."""
+    ids = await alike(desk, 3)
+    assert (await queue(desk, f"?after={ids[1]}"))["items"] == []

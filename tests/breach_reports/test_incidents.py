@@ -402,3 +402,87 @@ async def test_a_proposal_is_turned_down_by_whoever_approves_and_the_clock_runs_
     told = await read(desk, id_)
     assert (told["state"], told["clock"]["due_at"], bool(told["proposals"][0]["turned_down_by"])) == ("suspected", before, True)
     assert desk.findings() == []
+
+
+@pytest.mark.parametrize(("path", "more"), [("ruling-out", {}), ("not-required", {"track": "authority"})])
+async def test_nobody_alone_stops_the_clock_of_a_report_by_linking_it_to_what_another_proposed_to_end(desk: Desk, path: str, more: Any):
+    id_ = await opened(desk)
+    number = await proposed(desk, id_, path, **more)
+    breach = await report(desk)
+    assert (await desk.as_("officer", "POST", f"/{breach}/triage", {"finding": "breach"})).status_code == 200
+    assert (await done(desk, f"/{id_}/link", {"report": breach}, "second_officer"))["waiting"] == []
+    desk.world.clock.forward(60)
+    body = {"proposal": number, "code": desk.world.one_time_code("second_officer")}
+    assert await refused(desk, f"/{id_}/approval", body, "second_officer") == STATE
+    whole = await read(desk, id_)
+    assert (whole["state"], whole["authority"]["state"], whole["clock"] is None) == ("suspected", "open", False)
+    second = (await desk.world.person("second_officer")).ref
+    assert [(each["overtaken_by"], each["proposal"]) for each in whole["proposals"]] == [(second, number)]
+    await approve(desk, id_, await proposed(desk, id_, path, **more))
+    assert desk.findings() == []
+
+
+async def test_what_an_incident_rests_on_changes_and_ends_what_was_proposed_before(desk: Desk):
+    desk.world.clock.forward(20 * 3600)
+    linked = await report(desk)
+    id_ = await opened(desk, linked, aware_at=hours(2))
+    deeds: dict[str, tuple[str, dict[str, Any]]] = {
+        "unlinked": ("/unlink", {"report": linked, "reason": PARTS}),
+        "linked": ("/link", {"report": linked}),
+        "assessed": ("/assessment", {"sensitive": "yes", "over_100": "no"}),
+        "told": ("/filing", {"track": "authority", "filed_at": now(desk), "reference": "R-1"}),
+        "to be told again": ("/reopening", {"track": "authority", "reason": PARTS}),
+        "moved": ("/state", {"state": "confirmed"}),
+    }
+    for what, (path, body) in deeds.items():
+        number = await proposed(desk, id_, "ruling-out")
+        assert (await done(desk, f"/{id_}{path}", body, "second_officer"))["waiting"] == [], what
+        assert await refused(desk, f"/{id_}/approval", {"proposal": number}, "second_officer") == STATE, what
+    number = await proposed(desk, id_, "not-required", track="authority")
+    judged = await desk.as_("second_officer", "POST", f"/{linked}/triage", {"finding": "breach"})
+    assert judged.status_code == 200
+    assert await refused(desk, f"/{id_}/approval", {"proposal": number}, "second_officer") == STATE, "a report of it was judged"
+    told = await proposed(desk, id_, "not-required", track="people")
+    await done(desk, f"/{id_}/filing", {"track": "authority", "filed_at": now(desk), "reference": "R-1"}, "second_officer")
+    moved = await proposed(desk, id_, "awareness", aware_at=hours(1))
+    assert [each["proposal"] for each in (await done(desk, f"/{id_}", method="GET"))["proposals"] if "overtaken_at" not in each] == [
+        told,
+        moved,
+    ], "that the authority was told is no matter of the people"
+    assert (await approve(desk, id_, moved))["waiting"] == []
+    assert await refused(desk, f"/{id_}/approval", {"proposal": told}, "second_officer") == STATE, "awareness is another"
+    assert desk.findings() == []
+
+
+async def test_two_tracks_proposed_together_are_each_approved(desk: Desk):
+    id_ = await opened(desk)
+    numbers = [await proposed(desk, id_, "not-required", track=track) for track in ("authority", "people")]
+    await approve(desk, id_, numbers[0])
+    desk.world.clock.forward(60)
+    assert (await approve(desk, id_, numbers[1]))["people"] == "not_required"
+
+
+async def test_an_approval_moves_awareness_from_where_it_was_shown_to_stand(desk: Desk):
+    old = await report(desk)
+    desk.world.clock.forward(48 * 3600)
+    id_ = await opened(desk)
+    number = await proposed(desk, id_, "awareness", aware_at=hours(24))
+    received = (await desk.read(old))["received_at"]
+    assert (await done(desk, f"/{id_}/link", {"report": old}))["aware_at"] == received
+    assert (await incident(desk, "second_officer", "GET", "")).status_code == 200
+    body = {"proposal": number, "code": desk.world.one_time_code("second_officer")}
+    assert await refused(desk, f"/{id_}/approval", body, "second_officer") == STATE
+    assert (await read(desk, id_))["aware_at"] == received, "proposed was to go earlier; the approval would go later"
+
+
+async def test_a_page_goes_on_behind_an_incident_that_was_settled_or_opened_again_meanwhile(desk: Desk):
+    desk.world.clock.forward(50 * 3600)
+    late, soon, fresh = [await opened(desk, aware_at=hours(each)) for each in (1, 20, 40)]
+    page = await done(desk, "?limit=2", method="GET")
+    assert page["next"] == soon
+    for track in ("authority", "people"):
+        await done(desk, f"/{soon}/filing", {"track": track, "filed_at": now(desk), "reference": "R"})
+    assert [each["id"] for each in (await done(desk, f"?limit=2&after={soon}", method="GET"))["items"]] == [fresh]
+    assert (await done(desk, f"?state=settled&after={late}", method="GET"))["items"] != []
+    await done(desk, f"/{soon}/reopening", {"track": "people", "reason": PARTS})
+    assert (await done(desk, f"?state=settled&after={soon}", method="GET"))["items"] == []

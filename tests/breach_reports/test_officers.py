@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tests.breach_reports.desk import NARRATIVE, Desk
+from tests.breach_reports.incident_desk import done, opened, report
 from tests.household import lay_down
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, door
@@ -283,6 +284,41 @@ async def test_a_dismissal_takes_two_people_who_mean_the_same(desk: Desk):
     for deed, body in (("triage", {"finding": "breach"}), ("dismissal", {"reason": "spam"}), ("acknowledgement", None)):
         assert (await desk.as_("officer", "POST", f"/{id_}/{deed}", body)).json()["code"] == "report-state"
     assert "ceremony" in next(entry for entry in desk.world.entries() if entry.kind == "breach_report.dismissed").flags
+    assert desk.findings() == []
+
+
+async def test_a_dismissal_proposed_before_the_report_was_judged_a_breach_ends_no_clock_of_the_authority(desk: Desk):
+    id_, _ = await told(desk)
+    path = f"/{id_}/dismissal"
+    assert (await desk.as_("officer", "POST", path, {"reason": "spam"})).status_code == 200
+    assert (await desk.as_("second_officer", "POST", f"/{id_}/triage", {"finding": "breach"})).status_code == 200
+    desk.world.clock.forward(60)
+    body = {"reason": "spam", "code": desk.world.one_time_code("second_officer")}
+    answer = await desk.as_("second_officer", "POST", f"{path}/approval", body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "report-state")
+    read = await desk.read(id_)
+    second = (await desk.world.person("second_officer")).ref
+    assert (read["state"], read["clock"]["provisional"], read["dismissal"]["overtaken_by"]) == ("triaged", False, second)
+    assert (await desk.as_("second_officer", "POST", f"{path}/rejection", {"reason": "spam"})).json()["code"] == "report-state"
+    assert (await desk.as_("officer", "POST", path, {"reason": "spam"})).status_code == 200
+    fresh = {"reason": "spam", "code": desk.world.one_time_code("second_officer")}
+    assert (await desk.as_("second_officer", "POST", f"{path}/approval", fresh)).json()["state"] == "dismissed"
+    assert desk.findings() == []
+
+
+async def test_what_was_proposed_about_a_report_ends_where_it_is_linked_or_taken_out_of_its_incident(desk: Desk):
+    id_ = await report(desk)
+    assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "breach"})).status_code == 200
+    to, spam = write_time(desk.world.clock.now), {"reason": "spam"}
+    assert (await desk.as_("officer", "POST", f"/{id_}/awareness", {"aware_at": to, "reason": "x"})).status_code == 200
+    assert (await desk.as_("officer", "POST", f"/{id_}/dismissal", spam)).status_code == 200
+    case_ = await opened(desk, id_)
+    assert (await desk.as_("second_officer", "POST", f"/{id_}/dismissal/approval", spam)).json()["code"] == "report-state"
+    assert (await desk.as_("officer", "POST", f"/{id_}/dismissal", spam)).status_code == 200
+    await done(desk, f"/{case_}/unlink", {"report": id_, "reason": "x"})
+    assert (await desk.as_("second_officer", "POST", f"/{id_}/dismissal/approval", spam)).json()["code"] == "report-state"
+    assert (await desk.as_("second_officer", "POST", f"/{id_}/awareness/approval", {"aware_at": to})).json()["code"] == "report-state"
+    assert (await desk.read(id_))["clock"]["provisional"] is False
     assert desk.findings() == []
 
 

@@ -257,7 +257,9 @@ def test_the_file_of_channels_is_read_or_refused(tmp_path: Path):
     assert read_channels(tmp_path) == Channels(demonstration=True)
     (tmp_path / "public.toml").write_text("site = 'https://vault.example.org:8443'\n", encoding="utf-8")
     assert read_channels(tmp_path).site == "https://vault.example.org:8443"
-    for wrong in ("social = 1", "other = 'x'", "= =", "demonstration = 'yes'", "site = 'http://x.org'", "site = 'https://x.org/'"):
+    names = [f'[name]\nar = "جمعية{end}البر"\nen = "A"' for end in ("\\n", "\\r", "\\u0000", "\\u0085", "\\u2028", "\\u2029")]
+    wrongs = ("social = 1", "other = 'x'", "= =", "demonstration = 'yes'", "site = 'http://x.org'", "site = 'https://x.org/'")
+    for wrong in (*wrongs, *names, '[name]\nar = "أ"\nen = "Charity\\nBcc: somebody@example.org"'):
         (tmp_path / "public.toml").write_text(wrong, encoding="utf-8")
         with pytest.raises(ChannelsRefused):
             read_channels(tmp_path)

@@ -18,6 +18,7 @@ from tests.breach_reports.notices import (
     noticed,
     notifier,
     person,
+    ruled_out,
     serving,
     states,
 )
@@ -272,15 +273,53 @@ async def test_once_the_incident_is_over_no_letter_leaves_and_none_is_made(desk:
     world, id_, box = desk.world, await opened(desk, aware_at=hours(0)), Box()
     record = await person(world, 1)
     number = await approved(desk, id_, record)
-    proposal = (await done(desk, f"/{id_}/ruling-out", {"reason": "x"}))["waiting"][-1]["proposal"]
-    await incident(desk, "second_officer", "GET", "")
-    await done(desk, f"/{id_}/approval", {"proposal": proposal, "code": world.one_time_code("second_officer")}, "second_officer")
+    await ruled_out(desk, id_)
     with serving(box, free_port):
         await notifier(world, free_port).round()
     told = await letter(desk, id_, number, record)
     assert (box.letters, told["state"], told["reason"]) == ([], "withheld", "INCIDENT_OVER")
     assert await refused(desk, f"/{id_}/people-notices", WORDING) == STATE
     assert await refused(desk, f"/{id_}/people-notices/{number}/again", {}) == STATE
+
+
+async def test_what_was_withheld_while_the_incident_was_over_goes_once_it_is_open_again_and_somebody_approved(desk: Desk, free_port: int):
+    world, id_, box = desk.world, await opened(desk, aware_at=hours(0)), Box()
+    first, second, third = [await person(world, number) for number in (1, 2, 3)]
+    number = await approved(desk, id_, first)
+    place = f"/{id_}/people-notices/{number}"
+    sender = notifier(world, free_port)
+    with serving(box, free_port):
+        await sender.round()
+        await done(desk, f"{place}/people", {"records": [second, third]})
+        assert (await approving(desk, id_, number, 3)).status_code == 200
+        await ruled_out(desk, id_)
+        await sender.round()
+        assert await states(desk, id_, number) == {first: "sent", second: "withheld", third: "withheld"}
+        noted = (await letter(desk, id_, number, third))["id"]
+        await done(desk, f"/{id_}/letters/{noted}/outcome", {"result": "delivered"})
+        await done(desk, f"/{id_}/state", {"state": "suspected"})
+        assert await sender.round() == 0, "by itself nothing goes that was withheld"
+        assert (await done(desk, f"{place}/again", {}))["letters"] == 1
+        assert (await done(desk, f"{place}/again", {}))["letters"] == 0
+        told = (await done(desk, f"/{id_}/people-notices", method="GET"))["items"][0]
+        assert (told["people"], told["waiting"]) == (3, 1)
+        assert await sender.round() == 0, "nobody approved it since"
+        assert await states(desk, id_, number) == {first: "sent", second: "listed", third: "delivered"}
+        assert (await approving(desk, id_, number, 3, "officer")).json()["code"] == "same-person"
+        assert (await approving(desk, id_, number, 3)).status_code == 200
+        await sender.round()
+    assert box.to == ["someone1@example.org", "someone2@example.org"]
+    assert desk.findings() == []
+
+
+async def test_who_sends_again_what_was_withheld_does_not_approve_it(desk: Desk, free_port: int):
+    id_ = await opened(desk, aware_at=hours(0))
+    number = await approved(desk, id_, await person(desk.world, 1))
+    await ruled_out(desk, id_)
+    await notifier(desk.world, free_port).round()
+    await done(desk, f"/{id_}/state", {"state": "suspected"})
+    assert (await done(desk, f"/{id_}/people-notices/{number}/again", {}, "second_officer"))["letters"] == 1
+    assert (await approving(desk, id_, number, 1)).json()["code"] == "same-person"
 
 
 async def test_who_chose_whom_it_reaches_lets_no_letter_go_though_another_wrote_it(desk: Desk):

@@ -1,4 +1,4 @@
-"""The clocks of the work on a report: judged within a day, answered within thirty, looked at within two working days of Saudi Arabia."""
+"""Clocks of a report: judged within a day, answered within thirty, looked at within two working days, the authority's."""
 
 import asyncio
 from datetime import date
@@ -16,7 +16,7 @@ from vault.access.watching import Watcher
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot
 from vault.breach_reports import clocks, incidents
-from vault.breach_reports.incident_examine import late_work
+from vault.breach_reports.incident_examine import late_reports
 from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.ringing import Ringer
 from vault.breach_reports.service import Wanted
@@ -150,7 +150,7 @@ async def test_doctor_names_a_report_that_waited_too_long_and_a_clock_that_did_n
     def named() -> list[str]:
         world = desk.world
         with snapshot(world.database, world.association.id) as connection:
-            found = list(late_work(connection, world.association.cabinet, world.association.id, world.clock.now))
+            found = list(late_reports(connection, world.association.cabinet, world.association.id, 72, world.clock.now))
         return [each.partition(": ")[2] for each in found]
 
     given = await desk.report()
@@ -165,6 +165,14 @@ async def test_doctor_names_a_report_that_waited_too_long_and_a_clock_that_did_n
     id_ = await desk.id_of(given["reference"])
     assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "no_breach"})).status_code == 200
     assert named() == []
+    assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "breach"})).status_code == 200
+    unrung = "a clock was due and did not ring; it rings when the service runs"
+    assert named() == [unrung], "the 24th hour is over since it was told"
+    desk.world.clock.now = START + 74 * HOUR
+    untold = "a breach in no incident, the authority was to be told, 2 hours ago (POST /v1/incidents)"
+    assert named() == [untold, unrung]
+    await Ringer(desk.world.association).round()
+    assert named() == [untold]
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -192,7 +200,11 @@ async def test_declared_holidays_are_no_working_days_and_riyadhs_midnight_is_sho
     assert await desk.world.association.run(holidays) == {date(2026, 1, 4), date(2026, 1, 5)}
     [item] = await items(desk)
     assert item["acknowledge_by"] == "2026-01-07T21:00:00Z"
-    assert (await desk.read(await desk.id_of(given["reference"])))["acknowledge_by"] == "2026-01-07T21:00:00Z"
+    id_ = await desk.id_of(given["reference"])
+    assert (await desk.read(id_))["acknowledge_by"] == "2026-01-07T21:00:00Z"
+    [group] = (await desk.as_("officer", "GET", "/groups")).json()["items"]
+    [member] = (await desk.as_("officer", "GET", f"/groups/{id_}")).json()["items"]
+    assert [each["acknowledge_by"] for each in (group["example"], member)] == ["2026-01-07T21:00:00Z"] * 2, "and by likeness the same"
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -210,3 +222,43 @@ async def test_the_officers_queue_says_the_time_left_for_the_work_and_a_legal_ho
     page = await desk.world.association.run(lambda deed: incidents.listed(deed, errand, "open", None, 5))
     [incident_] = [incident_line(each, 72, Speaker("en"), desk.world.clock.now) for each in page.items]
     assert incident_.held
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_report_judged_a_breach_rings_until_the_authoritys_time_is_over_as_an_incident_does(desk: Desk):
+    given, other = await desk.report(), await desk.report()
+    await incident(desk, "officer", "GET", "")
+    id_, no_breach = [await desk.id_of(each["reference"]) for each in (given, other)]
+    for one, finding in ((id_, "breach"), (no_breach, "no_breach")):
+        assert (await desk.as_("officer", "POST", f"/{one}/triage", {"finding": finding})).status_code == 200
+    assert await ring(desk, 23.9) == []
+    assert await ring(desk, 25) == ["AUTHORITY_24"]
+    again = desk.world.reopen()
+    assert await Ringer(again).round() == 0
+    again.log.close()
+    told = next(entry for entry in desk.world.entries() if entry.kind == "breach_report.clock")
+    assert (told.actor, told.outcome, told.law, told.count) == ("system", "error", "sa-pdpl:20", 24)
+    assert told.about[0].subject.hex() == plain(id_)
+    assert await ring(desk, 71.5) == [f"AUTHORITY_{hours}" for hours in (24, 48, 60, 66, 71)]
+    assert await ring(desk, 200) == [f"AUTHORITY_{hours}" for hours in (24, 48, 60, 66, 71, 72)]
+    await Watcher(desk.world.association).look_through()
+    found = await desk.world.association.run(
+        lambda deed: facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, ALERT)
+    )
+    assert sorted((each.rule, each.limit) for each in found.values() if each.rule.endswith("clock")) == [
+        ("breach_clock", hours) for hours in (24, 48, 60, 66, 71, 72)
+    ]
+    assert desk.findings() == []
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_the_authoritys_clock_of_a_report_is_its_incidents_from_the_link_on_and_its_own_again_when_it_is_taken_out(desk: Desk):
+    id_ = await desk.id_of((await desk.report())["reference"])
+    assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "breach"})).status_code == 200
+    assert await ring(desk, 24) == ["AUTHORITY_24"]
+    case = await opened(desk, id_)
+    assert await ring(desk, 60) == ["AUTHORITY_24"]
+    assert [each.count for each in desk.world.entries() if each.kind == "incident.clock"] == [24, 48, 60]
+    await done(desk, f"/{case}/unlink", {"report": id_, "reason": "another matter"})
+    assert await ring(desk, 61) == ["AUTHORITY_24", "AUTHORITY_48", "AUTHORITY_60"]
+    assert desk.findings() == []

@@ -103,6 +103,8 @@ def test_a_report_is_linked_and_the_incident_kept_as_a_file_that_is_checked_alon
     assert said(run("link", meant, reference)) == f"{reference} is linked to {meant}.\n"
     shown = said(run("show", meant))
     assert all(words in shown for words in ("suspected", "قائمة أسماء", "Clock at 72 hours", "to be told"))
+    id_ = json.loads(said(run("show", meant, "--json")))["id"]
+    assert said(run("show", id_)) == said(run("show", meant)), "by its id as well"
     assert meant in said(run("queue"))
     assert json.loads(said(run("queue", "--json")))["incidents"]["items"]
     assert "keep it as what is secret" in said(run("export", meant, "--to", str(file)))
@@ -155,6 +157,7 @@ def test_what_is_not_there_or_cannot_be_read_is_one_line(run: Callable[..., Resu
     monkeypatch.setattr(reports_cli, "PAGE", 1)
     assert run("show", "BR-2026-000000").stderr.startswith("amanah: not-found")
     assert run("show", "IN-2026-000000").stderr.startswith("amanah: not-found")
+    assert run("show", "0c9a7ac1-3749-0c2e-b06d-7c4e69b29cbf").stderr.startswith("amanah: not-found")
     assert run("reply", "BR-1", "--text-file", str(tmp_path / "none")).stderr.startswith("amanah: file-unreadable")
     assert run("triage", "BR-1", "--finding", "spam").exit_code == 2
     assert run("triage", "0c9a7ac1-3749-0c2e-b06d-7c4e69b29cbf", "--finding", "breach", "--aware-at", "x").stderr.startswith(

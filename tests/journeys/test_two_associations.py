@@ -220,6 +220,7 @@ BODIES: dict[str, Body] = {
     "breach_reports.reply": lambda _, __: {"text": "x"},
     "breach_reports.exclude": lambda _, other: {"staff": other},
     "breach_reports.exclusion.settle": lambda _, other: {"staff": [other]},
+    "breach_reports.exclusions.settle": lambda _, id_: {"reports": [id_], "staff": []},
     "breach_reports.dismissal.propose": lambda _, __: {"reason": "spam"},
     "breach_reports.dismissal.approve": lambda _, __: {"reason": "spam"},
     "breach_reports.groups.triage": lambda _, id_: {"reports": [id_], "deed": "acknowledgement"},
@@ -300,6 +301,7 @@ BODIES: dict[str, Body] = {
     "officer.sign-out": lambda _, __: b"token=0",
     "officer.approve": lambda _, id_: f"token=0&kind=order&id={id_}&act=approve&code=000000".encode(),
     "officer.quarantine-deed": lambda _, id_: f"token=0&act=acknowledgement&report={id_}&reports={id_}".encode(),
+    "officer.exclusions-settled": lambda _, id_: f"token=0&report={id_}&reports={id_}&staff=".encode(),
     "officer.entry-taken": lambda _, __: b"token=0&channel=telephone&language=ar",
     "officer.entry-confirmed": lambda _, id_: f"token=0&report={id_}".encode(),
     "officer.request-step": lambda _, id_: f"token=0&act=taking-back&request={id_}".encode(),
@@ -466,6 +468,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
             "consents.import",
             "merges.request",
             "breach_reports.groups.triage",
+            "breach_reports.exclusions.settle",
         )
         # A recipient's code is no id: both associations may have one of the same code.
         if takes == ["code"] or (not takes and not in_body) or route == ENDED:
@@ -500,6 +503,7 @@ def test_every_route_that_takes_an_id_answers_as_if_it_had_never_been(house: Hou
         *("erasures.ask", "erasures.read", "erasures.approve", "erasures.cancel"),
         *("breach_reports.read", "breach_reports.triage", "breach_reports.dismissal.approve", "breach_reports.status"),
         *("breach_reports.group", "breach_reports.groups.triage", "breach_reports.apart", "breach_reports.entries.read"),
+        "breach_reports.exclusions.settle",
         *("incidents.read", "incidents.link", "incidents.approval", "incidents.filing", "incidents.exclusion"),
         *("incidents.evidence.save", "incidents.evidence.people", "incidents.evidence.prove", "incidents.export"),
         *(

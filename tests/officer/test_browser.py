@@ -23,6 +23,7 @@ PAGES = (
     "/retention",
     *("/recalls", "/take-downs", "/referrals"),
     "/statistics",
+    "/exclusions",
     "/standing",
 )
 SHOTS = os.environ.get("AMANAH_TESTS_SCREENSHOTS")

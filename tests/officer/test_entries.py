@@ -143,3 +143,23 @@ async def test_a_post_gets_no_slip_and_a_correction_too_long_comes_back(small_wi
     assert (done.status_code, 'class="receipt"' in done.text) == (200, False)
     assert "gets no receipt" in text_of(done)
     assert (await window.send(CONFIRMED, report="x", correction="")).status_code == 400
+
+
+async def test_another_report_in_a_form_that_was_sent_before_comes_back_and_is_kept_once_it_is_sent_again(small_window: Window):
+    window = small_window
+    await clerk(window)
+    first = await typed(window)
+    once = re.search(r'name="once" value="([0-9a-f]{32})"', (await window.get(PATH)).text)
+    assert once is not None
+    fields = {"token": window.token, "once": once[1], "channel": "telephone", "category": "other", "language": "ar"}
+    fields |= {"seen_at": clock(window, hours=1), "narrative": SAID}
+    assert (first.status_code, (await sent(window, fields)).status_code) == (200, 200)
+    other = fields | {"narrative": "اتصل رجل يقول إن راتبه قيل لجاره في المجلس"}
+    back = await sent(window, other)
+    assert (back.status_code, other["narrative"] in back.text, SAID in back.text) == (409, True, False)
+    assert "The form was sent before" in text_of(back)
+    fresh = re.search(r'name="once" value="([0-9a-f]{32})"', back.text)
+    assert fresh is not None
+    kept = await sent(window, other | {"once": fresh[1]})
+    assert (kept.status_code, other["narrative"] in text_of(kept)) == (200, True)
+    assert [one.kind for one in window.world.entries()].count("breach_report.received") == 3

@@ -8,7 +8,7 @@ import pytest
 
 from tests.breach_reports.desk import desk_of
 from tests.breach_reports.incident_desk import done
-from tests.breach_reports.notices import WORDING, notifier, person
+from tests.breach_reports.notices import WORDING, approved, notifier, person, ruled_out
 from tests.officer.browser import Window, text_of
 from tests.officer.test_incidents import opened
 
@@ -120,6 +120,22 @@ async def test_letters_go_out_after_a_second_person_read_the_words_and_those_by_
     assert "delivered" in text_of(page)
     page = await step(window, incident, "again", notice=number)
     assert "They are sent again." in text_of(page)
+
+
+async def test_what_was_withheld_while_the_incident_was_over_is_offered_to_go_again_once_it_is_open(window: Window, free_port: int):
+    _, incident = await begun(window)
+    async with desk_of(window.world) as desk:
+        number = await approved(desk, incident, await person(window.world, 1))
+        await ruled_out(desk, incident)
+        await notifier(window.world, free_port).round()
+        await done(desk, f"/{incident}/state", {"state": "suspected"})
+    page = await window.get(f"{PATH}/people", incident=incident, notice=number)
+    assert "Send again what failed" in text_of(page)
+    assert "the incident is over" in text_of(page)
+    page = await step(window, incident, "again", notice=number)
+    assert "waits for a second person" in text_of(page)
+    assert 'value="approve"' in page.text
+    assert 'value="again"' not in page.text
 
 
 @pytest.mark.parametrize(

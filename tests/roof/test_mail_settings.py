@@ -1,5 +1,6 @@
 """What an operator writes for the mailbox is believed where no secret lies open and nothing is said in the clear."""
 
+from email.message import EmailMessage
 from pathlib import Path
 
 import dns.exception
@@ -7,6 +8,8 @@ import dns.message
 import dns.resolver
 import pytest
 
+from tests.breach_reports.notices import Box, serving
+from vault.breach_reports.mail.answer import Refused, Unwritable
 from vault.breach_reports.mail.lookups import Unanswered
 from vault.mail_dns import Dns
 from vault.mail_intake import Fetched, NotTaken, Vault
@@ -80,6 +83,45 @@ def test_a_secret_comes_from_a_private_file_or_a_credential_and_from_nowhere_els
             secret.read({CREDENTIALS: str(tmp_path)})
     with pytest.raises(MailIntakeRefused):
         Secret(credential="secret").read({})
+
+
+@pytest.mark.parametrize(
+    ("security", "answer", "raised"),
+    [
+        ("starttls", "250 ok", OSError),
+        ("none", "450 later", OSError),
+        ("none", "550 5.7.1 relaying denied", OSError),
+        ("none", "550 none", Refused),
+        ("none", "554 we take no such letters", Refused),
+    ],
+)
+def test_an_acknowledgement_is_refused_by_the_mailbox_alone(
+    tmp_path: Path, free_port: int, security: str, answer: str, raised: type[Exception]
+):
+    told = f'[acknowledgement]\nsender = "privacy@example.net"\nhost = "localhost"\nport = {free_port}\nsecurity = "{security}"\n'
+    written(tmp_path, told)
+    box, answers = postbox_of(tmp_path), Box()
+    assert box is not None
+    assert box.send is not None
+    letter = EmailMessage()
+    letter["From"], letter["To"] = "privacy@example.net", "huda@example.org"
+    letter.set_content("x")
+    answers.answers = {"huda@example.org": answer}
+    with serving(answers, free_port), pytest.raises(raised):
+        box.send(letter, "huda@example.org")
+
+
+def test_an_address_that_our_own_server_carries_nothing_to_was_refused_by_nobody(tmp_path: Path, free_port: int):
+    told = f'[acknowledgement]\nsender = "privacy@example.net"\nhost = "localhost"\nport = {free_port}\nsecurity = "none"\n'
+    written(tmp_path, told)
+    box = postbox_of(tmp_path)
+    assert box is not None
+    assert box.send is not None
+    letter = EmailMessage()
+    letter["From"], letter["To"] = "privacy@example.net", "هدى@example.org"
+    letter.set_content("x")
+    with serving(Box(), free_port, enable_SMTPUTF8=False), pytest.raises(Unwritable):
+        box.send(letter, "هدى@example.org")
 
 
 class Record:

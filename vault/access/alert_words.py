@@ -35,8 +35,8 @@ SENTENCES: Final[Mapping[Rule, tuple[str, str]]] = {
         "A record was asked for that was laid out as a canary: no work leads to it.",
     ),
     "breach_clock": (
-        "عدد الساعات التي مضت على العلم بحادثة لم يُستكمل الإشعار بها: {limit}.",
-        "An incident that somebody is still to be told of: hours passed since the association was aware of it: {limit}.",
+        "عدد الساعات التي مضت على العلم بحادثة، أو بتسرب بلَّغ عنه بلاغ لم تُفتح به حادثة، ولم يُستكمل الإشعار: {limit}.",
+        "An incident, or a report of a breach in no incident, that somebody is still to be told of: hours passed since awareness: {limit}.",
     ),
     "report_clock": (
         "بلاغ مضت المهلة المقررة لتقييمه أو للرد على صاحبه، وهي بالساعات: {limit}.",

@@ -6,7 +6,7 @@ another person has approved that very wording.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +55,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Alerts by id, newest first; the number the next page begins after; of those looked at how many are about what is kept from her."""
+    """Alerts by id, newest first; the number the next page begins after.
+
+    `withheld` counts all alerts that rest on what is kept from the reader: one number whatever is asked for, as in the log.
+    """
 
     items: list[tuple[str, AlertFact]]
     more: int | None
@@ -65,14 +68,13 @@ class Page:
 def page(deed: Deed, errand: Errand, wanted: Wanted) -> Page:
     """A page of alerts, without those that rest on an entry about a case the reader is excluded from. Raises Unavailable `integrity`."""
     errand = errand.still(deed)
-    numbers = _raised(deed, wanted.after)
+    kept_from_her = _kept_from(deed, errand)
+    numbers = _raised(deed, wanted.after, kept_from_her)
     stored = facts.read_several(deed, ALERT, list(numbers))
-    kept_from_her = _hidden(deed, errand, stored)
     meant = [
         key
         for key in numbers
-        if key not in kept_from_her
-        and (wanted.state in {None, stored[key].state} or (wanted.state == OVERDUE and stored[key].is_overdue(deed.now)))
+        if wanted.state in {None, stored[key].state} or (wanted.state == OVERDUE and stored[key].is_overdue(deed.now))
     ]
     here = meant[: wanted.limit]
     deed.append(errand.entry(kind="alerts.read", outcome="allow", basis="law", count=len(here)))
@@ -84,17 +86,29 @@ def page(deed: Deed, errand: Errand, wanted: Wanted) -> Page:
     return Page([(key, stored[key]) for key in here], more, len(kept_from_her))
 
 
-def _hidden(deed: Deed, errand: Errand, stored: Mapping[str, AlertFact]) -> frozenset[str]:
-    """Which of these alerts rest on an entry about a case the reader is excluded from."""
-    named = withholding.naming(deed, withholding.hidden_from(deed, errand.asker), {each for one in stored.values() for each in one.indexes})
-    return frozenset(key for key, one in stored.items() if not named.isdisjoint(one.indexes))
+def _kept_from(deed: Deed, errand: Errand) -> frozenset[str]:
+    """All alerts of the association that are kept from the reader; only for whom a case excludes are any opened."""
+    hidden = withholding.hidden_from(deed, errand.asker)
+    if not hidden:
+        return frozenset()
+    every = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, ALERT)
+    named = withholding.named_between(deed, hidden, 0, deed.size)
+    return frozenset(key for key, one in every.items() if not named.isdisjoint(one.indexes))
 
 
-def _raised(deed: Deed, after: int | None) -> dict[str, int]:
-    """The ids of the next alerts with the number of the entry that raised each, newest first."""
+def _hidden(deed: Deed, errand: Errand, alert: AlertFact) -> bool:
+    """Whether the alert rests on an entry about a case the reader is excluded from."""
+    return bool(withholding.naming(deed, withholding.hidden_from(deed, errand.asker), alert.indexes))
+
+
+def _raised(deed: Deed, after: int | None, without: Collection[str]) -> dict[str, int]:
+    """The ids of the next alerts but these, with the number of the entry that raised each, newest first."""
     told = log_tables.fact
     query = select(told.c.fact_key, told.c.number).where(
-        told.c.association_id == deed.association, told.c.fact_kind == ALERT.name, told.c.version == 1
+        told.c.association_id == deed.association,
+        told.c.fact_kind == ALERT.name,
+        told.c.version == 1,
+        told.c.fact_key.not_in(without),
     )
     if after is not None:
         query = query.where(told.c.number < after)
@@ -110,7 +124,7 @@ def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> Aler
     approver = approver.still(deed)
     errand = approver.errand
     found = facts.read(deed, ALERT, alert.hex())
-    if found is None or _hidden(deed, errand, {alert.hex(): found}):
+    if found is None or _hidden(deed, errand, found):
         raise NotFound
     if found.state != "unreviewed":
         raise Conflict
@@ -121,10 +135,9 @@ def review(deed: Deed, approver: Approver, alert: bytes, reason: Reason) -> Aler
         found, state="reviewed", reason=reason, reviewed_by=approver.caller.ref, reviewed_at=deed.now, padding=""
     )
     written = facts.write(deed, ALERT, alert.hex(), padded(settled))
-    article = f"{book.association.pack}:7"
-    deed.append(
-        errand.entry(kind=REVIEWED, outcome="allow", reason=reason.upper(), article=article, facts=(written,), flags=approver.caller.flags)
-    )
+    about, article, flags = withholding.cases_of(deed, found.indexes), f"{book.association.pack}:7", approver.caller.flags
+    told = {"about": about, "reason": reason.upper(), "article": article, "facts": (written,), "flags": flags}
+    deed.append(errand.entry(kind=REVIEWED, outcome="allow", **told))
     return settled
 
 

@@ -1,8 +1,9 @@
 """Whom a notice of a breach reaches, and by which address: decided person by person at the moment it leaves (law 20, regulation 24(5)).
 
 Invariants: facts, verdict, entry, commit, value: an address opens for the purpose `breach_notice` alone, after the entry that names the
-person, and is kept nowhere; who cannot speak for herself is told through her guardian as her sheet has him at that moment; a letter is in
-one process's hand, and what was in the hand of one that died is doubtful and is not taken up again.
+person, and is kept nowhere; who cannot speak for herself is told through a guardian who can, as her sheet and his have him at that moment;
+a letter is in one process's hand, and what was in the hand of one that died is doubtful and is not taken up again; one of which something
+does not hold keeps no other back.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry
 from vault.breach_reports import incident_file, incidents, letters, people_notices
 from vault.breach_reports.incident_lifecycle import OVER, IncidentState
-from vault.breach_reports.letters import ADDRESSED, DONE, LEASE, LETTER, SYSTEM, LetterFact
+from vault.breach_reports.letters import ADDRESSED, DONE, INCIDENT_OVER, LEASE, LETTER, SYSTEM, LetterFact
 from vault.breach_reports.people_notices import BY_HAND
 from vault.errors import NotFound
 from vault.policy.contact import CHANNELS
@@ -35,7 +36,6 @@ DECEASED: Final = "DECEASED"
 NO_GUARDIAN: Final = "NO_GUARDIAN"
 NO_EMAIL: Final = "NO_EMAIL"
 ERASED: Final = "ERASED"
-INCIDENT_OVER: Final = "INCIDENT_OVER"
 _NEAREST: Final = ("wali", "wasi", "custodian", "carer")
 """Guardians of who lacks capacity, the nearest first; an agent is a grown person's own."""
 
@@ -69,9 +69,15 @@ class Taken:
 
 
 def claim(deed: Deed, association: Association) -> Taken | None:
-    """Take the first letter in hand that is due, with the entry that opens its address; None where none is. Raises Unavailable."""
+    """Take the first letter in hand that is due, with the entry that opens its address; None where none is.
+
+    Raises DoesNotHold for one that is to be set aside before the next can be taken, Unavailable.
+    """
+    # Read first, so that what of the association does not hold is laid to no letter.
+    association.books.at(deed)
     for letter in letters.due(deed, officers=False):
-        taken = _claimed(deed, association, letter)
+        with letters.holding(letter):
+            taken = _claimed(deed, association, letter)
         if taken is not None:
             return taken
     return None
@@ -95,7 +101,7 @@ def by_hand(deed: Deed, errand: Errand, incident: bytes, letter: bytes) -> Taken
 def addressee(deed: Deed, book: Book, hers: Known, record: bytes) -> Addressee:
     """Whom the notice about this person is for, as her sheet stands."""
     person, now = _person(hers), deed.now
-    if person.deceased_at is not None and person.deceased_at <= now:
+    if _has_died(person, now):
         return Addressee(hers, record, "self", DECEASED)
     if not lacks_capacity(person, now):
         return Addressee(hers, record, "self")
@@ -103,6 +109,9 @@ def addressee(deed: Deed, book: Book, hers: Known, record: bytes) -> Addressee:
         try:
             found = people.of_subject(deed, bytes.fromhex(guardian.id))
         except NotFound:
+            continue
+        his = _person(found)
+        if _has_died(his, now) or lacks_capacity(his, now):
             continue
         records = sorted(found.sheet.records if found.sheet is not None else ())
         if records:
@@ -183,6 +192,10 @@ def _mail_field(book: Book, known: Known, record: str) -> str:
 
 def _person(known: Known) -> Person:
     return known.sheet.person if known.sheet is not None else Person()
+
+
+def _has_died(person: Person, now: int) -> bool:
+    return person.deceased_at is not None and person.deceased_at <= now
 
 
 def _may_act(guardian: Guardian, now: int) -> bool:

@@ -31,6 +31,8 @@ BREAK_GLASS: Final = frozenset({"access.break_glass", "break-glass", "BREAK_GLAS
 """What an entry of opening without the usual way says, as its kind, its reason or a flag."""
 CLOCKS: Final[dict[str, Rule]] = {"incident.clock": "breach_clock", "breach_report.clock": "report_clock"}
 """The kinds of entry by which a clock rings, of an incident (implementing regulation 24) or of work on a report, and the rule of each."""
+AUTHORITY: Final = "AUTHORITY_"
+"""How the reason of a report's clock begins that is the authority's as well: the report is a breach and in no incident."""
 MINUTE: Final = 60_000_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -166,7 +168,10 @@ class Watch:
     def _by_clock(one: _Seen) -> Finding | None:
         """Each time a clock rang, which each does once; the threshold that was passed is its hours."""
         rule = CLOCKS.get(one.entry.kind)
-        return None if rule is None else Finding(rule, one.hand, (one.number,), one.entry.count or 0)
+        if rule is None:
+            return None
+        meant: Rule = "breach_clock" if (one.entry.reason or "").startswith(AUTHORITY) else rule
+        return Finding(meant, one.hand, (one.number,), one.entry.count or 0)
 
     def _by_bulk(self, one: _Seen) -> Finding | None:
         window = _window(self._bulk, one, HOUR)

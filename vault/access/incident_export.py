@@ -50,7 +50,7 @@ class Exporting:
 def take(deed: Deed, errand: Errand, incident: bytes) -> Exporting:
     """Append the entry, and take what is exported. Raises NotFound, Invalid beyond `MOST_ROWS`, Unavailable, the refusal `excluded`."""
     errand = errand.still(deed)
-    found = incidents.seen(deed, errand, incident)[1]
+    found = incidents.as_shown(deed, errand, incidents.seen(deed, errand, incident)[1])
     evidence = incident_evidence.of_incident(deed, errand, found)
     letters = incident_notices.letters_of(deed, found.fact)
     namings = sum(len(person.rows) for _, pages in evidence for page in pages for person in page.people)

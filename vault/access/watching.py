@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from vault.access.alert_facts import ALERT, OWN, WATCH, AlertFact, WatchFact, in_force, padded
 from vault.access.detection import DAY, HOUR, QUESTION, RIYADH_AHEAD, WITHDRAWN, DetectionFact, Finding, Watch, day_of
+from vault.access.withholding import cases_of
 from vault.access_log import tables
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, EntryRefused, parse
@@ -86,7 +87,8 @@ class Watcher:
         for finding in fresh:
             alert = AlertFact(rule=finding.rule, hand=finding.hand, indexes=finding.indexes, limit=finding.limit, raised_at=deed.now)
             written = facts.write(deed, ALERT, deed.size.to_bytes(16, "big").hex(), padded(alert))
-            deed.append(Entry(kind=RAISED, outcome="error", actor=SYSTEM, article=article, facts=(written,)))
+            about = cases_of(deed, finding.indexes)
+            deed.append(Entry(kind=RAISED, outcome="error", actor=SYSTEM, about=about, article=article, facts=(written,)))
         if fresh or end - stands.through >= REMEMBERED:
             place = facts.write(deed, WATCH, OWN, WatchFact(through=max(end, stands.through)))
             deed.append(Entry(kind=WATCHED, outcome="allow", actor=SYSTEM, article=article, facts=(place,)))

@@ -10,10 +10,12 @@ from sqlalchemy import ColumnElement, func, select
 
 from vault.access_log import tables
 from vault.access_log.deed import Deed
+from vault.access_log.entry import About
 from vault.breach_reports.shapes import EXCLUSIONS
 from vault.rulebook import facts
 from vault.rulebook.asker import Asker
 from vault.rulebook.two_people import STAFF, accounts_of
+from vault.storage.octets import octets
 
 
 def hidden_from(deed: Deed, asker: Asker) -> tuple[bytes, ...]:
@@ -76,3 +78,11 @@ def naming(deed: Deed, hidden: tuple[bytes, ...], numbers: Collection[int]) -> f
         subject.c.association_id == deed.association, subject.c.subject.in_(hidden), subject.c.number.in_(numbers)
     )
     return frozenset(deed.transaction.connection.execute(named).scalars())
+
+
+def cases_of(deed: Deed, numbers: Collection[int]) -> tuple[About, ...]:
+    """The reports and incidents these entries name, as another entry names them: so that it is kept from whom those are kept from."""
+    subject = tables.subject.c
+    here = (subject.association_id == deed.association, subject.number.in_(numbers), subject.subject == subject.record)
+    found = deed.transaction.connection.execute(select(octets(subject.subject)).where(*here).distinct())
+    return tuple(About(case, case) for case in sorted(found.scalars()))

@@ -140,6 +140,8 @@ class Closed:
                 self._doors.pop(("lock", subject), None)
         elif kind == "lock":
             self._doors.update(dict.fromkeys(((kind, subject) for subject in _of(entry, reference)), number))
+        elif kind == "case-exclusion":
+            self._doors[kind, f"{reference}|{detail.split('|')[1]}"] = number
         elif kind in {"client", "staff"}:
             self._doors[kind, f"{kind}:{reference}"] = number
         else:
@@ -187,4 +189,6 @@ def _of_subjects(entry: Entry) -> Iterator[tuple[Door, str]]:
             yield ("lock", about.subject.hex()), "about a person"
             yield ("erasure", about.subject.hex()), "about a person"
         elif entry.kind in OF_CASES:
-            yield ("breach-case", about.subject.hex()), "about a case"
+            case = about.subject.hex()
+            yield ("breach-case", case), "about a case"
+            yield from ((("case-exclusion", f"{case}|{who}"), "to whom a case is kept from") for who in (entry.actor, entry.on_behalf))

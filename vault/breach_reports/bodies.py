@@ -1,6 +1,6 @@
 """What the calls of breach reports take and give, in the words of the contract. Times RFC 3339, ids lower-case UUIDs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -172,7 +172,7 @@ class Written(msgspec.Struct):
 
 
 class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A deed that takes two people: what was proposed, by whom and when, and who settled it or turned it down."""
+    """A deed that takes two people: what was proposed, by whom and when, who settled it, turned it down or changed what it rested on."""
 
     reason: str | None = None
     was: str | None = None
@@ -183,6 +183,8 @@ class Waiting(msgspec.Struct, kw_only=True, omit_defaults=True):
     settled_at: str | None = None
     turned_down_by: str | None = None
     turned_down_at: str | None = None
+    overtaken_by: str | None = None
+    overtaken_at: str | None = None
 
 
 class LookupTold(msgspec.Struct):
@@ -320,18 +322,32 @@ class Settlement(Body):
     staff: Annotated[tuple[_Short, ...], msgspec.Meta(max_length=50)]
 
 
+class Settlements(Body):
+    """The same for many reports at once, by id; whom their reporters describe is to be read before."""
+
+    reports: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=36)], ...], msgspec.Meta(max_length=500)]
+    staff: Annotated[tuple[_Short, ...], msgspec.Meta(max_length=50)]
+
+
 class ExclusionItem(msgspec.Struct):
-    """One report that waits for somebody to say whom its reporter meant; nothing else is told of it."""
+    """One report that waits for somebody to say whom its reporter meant; nothing else is told of it.
+
+    `described` where she used her own words. `like` is the oldest report its text is like, with the same offices: itself where it is alone.
+    """
 
     id: str
     received_at: str
     offices: tuple[str, ...]
+    described: bool
+    like: str
 
 
 class ExclusionList(msgspec.Struct):
-    """The reports that wait so, oldest first."""
+    """A page of the reports that wait so, oldest first; `waiting` is how many there are in all."""
 
     items: list[ExclusionItem]
+    next: str | None
+    waiting: int
 
 
 class ExclusionTold(msgspec.Struct):
@@ -341,6 +357,12 @@ class ExclusionTold(msgspec.Struct):
     offices: tuple[str, ...]
     words: str | None
     entry: "EntryTold"
+
+
+class ManySettled(msgspec.Struct):
+    """A result for each report, in order: `{id, status, excluded}` or `{id, status, problem}`."""
+
+    results: list[dict[str, Any]]
 
 
 class ExclusionSettled(msgspec.Struct):

@@ -15,8 +15,9 @@ from vault.access_log.entry import About, Entry, Outcome, WrittenFact
 from vault.breach_reports import clocks, incident_file, letters, service
 from vault.breach_reports.incident_shapes import IncidentFact
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.letters import DONE, LEASE, MOST_ATTEMPTS, OFFICERS, SYSTEM, WORD, WordFact, WordState
+from vault.breach_reports.letters import DONE, LEASE, OFFICERS, SYSTEM, WORD, WordFact, WordState
 from vault.breach_reports.lifecycle import HOUR
+from vault.errors import Unavailable
 from vault.rulebook import facts
 from vault.rulebook.association import Association
 from vault.rulebook.book import Book
@@ -26,6 +27,9 @@ MAILED: Final = "incident.clock-mailed"
 USUAL: Final = frozenset({60})
 SCOPES: Final = frozenset({"reports", "approve"})
 """Who may be written to: who works on reports, and who approves (the chair at 60 hours)."""
+LONGEST_PAUSE: Final = HOUR // 2
+MOST_TRIES: Final = 30
+"""A mail that is not taken is tried again for half a day: so long is left to the authority's 72 hours when the usual one is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +57,61 @@ def written(deed: Deed, book: Book, incident: IncidentFact, hours: int, telling:
 
 
 def claim(deed: Deed, association: Association) -> Word | None:
-    """Take the first mail in hand that is due; None where none is. Raises Unavailable."""
+    """Take the first mail in hand that is due; None where none is. Raises DoesNotHold for one that is to be set aside, Unavailable."""
     book = association.books.at(deed)
     for id_ in letters.due(deed, officers=True):
-        fact = facts.read(deed, WORD, id_.hex())
-        if fact is not None and fact.state == "sending":
-            settle(deed, fact, "doubtful")
-            continue
-        if fact is None or fact.state != "waiting":
-            letters.move(deed, id_, DONE)
-            continue
-        incident = incident_file.load(deed, bytes.fromhex(fact.incident)).fact
-        clock = clocks.clock(incident, service.hours(book))
-        if clock is None or not _may_know(book, incident, fact.staff, deed.now):
-            settle(deed, fact, "dropped")
-            continue
-        changed = msgspec.structs.replace(fact, state="sending", at=deed.now)
-        _tell(deed, changed)
-        letters.move(deed, id_, deed.now, deed.now + LEASE)
-        return Word(changed, incident.reference, clock.left(deed.now) // HOUR)
+        with letters.holding(id_):
+            word = _claimed(deed, book, id_)
+        if word is not None:
+            return word
     return None
 
 
+def set_aside(deed: Deed, mail: bytes, pack: str) -> None:
+    """Note that a mail has failed since something of it or of its incident does not hold, with an alarm: the others go on."""
+    about: tuple[About, ...] = ()
+    try:
+        stands = facts.read(deed, WORD, mail.hex())
+    except Unavailable:
+        stands = None
+        letters.move(deed, mail, DONE)
+    if stands is not None:
+        settle(deed, stands, "failed")
+        incident = bytes.fromhex(stands.incident)
+        about = (About(incident, incident),)
+    letters.alarm(deed, about, pack)
+
+
 def settle(deed: Deed, fact: WordFact, state: WordState) -> None:
-    """Note what came of a mail: `sent`, `doubtful`, `dropped`, or `waiting` to be tried again until it has `failed` eight times."""
+    """Note what came of a mail: `sent`, `doubtful`, `dropped`, or `waiting` to be tried again until it has `failed` so often."""
     stands = facts.read(deed, WORD, fact.id)
     if stands is None or stands.state not in {"waiting", "sending", "doubtful"}:
         return
     attempts = stands.attempts + (state == "waiting")
-    state = "failed" if attempts >= MOST_ATTEMPTS else state
+    state = "failed" if attempts >= MOST_TRIES else state
     changed = msgspec.structs.replace(stands, state=state, at=deed.now, attempts=attempts)
-    letters.move(deed, bytes.fromhex(fact.id), deed.now + letters.FIRST_PAUSE if state == "waiting" else DONE)
+    again = deed.now + min(letters.pause(attempts), LONGEST_PAUSE) if state == "waiting" else DONE
+    letters.move(deed, bytes.fromhex(fact.id), again)
     _tell(deed, changed)
+
+
+def _claimed(deed: Deed, book: Book, id_: bytes) -> Word | None:
+    fact = facts.read(deed, WORD, id_.hex())
+    if fact is not None and fact.state == "sending":
+        settle(deed, fact, "doubtful")
+        return None
+    if fact is None or fact.state != "waiting":
+        letters.move(deed, id_, DONE)
+        return None
+    incident = incident_file.load(deed, bytes.fromhex(fact.incident)).fact
+    clock = clocks.clock(incident, service.hours(book))
+    if clock is None or not _may_know(book, incident, fact.staff, deed.now):
+        settle(deed, fact, "dropped")
+        return None
+    changed = msgspec.structs.replace(fact, state="sending", at=deed.now)
+    _tell(deed, changed)
+    letters.move(deed, id_, deed.now, deed.now + LEASE)
+    return Word(changed, incident.reference, clock.left(deed.now) // HOUR)
 
 
 def _begin(deed: Deed, incident: IncidentFact, hours: int, staff: str) -> WrittenFact:

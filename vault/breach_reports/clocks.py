@@ -4,15 +4,16 @@ Invariants: what rings is decided by the moment of awareness and by what rang be
 does not ring again, whatever awareness is moved to (implementing regulation 24(1)).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 
+from vault.breach_reports import lifecycle
 from vault.breach_reports.incident_lifecycle import open_tracks
-from vault.breach_reports.incident_shapes import Fired, IncidentFact
+from vault.breach_reports.incident_shapes import IncidentFact
 from vault.breach_reports.lifecycle import HOUR, Clock
-from vault.breach_reports.shapes import REPLY, ReportFact
+from vault.breach_reports.shapes import REPLY, Fired, ReportFact
 from vault.web.times import RIYADH
 
 MARKS: Final = (24, 48, 60, 66, 71, 72)
@@ -65,8 +66,18 @@ def due(fact: IncidentFact, within: int, now: int) -> list[Due]:
     """The clocks that are to ring by now and have not rung, the earliest first; none where nothing is left to be told to anybody."""
     if not open_tracks(fact):
         return []
-    rung = {each.hours for each in fact.fired}
-    every = [Due(mark, fact.aware_at + mark * HOUR) for mark in marks(within) if mark not in rung]
+    return _due(fact.aware_at, fact.fired, within, now)
+
+
+def authority_due(fact: ReportFact, within: int, now: int) -> list[Due]:
+    """Those of the time to tell the authority of a report that was judged a breach, while it is in no incident whose clocks ring."""
+    running = lifecycle.clock(fact, within)
+    return [] if running is None or running.provisional else _due(running.aware_at, fact.authority_fired, within, now)
+
+
+def _due(aware_at: int, fired: Iterable[Fired], within: int, now: int) -> list[Due]:
+    rung_ = {each.hours for each in fired}
+    every = [Due(mark, aware_at + mark * HOUR) for mark in marks(within) if mark not in rung_]
     return [each for each in every if each.at <= now]
 
 

@@ -46,6 +46,12 @@ class RunSettled(Conflict):
     code = "run-settled"
 
 
+class RunNothingDue(Conflict):
+    """No case of the run may be destroyed now: it waits still."""
+
+    code = "run-nothing-due"
+
+
 class CaseFact(Fact, frozen=True):
     """One case of a run: what it is and its id in hexadecimal."""
 
@@ -77,7 +83,10 @@ DESTRUCTION: Kind[DestructionFact] = Kind("breach_destruction", DestructionFact,
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is closed, the earliest due first; how many cases, closed or not, are kept from the reader; the newest run that waits."""
+    """What is closed, the earliest due first; how many cases, closed or not, are kept from the reader.
+
+    `waiting` is the newest run that waits and has a case she may see.
+    """
 
     terms: list[Term]
     withheld: int
@@ -111,9 +120,10 @@ def preview(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> 
     shown = [term for term in every if not _is_kept_from(errand, term)]
     hidden = _hidden_from(deed, errand)
     runs = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, DESTRUCTION).values()
-    waiting = max((each for each in runs if each.waits), key=lambda each: (each.proposed_at, each.id), default=None)
+    seen = [_as_seen(each, hidden) for each in runs if each.waits]
+    waiting = max((each for each in seen if each.cases), key=lambda each: (each.proposed_at, each.id), default=None)
     kept = hidden.intersection({*incidents, *(fact.id for fact in reports.values())})
-    return Preview(shown, len(kept), None if waiting is None else _as_seen(waiting, hidden))
+    return Preview(shown, len(kept), waiting)
 
 
 def propose(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> DestructionFact:
@@ -134,9 +144,13 @@ def propose(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> 
 
 
 def release(deed: Deed, errand: Errand, factor: SecondFactor, run: bytes, code: str | None) -> Done:
-    """Destroy what another person proposed and is due still. Raises NotFound, RunSettled, and the refusals of a second person."""
+    """Destroy what another person proposed and is due still.
+
+    Raises NotFound, also where every case is kept from who asks, RunSettled, RunNothingDue where nothing of it goes, and the refusals of
+    a second person.
+    """
     errand = errand.still(deed)
-    found = _waiting(deed, run)
+    found, hidden = _waiting(deed, errand, run)
     if same_person(errand.book(deed), found.proposed_by, errand.asker.ref):
         article = f"{errand.book(deed).association.pack}:7"
         raise EntryRefusal(errand.entry(kind=RELEASED, outcome="refuse", reason="SAME_PERSON", article=article, flags=errand.asker.flags))
@@ -147,33 +161,33 @@ def release(deed: Deed, errand: Errand, factor: SecondFactor, run: bytes, code: 
         for id_, of in _destroyed(deed, errand, each, found.id):
             gone.append(id_)
             epochs |= of
+    if not gone:
+        raise RunNothingDue
     settled = msgspec.structs.replace(found, released_by=errand.asker.ref, released_at=deed.now, destroyed=len(gone))
     written = (*approval.facts, facts.write(deed, DESTRUCTION, found.id, settled))
     deed.append(_entry(errand, deed, RELEASED, facts=written, count=len(gone), flags=approval.flags))
-    seen = _as_seen(settled, _hidden_from(deed, errand))
+    seen = _as_seen(settled, hidden)
     return Done(seen, tuple(gone), tuple(each.id for each in seen.cases if each.id not in gone), tuple(sorted(epochs)))
 
 
 def turn_down(deed: Deed, errand: Errand, run: bytes) -> DestructionFact:
     """End what somebody proposed: nothing of it goes. Raises NotFound, also where every case is kept from who asks, and RunSettled."""
     errand = errand.still(deed)
-    found, hidden = _waiting(deed, run), _hidden_from(deed, errand)
-    if not _as_seen(found, hidden).cases:
-        raise NotFound
+    found, hidden = _waiting(deed, errand, run)
     ended = msgspec.structs.replace(found, turned_down_by=errand.asker.ref, turned_down_at=deed.now)
     written = (facts.write(deed, DESTRUCTION, found.id, ended),)
     deed.append(_entry(errand, deed, TURNED_DOWN, facts=written, count=len(found.cases), flags=errand.asker.flags))
     return _as_seen(ended, hidden)
 
 
-def _waiting(deed: Deed, run: bytes) -> DestructionFact:
-    """The run with this id. Raises NotFound, RunSettled for one that waits no more."""
-    found = facts.read(deed, DESTRUCTION, run.hex())
-    if found is None:
+def _waiting(deed: Deed, errand: Errand, run: bytes) -> tuple[DestructionFact, frozenset[str]]:
+    """The run with this id, and what is kept from who asks. Raises NotFound where that is all of it, RunSettled where it waits no more."""
+    found, hidden = facts.read(deed, DESTRUCTION, run.hex()), _hidden_from(deed, errand)
+    if found is None or not _as_seen(found, hidden).cases:
         raise NotFound
     if not found.waits:
         raise RunSettled
-    return found
+    return found, hidden
 
 
 def tombstones(deed: Deed, errand: Errand, after: bytes | None, limit: int) -> tuple[list[tuple[str, TombstoneFact]], str | None, int]:

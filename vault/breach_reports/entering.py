@@ -107,11 +107,12 @@ def take_down(
 ) -> tuple[Case, bool]:
     """Take a report down, checked before; with it whether the same request did before.
 
-    Raises Invalid where nobody would be left to settle whom it excludes, or it excludes who takes it down.
+    Raises Invalid where nobody would be left to settle whom it excludes, or it excludes who takes it down, and the refusal `excluded`.
     """
     errand, (came, told) = errand.still(deed), entry
     if once is not None and (made := made_before(deed.transaction, deed.association, once)) is not None:
-        return case.load(deed, made), True
+        # Who was excluded since is not told how it stands.
+        return service.seen(deed, errand, made), True
     kept = exclusion.kept_from(errand.book(deed), told.exclude, deed.now)
     if not errand.accounts.isdisjoint((*kept.excluded, *kept.held)):
         raise Invalid([FieldError("exclude", "same-person")])

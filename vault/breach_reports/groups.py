@@ -79,17 +79,18 @@ def told(group: Group) -> Told:
 def queue(errand: Errand, known: Mapping[bytes, ReportFact], wanted: Wanted) -> Queue:
     """The groups that are wanted: the few before the many, so that no flood buries one report. Raises NotFound for a wrong `after`.
 
-    Those that are in doubt for what they did themselves come last; among groups of one size the least time left is first.
+    Those that are in doubt for what they did themselves come last; among groups of one size the least time left is first. Behind a report
+    that somebody looked at meanwhile the page goes on at the earliest place it can have stood, so that no group is left out.
     """
     seen = service.seen_by(errand, known)
     waiting = [fact for fact in seen.values() if fact.state in ((wanted.state,) if wanted.state else WAITING)]
     found = sorted(groups(waiting), key=_place)
     start = 0
     if wanted.after is not None:
-        places = [number for number, group in enumerate(found) if group.example.id == wanted.after.hex()]
-        if not places:
+        if wanted.after not in seen:
             raise NotFound
-        start = places[0] + 1
+        behind = _stood(found, seen[wanted.after])
+        start = sum(_place(group) <= behind for group in found)
     here = found[start : start + wanted.limit]
     more = bytes.fromhex(here[-1].example.id) if start + len(here) < len(found) else None
     return Queue(here, more, len(found), len(waiting), len(known) - len(seen))
@@ -146,6 +147,12 @@ def _run(errand: Errand, report: bytes, deed_of: DeedOf) -> Awaitable[ReportFact
 
 def _is_of_the_caller(error: VaultError) -> bool:
     return error.code == STEP_UP or not isinstance(error, NotFound | Conflict | Refused)
+
+
+def _stood(found: Sequence[Group], after: ReportFact) -> tuple[bool, int, int, str]:
+    """The place of the group a report is in; of one that waits no more the earliest there is, for how many were like it is not kept."""
+    of = next((group for group in found if any(each.id == after.id for each in group.members)), None)
+    return (False, 1, after.arrived_at, after.id) if of is None else _place(of)
 
 
 def _place(group: Group) -> tuple[bool, int, int, str]:

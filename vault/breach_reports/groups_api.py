@@ -1,6 +1,7 @@
 """HTTP in and out of the queue by likeness: groups, one group, one deed on many reports, a report taken out of its group."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
@@ -16,6 +17,7 @@ from vault.breach_reports.shapes import Reason, ReportFact
 from vault.errors import FieldError, Invalid, NotFound, VaultError
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
+from vault.rulebook.working_days import holidays
 from vault.web import Answer, Body, Call, Person, Query, Route, parse_id, write_id
 from vault.web.problems import problem_of
 from vault.web.times import write_time
@@ -151,8 +153,8 @@ class _Groups:
         wanted = groups.Wanted(call.query["state"], call.query["after"], call.query["limit"])
         errand, known = await self.reports.waiting(Errand(call.caller, call.request_id))
         found = await asyncio.to_thread(groups.queue, errand, known, wanted)
-        hours = service.hours(await call.caller.association.book())
-        items = [_group(each, hours, call.now) for each in found.groups]
+        say = await _saying(call)
+        items = [_group(each, say) for each in found.groups]
         more = None if found.more is None else write_id(found.more)
         return Answer(GroupList(items, more, found.groups_in_all, found.reports_in_all, found.withheld))
 
@@ -160,8 +162,7 @@ class _Groups:
         report = call.path_id("report")
         errand, known = await self.reports.waiting(Errand(call.caller, call.request_id))
         found = await asyncio.to_thread(groups.group_of, errand, known, report)
-        hours = service.hours(await call.caller.association.book())
-        return Answer(GroupMembers([_item(fact, hours, call.now) for fact in found.members[: groups.MOST]], len(found.members)))
+        return Answer(GroupMembers(list(map(await _saying(call), found.members[: groups.MOST])), len(found.members)))
 
     async def triage(self, call: Call) -> Answer:
         body: ManyTriaged = call.body
@@ -209,15 +210,27 @@ async def _done(call: Call, ids: tuple[str, ...], deed: groups.DeedOf) -> Answer
 
 def _result(call: Call, report: bytes, one: ReportFact | VaultError) -> dict[str, Any]:
     if isinstance(one, VaultError):
-        problem = problem_of(one, call.request_id, call.language)
-        return {"id": write_id(report), "status": problem.status, "problem": problem}
+        return refused(call, report, one)
     return {"id": write_id(report), "status": HTTPStatus.OK, "state": one.state}
 
 
-def _group(group: Group, hours: int, now: int) -> GroupItem:
+def refused(call: Call, report: bytes, error: VaultError) -> dict[str, Any]:
+    """The result of a report, one of many, whose deed was not done."""
+    problem = problem_of(error, call.request_id, call.language)
+    return {"id": write_id(report), "status": problem.status, "problem": problem}
+
+
+async def _saying(call: Call) -> Callable[[ReportFact], bodies.ReportItem]:
+    """What puts a report into a list, as the list of all does: with the hours and the holidays of the association."""
+    association = call.caller.association
+    hours, days = service.hours(await association.book()), await association.run(holidays)
+    return lambda fact: telling.item(fact, lifecycle.clock(fact, hours), call.now, days)
+
+
+def _group(group: Group, say: Callable[[ReportFact], bodies.ReportItem]) -> GroupItem:
     told, last = groups.told(group), group.members[-1]
     return GroupItem(
-        example=_item(group.example, hours, now),
+        example=say(group.example),
         count=len(group.members),
         first_at=write_time(group.example.received_at),
         last_at=write_time(last.received_at),
@@ -226,7 +239,3 @@ def _group(group: Group, hours: int, now: int) -> GroupItem:
         proposed=dict(sorted(told.proposed.items())),
         unanswered=told.unanswered,
     )
-
-
-def _item(fact: ReportFact, hours: int, now: int) -> bodies.ReportItem:
-    return telling.item(fact, lifecycle.clock(fact, hours), now)

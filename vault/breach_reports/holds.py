@@ -12,7 +12,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import case, incident_file, incidents, service
+from vault.breach_reports import case, incident_file, incidents, kept_again, service
 from vault.breach_reports.case import Text
 from vault.breach_reports.incident_joining import refusal
 from vault.breach_reports.incident_shapes import REASON, IncidentFact
@@ -22,6 +22,7 @@ from vault.breach_reports.shapes import NOTE, Hold, ReportFact
 from vault.errors import FieldError, Invalid
 from vault.rulebook.asker import Errand
 from vault.rulebook.two_people import same_person
+from vault.storage.journal import Closing
 
 HELD: Final[dict[What, str]] = {"report": "breach_report.held", "incident": "incident.held"}
 PROPOSED: Final[dict[What, str]] = {"report": "breach_report.hold-lifting-proposed", "incident": "incident.hold-lifting-proposed"}
@@ -54,12 +55,19 @@ class _Held:
         return (Text(_PART[self.what], self.errand.hand, msgspec.json.encode(text.strip()), must_fit),), len(self.fact.parts)
 
     def tell(
-        self, deed: Deed, kinds: dict[What, str], holds: tuple[Hold, ...], texts: tuple[Text, ...] = (), by: Approval | None = None
+        self,
+        deed: Deed,
+        kinds: dict[What, str],
+        holds: tuple[Hold, ...],
+        texts: tuple[Text, ...] = (),
+        *,
+        by: Approval | None = None,
+        closes: Closing | None = None,
     ) -> Hold:
         """Write the holds and the entry of the deed, of the kind for this case; the newest of them."""
         used, flags = (by.facts, by.flags) if by else ((), self.errand.asker.flags)
         written = self.write(holds, texts)
-        deed.append(self._entry(deed, kinds[self.what], about=self.about, facts=(*used, written), flags=flags))
+        deed.append(self._entry(deed, kinds[self.what], about=self.about, facts=(*used, written), flags=flags), closes=closes)
         return holds[-1]
 
     def _entry(self, deed: Deed, kind: str, **members: object) -> Entry:
@@ -73,7 +81,8 @@ def lay(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold
     if standing(held.fact.holds) is not None:
         raise HoldState
     texts, number = held.reason(reason, must_fit=True)
-    return held.tell(deed, HELD, (*held.fact.holds, Hold(by=held.errand.hand, at=deed.now, reason=number)), texts)
+    laid = (*held.fact.holds, Hold(by=held.errand.hand, at=deed.now, reason=number))
+    return held.tell(deed, HELD, laid, texts, closes=kept_again.hold(what, held.fact.id, held.errand.hand))
 
 
 def propose_lifting(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold:
@@ -100,7 +109,7 @@ class Second:
             raise HoldState
         if same_person(errand.book(deed), stands.lifting_by, held.errand.asker.ref):
             raise refusal(deed, held.errand, held.about, kind, reason="SAME_PERSON")
-        approval = self.factor.approve(deed, held.errand.asker, self.code, kind=kind)
+        approval = self.factor.approve(deed, held.errand.asker, self.code, kind=kind, about=held.about)
         lifted = msgspec.structs.replace(stands, lifted_by=held.errand.hand, lifted_at=deed.now)
         return held.tell(deed, LIFTED, (*held.fact.holds[:-1], lifted), by=approval)
 

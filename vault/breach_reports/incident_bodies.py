@@ -133,6 +133,8 @@ class ProposalTold(msgspec.Struct, kw_only=True, omit_defaults=True):
     replaced: bool = False
     turned_down_by: str | None = None
     turned_down_at: str | None = None
+    overtaken_by: str | None = None
+    overtaken_at: str | None = None
     reason: str | None = None
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from keys.cabinet import Cabinet
 from keys.case_file import case_key
 from keys.errors import Unopenable
-from vault.breach_reports import clocks, index
+from vault.breach_reports import clocks, index, lifecycle
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
 from vault.breach_reports.incident_tables import incident_key, incident_part
 from vault.breach_reports.lifecycle import HOUR
@@ -44,14 +44,19 @@ def late(connection: Connection, cabinet: Cabinet, association: bytes, within: i
             yield f"incident {fact.reference}: a clock was due and did not ring; it rings when the service runs"
 
 
-def late_work(connection: Connection, cabinet: Cabinet, association: bytes, now: int) -> Iterator[str]:
-    """Reports whose time to be judged or answered is over, and clocks of that work that were due and did not ring."""
-    for fact in sorted(holding(connection, cabinet, association, BREACH_REPORT).values(), key=lambda each: each.reference):
-        running = [] if fact.gone else clocks.of_report(fact)
-        for each in running:
+def late_reports(connection: Connection, cabinet: Cabinet, association: bytes, within: int, now: int) -> Iterator[str]:
+    """Reports whose time to be judged, answered or told to the authority is over, and clocks of theirs that were due and did not ring."""
+    reports = holding(connection, cabinet, association, BREACH_REPORT).values()
+    for fact in sorted((each for each in reports if not each.gone), key=lambda each: each.reference):
+        for each in clocks.of_report(fact):
             if each.due_at < now:
                 yield f"report {fact.reference}: {_WORK[each.work]}, {(now - each.due_at) // HOUR} hours ago (GET /v1/breach-reports)"
-        if any(each.due_at + PATIENCE <= now for each in ([] if fact.gone else clocks.work_due(fact, now))):
+        running = lifecycle.clock(fact, within)
+        if running is not None and not running.provisional and running.is_overdue(now):
+            hours = -running.left(now) // HOUR
+            yield f"report {fact.reference}: a breach in no incident, the authority was to be told, {hours} hours ago (POST /v1/incidents)"
+        unrung = (*(each.due_at for each in clocks.work_due(fact, now)), *(each.at for each in clocks.authority_due(fact, within, now)))
+        if any(each + PATIENCE <= now for each in unrung):
             yield f"report {fact.reference}: a clock was due and did not ring; it rings when the service runs"
 
 

@@ -15,6 +15,7 @@ from vault.breach_reports import case, incident_file
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.case import Case
 from vault.breach_reports.incident_shapes import IncidentFact
+from vault.breach_reports.lifecycle import overtaken
 from vault.breach_reports.service import SCOPE
 from vault.breach_reports.shapes import ReportFact
 from vault.errors import Conflict
@@ -55,7 +56,7 @@ def join(deed: Deed, errand: Errand, fact: IncidentFact, new: Sequence[Case], *,
         # Nobody excludes two others, and not by joining what she excluded one from with what she excluded another from.
         both = ((a, b) for a in one.excluded_by for b in other.excluded_by)
         if set(one.excluded) != set(other.excluded) and any(same_person(book, a, b) for a, b in both):
-            about = tuple(each.about[0] for each in new)
+            about = (About(bytes.fromhex(fact.id), bytes.fromhex(fact.id)), *(each.about[0] for each in new))
             raise refusal(deed, errand, about, "incident.linked", reason="SAME_PERSON")
     excluded = tuple(sorted({*fact.excluded, *(who for each in new for who in each.fact.excluded)}))
     by = tuple(dict.fromkeys((*fact.excluded_by, *(who for each in new for who in each.fact.excluded_by))))
@@ -65,7 +66,13 @@ def join(deed: Deed, errand: Errand, fact: IncidentFact, new: Sequence[Case], *,
         fact = lifecycle.linked(fact, each.fact, errand.hand, deed.now)
     fact = msgspec.structs.replace(fact, excluded=excluded, excluded_by=by)
     changed = [
-        *((each, msgspec.structs.replace(each.fact, incident=fact.id, excluded=excluded, excluded_by=by)) for each in new),
+        *(
+            (
+                each,
+                msgspec.structs.replace(overtaken(each.fact, errand.hand, deed.now), incident=fact.id, excluded=excluded, excluded_by=by),
+            )
+            for each in new
+        ),
         *(
             (each, msgspec.structs.replace(each.fact, excluded=excluded, excluded_by=by))
             for each in members

@@ -1,8 +1,8 @@
 """What may happen to an incident next: pure functions of the fact and the moment.
 
 Invariants: what lets a clock run on takes one person, what stops it without anybody having been told takes two (promise 9); by rule the
-moment of awareness only ever goes earlier, and by two people wherever they say, with what it was before; nothing that was decided is
-overwritten.
+moment of awareness only ever goes earlier, and by two people wherever they say, with what it was before; what was proposed ends with what
+it rested on, so that the second person agrees to what the first one knew; nothing that was decided is overwritten.
 """
 
 from collections.abc import Iterable
@@ -21,6 +21,7 @@ from vault.breach_reports.incident_shapes import (
     State,
     Step,
     Track,
+    Unlinked,
     Weight,
 )
 from vault.breach_reports.lifecycle import EARLIEST, HOUR
@@ -94,11 +95,20 @@ def require_linkable(fact: IncidentFact, report: ReportFact) -> None:
 
 def linked(fact: IncidentFact, report: ReportFact, by: str, now: int) -> IncidentFact:
     """The incident with that report; awareness goes to the report's where that is earlier, and never later."""
+    fact = overtaken(fact, by, now)
     reports, to = (*fact.reports, report.id), aware_of(report)
     if to >= fact.aware_at:
         return msgspec.structs.replace(fact, reports=reports)
     event = Aware(to=to, why="linked", by=by, at=now, was=fact.aware_at)
     return msgspec.structs.replace(fact, reports=reports, aware_at=to, awareness=(*fact.awareness, event))
+
+
+def unlinked(fact: IncidentFact, event: Unlinked) -> IncidentFact:
+    """The incident without that report; its awareness stays. Raises IncidentState."""
+    if event.report not in fact.reports or fact.state in OVER:
+        raise IncidentState
+    kept = tuple(each for each in fact.reports if each != event.report)
+    return msgspec.structs.replace(overtaken(fact, event.by, event.at), reports=kept, unlinked=(*fact.unlinked, event))
 
 
 def moved(fact: IncidentFact, state: Moved, note: int | None, by: str, now: int) -> IncidentFact:
@@ -107,14 +117,14 @@ def moved(fact: IncidentFact, state: Moved, note: int | None, by: str, now: int)
         raise IncidentState
     if state == "closed" and open_tracks(fact):
         raise TracksOpen
-    return msgspec.structs.replace(fact, state=state, steps=(*fact.steps, Step(state, by, now, note=note)))
+    return msgspec.structs.replace(overtaken(fact, by, now), state=state, steps=(*fact.steps, Step(state, by, now, note=note)))
 
 
 def assessed(fact: IncidentFact, weight: Weight) -> IncidentFact:
     """The incident with another answer to the questions of weight; the earlier ones stay. No answer stops a clock."""
     if fact.state in OVER:
         raise IncidentState
-    return msgspec.structs.replace(fact, weights=(*fact.weights, weight))
+    return msgspec.structs.replace(overtaken(fact, weight.by, weight.at), weights=(*fact.weights, weight))
 
 
 def proposed(fact: IncidentFact, made: Proposal, now: int) -> IncidentFact:
@@ -127,6 +137,17 @@ def proposed(fact: IncidentFact, made: Proposal, now: int) -> IncidentFact:
         for each in fact.proposals
     ]
     return msgspec.structs.replace(fact, proposals=(*kept, made))
+
+
+def overtaken(fact: IncidentFact, by: str, now: int, track: Track | None = None) -> IncidentFact:
+    """The incident once what its proposals rested on was changed by that hand: none of them waits any more.
+
+    Where that is how a `track` stands, the other track's and a move of awareness wait on.
+    """
+    ended = [each for each in fact.proposals if each.waits and (track is None or each.track == track or each.act == "ruled_out")]
+    gone = {"overtaken_by": by, "overtaken_at": now}
+    kept = (msgspec.structs.replace(each, **gone) if each in ended else each for each in fact.proposals)
+    return msgspec.structs.replace(fact, proposals=tuple(kept))
 
 
 def waiting(fact: IncidentFact, number: int) -> Proposal:
@@ -151,12 +172,13 @@ def approved(fact: IncidentFact, waits: Proposal, by: str, now: int) -> Incident
     """The incident with that proposal in force."""
     done = msgspec.structs.replace(waits, settled_by=by, settled_at=now)
     fact = msgspec.structs.replace(fact, proposals=tuple(done if each.number == waits.number else each for each in fact.proposals))
+    if waits.act == "not_required" and waits.track is not None:
+        made = Settled(track=waits.track, how="not_required", at=now, by=waits.by, settled_by=by, reason=waits.number)
+        return msgspec.structs.replace(overtaken(fact, by, now, waits.track), settled=(*fact.settled, made))
+    fact = overtaken(fact, by, now)
     if waits.act == "ruled_out":
         step = Step("ruled_out", waits.by, now, settled_by=by, note=waits.number)
         return msgspec.structs.replace(fact, state="ruled_out", steps=(*fact.steps, step))
-    if waits.act == "not_required" and waits.track is not None:
-        made = Settled(track=waits.track, how="not_required", at=now, by=waits.by, settled_by=by, reason=waits.number)
-        return msgspec.structs.replace(fact, settled=(*fact.settled, made))
     to = fact.aware_at if waits.to is None else waits.to
     event = Aware(to=to, why="corrected", by=waits.by, at=now, was=fact.aware_at, settled_by=by, reason=waits.number)
     return msgspec.structs.replace(fact, aware_at=to, aware_confirmed=True, awareness=(*fact.awareness, event))
@@ -175,7 +197,7 @@ def filed(fact: IncidentFact, made: Settled, within: int, now: int) -> IncidentF
         raise Invalid([FieldError("reference", "missing")])
     if is_late(fact, made, within) and made.reason is None:
         raise Invalid([FieldError("late_reason", "missing")])
-    return msgspec.structs.replace(fact, settled=(*fact.settled, made))
+    return msgspec.structs.replace(overtaken(fact, made.by, made.at, made.track), settled=(*fact.settled, made))
 
 
 def is_late(fact: IncidentFact, made: Settled, within: int) -> bool:
@@ -189,7 +211,9 @@ def reopened(fact: IncidentFact, track: Track, reason: int, by: str, now: int) -
     if stands is None or fact.state in OVER:
         raise IncidentState
     ended = msgspec.structs.replace(stands, reopened_at=now, reopened_by=by, reopened_reason=reason)
-    return msgspec.structs.replace(fact, settled=tuple(ended if each is stands else each for each in fact.settled))
+    return msgspec.structs.replace(
+        overtaken(fact, by, now, track), settled=tuple(ended if each is stands else each for each in fact.settled)
+    )
 
 
 def _require_fits(fact: IncidentFact, act: Act, track: Track | None) -> None:

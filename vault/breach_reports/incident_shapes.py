@@ -6,7 +6,7 @@ hexadecimal; `note` and `reason` are the numbers of the parts that hold the word
 
 from typing import Final, Literal
 
-from vault.breach_reports.shapes import Hold, PartFact
+from vault.breach_reports.shapes import Fired, Hold, PartFact
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
 
@@ -84,7 +84,10 @@ class Settled(Fact, frozen=True):
 
 
 class Proposal(Fact, frozen=True):
-    """A deed somebody proposed that takes two people; named by the number of the part that holds its reason."""
+    """A deed somebody proposed that takes two people; named by the number of the part that holds its reason.
+
+    `overtaken_by` is who changed what it rested on, so that it waits no more.
+    """
 
     number: int
     act: Act
@@ -97,19 +100,13 @@ class Proposal(Fact, frozen=True):
     replaced: bool = False
     turned_down_by: str = ""
     turned_down_at: int | None = None
+    overtaken_by: str = ""
+    overtaken_at: int | None = None
 
     @property
     def waits(self) -> bool:
         """Whether it waits for a second person."""
-        return not self.settled_by and not self.replaced and not self.turned_down_by
-
-
-class Fired(Fact, frozen=True):
-    """A clock that rang: so many hours after awareness, when that was due and when it rang."""
-
-    hours: int
-    due_at: int
-    fired_at: int
+        return not (self.settled_by or self.replaced or self.turned_down_by or self.overtaken_by)
 
 
 class AuthorityNotice(Fact, frozen=True):

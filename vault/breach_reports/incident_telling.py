@@ -165,6 +165,8 @@ def _proposal(each: Proposal, words: Words) -> incident_bodies.ProposalTold:
         replaced=each.replaced,
         turned_down_by=each.turned_down_by or None,
         turned_down_at=_time(each.turned_down_at),
+        overtaken_by=each.overtaken_by or None,
+        overtaken_at=_time(each.overtaken_at),
         reason=words.get(each.number),
     )
 

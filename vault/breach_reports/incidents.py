@@ -14,7 +14,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import authority_notice, case, clocks, door, incident_file, letters, service
+from vault.breach_reports import authority_notice, case, clocks, door, incident_file, kept_again, letters, service
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.case import Text
 from vault.breach_reports.incident_file import Incident
@@ -36,14 +36,17 @@ from vault.breach_reports.incident_shapes import (
     Weight,
 )
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.lifecycle import Clock, in_riyadh
+from vault.breach_reports.lifecycle import HOUR, Clock, in_riyadh, overtaken
 from vault.breach_reports.retention import HoldState, standing
 from vault.breach_reports.service import MOST_NOTE, Approval, SecondFactor
+from vault.breach_reports.shapes import BREACH_REPORT, TOMBSTONE, ReportFact, TombstoneFact
 from vault.errors import FieldError, Invalid, NotFound
 from vault.policy.facts import NEVER
+from vault.rulebook import facts
 from vault.rulebook.asker import Errand
 from vault.rulebook.two_people import STAFF, same_person
 from vault.storage.idempotency import Once, made_before, remember
+from vault.storage.journal import Closing
 
 CREATED: Final = 201
 MOST_REPORTS: Final = 100
@@ -101,7 +104,8 @@ class Page:
 def listed(deed: Deed, errand: Errand, which: Which, after: bytes | None, limit: int) -> Page:
     """A page of incidents by the time left to tell the authority, then those whose people are still to be told, then the others.
 
-    Raises NotFound for an `after` that is none of them, Unavailable `integrity`.
+    Behind one that is none of these any more it goes on at the earliest place that one can have stood, so that none is left out. Raises
+    NotFound for an `after` that is no incident she may see, Unavailable `integrity`.
     """
     errand = errand.still(deed)
     within = service.hours(errand.book(deed))
@@ -111,9 +115,11 @@ def listed(deed: Deed, errand: Errand, which: Which, after: bytes | None, limit:
     shown = sorted(wanted, key=lambda one: _place(one, within))
     begin = 0
     if after is not None:
-        begin = next((number for number, one in enumerate(shown, 1) if one.id == after.hex()), 0)
-        if not begin:
+        last = next((one for one in seen if one.id == after.hex()), None)
+        if last is None:
             raise NotFound
+        behind = _place(last, within) if last in wanted else _stood(last, within, which)
+        begin = sum(_place(one, within) <= behind for one in shown)
     here = shown[begin : begin + limit]
     more = here[-1].id if len(shown) > begin + limit else None
     return Page([Listed(one, clocks.clock(one, within)) for one in here], more, len(every) - len(seen))
@@ -126,10 +132,28 @@ def _place(fact: IncidentFact, within: int) -> tuple[int, int, str]:
     return NEVER, 0 if lifecycle.open_tracks(fact) else -fact.opened_at, fact.id
 
 
+def _stood(fact: IncidentFact, within: int, which: Which) -> tuple[int, int, str]:
+    """The earliest place at which an incident can have stood among the open or the settled, where it is no longer."""
+    return (fact.aware_at + within * HOUR, 0, fact.id) if which == "open" else (NEVER, -fact.opened_at, fact.id)
+
+
 def read(deed: Deed, errand: Errand, incident: bytes) -> door.TakenIncident:
     """All of an incident: its entry is appended, and it opens once that is committed. Raises NotFound, Unavailable."""
     errand, found = _of(deed, errand, incident)
-    return door.take_incident(deed, found, _entry(errand, deed, "incident.read"), KINDS)
+    return door.take_incident(deed, as_shown(deed, errand, found), _entry(errand, deed, "incident.read"), KINDS)
+
+
+def as_shown(deed: Deed, errand: Errand, found: Incident) -> Incident:
+    """The incident without the reports taken out of it that are kept from who asks: she was excluded from these alone, and since."""
+    left = tuple(each for each in found.fact.unlinked if not _is_kept(deed, errand, each.report))
+    return replace(found, fact=msgspec.structs.replace(found.fact, unlinked=left))
+
+
+def _is_kept(deed: Deed, errand: Errand, report: str) -> bool:
+    """Whether a report is kept from who asks; one that was destroyed, by what its tombstone says."""
+    fact: ReportFact | TombstoneFact | None = facts.read(deed, TOMBSTONE, report) or facts.read(deed, BREACH_REPORT, report)
+    hidden = () if fact is None else (*fact.excluded, *(fact.held if isinstance(fact, ReportFact) else ()))
+    return not errand.accounts.isdisjoint(hidden)
 
 
 def open_(deed: Deed, errand: Errand, opening: Opening, once: Once | None) -> IncidentFact:
@@ -185,17 +209,14 @@ def unlink(deed: Deed, errand: Errand, incident: bytes, report: bytes, reason: s
     """
     errand, found = _of(deed, errand, incident)
     old = service.seen(deed, errand, report)
-    if old.fact.incident != found.fact.id or found.fact.state in lifecycle.OVER:
-        raise IncidentState
+    event = Unlinked(report=old.fact.id, by=errand.hand, at=deed.now, reason=len(found.fact.parts))
+    fact = lifecycle.unlinked(found.fact, event)
     beside = incident_file.circle(deed, found).reports
     if standing(found.fact.holds) or any(standing(each.fact.holds) for each in beside):
         raise HoldState
     text = _text(errand, REASON, reason, "reason")
-    event = Unlinked(report=old.fact.id, by=errand.hand, at=deed.now, reason=len(found.fact.parts))
-    kept = tuple(each for each in found.fact.reports if each != old.fact.id)
-    fact = msgspec.structs.replace(found.fact, reports=kept, unlinked=(*found.fact.unlinked, event))
-    freed = case.change(deed, old, msgspec.structs.replace(old.fact, incident="", unlinked_at=deed.now))
-    written = (incident_file.change(deed, found, fact, text), freed)
+    freed = msgspec.structs.replace(overtaken(old.fact, errand.hand, deed.now), incident="", unlinked_at=deed.now)
+    written = (incident_file.change(deed, found, fact, text), case.change(deed, old, freed))
     _tell(deed, errand, (*found.about, *old.about), "incident.unlinked", written=written)
     return fact
 
@@ -284,7 +305,7 @@ class SecondPerson:
         kind = _APPROVED[waits.act]
         if same_person(errand.book(deed), waits.by, errand.asker.ref):
             raise refusal(deed, errand, found.about, kind, reason="SAME_PERSON")
-        approval = self.factor.approve(deed, errand.asker, code, kind=kind)
+        approval = self.factor.approve(deed, errand.asker, code, kind=kind, about=found.about)
         fact = lifecycle.approved(found.fact, waits, errand.hand, deed.now)
         return _changed(deed, errand, found, kind, fact=fact, by=approval)
 
@@ -309,7 +330,11 @@ def exclude(deed: Deed, errand: Errand, incident: bytes, staff: bytes) -> Incide
     circle = incident_file.circle(deed, found)
     by = (*found.fact.excluded_by, *others)
     written = (*incident_file.hide(deed, [who], circle.ids), *circle.exclude(deed, excluded, by))
-    _tell(deed, errand, found.about, "incident.excluded", written=written)
+    reports = [each.fact.id for each in circle.reports]
+    first, *more = kept_again.exclusions(who, others, reports=reports, incidents=(found.fact.id,))
+    _tell(deed, errand, found.about, "incident.excluded", written=written, closes=first)
+    for closing in more:
+        deed.closes_too(closing)
     return msgspec.structs.replace(found.fact, excluded=excluded, excluded_by=by)
 
 
@@ -362,9 +387,10 @@ def _tell(
     *,
     written: tuple[WrittenFact, ...],
     approval: Approval | None = None,
+    closes: Closing | None = None,
 ) -> None:
     used, flags = (approval.facts, approval.flags) if approval else ((), errand.asker.flags)
-    deed.append(_entry(errand, deed, kind, about=about, facts=(*used, *written), flags=flags))
+    deed.append(_entry(errand, deed, kind, about=about, facts=(*used, *written), flags=flags), closes=closes)
 
 
 def _entry(errand: Errand, deed: Deed, kind: str, **members: object) -> Entry:

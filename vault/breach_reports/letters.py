@@ -6,6 +6,7 @@ stands in a fact or a row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, Table,
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, Outcome, WrittenFact
 from vault.breach_reports.intake import PURPOSE
+from vault.errors import NotFound, Unavailable
 from vault.policy.facts import NEVER
 from vault.rulebook import facts
 from vault.rulebook.facts import Kind
@@ -32,6 +34,7 @@ OFFICERS: Final = 0
 DONE: Final = NEVER - 1
 """The moment in the place of the next look at a letter that nothing is left to do about by itself; NEVER for one nobody approved yet."""
 UNREACHABLE: Final = "UNREACHABLE"
+INCIDENT_OVER: Final = "INCIDENT_OVER"
 SYSTEM: Final = "system"
 ADDRESSED: Final = "incident.letter-addressed"
 _TOLD: Final[Mapping[str, str]] = {
@@ -42,6 +45,8 @@ _TOLD: Final[Mapping[str, str]] = {
     "withheld": "incident.letter-withheld",
     "listed": "incident.letter-delayed",
 }
+
+UNOPENED: Final = "INTEGRITY"
 
 State = Literal["listed", "sending", "sent", "failed", "doubtful", "post", "withheld", "delivered", "returned", "removed"]
 WordState = Literal["waiting", "sending", "sent", "failed", "doubtful", "dropped"]
@@ -58,6 +63,17 @@ outbox = Table(
 )
 Index("ix_notice_outbox_due", outbox.c.association_id, outbox.c.due)
 Index("ix_notice_outbox_notice", outbox.c.association_id, outbox.c.incident, outbox.c.notice, outbox.c.letter)
+
+
+class DoesNotHold(Unavailable):
+    """Something of one letter, or of whom it is about, does not hold: it is to be set aside in a deed of its own."""
+
+    code = "integrity"
+
+    def __init__(self, letter: bytes) -> None:
+        """Hold the letter's id (16 bytes)."""
+        super().__init__()
+        self.letter = letter
 
 
 class LetterFact(Fact, frozen=True):
@@ -169,13 +185,45 @@ def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> N
     )
 
 
-def delayed(deed: Deed, letter: LetterFact) -> None:
-    """Put a letter back that no server took: it is tried again after a while, and has failed after eight times."""
+def delayed(deed: Deed, letter: LetterFact, reason: str = UNREACHABLE) -> None:
+    """Put a letter back that did not leave: it is tried again after a while, and has failed after eight times, for this reason."""
     attempts = letter.attempts + 1
     if attempts >= MOST_ATTEMPTS:
-        settle(deed, letter, "failed", attempts=attempts, reason=UNREACHABLE)
+        settle(deed, letter, "failed", attempts=attempts, reason=reason)
     else:
         settle(deed, letter, "listed", attempts=attempts)
+
+
+@contextmanager
+def holding(letter: bytes) -> Iterator[None]:
+    """Lay what does not hold inside the block to this letter: DoesNotHold is raised, and its deed undone."""
+    try:
+        yield
+    except (NotFound, Unavailable) as error:
+        if error.code in {DoesNotHold.code, NotFound.code}:
+            raise DoesNotHold(letter) from error
+        raise
+
+
+def set_aside(deed: Deed, letter: bytes, pack: str) -> None:
+    """Note that a letter has failed since something of it or of whom it is about does not hold, with an alarm: the others go on."""
+    about: tuple[About, ...] = ()
+    try:
+        stands = facts.read(deed, LETTER, letter.hex())
+    except Unavailable:
+        # What it says of itself is what does not hold: its row alone is put to rest.
+        stands = None
+        move(deed, letter, DONE)
+    if stands is not None:
+        settle(deed, stands, "failed", reason=UNOPENED)
+        incident = bytes.fromhex(stands.incident)
+        about = (About(incident, incident),)
+    alarm(deed, about, pack)
+
+
+def alarm(deed: Deed, about: tuple[About, ...], pack: str) -> None:
+    """Append the alarm of a letter or a mail that cannot leave since something does not hold."""
+    deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, about=about, reason=UNOPENED, article=f"{pack}:7"))
 
 
 def page(deed: Deed, incident: str, notice: int, after: bytes | None, limit: int) -> list[bytes]:

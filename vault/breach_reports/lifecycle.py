@@ -1,8 +1,8 @@
 """What may happen to a report next, and the clock to the authority: pure functions of the fact and the moment.
 
 Invariants: nobody alone stops a clock that runs, dismisses a report or moves the moment of awareness (promise 9); the first officer may set
-that moment earlier than the report's arrival and never later; a clock counts calendar hours, nights and feasts included
-(implementing regulation 24(1)).
+that moment earlier than the report's arrival and never later; what was proposed ends with a new judgement; a clock counts calendar hours,
+nights and feasts included (implementing regulation 24(1)).
 """
 
 from dataclasses import dataclass
@@ -103,9 +103,20 @@ def triaged(fact: ReportFact, finding: Finding, aware_at: int | None, by: str, n
         aware = fact.arrived_at if aware_at is None else aware_at
     elif aware_at is not None:
         raise Invalid([FieldError("aware_at", "out-of-range")])
-    if aware is not None and not EARLIEST <= aware <= fact.received_at:
+    if aware is not None and not EARLIEST <= aware <= fact.arrived_at:
         raise Invalid([FieldError("aware_at", "out-of-range")])
+    fact = overtaken(fact, by, now)
     return msgspec.structs.replace(fact, state="triaged", finding=finding, aware_at=aware, triaged_at=now, triaged_by=by, likeness="")
+
+
+def overtaken(fact: ReportFact, by: str, now: int) -> ReportFact:
+    """The report once that hand judged it otherwise, linked it or took it out of its incident: nothing proposed before waits any more."""
+    gone = {"overtaken_by": by, "overtaken_at": now}
+    dismissal, moves = fact.dismissal, fact.moves
+    if dismissal is not None and dismissal.waits:
+        dismissal = msgspec.structs.replace(dismissal, **gone)
+    moves = tuple(msgspec.structs.replace(each, **gone) if each.waits else each for each in moves)
+    return msgspec.structs.replace(fact, dismissal=dismissal, moves=moves)
 
 
 def dismissal_proposed(fact: ReportFact, reason: Reason, by: str, now: int) -> ReportFact:

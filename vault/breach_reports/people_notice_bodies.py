@@ -36,7 +36,7 @@ class ApproveLetters(Body):
 
 
 class SendAgain(Body):
-    """Send again what failed; with `doubtful` also what may have arrived."""
+    """Send again what failed and, once approved, what was withheld while it was over; with `doubtful` also what may have arrived."""
 
     doubtful: bool = False
 

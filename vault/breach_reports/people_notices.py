@@ -1,7 +1,8 @@
 """What officers do about the notice to the people touched: write it, list whom it is for, let it go out, and note what became by hand.
 
 Invariants: nothing goes out before a second person approved these words for these many people (promise 9); who is on the list is named by
-record ids, and no address is looked at here; only what failed is sent again, and what is doubtful only by the word of somebody.
+record ids, and no address is looked at here; only what failed is sent again, what is doubtful only by the word of somebody, and what was
+withheld while the incident was over only by a second person's approval.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from vault.breach_reports.incident_joining import refusal
 from vault.breach_reports.incident_lifecycle import IncidentState
 from vault.breach_reports.incident_shapes import PEOPLE_NOTICE, IncidentFact, PeopleNotice, Sending
 from vault.breach_reports.intake import PURPOSE
-from vault.breach_reports.letters import LETTER, LetterFact, State
+from vault.breach_reports.letters import INCIDENT_OVER, LETTER, LetterFact, State
 from vault.breach_reports.service import SecondFactor
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
 from vault.policy.facts import NEVER
@@ -104,30 +105,35 @@ def words_of(opened: Sequence[door.Opened]) -> Wording:
 
 
 def list_(deed: Deed, errand: Errand, incident: bytes, number: int, records: Sequence[bytes]) -> IncidentFact:
-    """Put people on a notice's list by records of theirs, each person once. Raises NotFound, IncidentState, Invalid `unknown-record`."""
+    """Put people on a notice's list by records of theirs, each person once, by however many sheets she is known.
+
+    Raises NotFound, IncidentState, Invalid `unknown-record`.
+    """
     errand, found = incidents.seen(deed, errand, incident)
     _require_open(found.fact)
     notice = named(found.fact, number)
-    new, written = notice.people, []
+    new, met = notice.people, set[str]()
+    written: list[WrittenFact] = []
     for at, (record, known) in enumerate(people.of_records(deed, list(dict.fromkeys(records))).items()):
         if isinstance(known, NotFound):
             raise Invalid([FieldError(f"records[{at}]", "unknown-record")])
         if not isinstance(known, Known):
             raise Unavailable("integrity")
-        who = _person(known)
-        id_ = letters.id_of(deed, found.fact.id, number, who)
-        before = facts.read(deed, LETTER, id_.hex())
-        if before is not None and before.state != "removed":
-            continue
-        new += 1
-        letter = LetterFact(
-            id=id_.hex(), incident=found.fact.id, notice=number, place=new, record=record.hex(), subject=who, state="listed", at=deed.now
-        )
-        written.append(facts.write(deed, LETTER, letter.id, letter))
-        if before is None:
-            letters.add(deed, id_, found.fact.id, number)
-        else:
-            letters.move(deed, id_, NEVER)
+        who = _ids(known)
+        if met.isdisjoint(who):
+            letter = LetterFact(
+                id="",
+                incident=found.fact.id,
+                notice=number,
+                place=new + 1,
+                record=record.hex(),
+                subject=who[0],
+                state="listed",
+                at=deed.now,
+            )
+            made = _put(deed, letter, who)
+            new, written = new + len(made), [*written, *made]
+        met.update(who)
     if new > MOST_PEOPLE:
         raise Invalid([FieldError("records", "too-long")])
     if not written:
@@ -177,7 +183,7 @@ class SecondReader:
             raise IncidentState
         if any(same_person(errand.book(deed), hand, errand.asker.ref) for hand in (notice.by, *notice.hands)):
             raise refusal(deed, errand, found.about, APPROVED, reason="SAME_PERSON")
-        approval = self.factor.approve(deed, errand.asker, code, kind=APPROVED)
+        approval = self.factor.approve(deed, errand.asker, code, kind=APPROVED, about=found.about)
         sent = Sending(by=errand.hand, at=deed.now, people=notice.people)
         fact = _with(found.fact, msgspec.structs.replace(notice, sent=(*notice.sent, sent), hands=()))
         letters.release(deed, found.fact.id, number)
@@ -188,20 +194,39 @@ class SecondReader:
 def again(deed: Deed, errand: Errand, incident: bytes, number: int, *, doubtful: bool = False) -> int:
     """Send again what failed, with `doubtful` also what may have arrived; how many, some hundreds at a time, 0 once none is left.
 
+    What was withheld while the incident was over is put on the list anew, and waits for a second person's approval as whoever is new on it.
     Raises NotFound, IncidentState.
     """
     errand, found = incidents.seen(deed, errand, incident)
     _require_open(found.fact)
-    named(found.fact, number)
+    notice = named(found.fact, number)
     wanted = {"failed", "doubtful"} if doubtful else {"failed"}
     written: list[WrittenFact] = []
+    anew = 0
     for letter in letters.every(deed, found.fact.id, number):
-        if letter.state in wanted and len(written) < letters.AT_ONCE:
-            written.append(letters.change(deed, letter, "listed", attempts=0, reason="")[1])
-            letters.move(deed, bytes.fromhex(letter.id), deed.now)
+        if len(written) == letters.AT_ONCE:
+            break
+        place, due = letter.place, deed.now
+        if waits_to_go_anew(letter):
+            anew += 1
+            place, due = notice.people + anew, NEVER
+        elif letter.state not in wanted:
+            continue
+        written.append(letters.change(deed, letter, "listed", attempts=0, reason="", place=place)[1])
+        letters.move(deed, bytes.fromhex(letter.id), due)
+    if anew:
+        # Their old places are empty from now on: the last approval counted them, and it was given before the incident was over.
+        places = {"people": notice.people + anew, "removed": notice.removed + anew, "hands": _hands(notice, errand)}
+        fact = _with(found.fact, msgspec.structs.replace(notice, **places))
+        written.insert(0, incident_file.change(deed, found, fact))
     if written:
         incidents.tell(deed, errand, found, SENT_AGAIN, *written)
-    return len(written)
+    return len(written) - bool(anew)
+
+
+def waits_to_go_anew(letter: LetterFact) -> bool:
+    """Whether a letter was withheld for no other reason than that its incident was over."""
+    return letter.state == "withheld" and letter.reason == INCIDENT_OVER
 
 
 def note(deed: Deed, errand: Errand, incident: bytes, letter: bytes, result: Result) -> LetterFact:
@@ -274,9 +299,27 @@ def _hands(notice: PeopleNotice, errand: Errand) -> tuple[str, ...]:
     return tuple(sorted({*notice.hands, errand.hand}))
 
 
-def _person(known: Known) -> str:
-    """One id for the person, whichever of her records she is named by."""
-    return min([known.subject.hex(), *(known.sheet.others if known.sheet is not None else ())])
+def _ids(known: Known) -> list[str]:
+    """Every id of a person, whichever of her records she is named by; the first one stands for her."""
+    return sorted({known.subject.hex(), *(known.sheet.others if known.sheet is not None else ())})
+
+
+def _put(deed: Deed, letter: LetterFact, who: Sequence[str]) -> list[WrittenFact]:
+    """Write a letter to a person of these ids; nothing where the notice has one to her, by whichever of them it was made.
+
+    Of two sheets that were found to be one person's since, either may have it.
+    """
+    ids = [letters.id_of(deed, letter.incident, letter.notice, each) for each in who]
+    found = facts.read_several(deed, LETTER, [each.hex() for each in ids]).values()
+    if any(each.state != "removed" for each in found):
+        return []
+    before = next(iter(found), None)
+    if before is None:
+        letters.add(deed, ids[0], letter.incident, letter.notice)
+    else:
+        letters.move(deed, bytes.fromhex(before.id), NEVER)
+    made = msgspec.structs.replace(letter, id=ids[0].hex() if before is None else before.id)
+    return [facts.write(deed, LETTER, made.id, made)]
 
 
 def _with(fact: IncidentFact, notice: PeopleNotice) -> IncidentFact:

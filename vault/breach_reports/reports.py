@@ -188,7 +188,7 @@ class Reports:
         return found, already
 
     async def take_down_with(
-        self, errand: Errand, tell: Callable[[], tuple[Came, Told]], uploads: Uploads, once: Once | None, now: int
+        self, errand: Errand, tell: Callable[[], tuple[tuple[Came, Told], Once | None]], uploads: Uploads, now: int
     ) -> tuple[case.Case, bool]:
         """Take it down with the files that come with it; what `tell` says is asked for once they were read. Raises as `take_down`."""
         report, association = os.urandom(16), errand.asker.association
@@ -196,7 +196,7 @@ class Reports:
         brought = Bringing(association, report, key, lambda: None, errand.still)
         async with brought:
             await brought.take(uploads)
-            found, already = await self.take_down(errand, tell(), once, now, brought)
+            found, already = await self.take_down(errand, *tell(), now, brought)
             if already:
                 await brought.drop()
             return found, already

@@ -56,7 +56,7 @@ class RunTold(msgspec.Struct, kw_only=True, omit_defaults=True):
 class RetentionTold(msgspec.Struct):
     """A page of closed cases, the earliest due first; `waiting` is the newest run that waits for a second person.
 
-    `withheld` counts the reports and incidents kept from the reader, closed or not.
+    It is one with a case the reader may see. `withheld` counts the reports and incidents kept from the reader, closed or not.
     """
 
     items: list[TermTold]

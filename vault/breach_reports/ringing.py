@@ -1,4 +1,4 @@
-"""Rings the clocks of incidents and of work on reports: every few seconds each process looks at what is due, and the log decides who rang.
+"""Rings the clocks of incidents and of reports: every few seconds each process looks at what is due, and the log decides who rang.
 
 Invariants: that a clock rang is a new version of the fact of its case and an entry in one deed, which looks at the fact again behind the
 lock of the log's head, so that each clock rings once, however many processes look and whichever dies; what was due while nobody looked
@@ -16,6 +16,7 @@ from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot
 from vault.breach_reports import case, clock_mail, clocks, incident_file, service
+from vault.breach_reports.case import Case
 from vault.breach_reports.clock_mail import Telling
 from vault.breach_reports.incident_lifecycle import open_tracks
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
@@ -25,14 +26,15 @@ from vault.errors import NotFound, Unavailable
 from vault.rulebook import facts
 from vault.rulebook.alarm import INTEGRITY, Seldom
 from vault.rulebook.association import Association
+from vault.rulebook.book import Book
 from vault.storage.group_commit import DATABASE_ERRORS
 
 T = TypeVar("T")
 SYSTEM: Final = "system"
 RANG: Final = "incident.clock"
-WORK_RANG: Final = "breach_report.clock"
+REPORT_RANG: Final = "breach_report.clock"
 MINUTE: Final = 60_000_000
-"""Microseconds between two looks at the clocks of the work on reports, of which there are many and whose hours are long."""
+"""Microseconds between two looks at the clocks of reports, of which there are many and whose hours are long."""
 SILENCE: Final = 3_600_000_000
 """Microseconds between two alarms about incidents that do not hold."""
 
@@ -64,8 +66,8 @@ class Ringer:
         if now >= self._work_next:
             self._work_next = now + MINUTE
             for report in await self._known(BREACH_REPORT, self._reports):
-                if not report.gone and clocks.work_due(report, now):
-                    rang += await association.run(partial(_ring_work, association, bytes.fromhex(report.id)))
+                if not report.gone and (clocks.work_due(report, now) or clocks.authority_due(report, within, now)):
+                    rang += await association.run(partial(_ring_report, association, bytes.fromhex(report.id)))
         return rang
 
     async def _known(self, kind: facts.Kind[T], seen: dict[str, facts.Seen[T]]) -> list[T]:
@@ -130,28 +132,38 @@ def _ring(association: Association, incident: bytes, telling: Telling, deed: Dee
     return len(due)
 
 
-def _ring_work(association: Association, report: bytes, deed: Deed) -> int:
-    """Ring the clocks of the work on one report that are due and that no other process rang, each in an entry of its own; how many."""
+def _ring_report(association: Association, report: bytes, deed: Deed) -> int:
+    """Ring the clocks of one report that are due and that no other process rang, each in an entry of its own; how many."""
     book = association.books.at(deed)
     try:
         found = case.load(deed, report)
     except NotFound:
         return 0
-    due, fact = clocks.work_due(found.fact, deed.now), found.fact
-    for each in due:
+    within, fact = service.hours(book), found.fact
+    work, authority = clocks.work_due(fact, deed.now), clocks.authority_due(fact, within, deed.now)
+    for each in work:
         rung = WorkFired(work=each.work, due_at=each.due_at, fired_at=deed.now)
         fact = msgspec.structs.replace(fact, fired=(*fact.fired, rung))
-        written = facts.write(deed, BREACH_REPORT, fact.id, fact)
-        told = Entry(
-            kind=WORK_RANG,
-            outcome="error",
-            actor=SYSTEM,
-            about=found.about,
-            purpose=PURPOSE,
-            article=f"{book.association.pack}:8",
-            reason=f"{each.work.upper()}_{each.hours}",
-            count=each.hours,
-            facts=(written,),
-        )
-        deed.append(told)
-    return len(due)
+        _tell_of_report(deed, book, found, fact, f"{each.work.upper()}_{each.hours}", hours=each.hours)
+    for one in authority:
+        fact = msgspec.structs.replace(fact, authority_fired=(*fact.authority_fired, clocks.rung(one, deed.now)))
+        _tell_of_report(deed, book, found, fact, f"AUTHORITY_{one.hours}", hours=one.hours, law=f"{book.association.law_pack}:20")
+    return len(work) + len(authority)
+
+
+def _tell_of_report(deed: Deed, book: Book, found: Case, fact: ReportFact, reason: str, *, hours: int, law: str | None = None) -> None:
+    """Write that a clock of this report rang, with its entry."""
+    written = facts.write(deed, BREACH_REPORT, fact.id, fact)
+    told = Entry(
+        kind=REPORT_RANG,
+        outcome="error",
+        actor=SYSTEM,
+        about=found.about,
+        purpose=PURPOSE,
+        article=f"{book.association.pack}:8",
+        law=law,
+        reason=reason,
+        count=hours,
+        facts=(written,),
+    )
+    deed.append(told)

@@ -12,8 +12,8 @@ import msgspec
 
 from keys.keyring import DataKey
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import case, clocks, door, incident_file, lifecycle
+from vault.access_log.entry import About, Entry, WrittenFact
+from vault.breach_reports import case, clocks, door, incident_file, incident_lifecycle, kept_again, lifecycle
 from vault.breach_reports.case import Case, Text
 from vault.breach_reports.files import Bringing
 from vault.breach_reports.intake import PURPOSE
@@ -46,7 +46,7 @@ class Approval(Protocol):
 class SecondFactor(Protocol):
     """Lets a person's approval through; the roof hands in that of `identity`."""
 
-    def approve(self, deed: Deed, caller: Any, code: str | None, *, kind: str) -> Approval:  # noqa: ANN401  # identity's own Caller, which this floor does not know
+    def approve(self, deed: Deed, caller: Any, code: str | None, *, kind: str, about: tuple[About, ...] = ()) -> Approval:  # noqa: ANN401  # identity's own Caller, which this floor does not know
         """Raise a refusal unless the code is the person's or her session is stepped up."""
 
 
@@ -142,8 +142,17 @@ def acknowledge(deed: Deed, errand: Errand, report: bytes) -> ReportFact:
 def triage(deed: Deed, errand: Errand, report: bytes, finding: Finding, *, aware_at: int | None, note: str) -> ReportFact:
     """Judge whether it is or may be a breach of personal data. Raises NotFound, Invalid, ReportState, ClockRunning."""
     errand, found = _of(deed, errand, report)
-    fact = lifecycle.triaged(found.fact, finding, aware_at, errand.hand, deed.now)
-    return _changed(deed, errand, found, "breach_report.triaged", fact, *_notes(errand, note), law=finding == "breach")
+    fact, beside = lifecycle.triaged(found.fact, finding, aware_at, errand.hand, deed.now), _overtaken(deed, errand, found.fact)
+    return _changed(deed, errand, found, "breach_report.triaged", fact, *_notes(errand, note), law=finding == "breach", beside=beside)
+
+
+def _overtaken(deed: Deed, errand: Errand, report: ReportFact) -> tuple[WrittenFact, ...]:
+    """Write that nothing waits any more in the incident of a report that is judged: whoever proposed it did not know how."""
+    if not report.incident:
+        return ()
+    found = incident_file.load(deed, bytes.fromhex(report.incident))
+    fact = incident_lifecycle.overtaken(found.fact, errand.hand, deed.now)
+    return () if fact == found.fact else (incident_file.change(deed, found, fact),)
 
 
 def reply(deed: Deed, errand: Errand, report: bytes, text: str, brought: Bringing | None = None) -> ReportFact:
@@ -229,7 +238,12 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
         facts=(hidden, case.change(deed, found, fact), *circle.exclude(deed, fact.excluded, fact.excluded_by)),
         flags=errand.asker.flags,
     )
-    deed.append(told)
+    incidents = () if circle.incident is None else (circle.incident.fact.id,)
+    reports = (found.fact.id, *(each.fact.id for each in circle.reports))
+    first, *more = kept_again.exclusions(f"{STAFF}{who}", others, reports=reports, incidents=incidents)
+    deed.append(told, closes=first)
+    for closing in more:
+        deed.closes_too(closing)
     return fact
 
 
@@ -256,7 +270,7 @@ class SecondPerson:
     def _approval(self, deed: Deed, errand: Errand, found: Case, proposed_by: str, *, code: str | None, kind: str) -> Approval:
         if same_person(errand.book(deed), proposed_by, errand.asker.ref):
             raise _as_one(deed, errand, found, kind)
-        return self.factor.approve(deed, errand.asker, code, kind=kind)
+        return self.factor.approve(deed, errand.asker, code, kind=kind, about=found.about)
 
 
 def _as_one(deed: Deed, errand: Errand, found: Case, kind: str) -> EntryRefusal:
@@ -301,11 +315,19 @@ def hours(book: Book) -> int:
 
 
 def _changed(
-    deed: Deed, errand: Errand, found: Case, kind: str, fact: ReportFact, *texts: Text, approval: Approval | None = None, law: bool = False
+    deed: Deed,
+    errand: Errand,
+    found: Case,
+    kind: str,
+    fact: ReportFact,
+    *texts: Text,
+    approval: Approval | None = None,
+    law: bool = False,
+    beside: tuple[WrittenFact, ...] = (),
 ) -> ReportFact:
     written = case.change(deed, found, fact, *texts)
     used, flags = (approval.facts, approval.flags) if approval else ((), errand.asker.flags)
-    told = entry_of(errand, deed, kind, law=law, about=found.about, facts=(*used, written), flags=flags)
+    told = entry_of(errand, deed, kind, law=law, about=found.about, facts=(*used, written, *beside), flags=flags)
     deed.append(told)
     return fact
 

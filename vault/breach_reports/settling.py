@@ -1,14 +1,16 @@
 """Whom a reporter meant is said by somebody who is none of those who may be meant: she reads those words and nothing else of the report.
 
 Invariants: reading the words is an entry first; nobody settles a report that she may be meant by; somebody is always left who works on it.
+Of a flood those that are alike stand together, the few before the many, and are settled together: each by a deed and an entry of its own.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import case, door, exclusion, service
 from vault.breach_reports.case import Case
 from vault.breach_reports.lifecycle import ReportState
+from vault.breach_reports.likeness import WAITING, Group, groups
 from vault.breach_reports.shapes import EXCLUSION, ReportFact
 from vault.errors import Conflict, FieldError, Invalid, NotFound
 from vault.rulebook.asker import Errand
@@ -22,6 +24,32 @@ def waiting(deed: Deed, errand: Errand, known: Mapping[bytes, ReportFact]) -> li
     errand = errand.still(deed)
     found = [(id_, fact) for id_, fact in known.items() if fact.held and not service.is_excluded(errand, fact)]
     return sorted(found, key=lambda each: (each[1].received_at, each[0]))
+
+
+def behind(deed: Deed, errand: Errand, known: Mapping[bytes, ReportFact], after: bytes) -> list[tuple[bytes, ReportFact]]:
+    """Those behind the place of this report, whether it waits still or was settled meanwhile. Raises NotFound for one that is none."""
+    errand = errand.still(deed)
+    last = known.get(after)
+    if last is None or service.is_excluded(errand, last) or not (last.held or last.settled_at is not None):
+        raise NotFound
+    place = last.received_at, after
+    return [(id_, fact) for id_, fact in waiting(deed, errand, known) if (fact.received_at, id_) > place]
+
+
+def describes(fact: ReportFact) -> bool:
+    """Whether the reporter used her own words for whom she means, which are to be read before it is settled."""
+    return any(part.kind == EXCLUSION for part in fact.parts)
+
+
+def alike(found: Iterable[ReportFact]) -> list[Group]:
+    """These reports by likeness and by how they exclude, the few before the many; nothing anybody wrote is opened."""
+    kinds = dict[tuple[tuple[str, ...], bool], list[ReportFact]]()
+    for fact in found:
+        kinds.setdefault((fact.offices, describes(fact)), []).append(fact)
+    made = [group for facts in kinds.values() for group in groups(facts)]
+    # What somebody looked at meanwhile is kept without its sketch, and stands alone.
+    made += [Group([fact]) for facts in kinds.values() for fact in facts if fact.state not in WAITING]
+    return sorted(made, key=lambda group: (len(group.members), group.example.arrived_at, group.example.id))
 
 
 def read(deed: Deed, errand: Errand, report: bytes) -> door.Taken:
@@ -45,7 +73,7 @@ def settle(deed: Deed, errand: Errand, report: bytes, staff: Collection[bytes]) 
     meant = {f"{STAFF}{one.hex()}" for one in staff}
     if any(one.hex() not in book.staff for one in staff):
         raise Invalid([FieldError("staff", "unknown-staff")])
-    if not meant and not any(part.kind == EXCLUSION for part in fact.parts):
+    if not meant and not describes(fact):
         raise Invalid([FieldError("staff", "out-of-range")])
     after = exclusion.settled(fact, meant, errand.hand, deed.now)
     if not exclusion.somebody(book, exclusion.WORKS, after.excluded, deed.now):

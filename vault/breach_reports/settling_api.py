@@ -1,20 +1,25 @@
 """HTTP in and out of what waits for somebody to say whom a reporter wants to see nothing of her report."""
 
+import asyncio
 from dataclasses import dataclass
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 
 import msgspec
 
-from vault.breach_reports import bodies, settling
+from vault.breach_reports import bodies, groups, settling
 from vault.breach_reports.exclusion import SETTLES
+from vault.breach_reports.groups_api import refused
 from vault.breach_reports.reporter import about
 from vault.breach_reports.reports import Reports, opened
-from vault.errors import FieldError, Invalid, NotFound
+from vault.breach_reports.shapes import ReportFact
+from vault.errors import FieldError, Invalid, NotFound, VaultError
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Asker, Errand
-from vault.web import Answer, Call, Person, Route, parse_id, write_id
+from vault.web import Answer, Call, Person, Query, Route, parse_id, write_id
 from vault.web.times import write_time
 
+ALL: Final = "/v1/breach-reports/reporter-exclusions"
 ONE: Final = "/v1/breach-reports/{report}/reporter-exclusion"
 
 
@@ -24,12 +29,23 @@ def settling_routes(reports: Reports) -> list[Route]:
     return [
         Route(
             method="GET",
-            path="/v1/breach-reports/reporter-exclusions",
+            path=ALL,
             name="breach_reports.exclusions",
             handler=api.listed,
             access=access,
             answer=bodies.ExclusionList,
+            query={"after": Query(kind="id"), "limit": Query(kind="integer", low=1, high=500, default=50)},
             summary="List the reports that wait for somebody to say whom their reporter meant.",
+        ),
+        Route(
+            method="POST",
+            path=ALL,
+            name="breach_reports.exclusions.settle",
+            handler=api.settle_many,
+            access=access,
+            body=bodies.Settlements,
+            answer=bodies.ManySettled,
+            summary="Say of many reports whom their reporters meant; each has its own entry.",
         ),
         Route(
             method="GET",
@@ -63,9 +79,15 @@ class _Settling:
         asker, errand = _errand(call)
         known = await heard(errand, lambda: self.reports.index.known(asker.association))
         found = await asker.association.run(lambda deed: settling.waiting(deed, errand, known))
-        return Answer(
-            bodies.ExclusionList([bodies.ExclusionItem(write_id(id_), write_time(fact.received_at), fact.offices) for id_, fact in found])
-        )
+        after, limit = call.query["after"], call.query["limit"]
+        like = await asyncio.to_thread(_like, [fact for _, fact in found])
+        if after is not None:
+            found = await asker.association.run(lambda deed: settling.behind(deed, errand, known, after))
+        items = [
+            bodies.ExclusionItem(write_id(id_), write_time(fact.received_at), fact.offices, settling.describes(fact), like[fact.id])
+            for id_, fact in found[:limit]
+        ]
+        return Answer(bodies.ExclusionList(items, items[-1].id if len(found) > limit else None, len(like)))
 
     async def read(self, call: Call) -> Answer:
         (asker, errand), report = _errand(call), call.path_id("report")
@@ -78,6 +100,27 @@ class _Settling:
         (asker, errand), report, staff = _errand(call), call.path_id("report"), _staff(call.body.staff)
         fact = await heard(errand, lambda: asker.association.run(lambda deed: settling.settle(deed, errand, report, staff)), about(report))
         return Answer(bodies.ExclusionSettled(write_id(report), len(fact.excluded)))
+
+    async def settle_many(self, call: Call) -> Answer:
+        body: bodies.Settlements = call.body
+        (_, errand), staff = _errand(call), _staff(body.staff)
+        try:
+            reports = [parse_id(each) for each in body.reports]
+        except NotFound:
+            raise Invalid([FieldError("reports", "wrong-type")]) from None
+        found = await groups.each(errand, reports, lambda deed, errand, report: settling.settle(deed, errand, report, staff))
+        return Answer(bodies.ManySettled([_result(call, report, one) for report, one in zip(reports, found, strict=True)]))
+
+
+def _like(found: list[ReportFact]) -> dict[str, str]:
+    """For each report the oldest of those it is like."""
+    return {fact.id: write_id(bytes.fromhex(group.example.id)) for group in settling.alike(found) for fact in group.members}
+
+
+def _result(call: Call, report: bytes, one: ReportFact | VaultError) -> dict[str, Any]:
+    if isinstance(one, VaultError):
+        return refused(call, report, one)
+    return {"id": write_id(report), "status": HTTPStatus.OK, "excluded": len(one.excluded)}
 
 
 def _errand(call: Call) -> tuple[Asker, Errand]:

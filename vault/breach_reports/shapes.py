@@ -64,7 +64,10 @@ class FileFact(Fact, frozen=True):
 
 
 class _Proposed(Fact, frozen=True, kw_only=True):
-    """What somebody proposed: in force once another person has settled it, and of no effect once somebody turned it down."""
+    """What somebody proposed: in force once another person has settled it, of no effect once somebody turned it down.
+
+    Nor once somebody changed what it rested on (`overtaken_by`).
+    """
 
     proposed_by: str
     proposed_at: int
@@ -72,11 +75,13 @@ class _Proposed(Fact, frozen=True, kw_only=True):
     settled_at: int | None = None
     turned_down_by: str = ""
     turned_down_at: int | None = None
+    overtaken_by: str = ""
+    overtaken_at: int | None = None
 
     @property
     def waits(self) -> bool:
         """Whether it waits for a second person."""
-        return not self.settled_by and not self.turned_down_by
+        return not (self.settled_by or self.turned_down_by or self.overtaken_by)
 
 
 class Dismissal(_Proposed, frozen=True):
@@ -98,8 +103,9 @@ class MailFact(Fact, frozen=True):
     `looks` counts how often DNS was asked, `again_at` is when it is asked next. `answered`: the machine's acknowledgement, if it is due,
     was sent, was refused by the reporter's own server, or was never sent: her address could not be written as it stands, she had her share
     of that day or an answer to the same message, the message was found in the junk, or no server took it for days. `tries` counts how often
-    it was to leave, `answer_at` is when it may be tried next. `cut` where the message was larger than what is kept of it, `automatic` why
-    no person is taken to have written it, `marks` what of it could not be read or went beyond a limit.
+    it was to leave; until `sending_until` whoever said so may be sending what is due, and nobody else tries. `cut` where the message was
+    larger than what is kept of it, `automatic` why no person is taken to have written it, `marks` what of it could not be read or went
+    beyond a limit.
     """
 
     grade: Grade
@@ -112,16 +118,24 @@ class MailFact(Fact, frozen=True):
     answered: Answered = ""
     answered_at: int | None = None
     tries: int = 0
-    answer_at: int | None = None
     cut: bool = False
     automatic: str = ""
     marks: tuple[str, ...] = ()
+    sending_until: int | None = None
 
 
 class WorkFired(Fact, frozen=True):
     """A clock of the work on a report that rang: what was to be done, when that was due and when it rang."""
 
     work: Literal["triage", "answer"]
+    due_at: int
+    fired_at: int
+
+
+class Fired(Fact, frozen=True):
+    """A clock that rang: so many hours after awareness, when that was due and when it rang."""
+
+    hours: int
     due_at: int
     fired_at: int
 
@@ -162,7 +176,8 @@ class ReportFact(Fact, frozen=True):
     whom she meant (`settled_by`, `settled_at`). `incident` is the incident it is linked to (hex id), whose clock is then the report's.
     `holds` are the legal holds laid on it, the last of them the one that may stand; `fired` the clocks of the work on it that rang. Where
     `gone`, the case was destroyed: its tombstone (`TOMBSTONE`) tells what stays, and nothing else here means anything.
-    `unlinked_at` is when it was last taken out of an incident. `likeness` is the sketch of its text until somebody has looked at it,
+    `unlinked_at` is when it was last taken out of an incident, `authority_fired` the clocks of the time to tell the authority that rang
+    while it was judged a breach and in none. `likeness` is the sketch of its text until somebody has looked at it,
     `apart` where it was taken out of its group. `staff` is how it was taken down, where somebody of the house did.
     """
 
@@ -201,6 +216,7 @@ class ReportFact(Fact, frozen=True):
     apart: bool = False
     staff: TakenDown | None = None
     unlinked_at: int | None = None
+    authority_fired: tuple[Fired, ...] = ()
 
     @property
     def arrived_at(self) -> int:

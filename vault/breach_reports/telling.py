@@ -212,6 +212,8 @@ def _waiting(proposed: Dismissal | Move) -> bodies.Waiting:
         settled_at=_time(proposed.settled_at),
         turned_down_by=proposed.turned_down_by or None,
         turned_down_at=_time(proposed.turned_down_at),
+        overtaken_by=proposed.overtaken_by or None,
+        overtaken_at=_time(proposed.overtaken_at),
     )
 
 

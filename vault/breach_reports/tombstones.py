@@ -13,8 +13,9 @@ from sqlalchemy import Table, delete, select, text
 
 from keys.errors import Unopenable
 from keys.keyring import epoch_of
+from vault.access_log import tables as log_tables
 from vault.access_log.deed import Deed
-from vault.access_log.entry import About, Entry, WrittenFact
+from vault.access_log.entry import About, Entry, EntryRefused, WrittenFact, parse
 from vault.breach_reports import evidence_facts, file_tables, incident_tables, letters, tables
 from vault.breach_reports.incident_lifecycle import settled
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
@@ -23,6 +24,7 @@ from vault.breach_reports.shapes import BREACH_REPORT, TOMBSTONE, ReportFact, To
 from vault.errors import NotFound, Unavailable
 from vault.rulebook import facts
 from vault.storage.journal import Closing, Line
+from vault.storage.octets import octets
 
 JOURNAL: Final = "breach-case"
 KINDS: Final[dict[What, str]] = {"report": "breach_report.destroyed", "incident": "incident.destroyed"}
@@ -124,7 +126,7 @@ def bury_again(deed: Deed, line: Line, told: Entry) -> int:
         return _bury_unread(deed, line, told)
     if fact is None:
         raise NotFound
-    if _overtaken(deed, line, {id_, *(fact.reports if isinstance(fact, IncidentFact) else _beside(deed, fact))}):
+    if _overtaken(deed, line, told, {id_, *(fact.reports if isinstance(fact, IncidentFact) else _beside(deed, fact))}):
         return _left(deed, told)
     bury(deed, told, fact, ending)
     return 1
@@ -133,7 +135,7 @@ def bury_again(deed: Deed, line: Line, told: Entry) -> int:
 def _bury_unread(deed: Deed, line: Line, told: Entry) -> int:
     """The same for a case whose fact does not hold: what stays of it is what the line says."""
     (what, ending), id_ = Ending.read(line.closing.detail), line.closing.reference
-    if _overtaken(deed, line, {id_}):
+    if _overtaken(deed, line, told, {id_}):
         return _left(deed, told)
     deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, reason="INTEGRITY", flags=told.flags))
     bare = TombstoneFact(
@@ -155,10 +157,23 @@ def _left(deed: Deed, told: Entry) -> int:
     return 0
 
 
-def _overtaken(deed: Deed, line: Line, ids: Iterable[str]) -> bool:
-    """Whether one of these that is there still was written after the line; in a copy of before the destruction all is older than it."""
+def _overtaken(deed: Deed, line: Line, told: Entry, ids: Iterable[str]) -> bool:
+    """Whether somebody wrote to one of these that is there still after the line; in a copy of before the destruction all is older than it.
+
+    What the journal's other lines brought back is flagged as this is told, and counts for nothing.
+    """
     there = [id_ for id_ in ids if not facts.version(deed, TOMBSTONE, id_)]
-    return facts.changed_since(deed, (BREACH_REPORT.name, INCIDENT.name), there, line.base)
+    numbers = facts.written_since(deed, (BREACH_REPORT.name, INCIDENT.name), there, line.base)
+    place = log_tables.entry.c
+    query = select(octets(place.body)).where(place.association_id == deed.association, place.number.in_(numbers))
+    return any(_is_anothers(body, told) for body in deed.transaction.connection.execute(query).scalars())
+
+
+def _is_anothers(body: bytes, told: Entry) -> bool:
+    try:
+        return frozenset(told.flags).isdisjoint(parse(body).entry.flags)
+    except (EntryRefused, TypeError):
+        return True  # what cannot be read may have been anything
 
 
 def _beside(deed: Deed, fact: ReportFact) -> tuple[str, ...]:

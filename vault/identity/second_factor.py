@@ -13,7 +13,7 @@ from typing import Final
 from keys.cabinet import Cabinet
 from keys.one_time_codes import accept
 from vault.access_log.deed import Deed, EntryRefusal
-from vault.access_log.entry import Entry, WrittenFact
+from vault.access_log.entry import About, Entry, WrittenFact
 from vault.errors import TooMany
 from vault.identity.callers import Caller
 from vault.rulebook import facts
@@ -128,15 +128,16 @@ class SecondFactor:
         left = self.after_recovery(deed, member, code, signing_in=signing_in)
         return None if left is None else facts.write(deed, RECOVERY, member.id, left)
 
-    def approve(self, deed: Deed, caller: Caller, code: str | None, *, kind: str) -> Approval:
+    def approve(self, deed: Deed, caller: Caller, code: str | None, *, kind: str, about: tuple[About, ...] = ()) -> Approval:
         """Let this person's approval through: by its own code, or in a session stepped up by one.
 
         Call it last, after all else that may refuse: a refusal is rolled back, and the code with it. `kind` is that of the entry a refusal
-        leaves. Raises a refusal `step-up-required` (a wrong or used code likewise), `out-of-scope` for who is no person, and TooMany.
+        leaves, `about` the case it names, so that it is kept from whom that is kept from. Raises a refusal `step-up-required` (a wrong or
+        used code likewise), `out-of-scope` for who is no person, and TooMany.
         """
         book = caller.association.books.at(deed)
         if not caller.is_person:
-            raise EntryRefusal(_refusal(kind, caller, "OUT_OF_SCOPE", f"{book.association.pack}:1"))
+            raise EntryRefusal(_refusal(kind, caller, "OUT_OF_SCOPE", f"{book.association.pack}:1", about))
         used: tuple[WrittenFact, ...] | None
         if code is None:
             used = () if deed.now < caller.stepped_up_until else None
@@ -144,9 +145,9 @@ class SecondFactor:
             fact = self.use(deed, book.staff[caller.id], code)
             used = None if fact is None else (fact,)
         if used is None:
-            raise EntryRefusal(_refusal(kind, caller, "STEP_UP_REQUIRED", f"{book.association.pack}:7"))
+            raise EntryRefusal(_refusal(kind, caller, "STEP_UP_REQUIRED", f"{book.association.pack}:7", about))
         return Approval(used, caller.flags)
 
 
-def _refusal(kind: str, caller: Caller, reason: str, article: str) -> Entry:
-    return Entry(kind=kind, outcome="refuse", actor=caller.ref, reason=reason, article=article, flags=caller.flags)
+def _refusal(kind: str, caller: Caller, reason: str, article: str, about: tuple[About, ...]) -> Entry:
+    return Entry(kind=kind, outcome="refuse", actor=caller.ref, about=about, reason=reason, article=article, flags=caller.flags)

@@ -18,6 +18,7 @@ from vault.officer.report import single_report_routes
 from vault.officer.reports import report_routes
 from vault.officer.requests import request_pages
 from vault.officer.retention import retention_pages
+from vault.officer.settling import settling_pages
 from vault.officer.signing import signing_routes
 from vault.officer.standing import standing_routes
 from vault.officer.statistics import statistics_pages
@@ -27,7 +28,7 @@ from vault.web.route import Route
 def routes(frame: Frame, reports: Reports) -> list[Route]:
     """Return the pages of this room."""
     return [
-        *signing_routes(frame),
+        *signing_routes(frame, reports),
         *log_routes(frame),
         *approval_routes(frame, reports),
         *consent_routes(frame),
@@ -36,6 +37,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *report_routes(frame, reports),
         *single_report_routes(frame, reports),
         *quarantine_pages(frame, reports),
+        *settling_pages(frame, reports),
         *entry_pages(frame, reports),
         *incident_pages(frame),
         *notice_pages(frame),

@@ -22,6 +22,7 @@ from vault.errors import Conflict, FieldError, Invalid, Malformed, NotFound, Too
 from vault.officer.frame import RIYADH, SIGN_IN, Frame, looks, require_form, speaker_of
 from vault.rulebook.asker import Errand, once_for
 from vault.rulebook.channels import Channels
+from vault.storage.idempotency import Once
 from vault.web.answer import HTML, Answer
 from vault.web.call import Call, parse_id
 from vault.web.form import Form
@@ -36,7 +37,14 @@ _LINES: Final = ("token", "once", "channel", "category", "language", "seen_at", 
 _MORE: Final = ("late_reason", "platform", "handle", "link", "processor", "narrative")
 _EXCLUDE: Final = {office: f"exclude_{office}" for office in OFFICES}
 _FIELDS: Final = (*_LINES, *_EXCLUDE.values(), *_MORE)
+MISMATCH: Final = "idempotency-mismatch"
 _LANG: Final = {"lang": Query(kind="choice", choices=("ar", "en"))}
+
+
+class EntryOther(Conflict):
+    """The form was sent before with another report: what stands in it now was not taken down, and comes back to be sent again."""
+
+    code = "entry-other"
 
 
 def entry_pages(frame: Frame, reports: Reports) -> list[Route]:
@@ -86,15 +94,13 @@ class _Entries:
 
     async def take(self, call: Call) -> Answer:
         require_form(call)
-        errand, key = Errand(call.caller, call.request_id), call.form.fields.get("once", "")
+        errand = Errand(call.caller, call.request_id)
         if call.form.is_cut:
             return await self._form(call, Invalid([FieldError("narrative", "too-large")]))
         try:
-            # Loaded again, the same form is the same report; what it says is no part of the key, so files need not be read for it.
-            once = once_for(call.caller, route=call.route.name, key=_key(key), body={})
-            found, _ = await self.reports.take_down_with(errand, lambda: _told(call), call.form.uploads(), once, call.now)
+            found, _ = await self.reports.take_down_with(errand, lambda: _said(call), call.form.uploads(), call.now)
         except (Invalid, Conflict, TooMany, Unavailable) as error:
-            return await self._form(call, error)
+            return await self._form(call, EntryOther() if error.code == MISMATCH else error)
         return await self._back(call, await read_back(call, found.id), None)
 
     async def confirm(self, call: Call) -> Answer:
@@ -145,7 +151,7 @@ class _Entries:
             **_failed(call, error),
             wrong={each.field: f"entry_wrong_{each.code.replace('-', '_')}" for each in wrong},
             given=given | {"seen_at": given["seen_at"] or now, "language": given["language"] or call.language},
-            once=given["once"] or uuid.uuid4().hex,
+            once=uuid.uuid4().hex if isinstance(error, EntryOther) else given["once"] or uuid.uuid4().hex,
             now=now,
             today=now[:10],
             channels_=CHANNELS,
@@ -165,6 +171,12 @@ def _failed(call: Call, error: VaultError | None) -> dict[str, Any]:
         return {"problem": None}
     told = {"status": status_of(error), "headers": problem_headers(error)}
     return {**told, "problem": problem_of(error, call.request_id, call.language)}
+
+
+def _said(call: Call) -> tuple[tuple[Came, Told], Once | None]:
+    """What was filled in, and the key of the form it stands in: sent again with the same words it is the same report."""
+    entry = _told(call)
+    return entry, once_for(call.caller, route=call.route.name, key=_key(call.form.fields.get("once", "")), body=entry)
 
 
 def _told(call: Call) -> tuple[Came, Told]:

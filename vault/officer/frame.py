@@ -51,6 +51,7 @@ _PLACES: Final = (
     ("/officer/requests", "requests", "requests"),
     ("/officer/reports", "reports", "reports"),
     ("/officer/quarantine", "quarantine", "reports"),
+    ("/officer/exclusions", "exclusions", "staff:read"),
     ("/officer/entries", "entries", "reports:enter"),
     ("/officer/incidents", "incidents", "reports"),
     ("/officer/retention", "retention", "reports"),

@@ -82,3 +82,5 @@ def _others(told: IncidentTold, speaker: Speaker) -> Found:
         yield _event(speaker, each.proposed_at, each.proposed_by, f"{speaker.word('event_proposed')} {act}", each.reason)
         if each.turned_down_at is not None and each.turned_down_by is not None:
             yield _event(speaker, each.turned_down_at, each.turned_down_by, f"{speaker.word('event_turned_down')} {act}")
+        if each.overtaken_at is not None and each.overtaken_by is not None:
+            yield _event(speaker, each.overtaken_at, each.overtaken_by, f"{speaker.word('event_overtaken')} {act}")

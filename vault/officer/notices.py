@@ -225,7 +225,7 @@ class _Notices:
             parts=[(speaker.word(f"notice_{name}_people"), getattr(wording, name)) for name in PARTS],
             notice=_people_line(notice),
             counts=[(speaker.word(f"letter_state_{name}"), count) for name, count in sorted(stands.counts.items())],
-            failed=stands.counts.get("failed", 0),
+            may_go_again=stands.counts.get("failed", 0) or any(map(people_notices.waits_to_go_anew, page)),
             by_hand=[_by_hand(each, fact, speaker) for each in page if each.state in BY_HAND],
             is_cut=more is not None,
             back=link(PATH, call.language, incident=write_id(incident)),
@@ -270,7 +270,10 @@ def _by_hand(letter: LetterFact, fact: IncidentFact, speaker: Speaker) -> ByHand
     )
 
 
-REASONS: Final = frozenset({"NO_EMAIL", "NO_GUARDIAN", "DECEASED", "REFUSED", "UNREACHABLE", "ERASED", "INCIDENT_OVER", "ERASURE_PENDING"})
+REASONS: Final = frozenset(
+    {"NO_EMAIL", "NO_GUARDIAN", "DECEASED", "REFUSED", "UNREACHABLE", "UNCARRIED", "UNWRITTEN", "INTEGRITY"}
+    | {"ERASED", "INCIDENT_OVER", "ERASURE_PENDING"}
+)
 """Why a letter did not leave by mail, where the pages have a word for it."""
 
 

@@ -4,11 +4,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from vault.breach_reports.exclusion import SETTLES
+from vault.breach_reports.reports import Reports
 from vault.errors import TooMany, Unauthenticated, Unavailable, VaultError
 from vault.identity.api import SIGNING_IN
 from vault.identity.cookie import NO_COOKIE, cookie_of
 from vault.identity.scopes import OWN
 from vault.officer.frame import LANG, PAGES, SIGN_IN, Frame, link, looks, require_form, require_ours, sends
+from vault.officer.settling import since, waiting
 from vault.web.answer import HTML, Answer
 from vault.web.call import Call
 from vault.web.door import led_to
@@ -20,9 +23,9 @@ from vault.web.route import KIBIBYTE, Public, Route
 _FORM: Final = Form(fields={"username": 300, "password": 4096, "code": 40})
 
 
-def signing_routes(frame: Frame) -> list[Route]:
+def signing_routes(frame: Frame, reports: Reports) -> list[Route]:
     """The pages of this file."""
-    pages = _Signing(frame)
+    pages = _Signing(frame, reports)
     return [
         Route(
             method="GET",
@@ -57,6 +60,7 @@ class _Signing:
     """The handlers."""
 
     frame: Frame
+    reports: Reports
 
     async def ask(self, call: Call) -> Answer:
         return _asked(call)
@@ -87,7 +91,15 @@ class _Signing:
         return led_to(link(SIGN_IN, call.language), NO_COOKIE)
 
     async def home(self, call: Call) -> Answer:
-        return await self.frame.page("home.html", call)
+        """The first page: what waits for her to settle stands there, since no alert of the log reaches her."""
+        waits, unknown = None, False
+        if SETTLES in call.caller.scopes:
+            try:
+                waits = since(await waiting(call, self.reports), call)
+            except Unavailable:
+                # The page on which she signs out stands all the same, and says that it does not know.
+                unknown = True
+        return await self.frame.page("home.html", call, waits=waits, unknown=unknown)
 
 
 def _asked(call: Call, error: VaultError | None = None) -> Answer:

@@ -5,6 +5,7 @@ It is the operator's to write, in `public.toml` beside the association's own fil
 
 import re
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from vault.errors import VaultError
 
 FILE: Final = "public.toml"
 _HERE: Final = re.compile(r"http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)
+_NO_LINE: Final = frozenset({"Cc", "Zl", "Zp"})
 _SITE: Final = re.compile(r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 
 
@@ -24,10 +26,16 @@ class ChannelsRefused(VaultError):
 
 
 class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The association's name in both languages."""
+    """The association's name in both languages, each a line: it stands in titles and in the subject of letters."""
 
     ar: str
     en: str
+
+    def __post_init__(self) -> None:
+        """Refuse a name with an end of line or another control character in it."""
+        if any(unicodedata.category(each) in _NO_LINE for each in self.ar + self.en):
+            message = "a name is one line"
+            raise ValueError(message)
 
 
 class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -71,12 +71,12 @@ def version(deed: Deed, kind: Kind[T], key: str) -> int:
     return _newest_version(deed.transaction.connection, deed.association, kind.name, key)
 
 
-def changed_since(deed: Deed, kinds: Sequence[str], keys: Collection[str], number: int) -> bool:
-    """Whether an entry from this number on wrote one of these facts; opens none of them."""
+def written_since(deed: Deed, kinds: Sequence[str], keys: Collection[str], number: int) -> list[int]:
+    """The entries from this number on that wrote one of these facts, none of which is opened."""
     told = log_tables.fact.c
     here = select(told.number).where(told.association_id == deed.association, told.number >= number)
-    query = here.where(told.fact_kind.in_(kinds), told.fact_key.in_(keys)).limit(1)
-    return deed.transaction.connection.execute(query).scalar() is not None
+    query = here.where(told.fact_kind.in_(kinds), told.fact_key.in_(keys)).distinct()
+    return list(deed.transaction.connection.execute(query).scalars())
 
 
 def newest(connection: Connection, association: bytes, kind: Kind[T], key: str) -> int:

@@ -41,7 +41,10 @@ whether or not you report to us.
 """
 
 Send = Callable[[EmailMessage, str], None]
-"""Sends a letter to one address without a return path. Raises Refused where it will never be taken, OSError where it is not now."""
+"""Sends a letter to one address without a return path.
+
+Raises Refused where it will never be taken, Unwritable where no letter can go there, OSError where it is not taken now.
+"""
 
 
 class Refused(Exception):
@@ -49,7 +52,7 @@ class Refused(Exception):
 
 
 class Unwritable(Exception):
-    """The author's address is none that a header shows as it is: a letter to it would name another, or could not be made."""
+    """The author's address is none that a header shows as it is, or none that our own server carries letters to: nobody was asked."""
 
 
 @dataclass(frozen=True, slots=True)

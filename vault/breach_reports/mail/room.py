@@ -50,11 +50,15 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What an acknowledgement is made of: the message, whose letters it leaves with, and whether the message lies in the junk now."""
+    """What an acknowledgement is made of: the message, and how letters leave.
+
+    `junk` where the message lies there now, `is_ours` where the deed that made it due was this call's, so that nobody else is at it.
+    """
 
     letter: Letter
     box: Postbox
     junk: bool
+    is_ours: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,10 @@ class MailRoom:
         """Keep a message as a report, and answer a verified sender. Raises IntakeFull, IntakePaused, Unavailable."""
         box = self.postboxes.of(errand.asker.association.code)
         async with self.turns:
-            found, letter, already = await self._take(errand, brought, box)
-        return await self._answered(errand, found, _Answer(letter, box, brought.junk), already=already)
+            found, answer, already = await self._take(errand, brought, box)
+        return await self._answered(errand, found, answer, already=already)
 
-    async def _take(self, errand: Errand, brought: Brought, box: Postbox) -> tuple[Case, Letter, bool]:
+    async def _take(self, errand: Errand, brought: Brought, box: Postbox) -> tuple[Case, _Answer, bool]:
         association = errand.asker.association
         limits.require_room_for_mail(self.free(association.folder), len(brought.raw))
         before = await association.run(lambda deed: taking.known(deed, errand, brought.sha256))
@@ -82,10 +86,10 @@ class MailRoom:
         if letter.author and letter.author == box.sender:
             letter.automatic = letter.automatic or "own"
         if before is None:
-            found, already = await self._keep(errand, brought, letter, box)
+            found, beaten = await self._keep(errand, brought, letter, box)
         else:
-            found, already = await self._grade_again(errand, before, letter, box), True
-        return found, letter, already
+            found, beaten = await self._grade_again(errand, before, letter, box)
+        return found, _Answer(letter, box, brought.junk, is_ours=not beaten), beaten or before is not None
 
     async def _keep(self, errand: Errand, brought: Brought, letter: Letter, box: Postbox) -> tuple[Case, bool]:
         association, answers = errand.asker.association, box.send is not None
@@ -94,11 +98,11 @@ class MailRoom:
         message = taking.Message(brought, letter, graded, likeness)
         return await association.run(lambda deed: taking.keep(deed, errand, message, doubt, answers=answers))
 
-    async def _grade_again(self, errand: Errand, before: Case, letter: Letter, box: Postbox) -> Case:
-        """The report as it stands, its sender checked again where the time for that has come."""
+    async def _grade_again(self, errand: Errand, before: Case, letter: Letter, box: Postbox) -> tuple[Case, bool]:
+        """The report as it stands, its sender checked again where the time for that has come; whether nothing of it was done now."""
         mail, answers = before.fact.mail, box.send is not None
         if mail is None or mail.again_at is None or mail.again_at > self.limits.now():
-            return before
+            return before, True
         graded = await self._grade(letter, box, last=taking.is_last(mail))
         return await errand.asker.association.run(lambda deed: taking.grade_again(deed, errand, before.id, letter, graded, answers=answers))
 
@@ -127,8 +131,8 @@ class MailRoom:
             return _kept(found, already=already, waits=answer.box.send is not None)
         became: Outcome | None = "unsent"
         if not answer.junk:
-            found, ours = await association.run(lambda deed: taking.attempt(deed, errand, found.id))
-            if not ours:
+            found, is_ours = (found, True) if answer.is_ours else await association.run(lambda deed: taking.sending(deed, errand, found.id))
+            if not is_ours:
                 return _kept(found, already=already)
             became = await self._sent(errand, found, answer)
         if became is not None:
@@ -150,12 +154,11 @@ class MailRoom:
             return None
         try:
             made = acknowledgement(found.fact.reference, letter, answer.box.sender, self.limits.now())
+            if mail.tries == 1 and not self._may_answer(errand, letter):
+                return "unsent"
+            await asyncio.to_thread(send, made, letter.author)
         except Unwritable:
             return "unsent"
-        if mail.tries == 1 and not self._may_answer(errand, letter):
-            return "unsent"
-        try:
-            await asyncio.to_thread(send, made, letter.author)
         except Refused:
             return "refused"
         except OSError:
@@ -168,4 +171,6 @@ def _kept(found: Case, *, already: bool, waits: bool = True) -> Kept:
     mail = found.fact.mail
     if mail is None:
         return Kept(found.fact.reference, "", already, "", None)
-    return Kept(found.fact.reference, mail.grade, already, mail.answered, (mail.answer_at if waits else None) or mail.again_at)
+    return Kept(
+        found.fact.reference, mail.grade, already, mail.answered, mail.sending_until if waits and mail.answered == "due" else mail.again_at
+    )

@@ -27,7 +27,7 @@ HOUR: Final = 3_600_000_000
 AGAIN: Final = (HOUR, 6 * HOUR, 24 * HOUR)
 """How long after its arrival a message that DNS was silent about is graded again."""
 PAUSE: Final = 600_000_000
-"""How long after the first attempt an acknowledgement that did not leave is tried again; after the second twice as long, and so on."""
+"""How long whoever first sets out to acknowledge is alone at it, before another attempt; the second time twice as long, and so on."""
 MOST_TRIES: Final = 40
 """Attempts over some five days, after which a letter is given up (RFC 5321, 4.5.4.1)."""
 PIECE: Final = 1024 * 1024
@@ -109,6 +109,7 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
     dated = brought.arrived_at
     arrived = deed.now if dated is None or dated < EARLIEST else min(dated, deed.now)
+    is_due = answers and graded.grade == "verified" and not doubt
     mail = MailFact(
         grade=graded.grade,
         reasons=graded.reasons,
@@ -116,7 +117,9 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
         size=len(brought.raw),
         arrived_at=arrived,
         again_at=_again(graded, 1, deed.now, deed.now),
-        answered="due" if answers and graded.grade == "verified" and not doubt else "",
+        answered="due" if is_due else "",
+        tries=int(is_due),
+        sending_until=deed.now + PAUSE if is_due else None,
         cut=brought.cut,
         automatic=letter.automatic,
         marks=tuple(letter.marks),
@@ -142,35 +145,37 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     return made, False
 
 
-def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, graded: Graded, *, answers: bool) -> Case:
-    """Note what another check of the sender gave. Raises TooMany, Unavailable `integrity`."""
+def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, graded: Graded, *, answers: bool) -> tuple[Case, bool]:
+    """Note what another check of the sender gave; with it whether another was first. Raises TooMany, Unavailable `integrity`."""
     errand, found = errand.still(deed), case.load(deed, report)
     mail = found.fact.mail
     if mail is None or mail.again_at is None:
-        return found  # another was first
-    looks = mail.looks + 1
+        return found, True
+    looks, is_due = mail.looks + 1, answers and graded.grade == "verified" and not (letter.automatic or found.fact.doubt)
     changed = msgspec.structs.replace(
         mail,
         grade=graded.grade,
         reasons=graded.reasons,
         looks=looks,
         again_at=_again(graded, looks, found.fact.received_at, deed.now),
-        answered="due" if answers and graded.grade == "verified" and not (letter.automatic or found.fact.doubt) else "",
+        answered="due" if is_due else "",
+        tries=int(is_due),
+        sending_until=deed.now + PAUSE if is_due else None,
     )
     fact = msgspec.structs.replace(found.fact, mail=changed)
     _tell(deed, errand, "breach_report.mail-graded", found.about, case.change(deed, found, fact, _check(graded, deed.now)))
-    return Case(report, fact, found.version + 1)
+    return Case(report, fact, found.version + 1), False
 
 
-def attempt(deed: Deed, errand: Errand, report: bytes) -> tuple[Case, bool]:
-    """Set out to acknowledge; with the case whether it is for this caller to do so now, and for no other. Raises Unavailable."""
+def sending(deed: Deed, errand: Errand, report: bytes) -> tuple[Case, bool]:
+    """Say that the acknowledgement that is due is being sent; False where it is not, or another may be at it. Raises Unavailable."""
     errand, found = errand.still(deed), case.load(deed, report)
     mail = found.fact.mail
-    if mail is None or mail.answered != "due" or (mail.answer_at is not None and deed.now < mail.answer_at):
+    if mail is None or mail.answered != "due" or (mail.sending_until or 0) > deed.now:
         return found, False
     tries = mail.tries + 1
-    fact = msgspec.structs.replace(found.fact, mail=msgspec.structs.replace(mail, tries=tries, answer_at=deed.now + tries * PAUSE))
-    _tell(deed, errand, "breach_report.mail-attempted", found.about, case.change(deed, found, fact))
+    fact = msgspec.structs.replace(found.fact, mail=msgspec.structs.replace(mail, tries=tries, sending_until=deed.now + tries * PAUSE))
+    _tell(deed, errand, "breach_report.mail-answering", found.about, case.change(deed, found, fact))
     return Case(report, fact, found.version + 1), True
 
 
@@ -180,7 +185,7 @@ def answered(deed: Deed, errand: Errand, report: bytes, became: Outcome) -> Case
     mail = found.fact.mail
     if mail is None or mail.answered != "due":
         return found
-    changed = msgspec.structs.replace(mail, answered=became, answered_at=deed.now, answer_at=None)
+    changed = msgspec.structs.replace(mail, answered=became, answered_at=deed.now)
     fact = msgspec.structs.replace(found.fact, mail=changed)
     _tell(deed, errand, "breach_report.mail-answered", found.about, case.change(deed, found, fact))
     return Case(report, fact, found.version + 1)
