@@ -120,16 +120,16 @@ def _read(raw: bytes) -> Any:  # noqa: ANN401 - whatever a server sent
         raise VaultError("service-unreachable") from None
 
 
-def line_to(address: SplitResult) -> http.client.HTTPConnection:
-    """A line to the service, not yet open. Raises ValueError for an address that is none."""
+def line_to(address: SplitResult, seconds: float = SECONDS) -> http.client.HTTPConnection:
+    """A line to the service, not yet open; each word of it is waited for so long. Raises ValueError for an address that is none."""
     host = address.hostname or ""
     if address.scheme == "https" and host:
-        return http.client.HTTPSConnection(host, address.port, timeout=SECONDS, context=ssl.create_default_context())
+        return http.client.HTTPSConnection(host, address.port, timeout=seconds, context=ssl.create_default_context())
     if address.scheme != "http" or not host:
         raise ValueError("address")
     if host != "localhost" and not _is_loopback(host):
         raise VaultError("service-not-private")
-    return http.client.HTTPConnection(host, address.port, timeout=SECONDS)
+    return http.client.HTTPConnection(host, address.port, timeout=seconds)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,8 +1,8 @@
 """Brings the newest checkpoint out of the house by mail, once an hour: whoever holds it convicts a later falsification (promise 8).
 
 Invariants: a mail holds the signed note and nothing of any person; no mail server is spoken to in the clear but one on this machine; one
-process of a data folder sends at a time, and each checkpoint once; a mail that cannot be sent stops nothing, and a server that never comes
-to an end is hung up on.
+process of a data folder sends at a time, and each holder gets each checkpoint once, in a mail of his own, so that nobody counts as having
+what another was sent; a mail that cannot be sent stops nothing, and a server that never comes to an end is hung up on.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from keys.files import replace
-from vault.access_log.checkpoint import claimed
+from vault.access_log.checkpoint import NotACheckpoint, claimed
 from vault.errors import VaultError
 from vault.smtp import Server, is_address, send
 
@@ -71,6 +71,13 @@ def read_mail(folder: Path) -> Mail | None:
     return mail
 
 
+class _Last(msgspec.Struct, frozen=True):
+    """What one holder was mailed last, and when (seconds UTC)."""
+
+    note: str
+    at: float
+
+
 @dataclass(slots=True)
 class Post:
     """The mail of one association's checkpoints; `folder` is the association's."""
@@ -87,26 +94,42 @@ class Post:
         return None if mail is None else cls(code, folder, mail)
 
     def send_if_due(self, note: str, now: float) -> bool:
-        """Mail the note where the last mail is an hour old and was another note; whether it was sent. `now` is UTC in seconds.
+        """Mail the note to each holder whose last mail is an hour old and was another note; whether it was sent. `now` is UTC in seconds.
 
-        Raises OSError (smtplib's errors among them) and ValueError (a name or password no server takes) where it cannot be sent; then it
-        is tried again after ten minutes.
+        Raises OSError (smtplib's errors among them) and ValueError (a name or password no server takes) where one did not get it, after the
+        others were sent theirs; then it is tried again after ten minutes, for that one alone.
         """
         if now < self._not_before:
             return False
         with self._turn() as ours:
-            last = self._last()
-            if not ours or (last is not None and (last[0] == note or now < last[1] + EVERY)):
+            due = [to for _, to in self._without(note, now - EVERY)] if ours else []
+            if not due:
                 return False
             self._not_before = now + AGAIN
-            self._send(note, now)
-            replace(self.folder / SENT, note.encode(), _MODE)
+            failed: list[OSError | ValueError] = []
+            for to in due:
+                try:
+                    self._send(note, now, to)
+                except (OSError, ValueError) as error:
+                    failed.append(error)
+                else:
+                    self._keep(to, _Last(note, now))
+        if failed:
+            raise failed[0]
         return True
 
-    def behind(self, note: str, now: float) -> bool:
-        """Whether this note, the newest, is not the one mailed last and that mail is two hours old or never left."""
+    def behind(self, note: str, now: float) -> tuple[int, ...]:
+        """Which holders, counted from 1 as the settings name them, have another note than this, the newest, for two hours, or none."""
+        return tuple(number for number, _ in self._without(note, now - 2 * EVERY))
+
+    def _without(self, note: str, since: float) -> list[tuple[int, str]]:
+        """The holders, with their numbers, who have never been mailed, or were mailed another note, and that before such a time."""
         last = self._last()
-        return last is None or (last[0] != note and now >= last[1] + 2 * EVERY)
+        return [
+            (number, to)
+            for number, to in enumerate(self.mail.to, 1)
+            if (had := last.get(to)) is None or (had.note != note and had.at <= since)
+        ]
 
     @contextmanager
     def _turn(self) -> Iterator[bool]:
@@ -122,21 +145,39 @@ class Post:
         finally:
             os.close(handle)
 
-    def _last(self) -> tuple[str, float] | None:
+    def _last(self) -> dict[str, _Last]:
+        """What each holder was mailed last; nothing where the file holds what nobody wrote there, so that it is sent anew."""
         place = self.folder / SENT
         try:
-            return place.read_text(encoding="utf-8"), place.stat().st_mtime
+            content = place.read_bytes()
         except FileNotFoundError:
-            return None
+            return {}
+        try:
+            return msgspec.json.decode(content, type=dict[str, _Last])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._as_before(content, place.stat().st_mtime)
 
-    def _send(self, note: str, now: float) -> None:
-        send(self.mail, self._letter(note, now), self.mail.to)
+    def _as_before(self, content: bytes, at: float) -> dict[str, _Last]:
+        """The same as versions before kept it: the one note that went to all."""
+        try:
+            note = content.decode()
+            claimed(note)
+        except (UnicodeDecodeError, NotACheckpoint):
+            return {}
+        return dict.fromkeys(self.mail.to, _Last(note, at))
 
-    def _letter(self, note: str, now: float) -> EmailMessage:
+    def _keep(self, to: str, mailed: _Last) -> None:
+        known = {holder: had for holder, had in self._last().items() if holder in self.mail.to}
+        replace(self.folder / SENT, msgspec.json.encode({**known, to: mailed}), _MODE)
+
+    def _send(self, note: str, now: float, to: str) -> None:
+        send(self.mail, self._letter(note, now, to), [to])
+
+    def _letter(self, note: str, now: float, to: str) -> EmailMessage:
         size = claimed(note).size
         letter = EmailMessage()
         letter["Subject"] = f"نقطة تحقق · Checkpoint: {self.code} {size}"
-        letter["From"], letter["To"] = self.mail.sender, ", ".join(self.mail.to)
+        letter["From"], letter["To"] = self.mail.sender, to
         letter["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
         letter["Message-ID"] = make_msgid(domain=self.mail.sender.rpartition("@")[2])
         letter["Auto-Submitted"] = "auto-generated"

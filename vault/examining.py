@@ -178,8 +178,9 @@ def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, no
         if outside.age(now) > OLDEST_CHECKPOINT:
             yield f"checkpoint: the newest one outside is {outside.age(now) // 3_600_000_000} hours old"
         post = Post.of(code, folder)
-        if post is not None and post.behind(note, now / 1e6):
-            yield "checkpoint: the newest one has not been mailed for two hours"
+        if post is not None and (behind := post.behind(note, now / 1e6)):
+            numbers = ", ".join(map(str, behind))
+            yield f"checkpoint: the newest one has not been mailed for two hours to number {numbers} of checkpoint-mail.toml"
     except VaultError as error:
         yield f"checkpoint: the file outside the database does not hold ({error.code})"
     try:

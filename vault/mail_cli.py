@@ -33,7 +33,8 @@ def mail_intake(code: str | None, config: Path | None, server: str | None, *, on
     poller = Poller(found.imap, Vault(server or address_of(settings), found.key.read()), say=_say)
     if not once:
         poller.run()
-    click.echo(f"{poller.round()} put away")
+    put_away, aside = poller.round()
+    click.echo(f"{put_away} put away" + (f", {aside} set aside" if aside else ""))
 
 
 def _say(line: str) -> None:

@@ -1,8 +1,9 @@
 """Brings what lies in an association's mailbox into the vault: fetches each message, hands it to the service, then puts it away (ADR 0083).
 
 Invariants: a message leaves its folder only once the service said that nothing is left to do; until then it is handed in again, and the
-service makes one report of it; so a process that dies at any moment loses nothing and doubles nothing. Nothing of a message is said or kept
-here. Whether somebody has looked at a message in the mailbox counts for nothing.
+service makes one report of it; so a process that dies at any moment loses nothing and doubles nothing. A message that fails, in the mailbox
+or at the service, stands aside and keeps none behind it out (ADR 0095). Nothing of a message is said or kept here but its number in its
+folder. Whether somebody has looked at a message in the mailbox counts for nothing.
 """
 
 import http.client
@@ -16,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from vault.breach_reports.mail.api import MESSAGE, MOST_MAIL
@@ -26,14 +27,22 @@ from vault.mail_settings import Imap
 from vault.web.times import parse_time, write_time
 
 PATIENCE: Final = 60.0
-LATER: Final = 600.0
-"""Seconds after which a message is handed in again that the service did not take."""
+TAKING: Final = 180.0
+"""Seconds the service has for one message: it asks DNS, and a mail server of the association's that may keep it waiting for sixty."""
+PAUSE: Final = 600.0
+MOST_PAUSE: Final = 3600.0
+"""Seconds for which a message that failed stands aside; twice as long after each time, and never longer than an hour."""
+SLOWER: Final = 1.0
+"""Seconds to wait where the service asks for fewer messages; by then it takes two."""
+MOST_LINES: Final = 5
+"""Lines to the mailbox in one round: a message at which it hangs up costs one."""
 _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,12})")
-_FULL: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_FULL: Final = "intake-full"
+_OF_ALL: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 class MailboxFailed(VaultError):
-    """The mailbox refused what every round needs: its folder, or a message that is there."""
+    """The mailbox refused what a round needs: a folder, or a message that is there."""
 
     code = "mailbox-failed"
 
@@ -56,21 +65,42 @@ class Fetched:
     cut: bool
 
 
+class Round(NamedTuple):
+    """How many messages a round put away, and how many failed and stand aside."""
+
+    put_away: int
+    aside: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Until when a message is left alone (seconds UTC), and how often it has failed."""
+
+    until: float
+    failures: int = 0
+
+
 @dataclass(slots=True)
 class Vault:
     """The service, as the holder of a key of scope `reports:mail` speaks to it."""
 
     address: str
     key: str = field(repr=False)
+    sleep: Callable[[float], object] = time.sleep
 
     def take(self, message: Fetched, *, junk: bool) -> int | None:
         """Hand a message in: None where nothing is left to do, else when to hand it in again (microseconds UTC). Raises NotTaken."""
         asked = {"junk": str(junk).lower(), "cut": str(message.cut).lower()}
         if message.arrived_at is not None:
             asked["arrived_at"] = write_time(message.arrived_at)
-        status, told = self._post(f"/v1/breach-reports/mail?{urlencode(asked)}", message.raw)
+        path = f"/v1/breach-reports/mail?{urlencode(asked)}"
+        status, told = self._post(path, message.raw)
+        if _is_too_fast(status, told):
+            self.sleep(SLOWER)
+            status, told = self._post(path, message.raw)
         if status >= HTTPStatus.BAD_REQUEST:
-            raise NotTaken(str(told.get("code", "service-unreachable")), goes_on=status not in _FULL)
+            code = str(told.get("code", f"status {status}"))
+            raise NotTaken(code, goes_on=status not in _OF_ALL and code != "sealed" and not _is_too_fast(status, told))
         if told.get("done") is True:
             return None
         try:
@@ -81,15 +111,23 @@ class Vault:
     def _post(self, path: str, raw: bytes) -> tuple[int, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": MESSAGE}
         try:
-            with closing(line_to(urlsplit(self.address))) as line:
+            line = line_to(urlsplit(self.address), TAKING)
+            line.connect()
+        except (OSError, ValueError):
+            raise NotTaken("service-unreachable", goes_on=False) from None
+        with closing(line):
+            try:
                 line.request("POST", path, raw, headers)
                 response = line.getresponse()
-                told = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError):
-            raise NotTaken("service-unreachable", goes_on=False) from None
-        if not isinstance(told, dict):
-            raise NotTaken("service-unreachable", goes_on=False)
-        return response.status, told
+                status, content = response.status, response.read()
+            except (OSError, http.client.HTTPException):
+                # It was there, and may be at work still: what this message did to it, the next need not do.
+                raise NotTaken("no-answer", goes_on=True) from None
+        try:
+            told = json.loads(content)
+        except ValueError:
+            told = None
+        return status, told if isinstance(told, dict) else {}
 
 
 @dataclass(slots=True)
@@ -100,7 +138,9 @@ class Poller:
     vault: Vault
     say: Callable[[str], object] = str
     clock: Callable[[], float] = time.time
-    _waiting: dict[tuple[str, bytes, bytes], float] = field(default_factory=dict)
+    _waiting: dict[tuple[str, bytes, bytes], _Rest] = field(default_factory=dict)
+    _put: int = 0
+    _aside: int = 0
 
     def run(self, sleep: Callable[[float], object] = time.sleep) -> None:
         """Go round until the process ends; what fails is said, and tried again in the next round."""
@@ -109,14 +149,18 @@ class Poller:
                 self.round()
             sleep(self.imap.every)
 
-    def round(self) -> int:
-        """Go round once and return how many messages were put away. Raises VaultError by name, after it was said."""
+    def round(self) -> Round:
+        """Go round once; what concerns one message is said and keeps none back. Raises VaultError by name, after it was said."""
+        self._put = self._aside = 0
         try:
-            with self._mailbox() as box:
-                # A folder that is there already is refused, which is as well.
-                box.create(_quoted(self.imap.done))
-                told = [(folder, False) for folder in self.imap.folders] + [(folder, True) for folder in self.imap.junk]
-                return sum(self._folder(box, folder, junk=junk) for folder, junk in told)
+            for left in reversed(range(MOST_LINES)):
+                aside = self._aside
+                try:
+                    self._go_round()
+                    break
+                except (OSError, imaplib.IMAP4.abort):
+                    if self._aside == aside or not left:
+                        raise  # no message was the reason, or too many were
         except VaultError as error:
             self.say(f"mail intake stopped: {error.code}")
             raise
@@ -124,38 +168,66 @@ class Poller:
             # By its kind alone: a server's words may repeat what is in the mailbox.
             self.say(f"the mailbox could not be read ({type(error).__name__})")
             raise MailboxFailed from None
+        return Round(self._put, self._aside)
 
-    def _folder(self, box: imaplib.IMAP4, folder: str, *, junk: bool) -> int:
+    def _go_round(self) -> None:
+        """Read every folder over one line to the mailbox. Raises MailboxFailed at the end where one could not be opened."""
+        with self._mailbox() as box:
+            # A folder that is there already is refused, which is as well.
+            box.create(_quoted(self.imap.done))
+            told = [(folder, False) for folder in self.imap.folders] + [(folder, True) for folder in self.imap.junk]
+            opened = [self._folder(box, folder, junk=junk) for folder, junk in told]
+            if not all(opened):
+                raise MailboxFailed
+
+    def _folder(self, box: imaplib.IMAP4, folder: str, *, junk: bool) -> bool:
+        """Hand in what lies in a folder; whether it could be opened."""
         if box.select(_quoted(folder))[0] != "OK":
             self.say("a folder of the mailbox cannot be opened")
-            raise MailboxFailed
+            return False
         validity = bytes((box.response("UIDVALIDITY")[1] or [b""])[0] or b"")
         uids = (_ok(box.uid("SEARCH", "UNDELETED"))[0] or b"").split()
         here = {(folder, validity, uid) for uid in uids}
-        self._waiting = {key: until for key, until in self._waiting.items() if key[0] != folder or key in here}
-        return sum(self._message(box, uid, (folder, validity, uid), junk=junk) for uid in uids)
+        self._waiting = {key: rest for key, rest in self._waiting.items() if key[0] != folder or key in here}
+        for uid in uids:
+            self._message(box, (folder, validity, uid), junk=junk)
+        return True
 
-    def _message(self, box: imaplib.IMAP4, uid: bytes, key: tuple[str, bytes, bytes], *, junk: bool) -> bool:
-        """Hand in one message, and put it away if nothing is left to do; whether it was."""
-        if self._waiting.get(key, 0) > self.clock():
-            return False
-        number = uid.decode("ascii")
-        message = _fetched(box, number)
-        if message is None:
-            return False  # somebody took it out meanwhile
+    def _message(self, box: imaplib.IMAP4, key: tuple[str, bytes, bytes], *, junk: bool) -> None:
+        """Hand in one message, and put it away if nothing is left to do; set it aside if it fails. Raises what concerns every message."""
+        rest = self._waiting.get(key)
+        if rest is not None and rest.until > self.clock():
+            return
+        number = key[2].decode("ascii")
         try:
+            message = _fetched(box, number)
+            if message is None:
+                return  # somebody took it out meanwhile
             again = self.vault.take(message, junk=junk)
+            if again is not None:
+                self._waiting[key] = _Rest(again / 1e6)
+                return
+            self._put_away(box, number)
         except NotTaken as refusal:
             if not refusal.goes_on:
                 raise
-            self.say(f"a message was not taken and is tried again: {refusal.code}")
-            self._waiting[key] = self.clock() + LATER
-            return False
-        if again is not None:
-            self._waiting[key] = again / 1e6
-            return False
-        self._put_away(box, number)
-        return True
+            self._set_aside(key, refusal.code)
+        except MailboxFailed as refusal:
+            self._set_aside(key, refusal.code)
+        except (OSError, imaplib.IMAP4.error) as error:
+            self._set_aside(key, type(error).__name__)
+            if isinstance(error, (OSError, imaplib.IMAP4.abort)):
+                raise  # the line is at an end
+        else:
+            self._put += 1
+
+    def _set_aside(self, key: tuple[str, bytes, bytes], why: str) -> None:
+        rest = self._waiting.get(key, _Rest(0))
+        pause = min(PAUSE * 2 ** min(rest.failures, 10), MOST_PAUSE)
+        self._waiting[key] = _Rest(self.clock() + pause, rest.failures + 1)
+        self._aside += 1
+        folder, _, uid = key
+        self.say(f'message {uid.decode("ascii")} of "{folder}" was not taken and is set aside for {pause / 60:.0f} minutes: {why}')
 
     def _put_away(self, box: imaplib.IMAP4, number: str) -> None:
         done, can = _quoted(self.imap.done), _can(box)
@@ -185,6 +257,8 @@ class Poller:
         finally:
             with suppress(OSError, imaplib.IMAP4.error):
                 box.logout()
+            with suppress(OSError):  # where the line broke nothing was closed
+                box.shutdown()
 
     def _line(self) -> imaplib.IMAP4:
         imap = self.imap
@@ -192,6 +266,11 @@ class Poller:
             context = ssl.create_default_context(cafile=imap.ca_file)
             return imaplib.IMAP4_SSL(imap.host, imap.port, ssl_context=context, timeout=PATIENCE)
         return imaplib.IMAP4(imap.host, imap.port, timeout=PATIENCE)
+
+
+def _is_too_fast(status: int, told: dict[str, Any]) -> bool:
+    """Whether it is not this message that is too much, but how many were handed in within a short time."""
+    return status == HTTPStatus.TOO_MANY_REQUESTS and told.get("code") != _FULL
 
 
 def _fetched(box: imaplib.IMAP4, number: str) -> Fetched | None:

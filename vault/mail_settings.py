@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from keys.files import read_private
-from vault.breach_reports.mail.answer import Postbox, Refused
+from vault.breach_reports.mail.answer import Postbox, Refused, Unwritable
 from vault.errors import VaultError
 from vault.smtp import HERE, Declined, Server, Uncarried, send
 
@@ -105,8 +105,10 @@ def postbox_of(folder: Path) -> Postbox | None:
     def leave(letter: EmailMessage, to: str) -> None:
         try:
             send(answers, letter, [to], return_path=False)
-        except (Declined, Uncarried):
+        except Declined:
             raise Refused from None
+        except Uncarried:
+            raise Unwritable from None
         except ValueError as error:
             raise OSError("a name or password no server takes") from error
 

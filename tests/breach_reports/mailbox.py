@@ -25,11 +25,12 @@ SECONDS = 20
 
 @dataclass(slots=True)
 class Mailbox:
-    """The mailbox: where it is reached, by what certificate it is believed, and its password."""
+    """The mailbox: where it is reached, by what certificate it is believed, its password, and where its messages lie."""
 
     port: int
     cert: Path
     password: str = field(repr=False)
+    folder: Path
 
     @contextmanager
     def open(self) -> Iterator[imaplib.IMAP4_SSL]:
@@ -56,6 +57,15 @@ class Mailbox:
             numbers = box.search(None, "UNDELETED")[1][0].split()
             return [box.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
 
+    def spoil(self, raw: bytes) -> None:
+        """Let a message of the inbox be one that the server lists and cannot read."""
+        (place,) = (
+            each
+            for each in (self.folder / USER).glob("*/*")
+            if each.is_file() and each.read_bytes().replace(b"\r\n", b"\n") == raw.replace(b"\r\n", b"\n")
+        )
+        place.chmod(0)
+
     def flags(self, folder: str) -> list[bytes]:
         """The flags of each message of a folder."""
         with self.open() as box:
@@ -69,7 +79,7 @@ def dovecot(port: int, *, capability: str = "") -> Iterator[Mailbox]:
     folder = Path(tempfile.mkdtemp(prefix="amanah-imap-"))
     folder.chmod(0o755)
     cert, _ = self_signed(folder)
-    box = Mailbox(port, cert, secrets.token_urlsafe(16))
+    box = Mailbox(port, cert, secrets.token_urlsafe(16), folder / "mail")
     (folder / "users").write_text(f"{USER}:{{PLAIN}}{box.password}\n")
     (folder / "mail").mkdir()
     (folder / "conf").write_text(_settings(folder, port, capability))

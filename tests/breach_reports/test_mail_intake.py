@@ -3,11 +3,18 @@
 import json
 import random
 import signal
+import socket
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests import programs
 from tests.breach_reports.letters import TEXT, letter
@@ -15,7 +22,10 @@ from tests.breach_reports.mailbox import DOVECOT, USER, Mailbox, dovecot
 from tests.breach_reports.mortal_intake import MOMENTS
 from tests.journeys.served import FIRST, Served
 from tests.journeys.traces import left_in_files, left_in_postgres
-from vault.mail_settings import FILE
+from vault import mail_intake
+from vault.errors import VaultError
+from vault.mail_intake import MailboxFailed, NotTaken, Poller, Vault
+from vault.mail_settings import FILE, Imap, Secret
 from vault.web.times import parse_time
 
 pytestmark = [
@@ -143,3 +153,183 @@ def test_a_mailbox_that_is_another_than_its_certificate_says_is_not_spoken_to(va
     told = intake(vault)
     assert (told.returncode, b"SSLCertVerificationError" in told.stderr) == (1, True)
     assert mailbox.password.encode() not in told.stderr
+
+
+@dataclass(slots=True)
+class Service:
+    """A service on the loopback interface that answers each message as it is told to, and takes every other."""
+
+    port: int = 0
+    answers: dict[bytes, Callable[[], tuple[int, object] | None]] = field(default_factory=dict)
+    brought: list[bytes] = field(default_factory=list)
+
+
+@contextmanager
+def serving() -> Iterator[Service]:
+    """The service while the block runs; an answer that is None hangs up instead."""
+    service = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            service.brought.append(raw)
+            told = service.answers.get(raw, lambda: (201, {"done": True}))()
+            if told is None:
+                self.close_connection = True
+                return
+            content = told[1] if isinstance(told[1], bytes) else json.dumps(told[1]).encode()
+            self.send_response(told[0])
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        service.port = server.server_address[1]
+        running = threading.Thread(target=server.serve_forever)
+        running.start()
+        yield service
+        server.shutdown()
+        running.join()
+
+
+@dataclass(slots=True)
+class Round:
+    """A poller over the real mailbox and such a service, its time, and what it said."""
+
+    mailbox: Mailbox
+    service: Service
+    poller: Poller
+    said: list[str]
+    now: list[float]
+
+
+@pytest.fixture
+def going(mailbox: Mailbox, tmp_path: Path) -> Iterator[Round]:
+    place = tmp_path / "password"
+    place.touch(0o600)
+    place.write_text(mailbox.password)
+    said: list[str] = []
+    now = [1_790_000_000.0]
+    imap = Imap(host="localhost", port=mailbox.port, user=USER, password=Secret(file=str(place)), ca_file=str(mailbox.cert))
+    with serving() as service:
+        vault = Vault(f"http://127.0.0.1:{service.port}", "key", sleep=lambda _: None)
+        yield Round(mailbox, service, Poller(imap, vault, said.append, lambda: now[0]), said, now)
+
+
+BAD, GOOD = letter(number=1), letter(number=2)
+FAILURES: dict[str, tuple[Callable[[], tuple[int, object] | None], str]] = {
+    "the quarantine is full": (lambda: (429, {"code": "intake-full"}), "intake-full"),
+    "a fault of the service": (lambda: (500, {"code": "internal"}), "internal"),
+    "no room for one as large": (lambda: (503, {"code": "intake-paused"}), "intake-paused"),
+    "a proxy's page": (lambda: (502, b"<html>bad gateway</html>"), "status 502"),
+    "it hangs up": (lambda: None, "no-answer"),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_a_message_that_fails_keeps_none_behind_it_out_and_rests_longer_each_time(going: Round, what: str):
+    answer, code = FAILURES[what]
+    going.mailbox.bring(BAD, GOOD)
+    going.service.answers[BAD] = answer
+    assert going.poller.round() == (1, 1)
+    assert going.mailbox.lying("INBOX") == [BAD]
+    assert going.said == [f'message 1 of "INBOX" was not taken and is set aside for 10 minutes: {code}']
+    going.mailbox.bring(letter(number=3))
+    assert going.poller.round() == (1, 0)
+    for pause in (10, 20, 40, 60):
+        going.now[0] += pause * 60 - 1
+        assert going.poller.round() == (0, 0)
+        going.now[0] += 1
+        assert going.poller.round() == (0, 1)
+    del going.service.answers[BAD]
+    going.now[0] += 3600
+    assert (going.poller.round(), going.mailbox.lying("INBOX")) == ((1, 0), [])
+
+
+def test_a_message_that_takes_longer_than_the_poller_waits_keeps_none_behind_it_out(going: Round, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(mail_intake, "TAKING", 0.5)
+    over = threading.Event()
+    going.mailbox.bring(BAD, GOOD)
+    going.service.answers[BAD] = lambda: None if over.wait(30) else (201, {"done": True})
+    assert going.poller.round() == (1, 1)
+    over.set()
+    assert going.mailbox.lying("INBOX") == [BAD]
+
+
+def test_a_message_the_mailbox_cannot_give_keeps_none_behind_it_out(going: Round):
+    going.mailbox.bring(BAD, GOOD)
+    going.mailbox.spoil(BAD)
+    assert going.poller.round() == (1, 1)
+    assert going.service.brought == [GOOD]
+    assert going.said[0].startswith('message 1 of "INBOX" was not taken and is set aside for 10 minutes: ')
+    assert "huda" not in "".join(going.said)
+
+
+def test_a_mailbox_that_hangs_up_at_a_message_is_asked_for_the_others(going: Round, monkeypatch: pytest.MonkeyPatch):
+    fetched = mail_intake._fetched
+
+    def hung_up(box: Any, number: str) -> Any:
+        if number == "1":
+            box.socket().shutdown(socket.SHUT_RDWR)
+        return fetched(box, number)
+
+    monkeypatch.setattr(mail_intake, "_fetched", hung_up)
+    going.mailbox.bring(BAD, GOOD)
+    assert going.poller.round() == (1, 1)
+    assert going.mailbox.lying("INBOX") == [BAD]
+
+
+def test_a_mailbox_that_always_hangs_up_ends_the_round_after_a_few(going: Round, monkeypatch: pytest.MonkeyPatch):
+    def hung_up(box: Any, _number: str) -> None:
+        box.socket().shutdown(socket.SHUT_RDWR)
+        box.noop()
+
+    monkeypatch.setattr(mail_intake, "_fetched", hung_up)
+    going.mailbox.bring(*(letter(number=number) for number in range(mail_intake.MOST_LINES + 3)))
+    with pytest.raises(MailboxFailed):
+        going.poller.round()
+    assert len(going.said) == mail_intake.MOST_LINES + 1
+
+
+def test_a_message_that_cannot_be_put_away_keeps_none_behind_it_out(going: Round, monkeypatch: pytest.MonkeyPatch):
+    put_away = Poller._put_away
+
+    def refused(poller: Poller, box: Any, number: str) -> None:
+        if number == "1":
+            raise MailboxFailed
+        put_away(poller, box, number)
+
+    monkeypatch.setattr(Poller, "_put_away", refused)
+    going.mailbox.bring(BAD, GOOD)
+    assert (going.poller.round(), going.mailbox.lying("INBOX")) == ((1, 1), [BAD])
+
+
+@pytest.mark.parametrize(
+    "answer", [(401, {"code": "unauthenticated"}), (403, {"code": "out-of-scope"}), (503, {"code": "sealed"}), (200, b"welcome")]
+)
+def test_what_holds_for_every_message_ends_the_round_at_the_first(going: Round, answer: tuple[int, object]):
+    going.mailbox.bring(BAD, GOOD)
+    going.service.answers |= {BAD: lambda: answer, GOOD: lambda: answer}
+    with pytest.raises(NotTaken):
+        going.poller.round()
+    assert (going.service.brought, len(going.said)) == ([BAD], 1)
+    going.service.answers.clear()
+    assert going.poller.round() == (2, 0)  # nobody was set aside for it
+
+
+def test_who_is_asked_to_go_slower_waits_and_goes_on(going: Round):
+    told = iter([(429, {"code": "too-many-requests"})])
+    going.service.answers[BAD] = lambda: next(told, (201, {"done": True}))
+    going.mailbox.bring(BAD, GOOD)
+    assert going.poller.round() == (2, 0)
+
+
+def test_a_folder_that_is_not_there_keeps_no_other_unread(going: Round):
+    going.mailbox.bring(GOOD, folder="Junk")
+    going.poller.imap = replace(going.poller.imap, folders=("None",), junk=("Junk",))
+    with pytest.raises(VaultError, match="mailbox-failed"):
+        going.poller.round()
+    assert (going.service.brought, going.mailbox.lying("Junk")) == ([GOOD], [])

@@ -1,6 +1,8 @@
 """Whatever arrives is taken apart within limits, in bounded time and memory, and an officer always has something to read (test 23)."""
 
 import base64
+import email
+import email.policy
 import random
 import time
 import tracemalloc
@@ -12,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.breach_reports.letters import AUTHOR, TEXT, Dns, dns, letter, signed
+from vault.breach_reports.mail.answer import Unwritable, acknowledgement
 from vault.breach_reports.mail.grading import grade
-from vault.breach_reports.mail.letter import MOST_FIELDS, MOST_PARTS, MOST_SHOWN, read_letter
+from vault.breach_reports.mail.letter import _ADDRESS, MOST_FIELDS, MOST_PARTS, MOST_SHOWN, Letter, read_letter
 from vault.breach_reports.mail.words import decoded, header_text, text_of_html
 
 HEAD = b"From: huda@example.org\r\nDate: Wed, 31 Dec 2025 22:00:00 +0300\r\nSubject: x\r\n"
@@ -356,3 +359,24 @@ def test_any_bytes_in_any_character_set_are_text(content: bytes, charset: str):
 @given(st.text(max_size=300))
 def test_any_markup_is_text(markup: str):
     assert isinstance(text_of_html(markup), str)
+
+
+_PIECES = st.sampled_from(
+    ["=?utf-8?q?", "=?utf-8?b?", "=3D=3F", "=0D=0A", "?=", "huda", "هدى", "+", "'", "\u2028", "\x1f", "\ud800", "%", "."]
+)
+
+
+@given(
+    st.one_of(st.from_regex(_ADDRESS, fullmatch=True), st.lists(_PIECES, min_size=1).map("".join).map("{}@example.org".format)), st.text()
+)
+def test_whatever_an_address_is_the_answer_names_it_and_no_other_or_there_is_none(author: str, number: str):
+    taken_apart = Letter(b"", [("from", b"")], froms=[author], message_id=f"<{number}>")
+    try:
+        made = acknowledgement("BR-2026-000001", taken_apart, "privacy@example.net", 0)
+    except Unwritable:
+        return
+    for utf8 in (True, False) if author.isascii() else (True,):  # as smtplib writes it
+        written = made.as_bytes(policy=email.policy.EmailPolicy(utf8=utf8, linesep="\r\n"))
+        sent = email.message_from_string(written.decode(), policy=email.policy.default)
+        assert [each.addr_spec for each in sent["To"].addresses] == [author]
+        assert {*sent} - {"In-Reply-To"} == {*acknowledgement("x", Letter(b"", [("from", b"")], froms=[AUTHOR]), "privacy@example.net", 0)}

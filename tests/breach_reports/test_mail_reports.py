@@ -16,6 +16,7 @@ from tests.breach_reports.post import SENDER, Post, post_of, receiving
 from tests.breach_reports.test_mail_letter import mutated, samples
 from tests.simulator import SECOND, World
 from vault.access_log.verify import snapshot
+from vault.breach_reports import limits
 from vault.breach_reports.mail import api, room, taking
 from vault.breach_reports.service import Wanted
 from vault.breach_reports.shapes import ALL_KINDS
@@ -24,7 +25,7 @@ from vault.officer.frame import Speaker
 from vault.officer.reports import line
 from vault.rulebook.asker import Errand
 from vault.web import write_id
-from vault.web.times import write_time
+from vault.web.times import parse_time, write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 HOUR = 3600
@@ -143,9 +144,31 @@ async def test_what_no_person_wrote_is_a_report_in_quarantine_and_is_never_answe
     assert read["mail"]["automatic"]
 
 
-async def test_what_lay_in_the_junk_is_looked_at_apart(post: Post):
-    told = await post.taken(letter(), "?junk=true")
+async def test_what_lay_in_the_junk_is_looked_at_apart_and_is_never_answered(post: Post):
+    raw = signed(letter())
+    told = await post.taken(raw, "?junk=true")
+    assert (told["grade"], told["acknowledged"], told["done"], post.box.letters) == ("verified", False, True, [])
     assert (await post.read(told["reference"], "quarantined"))["doubt"] == "junk"
+    assert (await post.taken(raw))["acknowledged"] is False  # nor where somebody takes it out of there
+
+
+async def test_what_dns_tells_of_junk_later_is_not_answered_either(post: Post):
+    post.dns.silent = True
+    assert (await post.taken(signed(letter()), "?junk=true"))["done"] is False
+    post.dns.silent = False
+    post.world.clock.forward(HOUR)
+    told = await post.taken(signed(letter()), "?junk=true")
+    assert (told["grade"], told["acknowledged"], told["done"], post.box.letters) == ("verified", False, True, [])
+
+
+async def test_what_was_put_into_the_junk_before_its_acknowledgement_left_is_not_answered(post: Post):
+    raw = signed(letter())
+    post.box.says = "451 later"
+    assert (await post.taken(raw))["done"] is False
+    post.box.says = ""
+    told = await post.taken(raw, "?junk=true")
+    assert (told["acknowledged"], told["done"], post.box.letters) == (False, True, [])
+    assert (await post.read(told["reference"]))["mail"]["answered"] == "unsent"
 
 
 async def test_silence_of_dns_is_asked_three_times_more_within_a_day_and_no_oftener(post: Post):
@@ -189,11 +212,10 @@ async def test_an_acknowledgement_that_cannot_leave_now_is_due_still(post: Post)
     post.box.says = "451 later"
     told = await post.taken(raw)
     assert (told["acknowledged"], told["done"]) == (False, False)
-    assert told["again_at"] == write_time(post.world.clock.now + room.LATER)
+    assert told["again_at"] == write_time(post.world.clock.now + taking.PAUSE)
     post.box.says = ""
-    soon = await post.taken(raw)
-    assert (soon["acknowledged"], soon["done"], post.box.letters) == (False, False, []), "the one that tries may be at it still"
-    post.world.clock.forward(room.LATER // SECOND)
+    assert (await post.taken(raw))["again_at"] == told["again_at"]  # not yet
+    post.world.clock.now += taking.PAUSE
     again = await post.taken(raw)
     assert (again["acknowledged"], again["done"], len(post.box.letters)) == (True, True, 1)
     assert post.desk.findings() == []
@@ -204,7 +226,7 @@ async def test_a_message_handed_in_twice_at_once_is_acknowledged_once(post: Post
     answers = await asyncio.gather(post.hand_in(raw), post.hand_in(raw))
     assert sorted(each.status_code for each in answers) == [200, 201]
     assert len(post.box.letters) == 1
-    post.world.clock.forward(room.LATER // SECOND)
+    post.world.clock.now += taking.PAUSE
     assert ((await post.taken(raw))["done"], len(post.box.letters)) == (True, 1)
 
 
@@ -221,6 +243,34 @@ async def test_one_handed_in_twice_at_once_the_second_time_is_acknowledged_once(
     assert post.desk.findings() == []
 
 
+async def test_an_hour_without_a_mail_server_costs_no_reporter_her_acknowledgement(post: Post):
+    raws = [signed(letter(number=number)) for number in range(2)]
+    post.box.says = "451 later"
+    started, tried = post.world.clock.now, []
+    for _ in range(6):
+        for raw in raws:
+            told = await post.taken(raw)
+            assert (told["acknowledged"], told["done"]) == (False, False)
+        tried.append(parse_time(told["again_at"]) - started)
+        post.world.clock.forward(600)
+    assert sorted(set(tried)) == [taking.PAUSE, 3 * taking.PAUSE, 6 * taking.PAUSE]  # growing pauses
+    assert (await post.read(told["reference"]))["mail"]["answered"] == "due"
+    post.box.says = ""
+    assert [(await post.taken(raw))["acknowledged"] for raw in raws] == [True, True]
+    others = [await post.taken(signed(letter(number=number))) for number in range(2, 6)]
+    assert [each["acknowledged"] for each in others] == [True, True, True, False]  # five a day, by those that were due and not by attempts
+
+
+async def test_an_acknowledgement_that_no_server_took_for_days_is_noted_as_never_sent(post: Post):
+    raw = signed(letter())
+    post.box.says = "451 later"
+    first = post.world.clock.now
+    while not (told := await post.taken(raw))["done"]:
+        post.world.clock.now = parse_time(told["again_at"])
+    assert post.world.clock.now - first > 5 * 24 * HOUR * SECOND
+    assert (told["acknowledged"], (await post.read(told["reference"]))["mail"]["answered"]) == (False, "unsent")
+
+
 async def test_an_acknowledgement_that_is_refused_for_good_is_given_up_and_noted(post: Post):
     post.box.says = "550 nobody here"
     told = await post.taken(signed(letter()))
@@ -229,9 +279,65 @@ async def test_an_acknowledgement_that_is_refused_for_good_is_given_up_and_noted
 
 
 async def test_two_machines_that_answer_each_other_come_to_an_end(post: Post):
-    for number in range(8):
-        assert (await post.taken(signed(letter(number=number))))["done"]
+    told = [await post.taken(signed(letter(number=number))) for number in range(8)]
+    assert all(each["done"] for each in told)
     assert len(post.box.letters) == room.ANSWERS[1]
+    assert (await post.read(told[-1]["reference"]))["mail"]["answered"] == "unsent"
+
+
+async def test_a_message_brought_again_with_something_unsigned_on_top_is_a_report_and_no_second_letter_to_its_author(post: Post):
+    """Whoever has one message that she signed, to whomever, can hand it in as often as he likes."""
+    raw = signed(letter(To="somebody.else@example.com"))
+    told = [await post.taken(f"X-Number: {number}\r\n".encode() + raw) for number in range(3)]
+    assert [(each["grade"], each["acknowledged"], each["done"]) for each in told] == [
+        ("verified", True, True),
+        ("verified", False, True),
+        ("verified", False, True),
+    ]
+    assert (len({each["reference"] for each in told}), len(post.box.letters)) == (3, 1)
+    assert (await post.read(told[-1]["reference"]))["mail"]["answered"] == "unsent"
+
+
+def of(address: str, number: int = 1) -> bytes:
+    """A message that the author's domain signed; what stands before it in her address is whatever she likes."""
+    return signed(letter(number=number).replace(f"From: {AUTHOR}".encode(), f"From: <{address}>".encode()))
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        "=?utf-8?q??=",
+        "=?utf-8?q?x=0D=0ABcc=3Ay?=",
+        "=?utf-8?q?=0A?=",
+        "=?unicode_escape?q?=5Cud800?=",
+        "=?utf-8?q?other?=",
+        "a..b",
+    ],
+)
+async def test_an_author_whose_address_would_be_read_as_another_is_reported_and_never_written_to(post: Post, local: str):
+    raw = of(f"{local}@example.org")
+    told = await post.taken(raw)
+    assert (told["grade"], told["acknowledged"], told["done"], post.box.letters) == ("verified", False, True, [])
+    assert (await post.taken(raw))["done"]
+    read = await post.read(told["reference"])
+    assert (read["narrative"], read["mail"]["answered"]) == (TEXT, "unsent")
+
+
+async def test_a_number_of_the_message_that_would_be_read_as_more_is_not_named_in_the_answer(post: Post):
+    """An encoded word within an encoded word: once read it is one again, which a header would read as two fields."""
+    raw = letter().replace(b"<1@example.org>", b"<=?utf-8?q?=3D=3Futf-8=3Fq=3F=3D0D=3D0ABcc=3D3Ax=3F=3D?=@example.org>")
+    assert (await post.taken(signed(raw)))["acknowledged"]
+    (sent,) = post.box.letters
+    assert (sent["To"], sent["In-Reply-To"], sent["Bcc"]) == (AUTHOR, None, None)
+
+
+async def test_where_the_settings_are_taken_away_what_was_due_keeps_no_message_waiting(vault: World, free_port: int):
+    with receiving(free_port) as box:
+        async with post_of(vault, free_port, box) as post:
+            box.says = "451 later"
+            assert (await post.taken(signed(letter())))["done"] is False
+        async with post_of(vault, free_port, box, answers=False) as post:
+            assert (await post.taken(signed(letter())))["done"]
 
 
 async def test_without_settings_nobody_is_answered(vault: World, free_port: int):
@@ -295,6 +401,20 @@ async def test_what_is_no_message_or_too_large_is_refused_and_what_was_cut_says_
     assert (paused.status_code, paused.json()["code"]) == (503, "intake-paused")
 
 
+async def test_no_flood_of_mail_takes_the_room_that_words_of_the_page_have(post: Post):
+    small, large = letter(), letter(number=2) + b"x" * limits.MOST_SMALL_MAIL
+
+    async def taken(free: int, raw: bytes) -> int:
+        post.free[0] = free
+        return (await post.hand_in(raw)).status_code
+
+    assert await taken(limits.LEAST_FREE_FOR_FILES + len(large), large) == 201
+    assert await taken(limits.LEAST_FREE_FOR_FILES + len(large) - 1, large + b"x") == 503
+    assert await taken(limits.LEAST_FREE_FOR_MAIL + len(small), small) == 201
+    assert await taken(limits.LEAST_FREE_FOR_MAIL + len(small) - 1, letter(number=3)) == 503
+    assert (await post.desk.report())["reference"]
+
+
 async def test_the_officers_page_says_how_the_sender_is_known(post: Post):
     await post.taken(signed(letter()))
     await post.desk.report()
@@ -309,6 +429,15 @@ async def test_a_flood_lies_in_quarantine_and_none_of_it_is_dropped(post: Post, 
     shown = await post.desk.as_("officer", "GET", "")
     assert (len(shown.json()["items"]), shown.json()["quarantined"]) == (5, 4)
     assert (await post.read(told[-1]["reference"], "quarantined"))["doubt"] == "association"
+
+
+async def test_what_is_put_aside_as_a_flood_is_not_answered_letter_by_letter(post: Post, monkeypatch: pytest.MonkeyPatch):
+    """Whoever signs for a domain invents as many authors of it as she likes."""
+    monkeypatch.setattr(room, "ALL", ("report-mail", 2, 0))
+    told = [await post.taken(of(f"a{number}@example.org", number)) for number in range(6)]
+    assert [(each["grade"], each["done"]) for each in told] == [("verified", True)] * 6
+    assert [each["acknowledged"] for each in told] == [True, True, False, False, False, False]
+    assert len(post.box.letters) == 2
 
 
 async def test_a_day_in_the_future_is_taken_for_now(post: Post):

@@ -26,6 +26,7 @@ from tests.journeys.served import FIRST, Served
 from vault import smtp
 from vault.access_log.checkpoint import Checkpoint, opened, origin
 from vault.checkpoint_mail import AGAIN, EVERY, FILE, SENT, MailRefused, Post, read_mail
+from vault.smtp import Declined
 
 NOW = 1_790_000_000.0
 USER, WORD = "vault", "a made-up word"
@@ -43,6 +44,13 @@ class Box:
         self.letters: list[EmailMessage] = []
         self.sealed: list[bool] = []
         self.refuses = False
+        self.unknown: set[str] = set()
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if address in self.unknown:
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.refuses:
@@ -113,7 +121,6 @@ def test_each_checkpoint_once_and_at_most_one_an_hour(tmp_path: Path, free_port:
     box, post = Box(), set_up(tmp_path, port=free_port)
     with server(box, free_port):
         assert post.send_if_due(note(7), NOW)
-        os.utime(tmp_path / SENT, (NOW, NOW))
         assert not post.send_if_due(note(7), NOW + 10 * EVERY)
         assert not post.send_if_due(note(8), NOW + EVERY - 1)
         again = Post("first", tmp_path, post.mail)  # another process, or the same after a start
@@ -149,8 +156,60 @@ def test_a_newer_one_is_behind_only_after_two_hours(tmp_path: Path, free_port: i
     box, post = Box(), set_up(tmp_path, port=free_port)
     with server(box, free_port):
         post.send_if_due(note(7), NOW)
+    assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [(), (1,)]
+
+
+HOLDERS = ["keeper@example.org", "auditor@example.org"]
+
+
+def test_each_holder_gets_a_mail_of_his_own_and_one_that_is_refused_is_due_again_for_him_alone(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port, to=HOLDERS)
+    box.unknown = {"auditor@example.org"}
+    with server(box, free_port), pytest.raises(Declined):
+        post.send_if_due(note(7), NOW)
+    assert [each["To"] for each in box.letters] == ["keeper@example.org"]
+    with server(box, free_port), pytest.raises(Declined):
+        Post("first", tmp_path, post.mail).send_if_due(note(8), NOW + AGAIN)  # another process, or the same after a start
+    assert [each["To"] for each in box.letters] == ["keeper@example.org"]
+    box.unknown = set()
+    with server(box, free_port):
+        assert not post.send_if_due(note(8), NOW + AGAIN - 1)
+        assert post.send_if_due(note(8), NOW + 2 * AGAIN)
+        assert not post.send_if_due(note(8), NOW + 3 * AGAIN)
+        assert post.send_if_due(note(8), NOW + EVERY)
+    assert [(each["To"], opened(held(each), SIGNER.vkey, "first").size) for each in box.letters] == [
+        ("keeper@example.org", 7),
+        ("auditor@example.org", 8),
+        ("keeper@example.org", 8),
+    ]
+
+
+def test_a_holder_who_gets_nothing_is_behind_though_another_has_it(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port, to=HOLDERS)
+    with server(box, free_port):
+        assert post.send_if_due(note(7), NOW)
+        box.unknown = {"auditor@example.org"}
+        with pytest.raises(Declined):
+            post.send_if_due(note(8), NOW + EVERY)
+    assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [(), (2,)]
+    assert set_up(tmp_path, port=free_port, to=[*HOLDERS, "third@example.org"]).behind(note(8), NOW + EVERY) == (3,)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"keeper@example.org": 7}', "\xff"])
+def test_what_nobody_can_read_of_the_last_mails_is_sent_anew(tmp_path: Path, free_port: int, text: str):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    (tmp_path / SENT).write_bytes(text.encode("latin-1"))
+    with server(box, free_port):
+        assert post.send_if_due(note(7), NOW)
+    assert post.behind(note(7), NOW + 10 * EVERY) == ()
+
+
+def test_the_note_of_an_older_version_counts_for_every_holder(tmp_path: Path, free_port: int):
+    post = set_up(tmp_path, port=free_port, to=HOLDERS)
+    (tmp_path / SENT).write_text(note(7), encoding="utf-8")
     os.utime(tmp_path / SENT, (NOW, NOW))
-    assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [False, True]
+    assert not post.send_if_due(note(7), NOW + 10 * EVERY)
+    assert post.behind(note(8), NOW + 2 * EVERY) == (1, 2)
 
 
 def test_over_a_network_the_line_is_sealed_and_both_ends_known(tmp_path: Path, free_port: int):
@@ -242,13 +301,13 @@ def test_without_the_file_nothing_is_mailed(tmp_path: Path):
 
 
 def test_a_served_vault_mails_its_checkpoint_and_doctor_says_when_none_leaves(alone: Served, free_port: int):
-    set_up(alone.data / "associations" / FIRST, port=free_port)
-    assert b"has not been mailed for two hours" in doctor(alone)
+    set_up(alone.data / "associations" / FIRST, port=free_port, to=HOLDERS)
+    assert b"has not been mailed for two hours to number 1, 2 of checkpoint-mail.toml" in doctor(alone)
     box = Box()
     with server(box, free_port):
         alone.start()
         until = time.monotonic() + 60
-        while not box.letters:
+        while len(box.letters) < len(HOLDERS):
             assert time.monotonic() < until
             time.sleep(0.1)
         alone.stop()

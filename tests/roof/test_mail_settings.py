@@ -9,7 +9,7 @@ import dns.resolver
 import pytest
 
 from tests.breach_reports.notices import Box, serving
-from vault.breach_reports.mail.answer import Refused
+from vault.breach_reports.mail.answer import Refused, Unwritable
 from vault.breach_reports.mail.lookups import Unanswered
 from vault.mail_dns import Dns
 from vault.mail_intake import Fetched, NotTaken, Vault
@@ -109,6 +109,19 @@ def test_an_acknowledgement_is_refused_by_the_mailbox_alone(
     answers.answers = {"huda@example.org": answer}
     with serving(answers, free_port), pytest.raises(raised):
         box.send(letter, "huda@example.org")
+
+
+def test_an_address_that_our_own_server_carries_nothing_to_was_refused_by_nobody(tmp_path: Path, free_port: int):
+    told = f'[acknowledgement]\nsender = "privacy@example.net"\nhost = "localhost"\nport = {free_port}\nsecurity = "none"\n'
+    written(tmp_path, told)
+    box = postbox_of(tmp_path)
+    assert box is not None
+    assert box.send is not None
+    letter = EmailMessage()
+    letter["From"], letter["To"] = "privacy@example.net", "هدى@example.org"
+    letter.set_content("x")
+    with serving(Box(), free_port, enable_SMTPUTF8=False), pytest.raises(Unwritable):
+        box.send(letter, "هدى@example.org")
 
 
 class Record:

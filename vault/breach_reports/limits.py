@@ -33,6 +33,10 @@ LEAST_FREE_FOR_FILES: Final = 2 * 1024 * 1024 * 1024
 """Bytes that must be free for files, ten times what words need: files are turned away long before words are."""
 LEAST_FREE: Final = 200 * 1024 * 1024
 """Bytes that must be free where the association's files lie, or intake pauses."""
+LEAST_FREE_FOR_MAIL: Final = 2 * LEAST_FREE
+"""Bytes that a mail must leave free: it waits in its mailbox, and the page has nowhere to wait."""
+MOST_SMALL_MAIL: Final = 256 * 1024
+"""Bytes of a mail that has words in it and little else; a larger one is turned away where files are."""
 _HOUR: Final = 3600
 
 Bucket = tuple[str, int, int]
@@ -59,6 +63,12 @@ class IntakeSealed(Unavailable):
     """The association's keys are not here: nothing can be taken in, and the other channels are."""
 
     code = "intake-sealed"
+
+
+def require_room_for_mail(free: int, size: int) -> None:
+    """Raise IntakePaused where a mail of this size would leave less free than others need."""
+    if free - size < (LEAST_FREE_FOR_MAIL if size <= MOST_SMALL_MAIL else LEAST_FREE_FOR_FILES):
+        raise IntakePaused
 
 
 class Intake:

@@ -1,7 +1,8 @@
 """The machine's acknowledgement of a mail: that it arrived, under which reference, and what else the reporter may do (article 8).
 
 Invariants: nothing of the message is in it, not even its subject; it goes to the verified author and nowhere else; it says of itself that a
-machine wrote it and goes out without a return path, so that nothing answers it (RFC 3834).
+machine wrote it and goes out without a return path, so that nothing answers it (RFC 3834); an address that a header would show as another
+is not written to.
 """
 
 import re
@@ -14,6 +15,10 @@ from typing import Final
 
 from vault.breach_reports.mail.letter import Letter
 
+_WORD: Final = r"[\w!#$%&'*+/=?^`{|}~-]+"
+_PLAIN: Final = re.compile(rf"{_WORD}(?:\.{_WORD})*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_ENCODED: Final = "=?"
+"""What an encoded word begins with (RFC 2047): a header shows such an address, or such a number of a message, as what it encodes."""
 _MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,200}>")
 _SUBJECT: Final = "وصل بلاغكم {reference} · Your report {reference} has arrived"
 _BODY: Final = """السلام عليكم،
@@ -36,11 +41,18 @@ whether or not you report to us.
 """
 
 Send = Callable[[EmailMessage, str], None]
-"""Sends a letter to one address without a return path. Raises Refused where it will never be taken, OSError where it is not now."""
+"""Sends a letter to one address without a return path.
+
+Raises Refused where it will never be taken, Unwritable where no letter can go there, OSError where it is not taken now.
+"""
 
 
 class Refused(Exception):
     """The other side's server will not take the letter, now or later."""
+
+
+class Unwritable(Exception):
+    """The author's address is none that a header shows as it is, or none that our own server carries letters to: nobody was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +79,16 @@ class Postboxes:
 
 
 def acknowledgement(reference: str, letter: Letter, sender: str, now: int) -> EmailMessage:
-    """The letter that acknowledges a report; a second one for the same report is the same letter to whoever sorts mail."""
+    """The letter that acknowledges a report; a second one for the same report is the same to whoever sorts mail. Raises Unwritable."""
+    if _ENCODED in letter.author or _PLAIN.fullmatch(letter.author) is None:
+        raise Unwritable
     made = EmailMessage()
     made["Subject"] = _SUBJECT.format(reference=reference)
     made["From"], made["To"] = sender, letter.author
     made["Date"] = format_datetime(datetime.fromtimestamp(now // 1_000_000, UTC))
     made["Message-ID"] = f"<{reference.lower()}.received@{sender.rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-replied"
-    if _MESSAGE_ID.fullmatch(letter.message_id):
+    if _MESSAGE_ID.fullmatch(letter.message_id) and _ENCODED not in letter.message_id:
         made["In-Reply-To"] = letter.message_id
     made.set_content(_BODY.format(reference=reference))
     return made

@@ -1,8 +1,8 @@
 """Where messages are handed in: graded before anything is written, kept as a report, acknowledged where the sender is verified.
 
 Invariants: the answer says `done` only once nothing is left to do, so that whoever holds the message may put it away; until then the same
-message handed in again goes on where it stopped; whoever sends an acknowledgement said so before, so that none leaves twice at once. No
-more than two messages are taken apart at a time.
+message handed in again goes on where it stopped. No more than two messages are taken apart at a time. Whatever an author's address is, her
+message is taken; what is doubtful is answered by no machine, and one report by one caller at a time.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from vault.breach_reports import limits
 from vault.breach_reports.case import Case
 from vault.breach_reports.likeness import sketch
-from vault.breach_reports.limits import LEAST_FREE, IntakePaused
 from vault.breach_reports.mail import taking
-from vault.breach_reports.mail.answer import Postbox, Postboxes, Refused, acknowledgement
+from vault.breach_reports.mail.answer import Postbox, Postboxes, Refused, Unwritable, acknowledgement
 from vault.breach_reports.mail.grading import Graded, grade
 from vault.breach_reports.mail.letter import Letter, read_letter
 from vault.breach_reports.mail.lookups import Resolver
-from vault.breach_reports.mail.taking import Brought
+from vault.breach_reports.mail.taking import Brought, Outcome
 from vault.breach_reports.shapes import Doubt
 from vault.errors import TooMany
 from vault.rulebook.asker import Errand
@@ -31,7 +31,8 @@ ALL: Final = ("report-mail", 100, 100)
 """Mails of an association at once, and an hour after that; what comes beyond goes into quarantine."""
 ANSWERS: Final = ("report-mail-answers", 5, 5)
 """Acknowledgements one author gets at once, and a day after that: two machines that answer each other come to an end."""
-LATER: Final = 600_000_000
+ANSWER: Final = ("report-mail-answer", 1, 0)
+"""Acknowledgements of one message of an author, by the number it bears: what nobody signed can be laid around it ever anew."""
 _DAY: Final = 86_400.0
 _HOUR: Final = 3600.0
 
@@ -48,6 +49,19 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class _Answer:
+    """What an acknowledgement is made of: the message, and how letters leave.
+
+    `junk` where the message lies there now, `is_ours` where the deed that made it due was this call's, so that nobody else is at it.
+    """
+
+    letter: Letter
+    box: Postbox
+    junk: bool
+    is_ours: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MailRoom:
     """The mail of every association that is open in this process."""
 
@@ -59,14 +73,14 @@ class MailRoom:
 
     async def take(self, errand: Errand, brought: Brought) -> Kept:
         """Keep a message as a report, and answer a verified sender. Raises IntakeFull, IntakePaused, Unavailable."""
+        box = self.postboxes.of(errand.asker.association.code)
         async with self.turns:
-            return await self._take(errand, brought)
+            found, answer, already = await self._take(errand, brought, box)
+        return await self._answered(errand, found, answer, already=already)
 
-    async def _take(self, errand: Errand, brought: Brought) -> Kept:
+    async def _take(self, errand: Errand, brought: Brought, box: Postbox) -> tuple[Case, _Answer, bool]:
         association = errand.asker.association
-        if self.free(association.folder) < LEAST_FREE:
-            raise IntakePaused
-        box = self.postboxes.of(association.code)
+        limits.require_room_for_mail(self.free(association.folder), len(brought.raw))
         before = await association.run(lambda deed: taking.known(deed, errand, brought.sha256))
         letter = await asyncio.to_thread(read_letter, brought.raw)
         if letter.author and letter.author == box.sender:
@@ -75,16 +89,7 @@ class MailRoom:
             found, beaten = await self._keep(errand, brought, letter, box)
         else:
             found, beaten = await self._grade_again(errand, before, letter, box)
-        is_ours = not beaten
-        if beaten and box.send is not None:
-            found, is_ours = await self._take_on(errand, found)
-        return await self._answered(errand, found, letter, box, already=beaten or before is not None, is_ours=is_ours)
-
-    async def _take_on(self, errand: Errand, found: Case) -> tuple[Case, bool]:
-        """Whether the acknowledgement is sent by this call: where it is due, and nobody else may be at it."""
-        if found.fact.mail is None or found.fact.mail.answered != "due":
-            return found, False
-        return await errand.asker.association.run(partial(taking.sending, errand=errand, report=found.id))
+        return found, _Answer(letter, box, brought.junk, is_ours=not beaten), beaten or before is not None
 
     async def _keep(self, errand: Errand, brought: Brought, letter: Letter, box: Postbox) -> tuple[Case, bool]:
         association, answers = errand.asker.association, box.send is not None
@@ -121,31 +126,53 @@ class MailRoom:
             return False
         return True
 
-    async def _answered(self, errand: Errand, found: Case, letter: Letter, box: Postbox, *, already: bool, is_ours: bool) -> Kept:
+    async def _answered(self, errand: Errand, found: Case, answer: _Answer, *, already: bool) -> Kept:
         """Acknowledge where that is due; one that cannot leave now is due still, and the message should be handed in again."""
-        mail, now = found.fact.mail, self.limits.now()
-        if mail is not None and mail.answered == "due" and box.send is not None:
-            refused = await self._sent(errand, found, letter, box) if is_ours else None
-            if refused is None:
-                return Kept(found.fact.reference, mail.grade, already, mail.answered, now + LATER)
-            noted = partial(taking.answered, errand=errand, report=found.id, refused=refused)
-            found = await errand.asker.association.run(noted)
-            mail = found.fact.mail
-        if mail is None:
-            return Kept(found.fact.reference, "", already, "", None)
-        return Kept(found.fact.reference, mail.grade, already, mail.answered, mail.again_at)
+        association, mail = errand.asker.association, found.fact.mail
+        if mail is None or mail.answered != "due" or answer.box.send is None:
+            return _kept(found, already=already, waits=answer.box.send is not None)
+        became: Outcome | None = "unsent"
+        if not answer.junk:
+            found, is_ours = (found, True) if answer.is_ours else await association.run(lambda deed: taking.sending(deed, errand, found.id))
+            if not is_ours:
+                return _kept(found, already=already)
+            became = await self._sent(errand, found, answer)
+        if became is not None:
+            noted = partial(taking.answered, errand=errand, report=found.id, became=became)
+            found = await association.run(noted)
+        return _kept(found, already=already)
 
-    async def _sent(self, errand: Errand, found: Case, letter: Letter, box: Postbox) -> bool | None:
-        """Send the acknowledgement: False once it left, True where it never will, None where it did not now."""
-        send = box.send
-        author = errand.asker.association.cabinet.pepper.hash("mail-author", letter.author.lower()).hex()
-        if send is None or not self._may(ANSWERS, author, _DAY):
-            return True
-        made = acknowledgement(found.fact.reference, letter, box.sender, self.limits.now())
-        try:
-            await asyncio.to_thread(send, made, letter.author)
-        except Refused:
-            return True
-        except OSError:
+    def _may_answer(self, errand: Errand, letter: Letter) -> bool:
+        """Whether the author is to hear of this message: it is none she heard of before, and one of her first of the day."""
+        pepper = errand.asker.association.cabinet.pepper
+        author = pepper.hash("mail-author", letter.author.lower()).hex()
+        message = pepper.hash("mail-answer", f"{author} {letter.message_id}").hex()
+        return (not letter.message_id or self._may(ANSWER, message, _DAY)) and self._may(ANSWERS, author, _DAY)
+
+    async def _sent(self, errand: Errand, found: Case, answer: _Answer) -> Outcome | None:
+        """Send it and say what became of it, None where it did not leave now; the first attempt alone counts for the author."""
+        mail, letter, send = found.fact.mail, answer.letter, answer.box.send
+        if mail is None or send is None:
             return None
-        return False
+        try:
+            made = acknowledgement(found.fact.reference, letter, answer.box.sender, self.limits.now())
+            if mail.tries == 1 and not self._may_answer(errand, letter):
+                return "unsent"
+            await asyncio.to_thread(send, made, letter.author)
+        except Unwritable:
+            return "unsent"
+        except Refused:
+            return "refused"
+        except OSError:
+            return "unsent" if mail.tries >= taking.MOST_TRIES else None
+        return "sent"
+
+
+def _kept(found: Case, *, already: bool, waits: bool = True) -> Kept:
+    """What became of a message; without `waits` nobody is acknowledged any more."""
+    mail = found.fact.mail
+    if mail is None:
+        return Kept(found.fact.reference, "", already, "", None)
+    return Kept(
+        found.fact.reference, mail.grade, already, mail.answered, mail.sending_until if waits and mail.answered == "due" else mail.again_at
+    )

@@ -1,13 +1,13 @@
 """What the vault does about a message: keep it as a report, grade it again where DNS was silent, note the acknowledgement.
 
 Invariants: a message makes one report, however often and by however many it is handed in; its bytes are kept as they came, sealed under the
-key of the case; the entry and the fact are of the same deed.
+key of the case; the entry and the fact are of the same deed; whoever sets out to acknowledge has said so before, and nobody else does then.
 """
 
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -26,12 +26,18 @@ from vault.rulebook.asker import Errand
 HOUR: Final = 3_600_000_000
 AGAIN: Final = (HOUR, 6 * HOUR, 24 * HOUR)
 """How long after its arrival a message that DNS was silent about is graded again."""
-LEASE: Final = 180_000_000
-"""Microseconds for which whoever sends an acknowledgement is alone at it; a mail server is hung up on long before."""
+PAUSE: Final = 600_000_000
+"""How long whoever first sets out to acknowledge is alone at it, before another attempt; the second time twice as long, and so on."""
+MOST_TRIES: Final = 40
+"""Attempts over some five days, after which a letter is given up (RFC 5321, 4.5.4.1)."""
 PIECE: Final = 1024 * 1024
 CHANNEL: Final = "email"
 CATEGORY: Final = "other"
 _DIGEST: Final = "mail-message"
+
+
+Outcome = Literal["sent", "refused", "unsent"]
+"""An acknowledgement left, the reporter's server will never take it, or it was never sent and will not be."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -103,7 +109,7 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
     dated = brought.arrived_at
     arrived = deed.now if dated is None or dated < EARLIEST else min(dated, deed.now)
-    is_due = answers and graded.grade == "verified" and not letter.automatic
+    is_due = answers and graded.grade == "verified" and not doubt
     mail = MailFact(
         grade=graded.grade,
         reasons=graded.reasons,
@@ -112,7 +118,8 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
         arrived_at=arrived,
         again_at=_again(graded, 1, deed.now, deed.now),
         answered="due" if is_due else "",
-        sending_until=deed.now + LEASE if is_due else None,
+        tries=int(is_due),
+        sending_until=deed.now + PAUSE if is_due else None,
         cut=brought.cut,
         automatic=letter.automatic,
         marks=tuple(letter.marks),
@@ -144,7 +151,7 @@ def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, grade
     mail = found.fact.mail
     if mail is None or mail.again_at is None:
         return found, True
-    looks, is_due = mail.looks + 1, answers and graded.grade == "verified" and not letter.automatic
+    looks, is_due = mail.looks + 1, answers and graded.grade == "verified" and not (letter.automatic or found.fact.doubt)
     changed = msgspec.structs.replace(
         mail,
         grade=graded.grade,
@@ -152,7 +159,8 @@ def grade_again(deed: Deed, errand: Errand, report: bytes, letter: Letter, grade
         looks=looks,
         again_at=_again(graded, looks, found.fact.received_at, deed.now),
         answered="due" if is_due else "",
-        sending_until=deed.now + LEASE if is_due else None,
+        tries=int(is_due),
+        sending_until=deed.now + PAUSE if is_due else None,
     )
     fact = msgspec.structs.replace(found.fact, mail=changed)
     _tell(deed, errand, "breach_report.mail-graded", found.about, case.change(deed, found, fact, _check(graded, deed.now)))
@@ -165,18 +173,19 @@ def sending(deed: Deed, errand: Errand, report: bytes) -> tuple[Case, bool]:
     mail = found.fact.mail
     if mail is None or mail.answered != "due" or (mail.sending_until or 0) > deed.now:
         return found, False
-    fact = msgspec.structs.replace(found.fact, mail=msgspec.structs.replace(mail, sending_until=deed.now + LEASE))
+    tries = mail.tries + 1
+    fact = msgspec.structs.replace(found.fact, mail=msgspec.structs.replace(mail, tries=tries, sending_until=deed.now + tries * PAUSE))
     _tell(deed, errand, "breach_report.mail-answering", found.about, case.change(deed, found, fact))
     return Case(report, fact, found.version + 1), True
 
 
-def answered(deed: Deed, errand: Errand, report: bytes, *, refused: bool) -> Case:
-    """Note that the acknowledgement left, or that the reporter's server refuses it for good. Raises Unavailable `integrity`."""
+def answered(deed: Deed, errand: Errand, report: bytes, became: Outcome) -> Case:
+    """Note what became of the acknowledgement, once nothing is left to do about it. Raises Unavailable `integrity`."""
     errand, found = errand.still(deed), case.load(deed, report)
     mail = found.fact.mail
     if mail is None or mail.answered != "due":
         return found
-    changed = msgspec.structs.replace(mail, answered="refused" if refused else "sent", answered_at=deed.now)
+    changed = msgspec.structs.replace(mail, answered=became, answered_at=deed.now)
     fact = msgspec.structs.replace(found.fact, mail=changed)
     _tell(deed, errand, "breach_report.mail-answered", found.about, case.change(deed, found, fact))
     return Case(report, fact, found.version + 1)
