@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from email.errors import HeaderParseError
 from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
@@ -84,7 +85,10 @@ def is_address(text: str) -> bool:
     except EmailNotValidError:
         return False
     letter = EmailMessage()
-    letter["To"] = text
+    try:
+        letter["To"] = text
+    except (IndexError, ValueError, HeaderParseError):
+        return False  # an encoded word with nothing in it, or with an end of line, is more than the reader of headers is made for
     return [each.addr_spec for each in letter["To"].addresses] == [text] == [parseaddr(text)[1]]
 
 
