@@ -19,7 +19,7 @@ from vault.access.shapes import DISCLOSURE, ORDER
 from vault.access_log.checkpoint import opened
 from vault.access_log.closed import ended_consent
 from vault.access_log.deed import Deed
-from vault.access_log.entry import Entry, WrittenFact
+from vault.access_log.entry import About, Entry, WrittenFact
 from vault.breach_reports import kept_again, tombstones
 from vault.consent import capacity, guardians, merging
 from vault.consent.service import No
@@ -183,7 +183,8 @@ def _case(deed: Deed, line: Line) -> int:
     except NotFound:
         return 0
     except Unavailable:
-        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", flags=FLAGS))
+        case = bytes.fromhex(line.closing.reference)
+        deed.append(Entry(kind="alarm", outcome="error", actor=SYSTEM, about=(About(case, case),), reason="INTEGRITY", flags=FLAGS))
         return 0
 
 

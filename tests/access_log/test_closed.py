@@ -157,3 +157,9 @@ def test_sessions_of_another_day_are_forgotten_and_the_walk_stays_small(monkeypa
 @pytest.mark.parametrize("closes", [("order",), ("order", "o1"), ("order", "o1", "", "")])
 def test_a_closing_of_another_form_closes_nothing(closes: tuple[str, ...]):
     assert held((DEED, closes), ORDERED) == []
+
+
+def test_a_closing_of_too_few_words_closes_nothing_and_one_that_is_no_text_is_no_entry():
+    assert held(closing("case-exclusion", WHO.hex(), "x"), CASE_READ) == []
+    with pytest.raises(TypeError):
+        held((Entry(kind="closing", outcome="allow", actor="system"), ("withdrawal", WHO.hex(), 7)), CASE_READ)  # type: ignore[arg-type]

@@ -300,3 +300,16 @@ async def test_whose_account_has_ended_is_nobody_to_leave_a_report_to(desk: Desk
 
 def _members(book: Any) -> dict[str, Any]:
     return {name: getattr(book, name) for name in book.__dataclass_fields__}
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_reports_that_keep_different_people_out_are_no_one_group(desk: Desk):
+    """One word on a group sets free whom the example keeps out, and not who held the office when the younger arrived."""
+    await desk.report(exclude={"offices": ["officer"]})
+    known = (await desk.world.association.refresh()).staff[uuid.UUID(await id_in_account(desk, "officer")).hex]
+    new = msgspec.structs.replace(known, id=uuid.uuid4().hex, name_hash=uuid.uuid4().hex * 2)
+    await lay_down(desk.world, STAFF, new.id, new)
+    desk.world.clock.forward(1)
+    await desk.report(exclude={"offices": ["officer"]})
+    items = await waiting(desk)
+    assert [each["like"] for each in items] == [each["id"] for each in items]

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from tests.breach_reports.desk import Desk, desk_of
 from tests.breach_reports.incident_desk import PARTS, opened, read, refused, report
+from tests.breach_reports.test_exclusion import WORDS, id_in_account, settle, waiting
 from tests.breach_reports.test_retention import DAY, YEAR, closed, dismissed, pass_, preview
 from tests.identity.conftest import small, vault
 from tests.simulator import START, World
@@ -86,8 +87,11 @@ async def test_who_excluded_herself_is_nobodys_second(desk: Desk):
 async def test_what_a_copy_does_not_hold_yet_is_held_again_and_two_lift_it(desk: Desk, what: str):
     id_ = await dismissed(desk) if what == "report" else await closed(desk)
     place = uuid.UUID(id_[0] if isinstance(id_, tuple) else id_)
-    closing = Closing(kept_again.HELD, place.hex, f"{what}|staff:{await her(desk)}")
+    closing = Closing(kept_again.HELD, place.hex, f"{what}|staff:{await her(desk)}|{START - 1}")
     assert await carry_out(desk, closing, closing) == [1, 0]
+    for _ in range(2):
+        desk.world.clock.forward(60)
+        assert reclose(desk.world.association, desk.world.clock) == 0, "and not at every start"
     pass_(desk, 6 * YEAR + 2 * DAY)
     assert list((await preview(desk)).values()) == ["legal-hold"]
     told = await desk.read(str(place)) if what == "report" else await read(desk, str(place))
@@ -100,7 +104,7 @@ async def test_a_hold_is_a_line_that_leaves_nothing_to_do_whatever_became_of_it(
     id_ = await report(desk)
     assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold", {"reason": PARTS})).status_code == 200
     [line] = lines(desk, kept_again.HELD)
-    assert (line.reference, line.detail) == (uuid.UUID(id_).hex, f"report|staff:{await her(desk)}")
+    assert (line.reference, line.detail) == (uuid.UUID(id_).hex, f"report|staff:{await her(desk)}|{desk.world.clock.now}")
     assert reclose(desk.world.association, desk.world.clock) == 0
 
 
@@ -108,14 +112,15 @@ async def test_a_case_that_is_not_here_or_does_not_hold_leaves_the_others_to_be_
     who, id_ = await her(desk), await opened(desk)
     gone = [
         Closing(kind, "00" * 16, detail)
-        for kind, detail in ((kept_again.EXCLUDED, f"report|staff:{who}|"), (kept_again.HELD, "incident|x"))
+        for kind, detail in ((kept_again.EXCLUDED, f"report|staff:{who}|"), (kept_again.HELD, "incident|x|1"))
     ]
     assert await carry_out(desk, *gone) == [0, 0]
     with desk.world.database.connect() as connection, connection.begin():
         enter(connection, desk.world.association.id)
         connection.execute(update(fact).where(fact.c.kind == "incident").values(sealed=b"altered"))
-    assert await carry_out(desk, Closing(kept_again.HELD, uuid.UUID(id_).hex, "incident|x")) == [0]
-    assert (desk.world.entries()[-1].kind, desk.world.entries()[-1].reason) == ("alarm", "INTEGRITY")
+    assert await carry_out(desk, Closing(kept_again.HELD, uuid.UUID(id_).hex, "incident|x|1")) == [0]
+    last = desk.world.entries()[-1]
+    assert (last.kind, last.reason, last.about[0].record) == ("alarm", "INTEGRITY", uuid.UUID(id_).bytes)
 
 
 async def test_what_the_journal_brought_back_keeps_no_case_from_its_destruction(desk: Desk):
@@ -123,7 +128,11 @@ async def test_what_the_journal_brought_back_keeps_no_case_from_its_destruction(
     (id_, _), who = await dismissed(desk), await her(desk)
     plain, size = uuid.UUID(id_).hex, len(desk.world.entries())
     ended = Ending("00" * 16, START, "no_basis").closing("report", plain)
-    closings = (Closing(kept_again.EXCLUDED, plain, f"report|staff:{who}|"), Closing(kept_again.HELD, plain, f"report|staff:{who}"), ended)
+    closings = (
+        Closing(kept_again.EXCLUDED, plain, f"report|staff:{who}|"),
+        Closing(kept_again.HELD, plain, f"report|staff:{who}|{START}"),
+        ended,
+    )
     assert await carry_out(desk, *closings, base=size) == [1, 1, 1]
     assert (await desk.as_("second_officer", "GET", f"/{id_}")).status_code == 404
 
@@ -135,3 +144,30 @@ async def test_an_entry_nobody_can_read_keeps_the_case(desk: Desk):
         enter(connection, desk.world.association.id)
         connection.execute(update(entry).where(entry.c.number >= size).values(body=b"altered"))
     assert await carry_out(desk, Ending("00" * 16, START, "no_basis").closing("report", uuid.UUID(id_).hex), base=size) == [0]
+
+
+async def test_a_hold_that_was_laid_again_finds_room_and_stays_lifted_once_two_lifted_it(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    id_ = await report(desk)
+    for name in ("MOST_PARTS", "KEPT_FREE"):
+        monkeypatch.setattr(f"vault.breach_reports.case.{name}", 1)
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold", {"reason": PARTS})).status_code == 200
+    lost = [Closing(kept_again.HELD, uuid.UUID(id_).hex, f"report|staff:{await her(desk)}|{START - number}") for number in (1, 2, 3)]
+    assert await carry_out(desk, *lost) == [1, 1, 1]
+    monkeypatch.undo()
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold/lifting", {"reason": PARTS})).status_code == 200
+    [*_, last] = (await desk.read(id_))["holds"]
+    await desk.as_("second_officer", "GET", "")
+    body = {"proposal": last["proposal"], "code": desk.world.one_time_code("second_officer")}
+    assert (await desk.as_("second_officer", "POST", f"/{id_}/legal-hold/approval", body)).status_code == 200
+    desk.world.clock.forward(60)
+    assert reclose(desk.world.association, desk.world.clock) == 0
+    assert "lifted_at" in (await desk.read(id_))["holds"][-1]
+
+
+async def test_whom_somebody_settled_to_be_meant_is_a_line_for_each(desk: Desk):
+    await desk.report(exclude={"words": WORDS})
+    [item] = await waiting(desk)
+    meant = [await id_in_account(desk, "admin"), str(uuid.UUID(await her(desk)))]
+    assert (await settle(desk, item["id"], meant)).status_code == 200
+    told = {(line.reference, line.detail) for line in lines(desk, kept_again.EXCLUDED)}
+    assert told == {(uuid.UUID(item["id"]).hex, f"report|staff:{uuid.UUID(who).hex}|") for who in meant}

@@ -360,6 +360,29 @@ async def test_a_list_that_was_changed_since_she_looked_takes_the_second_person_
     assert box.to == ["someone2@example.org"]
 
 
+async def test_where_no_server_sends_a_letter_is_printed_after_a_day_noted_and_the_incident_closed(desk: Desk):
+    world, id_ = desk.world, await opened(desk)
+    number = await noticed(desk, id_, await person(world, 1), await person(world, 2))
+    world.clock.forward(2 * 86_400)
+    assert (await approving(desk, id_, number, 2)).status_code == 200
+    await done(desk, f"/{id_}/people-notices/{number}/people", {"records": [await person(world, 3)]})
+    told = (await done(desk, f"/{id_}/people-notices/{number}/letters", method="GET"))["items"]
+    await done(desk, f"/{id_}/state", {"state": "confirmed"})
+    for track in ("authority", "people"):
+        await done(desk, f"/{id_}/filing", {"filed_at": now(desk), "reference": "SDAIA-1", "track": track})
+    for each in told:
+        assert await refused(desk, f"/{id_}/letters/{each['id']}/outcome", {"result": "delivered"}) == STATE, "a server may take it still"
+    world.clock.forward(86_400)
+    noted = []
+    for each in told:
+        page = await incident(desk, "officer", "GET", f"/{id_}/letters/{each['id']}/page")
+        if page.status_code == 200:
+            await done(desk, f"/{id_}/letters/{each['id']}/outcome", {"result": "delivered"})
+            noted.append(each["id"])
+    assert len(noted) == 2, "who is new on the list was let go by nobody"
+    assert (await done(desk, f"/{id_}/state", {"state": "closed"}))["state"] == "closed"
+
+
 async def test_nobody_stops_letters_that_two_people_let_go_by_closing_the_incident(desk: Desk, free_port: int):
     world, id_, box = desk.world, await opened(desk), Box()
     await approved(desk, id_, await person(world, 1))

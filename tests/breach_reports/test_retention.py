@@ -609,7 +609,8 @@ async def test_a_case_full_of_notes_can_be_held_and_filed_late_all_the_same(desk
     monkeypatch.setattr("vault.breach_reports.case.MOST_PARTS", 1)
     assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "no_breach", "note": PARTS})).status_code == 429
     assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold", {"reason": PARTS})).status_code == 200
-    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold/lifting", {"reason": PARTS})).status_code == 429
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold/lifting", {"reason": PARTS})).status_code == 200
+    assert (await desk.as_("officer", "POST", f"/{id_}/legal-hold/lifting", {"reason": PARTS})).status_code == 429, "once is enough"
     assert (await refused(desk, f"/{case}/assessment", {"sensitive": "no", "over_100": "no", "note": PARTS}))[0] == 429
     pass_(desk, 4 * DAY)
     body = {"track": "authority", "filed_at": now(desk), "reference": "SDAIA-1", "late_reason": PARTS}

@@ -18,7 +18,6 @@ from vault.access_log.entry import About, Entry
 from vault.breach_reports import incident_file, incidents, letters, people_notices
 from vault.breach_reports.incident_lifecycle import OVER, IncidentState
 from vault.breach_reports.letters import ADDRESSED, DONE, INCIDENT_OVER, LEASE, LETTER, SYSTEM, LetterFact
-from vault.breach_reports.people_notices import BY_HAND
 from vault.errors import NotFound
 from vault.policy.contact import CHANNELS
 from vault.policy.facts import NEVER, Caller, Channel, Guardian, Person
@@ -90,7 +89,7 @@ def by_hand(deed: Deed, errand: Errand, incident: bytes, letter: bytes) -> Taken
     """
     errand, found = incidents.seen(deed, errand, incident)
     fact = people_notices.one(deed, found, letter)
-    if fact.state not in BY_HAND:
+    if not people_notices.goes_by_hand(found.fact, fact, deed.now):
         raise IncidentState
     hers = people.of_record(deed, bytes.fromhex(fact.record))
     book, meant = errand.book(deed), addressee(deed, errand.book(deed), hers, bytes.fromhex(fact.record))

@@ -80,6 +80,8 @@ class Closed:
                 self.findings.note(number, f"it was allowed {what} that entry {closed_at} closed")
             self._open(entry, stored.time)
         if len(stored.closes) == _CLOSES_THREE:
+            if not all(isinstance(word, str) for word in stored.closes):
+                raise TypeError
             self._close(number, entry, *stored.closes)
 
     def _gone_through(self, entry: Entry) -> Iterator[tuple[int, str]]:
@@ -141,7 +143,8 @@ class Closed:
         elif kind == "lock":
             self._doors.update(dict.fromkeys(((kind, subject) for subject in _of(entry, reference)), number))
         elif kind == "case-exclusion":
-            self._doors[kind, f"{reference}|{detail.split('|')[1]}"] = number
+            who = detail.partition("|")[2].partition("|")[0]
+            self._doors[kind, f"{reference}|{who}"] = number
         elif kind in {"client", "staff"}:
             self._doors[kind, f"{kind}:{reference}"] = number
         else:

@@ -24,7 +24,7 @@ from vault.rulebook import facts
 MOST_PARTS = 200
 """Texts of one report; the fact names each, and the log takes the fact's digest with every change."""
 KEPT_FREE: Final = 32
-"""Places beyond these that only `Text.must_fit` takes: nobody fills a case with notes so that it cannot be held any more."""
+"""Places beyond these for the reason of a hold or of a late filing: nobody fills a case with notes so that it cannot be held any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Case:
 class Text:
     """A text to be sealed as a part: its kind, who wrote it, its content as JSON bytes.
 
-    `must_fit` for what has to find room in a case that is full: the reason of a hold or of a late filing.
+    `beyond` is how many places beyond `MOST_PARTS` it may take in a case that is full.
     """
 
     kind: str
     by: str
     content: bytes
-    must_fit: bool = False
+    beyond: int = 0
 
 
 def load(deed: Deed, report: bytes) -> Case:
@@ -81,8 +81,7 @@ def change(deed: Deed, case: Case, fact: ReportFact, *texts: Text) -> WrittenFac
 
 def require_room(parts: Sequence[PartFact], texts: Sequence[Text]) -> None:
     """Refuse with TooMany what a case has no room for."""
-    most = MOST_PARTS + (KEPT_FREE if all(text.must_fit for text in texts) else 0)
-    if len(parts) + len(texts) > most:
+    if len(parts) + len(texts) > MOST_PARTS + min(text.beyond for text in texts):
         raise TooMany(3600)
 
 

@@ -48,11 +48,11 @@ class _Held:
             raise HoldState
         return found
 
-    def reason(self, text: str, *, must_fit: bool = False) -> tuple[tuple[Text, ...], int]:
+    def reason(self, text: str, *, beyond: int = 0) -> tuple[tuple[Text, ...], int]:
         """The reason as a part, and the number it will have. Raises Invalid."""
         if not text.strip() or len(text) > MOST_NOTE:
             raise Invalid([FieldError("reason", "out-of-range")])
-        return (Text(_PART[self.what], self.errand.hand, msgspec.json.encode(text.strip()), must_fit),), len(self.fact.parts)
+        return (Text(_PART[self.what], self.errand.hand, msgspec.json.encode(text.strip()), beyond),), len(self.fact.parts)
 
     def tell(
         self,
@@ -80,16 +80,17 @@ def lay(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold
     held = _of(deed, errand, what, id_)
     if standing(held.fact.holds) is not None:
         raise HoldState
-    texts, number = held.reason(reason, must_fit=True)
-    laid = (*held.fact.holds, Hold(by=held.errand.hand, at=deed.now, reason=number))
-    return held.tell(deed, HELD, laid, texts, closes=kept_again.hold(what, held.fact.id, held.errand.hand))
+    texts, number = held.reason(reason, beyond=case.KEPT_FREE)
+    laid = Hold(by=held.errand.hand, at=deed.now, reason=number)
+    return held.tell(deed, HELD, (*held.fact.holds, laid), texts, closes=kept_again.hold(what, held.fact.id, laid))
 
 
 def propose_lifting(deed: Deed, errand: Errand, what: What, id_: bytes, reason: str) -> Hold:
     """Propose to lift the hold that stands; it stands until another agrees. Takes the place of a proposal before. Raises as `lay`."""
     held = _of(deed, errand, what, id_)
     stands = held.stands
-    texts, number = held.reason(reason)
+    # What is full can be let go of; who proposes anew what waits already takes no place that is kept free.
+    texts, number = held.reason(reason, beyond=0 if stands.lifting_by else case.KEPT_FREE)
     proposed = msgspec.structs.replace(stands, lifting_by=held.errand.hand, lifting_at=deed.now, lifting_reason=number)
     return held.tell(deed, PROPOSED, (*held.fact.holds[:-1], proposed), texts)
 

@@ -254,7 +254,7 @@ def file(deed: Deed, errand: Errand, incident: bytes, filing: Filing) -> Inciden
         reference=filing.reference.strip(),
         reason=number,
     )
-    texts = [replace(each, must_fit=True) for each in texts]
+    texts = [replace(each, beyond=case.KEPT_FREE) for each in texts]
     fact = lifecycle.filed(found.fact, made, service.hours(errand.book(deed)), deed.now)
     return _changed(deed, errand, found, "incident.filed", fact=fact, texts=texts)
 

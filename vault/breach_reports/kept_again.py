@@ -13,7 +13,7 @@ import msgspec
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.breach_reports import case, incident_file
-from vault.breach_reports.case import Case, Text
+from vault.breach_reports.case import MOST_PARTS, Case, Text
 from vault.breach_reports.incident_file import Incident
 from vault.breach_reports.incident_shapes import REASON
 from vault.breach_reports.retention import What
@@ -35,9 +35,9 @@ def exclusions(who: str, by: Iterable[str], *, reports: Iterable[str] = (), inci
     return [Closing(EXCLUDED, id_, f"{what}|{who}|{hand}") for what, id_ in every]
 
 
-def hold(what: What, id_: str, by: str) -> Closing:
-    """The journal's line for a legal hold; its moment is the line's own."""
-    return Closing(HELD, id_, f"{what}|{by}")
+def hold(what: What, id_: str, laid: Hold) -> Closing:
+    """The journal's line for a legal hold, with the moment it was laid at, by which it is known again."""
+    return Closing(HELD, id_, f"{what}|{laid.by}|{laid.at}")
 
 
 def exclude_again(deed: Deed, line: Line, told: Entry) -> int:
@@ -56,12 +56,12 @@ def exclude_again(deed: Deed, line: Line, told: Entry) -> int:
 
 def hold_again(deed: Deed, line: Line, told: Entry) -> int:
     """Hold a case again; how many doors stood open. Raises NotFound, Unavailable `integrity`."""
-    what, by = line.closing.detail.split("|")
-    found = _case(deed, what, line.closing.reference)
-    if any(one.at == line.time for one in found.fact.holds):
+    what, by, moment = line.closing.detail.split("|")
+    found, at = _case(deed, what, line.closing.reference), int(moment)
+    if any(one.at == at for one in found.fact.holds):
         return 0
-    holds = (*found.fact.holds, Hold(by=by, at=line.time, reason=len(found.fact.parts)))
-    text = Text(NOTE if what == "report" else REASON, told.actor, msgspec.json.encode(_AGAIN), must_fit=True)
+    holds = (*found.fact.holds, Hold(by=by, at=at, reason=len(found.fact.parts)))
+    text = Text(NOTE if what == "report" else REASON, told.actor, msgspec.json.encode(_AGAIN), beyond=MOST_PARTS)
     _write(deed, found, replace(told, kind=_HOLD[what]), line.closing, text, holds=holds)
     return 1
 

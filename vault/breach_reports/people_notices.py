@@ -23,6 +23,7 @@ from vault.breach_reports.incident_lifecycle import IncidentState
 from vault.breach_reports.incident_shapes import PEOPLE_NOTICE, IncidentFact, PeopleNotice, Sending
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.letters import INCIDENT_OVER, LETTER, LetterFact, State
+from vault.breach_reports.lifecycle import HOUR
 from vault.breach_reports.service import SecondFactor
 from vault.errors import FieldError, Invalid, NotFound, Unavailable
 from vault.policy.facts import NEVER
@@ -45,6 +46,8 @@ MOST_PEOPLE: Final = 100_000
 MOST_AT_ONCE: Final = 200
 """People put on a list in one deed: an entry names the fact of each letter."""
 BY_HAND: Final[frozenset[State]] = frozenset({"post", "failed", "doubtful", "withheld", "delivered", "returned"})
+WAITED: Final = 24 * HOUR
+"""What was let go and no server took for so long may be printed and handed over: a house may have no mail server at all."""
 Result = Literal["delivered", "returned"]
 
 
@@ -233,7 +236,7 @@ def note(deed: Deed, errand: Errand, incident: bytes, letter: bytes, result: Res
     """Note what became of a letter that went by hand or by post. Raises NotFound, IncidentState for one that is on its way or arrived."""
     errand, found = incidents.seen(deed, errand, incident)
     known = one(deed, found, letter)
-    if known.state not in BY_HAND:
+    if not goes_by_hand(found.fact, known, deed.now):
         raise IncidentState
     changed, written = letters.change(deed, known, result, noted_by=errand.hand)
     letters.move(deed, letter, letters.DONE)
@@ -277,6 +280,14 @@ def listed(deed: Deed, errand: Errand, incident: bytes, number: int, where: Wher
     named(found.fact, number)
     ids = letters.page(deed, found.fact.id, number, where.after, where.limit + 1)
     return letters.known(deed, ids[: where.limit]), ids[where.limit - 1].hex() if len(ids) > where.limit else None
+
+
+def goes_by_hand(fact: IncidentFact, letter: LetterFact, now: int) -> bool:
+    """Whether a letter is somebody's to print, to hand over and to note: by its state, or since no server took it for a day."""
+    if letter.state != "listed":
+        return letter.state in BY_HAND
+    notice = named(fact, letter.notice)
+    return letter.place <= notice.approved and max(letter.at, notice.sent[-1].at) + WAITED <= now
 
 
 def named(fact: IncidentFact, number: int) -> PeopleNotice:

@@ -7,7 +7,7 @@ Of a flood those that are alike stand together, the few before the many, and are
 from collections.abc import Collection, Iterable, Mapping
 
 from vault.access_log.deed import Deed
-from vault.breach_reports import case, door, exclusion, service
+from vault.breach_reports import case, door, exclusion, kept_again, service
 from vault.breach_reports.case import Case
 from vault.breach_reports.lifecycle import ReportState
 from vault.breach_reports.likeness import WAITING, Group, groups
@@ -42,10 +42,13 @@ def describes(fact: ReportFact) -> bool:
 
 
 def alike(found: Iterable[ReportFact]) -> list[Group]:
-    """These reports by likeness and by how they exclude, the few before the many; nothing anybody wrote is opened."""
-    kinds = dict[tuple[tuple[str, ...], bool], list[ReportFact]]()
+    """These reports by likeness, by how and whom they exclude, the few before the many; nothing anybody wrote is opened.
+
+    One word on a group sets nobody free whom the example does not keep from it.
+    """
+    kinds = dict[tuple[tuple[str, ...], tuple[str, ...], bool], list[ReportFact]]()
     for fact in found:
-        kinds.setdefault((fact.offices, describes(fact)), []).append(fact)
+        kinds.setdefault((fact.offices, fact.held, describes(fact)), []).append(fact)
     made = [group for facts in kinds.values() for group in groups(facts)]
     # What somebody looked at meanwhile is kept without its sketch, and stands alone.
     made += [Group([fact]) for facts in kinds.values() for fact in facts if fact.state not in WAITING]
@@ -81,7 +84,11 @@ def settle(deed: Deed, errand: Errand, report: bytes, staff: Collection[bytes]) 
     hidden = exclusion.hide(deed, fact.id, sorted(meant - {*fact.held}))
     shown = exclusion.show(deed, fact.id, sorted({*fact.held} - {*after.excluded}))
     written = case.change(deed, found, after)
-    deed.append(service.entry_of(errand, deed, KIND, about=found.about, facts=(written, *hidden, *shown), flags=errand.asker.flags))
+    told = service.entry_of(errand, deed, KIND, about=found.about, facts=(written, *hidden, *shown), flags=errand.asker.flags)
+    lines = [each for who in sorted(meant) for each in kept_again.exclusions(who, (), reports=[fact.id])]
+    deed.append(told, closes=lines[0] if lines else None)
+    for line in lines[1:]:
+        deed.closes_too(line)
     return after
 
 

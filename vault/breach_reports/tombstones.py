@@ -127,7 +127,7 @@ def bury_again(deed: Deed, line: Line, told: Entry) -> int:
     if fact is None:
         raise NotFound
     if _overtaken(deed, line, told, {id_, *(fact.reports if isinstance(fact, IncidentFact) else _beside(deed, fact))}):
-        return _left(deed, told)
+        return _left(deed, told, id_)
     bury(deed, told, fact, ending)
     return 1
 
@@ -136,7 +136,7 @@ def _bury_unread(deed: Deed, line: Line, told: Entry) -> int:
     """The same for a case whose fact does not hold: what stays of it is what the line says."""
     (what, ending), id_ = Ending.read(line.closing.detail), line.closing.reference
     if _overtaken(deed, line, told, {id_}):
-        return _left(deed, told)
+        return _left(deed, told, id_)
     deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, reason="INTEGRITY", flags=told.flags))
     bare = TombstoneFact(
         what=what,
@@ -151,9 +151,10 @@ def _bury_unread(deed: Deed, line: Line, told: Entry) -> int:
     return 1
 
 
-def _left(deed: Deed, told: Entry) -> int:
-    """Leave the case, and say so."""
-    deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, reason=OVERTAKEN, flags=told.flags))
+def _left(deed: Deed, told: Entry, id_: str) -> int:
+    """Leave the case, and say which it is."""
+    about = (About(bytes.fromhex(id_), bytes.fromhex(id_)),)
+    deed.append(Entry(kind="alarm", outcome="error", actor=told.actor, about=about, reason=OVERTAKEN, flags=told.flags))
     return 0
 
 

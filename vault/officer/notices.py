@@ -16,7 +16,7 @@ from vault.breach_reports.incident_shapes import AuthorityNotice, IncidentFact, 
 from vault.breach_reports.incident_telling import state
 from vault.breach_reports.letters import LetterFact
 from vault.breach_reports.lifecycle import HOUR
-from vault.breach_reports.people_notices import BY_HAND, PARTS, SecondReader, Where, named
+from vault.breach_reports.people_notices import PARTS, SecondReader, Where, named
 from vault.breach_reports.people_notices_api import run
 from vault.errors import Conflict, Invalid, Malformed, Refused, TooMany, VaultError
 from vault.officer import notice_steps
@@ -226,7 +226,7 @@ class _Notices:
             notice=_people_line(notice),
             counts=[(speaker.word(f"letter_state_{name}"), count) for name, count in sorted(stands.counts.items())],
             may_go_again=stands.counts.get("failed", 0) or any(map(people_notices.waits_to_go_anew, page)),
-            by_hand=[_by_hand(each, fact, speaker) for each in page if each.state in BY_HAND],
+            by_hand=[_by_hand(each, fact, speaker) for each in page if people_notices.goes_by_hand(fact, each, call.now)],
             is_cut=more is not None,
             back=link(PATH, call.language, incident=write_id(incident)),
             done=done,
