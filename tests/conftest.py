@@ -22,11 +22,16 @@ from tests.databases import Databases
 from tests.house import skips
 from tests.journeys import served
 from tests.journeys.served import Served
+from vault.storage import group_commit
 
 WITHOUT_POSTGRESQL = "AMANAH_TESTS_WITHOUT_POSTGRESQL"
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost")
 
 FreshPostgres = Callable[[], str]
+
+# Three shares of the tests on two cores stand still for seconds: only the tests of the queue itself hold it to its own patience.
+OWN_PATIENCE = group_commit.PATIENCE_SECONDS
+group_commit.PATIENCE_SECONDS = 30.0
 
 
 def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:

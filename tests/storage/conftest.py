@@ -8,10 +8,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.conftest import FreshPostgres
+from tests.conftest import OWN_PATIENCE, FreshPostgres
 from tests.storage.deeds import Queue, queue
+from vault.storage import group_commit
 
 OWNER, SERVICE = "wall_owner", "wall_service"
+
+
+@pytest.fixture(autouse=True)
+def own_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue as it is."""
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", OWN_PATIENCE)
 
 
 @pytest.fixture
