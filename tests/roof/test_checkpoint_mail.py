@@ -267,6 +267,60 @@ def test_a_server_that_never_comes_to_an_end_is_hung_up_on(tmp_path: Path, free_
         post.send_if_due(note(7), NOW)
 
 
+@contextmanager
+def shaking(port: int, *, first: bool) -> Iterator[None]:
+    """A server whose TLS handshake never comes to an end, each byte of it in good time; `first` where nothing is said before it."""
+    over = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        line, _ = listening.accept()
+        with line, suppress(OSError):
+            for word in () if first else (b"220 x\r\n", b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"):
+                line.sendall(word)
+                line.recv(1000)
+            line.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
+            # After four seconds it leaves off, so that a line nobody hangs up on fails the test and does not hold it.
+            for _ in range(80):
+                if over.wait(0.05):
+                    break
+                line.sendall(b"\x00")
+
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        talking = threading.Thread(target=drip, args=(listening,))
+        talking.start()
+        yield
+        over.set()
+        talking.join()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_a_server_whose_handshake_never_comes_to_an_end_is_hung_up_on(
+    tmp_path: Path, free_port: int, security: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.5)
+    post = set_up(tmp_path, port=free_port, security=security)
+    with shaking(free_port, first=security == "tls"):
+        began = time.monotonic()
+        with pytest.raises(OSError, match=r"EOF|closed|reset"):
+            post.send_if_due(note(7), NOW)
+        assert time.monotonic() - began < 3
+
+
+def test_a_line_that_comes_about_after_its_time_is_given_up(tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.05)
+    connect = socket.create_connection
+
+    def late(*to: Any, **how: Any) -> socket.socket:
+        time.sleep(0.3)
+        return connect(*to, **how)
+
+    post = set_up(tmp_path, port=free_port)
+    with server(Box(), free_port):
+        monkeypatch.setattr(socket, "create_connection", late)
+        with pytest.raises(TimeoutError):
+            post.send_if_due(note(7), NOW)
+
+
 def test_a_server_that_offers_no_sealed_line_gets_nothing(tmp_path: Path, free_port: int):
     box, post = Box(), set_up(tmp_path, port=free_port, security="starttls")
     with server(box, free_port), pytest.raises(OSError, match="STARTTLS"):
