@@ -23,7 +23,10 @@ from keys.files import read_private
 
 PATIENCE: Final = 20.0
 MOST_SECONDS: Final = 60.0
-"""Seconds that one word of the server may be waited for, and that one mail may take in all."""
+"""Seconds that one word of the server may be waited for, and that one mail may take in all.
+
+What is left of the second is how long the word about a letter is waited for: filters look at one first (RFC 5321, 4.5.3.2.6: ten minutes).
+"""
 HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_PASSWORD: Final = 1024
 _PERMANENT: Final = range(500, 600)
@@ -135,6 +138,7 @@ class _Line(smtplib.SMTP):
             if self._handed_over:
                 raise Unsure from error
             raise
+        self._wait(PATIENCE)
         if code not in _UNDERSTOOD:
             raise Unsure
         return code, said
@@ -143,6 +147,8 @@ class _Line(smtplib.SMTP):
         """Send a command or a letter."""
         self._handed_over = isinstance(s, bytes)
         super().send(s)
+        if self._handed_over:
+            self._wait(MOST_SECONDS)
 
     def __exit__(self, *_: object) -> None:
         """Leave; what the server says to that changes nothing about a letter it took."""
@@ -158,6 +164,11 @@ class _Line(smtplib.SMTP):
             line.close()
             raise TimeoutError
         return line
+
+    def _wait(self, seconds: float) -> None:
+        """Wait so long for each word from now on; the end of the line comes at its time all the same."""
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
 
     def _hang_up(self) -> None:
         self._is_over = True

@@ -15,6 +15,7 @@ from tests.breach_reports.letters import AUTHOR, TEXT, Dns, dns, letter, signed
 from tests.breach_reports.post import SENDER, Post, post_of, receiving
 from tests.breach_reports.test_mail_letter import mutated, samples
 from tests.simulator import SECOND, World
+from vault import smtp
 from vault.access_log.verify import snapshot
 from vault.breach_reports import limits
 from vault.breach_reports.mail import api, room, taking
@@ -276,6 +277,20 @@ async def test_an_acknowledgement_that_is_refused_for_good_is_given_up_and_noted
     told = await post.taken(signed(letter()))
     assert (told["acknowledged"], told["done"]) == (False, True)
     assert (await post.read(told["reference"]))["mail"]["answered"] == "refused"
+
+
+async def test_an_acknowledgement_that_was_taken_without_a_word_in_time_is_noted_as_doubtful_and_not_sent_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.5)
+    post.box.late = 1
+    raw = signed(letter())
+    told = await post.taken(raw)
+    assert (told["acknowledged"], told["done"], len(post.box.letters)) == (False, True, 1)
+    assert (await post.read(told["reference"]))["mail"]["answered"] == "doubtful"
+    post.world.clock.forward(24 * HOUR)
+    assert (await post.taken(raw))["done"]
+    assert len(post.box.letters) == 1
 
 
 async def test_two_machines_that_answer_each_other_come_to_an_end(post: Post):

@@ -36,8 +36,8 @@ CATEGORY: Final = "other"
 _DIGEST: Final = "mail-message"
 
 
-Outcome = Literal["sent", "refused", "unsent"]
-"""An acknowledgement left, the reporter's server will never take it, or it was never sent and will not be."""
+Outcome = Literal["sent", "refused", "unsent", "doubtful"]
+"""An acknowledgement left, the reporter's server will never take it, it was never sent and will not be, or nobody knows whether it left."""
 
 
 class Head(msgspec.Struct, frozen=True):
