@@ -1,5 +1,6 @@
 """Checkpoints leave by mail over a real SMTP server: signed, once each, at most hourly, and never in the clear over a network."""
 
+import asyncio
 import email
 import email.policy
 import json
@@ -23,10 +24,10 @@ from keys.secret import Secret
 from tests import programs
 from tests.certificates import self_signed, server_side
 from tests.journeys.served import FIRST, Served
-from vault import smtp
+from vault import checkpoint_mail, smtp
 from vault.access_log.checkpoint import Checkpoint, opened, origin
 from vault.checkpoint_mail import AGAIN, EVERY, FILE, SENT, MailRefused, Post, read_mail
-from vault.smtp import Declined
+from vault.smtp import Declined, Unsure
 
 NOW = 1_790_000_000.0
 USER, WORD = "vault", "a made-up word"
@@ -45,6 +46,7 @@ class Box:
         self.sealed: list[bool] = []
         self.refuses = False
         self.unknown: set[str] = set()
+        self.late = 0.0
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if address in self.unknown:
@@ -57,6 +59,7 @@ class Box:
             return "451 come again"
         self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         self.sealed.append(session.ssl is not None)
+        await asyncio.sleep(self.late)
         return "250 taken"
 
 
@@ -193,6 +196,42 @@ def test_a_holder_who_gets_nothing_is_behind_though_another_has_it(tmp_path: Pat
             post.send_if_due(note(8), NOW + EVERY)
     assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [(), (2,)]
     assert set_up(tmp_path, port=free_port, to=[*HOLDERS, "third@example.org"]).behind(note(8), NOW + EVERY) == (3,)
+
+
+def test_a_server_that_takes_a_mail_and_says_nothing_in_time_gets_it_once_and_the_next_an_hour_later(
+    tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.5)
+    box, post = Box(), set_up(tmp_path, port=free_port, to=HOLDERS)
+    box.late = 0.8
+    with server(box, free_port):
+        with pytest.raises(Unsure):
+            post.send_if_due(note(7), NOW)
+        assert not post.send_if_due(note(7), NOW + AGAIN)
+        assert not Post("first", tmp_path, post.mail).send_if_due(note(8), NOW + EVERY - 1)
+        assert (len(box.letters), post.behind(note(7), NOW + 3 * EVERY), post.doubtful()) == (2, (), (1, 2))
+        box.late = 0
+        assert post.send_if_due(note(8), NOW + EVERY)
+    assert (len(box.letters), post.doubtful()) == (4, ())
+
+
+def test_a_full_disk_keeps_no_holder_from_his_mail_and_brings_none_a_second_one(
+    tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    box, post = Box(), set_up(tmp_path, port=free_port, to=HOLDERS)
+    with server(box, free_port):
+        with monkeypatch.context() as broken:
+            broken.setattr(checkpoint_mail, "replace", full)
+            with pytest.raises(OSError, match="No space"):
+                post.send_if_due(note(7), NOW)
+        assert not post.send_if_due(note(7), NOW + AGAIN)
+        assert not post.send_if_due(note(7), NOW + 2 * EVERY)
+        assert [each["To"] for each in box.letters] == HOLDERS
+        assert post.send_if_due(note(8), NOW + 3 * EVERY)
+    assert Post("first", tmp_path, post.mail).behind(note(8), NOW + 9 * EVERY) == ()
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"keeper@example.org": 7}', "\xff"])
@@ -368,6 +407,11 @@ def test_a_served_vault_mails_its_checkpoint_and_doctor_says_when_none_leaves(al
     assert held(box.letters[0]).startswith(f"amanah/{FIRST}/")
     assert b"mailed" not in doctor(alone)
     assert b"mailed" not in alone.log.read_bytes()
+    kept = alone.data / "associations" / FIRST / SENT
+    mailed = json.loads(kept.read_bytes())
+    mailed[HOLDERS[1]]["doubtful"] = True
+    kept.write_text(json.dumps(mailed), encoding="utf-8")
+    assert b"nobody knows whether the last mail reached number 2 of checkpoint-mail.toml" in doctor(alone)
 
 
 def test_a_mail_that_cannot_leave_is_said_and_stops_nothing(alone: Served, free_port: int):
