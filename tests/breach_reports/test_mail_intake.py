@@ -162,6 +162,7 @@ class Service:
     port: int = 0
     answers: dict[bytes, Callable[[], tuple[int, object] | None]] = field(default_factory=dict)
     brought: list[bytes] = field(default_factory=list)
+    retry_after: str = ""
 
 
 @contextmanager
@@ -180,6 +181,8 @@ def serving() -> Iterator[Service]:
             content = told[1] if isinstance(told[1], bytes) else json.dumps(told[1]).encode()
             self.send_response(told[0])
             self.send_header("Content-Length", str(len(content)))
+            if service.retry_after:
+                self.send_header("Retry-After", service.retry_after)
             self.end_headers()
             self.wfile.write(content)
 
@@ -325,6 +328,17 @@ def test_who_is_asked_to_go_slower_waits_and_goes_on(going: Round):
     going.service.answers[BAD] = lambda: next(told, (201, {"done": True}))
     going.mailbox.bring(BAD, GOOD)
     assert going.poller.round() == (2, 0)
+
+
+def test_a_message_whose_case_is_full_is_no_reason_to_go_slower(going: Round):
+    going.service.answers[BAD] = lambda: (429, {"code": "too-many-requests"})
+    going.service.retry_after = "3600"
+    going.mailbox.bring(BAD, GOOD)
+    assert (going.poller.round(), going.service.brought) == ((1, 1), [BAD, GOOD])
+    going.now[0] += 3600
+    going.service.retry_after = "1"
+    with pytest.raises(NotTaken):
+        going.poller.round()
 
 
 def test_a_folder_that_is_not_there_keeps_no_other_unread(going: Round):

@@ -17,7 +17,7 @@ from tests.breach_reports.test_mail_letter import mutated, samples
 from tests.simulator import SECOND, World
 from vault import smtp
 from vault.access_log.verify import snapshot
-from vault.breach_reports import limits
+from vault.breach_reports import case, limits
 from vault.breach_reports.mail import api, room, taking
 from vault.breach_reports.service import Wanted
 from vault.breach_reports.shapes import ALL_KINDS
@@ -206,6 +206,18 @@ async def test_a_sender_that_dns_tells_of_later_is_verified_then_and_answered_th
         "breach_report.mail-answered",
     ]
     assert post.desk.findings() == []
+
+
+async def test_a_check_of_the_sender_finds_room_in_a_case_full_of_texts(post: Post, monkeypatch: pytest.MonkeyPatch):
+    raw = signed(letter())
+    post.dns.silent = True
+    first = await post.taken(raw)
+    monkeypatch.setattr(case, "MOST_PARTS", 5)
+    monkeypatch.setattr(case, "KEPT_FREE", 3)
+    for hours, done in ((1, False), (5, False), (18, True)):
+        post.world.clock.forward(hours * HOUR)
+        told = await post.taken(raw)
+        assert (told["grade"], told["done"], told["reference"]) == ("temp_error", done, first["reference"])
 
 
 async def test_an_acknowledgement_that_cannot_leave_now_is_due_still(post: Post):

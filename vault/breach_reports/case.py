@@ -45,7 +45,7 @@ class Case:
 class Text:
     """A text to be sealed as a part: its kind, who wrote it, its content as JSON bytes.
 
-    `must_fit` for what has to find room in a case that is full: the reason of a hold or of a late filing.
+    `must_fit` for what has to find room in a case that is full: the reason of a hold or of a late filing, a check of a mail's sender.
     """
 
     kind: str

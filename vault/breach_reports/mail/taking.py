@@ -218,7 +218,7 @@ def _texts(letter: Letter, graded: Graded, now: int) -> list[Text]:
 
 def _check(graded: Graded, now: int) -> Text:
     told = Check(graded.grade, list(graded.reasons), list(graded.lookups.told.values()), now)
-    return Text(MAIL_CHECK, "", msgspec.json.encode(told))
+    return Text(MAIL_CHECK, "", msgspec.json.encode(told), must_fit=True)
 
 
 def narrative_of(letter: Letter) -> str:
