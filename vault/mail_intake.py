@@ -287,7 +287,9 @@ def _fetched(box: imaplib.IMAP4, number: str) -> Fetched | None:
     if raw is None:
         return None
     size = _SIZE.search(around)
-    return Fetched(bytes(raw), _moment(around), cut=size is not None and int(size[1]) > len(raw))
+    # Servers count ends of lines as they please: only of one that fills what is asked for may there be more.
+    is_cut = len(raw) >= MOST_MAIL and size is not None and int(size[1]) > len(raw)
+    return Fetched(bytes(raw), _moment(around), cut=is_cut)
 
 
 def _moment(around: bytes) -> int | None:

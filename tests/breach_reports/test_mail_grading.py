@@ -267,6 +267,19 @@ def test_a_signature_that_takes_the_library_too_long_is_not_read_and_spoils_no_o
     assert graded(long + signed(letter()), dns()) == ("verified", ())
 
 
+def test_a_message_of_which_we_keep_a_part_alone_is_no_forgery_and_the_mailboxs_server_may_vouch_for_it():
+    raw = signed(letter("x\n" * 100))
+    asserted = b"Authentication-Results: mx.example.net; dmarc=pass header.from=example.org\r\n"
+    for head, rest in ((b"", ("unverified", ("cut",))), (asserted, ("provider_asserted", ("cut",)))):
+        found = read_letter(head + raw[:-100])
+        found.is_cut = True
+        told = grade(found, dns(), MX)
+        assert (told.grade, told.reasons, told.lookups.told) == (*rest, {})
+    unsigned = read_letter(letter())
+    unsigned.is_cut = True
+    assert grade(unsigned, dns()).reasons == ("no-signature",)
+
+
 def test_a_signature_that_had_expired_when_the_message_arrived_counts_for_nothing():
     now = int(time.time())
     raw = signed(letter(), until=now + HOUR)

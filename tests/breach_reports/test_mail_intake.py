@@ -24,7 +24,7 @@ from tests.journeys.served import FIRST, Served
 from tests.journeys.traces import left_in_files, left_in_postgres
 from vault import mail_intake
 from vault.errors import VaultError
-from vault.mail_intake import MailboxFailed, NotTaken, Poller, Vault
+from vault.mail_intake import MailboxFailed, NotTaken, Poller, Vault, _fetched
 from vault.mail_settings import FILE, Imap, Secret
 from vault.web.times import parse_time
 
@@ -339,6 +339,27 @@ def test_a_message_whose_case_is_full_is_no_reason_to_go_slower(going: Round):
     going.service.retry_after = "1"
     with pytest.raises(NotTaken):
         going.poller.round()
+
+
+class Told:
+    """A line to a mailbox whose one message is told of in these words."""
+
+    def __init__(self, around: bytes, raw: bytes) -> None:
+        self.told = [(around, raw), b")"]
+
+    def uid(self, *_asked: str) -> tuple[str, list[Any]]:
+        return "OK", self.told
+
+
+@pytest.mark.parametrize(("size", "is_cut"), [(1, False), (5, False), (6, True)])
+def test_a_message_is_cut_where_as_much_came_as_is_taken_and_the_mailbox_has_more(
+    monkeypatch: pytest.MonkeyPatch, size: int, *, is_cut: bool
+):
+    for most, fills in ((5, True), (6, False)):
+        monkeypatch.setattr(mail_intake, "MOST_MAIL", most)
+        found = _fetched(Told(b"1 (UID 1 RFC822.SIZE %d BODY[]<0> {5}" % size, b"Hello"), "1")  # type: ignore[arg-type]
+        assert found is not None
+        assert found.cut == (is_cut and fills)
 
 
 def test_a_folder_that_is_not_there_keeps_no_other_unread(going: Round):

@@ -421,7 +421,8 @@ async def test_what_is_no_message_or_too_large_is_refused_and_what_was_cut_says_
     assert (await post.hand_in(letter(), **{"Content-Encoding": "gzip"})).status_code == 415
     assert (await post.hand_in(b"x" * (api.MOST_MAIL + 1))).status_code == 413
     assert (await post.hand_in(letter(), "?whole=true")).status_code == 400
-    told = await post.taken(letter(), "?cut=true")
+    told = await post.taken(signed(letter())[:-50], "?cut=true")
+    assert (told["grade"], told["done"]) == ("unverified", True)
     assert (await post.read(told["reference"]))["mail"]["cut"] is True
     post.free[0] = 0
     paused = await post.hand_in(letter(number=9))

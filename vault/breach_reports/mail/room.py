@@ -84,6 +84,7 @@ class MailRoom:
         limits.require_room_for_mail(self.free(association.folder), len(brought.raw))
         before = await association.run(lambda deed: taking.known(deed, errand, brought.sha256))
         letter = await asyncio.to_thread(read_letter, brought.raw)
+        letter.is_cut = brought.cut
         if letter.author and letter.author == box.sender:
             letter.automatic = letter.automatic or "own"
         if before is None:

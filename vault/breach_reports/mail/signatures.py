@@ -67,6 +67,8 @@ def unfit(letter: Letter) -> Unfit | None:
         return Unfit("head")
     if not letter.count("dkim-signature"):
         return None
+    if letter.is_cut:
+        return Unfit("cut", is_ours=True)
     blanks = letter.raw.count(b" ", letter.body_at) + letter.raw.count(b"\t", letter.body_at)
     return Unfit("too-large", is_ours=True) if lines(letter.raw) > MOST_LINES or blanks > MOST_BLANKS else None
 
