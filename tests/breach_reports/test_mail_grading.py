@@ -138,6 +138,8 @@ def test_a_second_field_that_shapes_what_is_read_over_a_signed_one_is_not_verifi
     assert graded(field + b"\r\n" + raw, dns()) == ("unverified", ("header-twice",))
 
 
+THUNDERBIRD = b"This is a multi-part message in MIME format.\r\n"
+OUTLOOK = b"This is a multipart message in MIME format.\r\n\r\n"
 MIXED = b"--bb\r\nContent-Type: text/plain\r\n\r\n" + MINE.encode() + b"\r\n--cc\r\n--bb--\r\n"
 
 
@@ -153,7 +155,16 @@ MIXED = b"--bb\r\nContent-Type: text/plain\r\n\r\n" + MINE.encode() + b"\r\n--cc
         (b"Content-Type: multipart/digest; boundary=bb", MIXED, "unverified"),
         (b"Content-Type: multipart/mixed", MIXED, "unverified"),
         (b"Content-Type: multipart/mixed; boundary=bb", b"A preamble.\r\n" + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", THUNDERBIRD + MIXED, "verified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK + MIXED, "verified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", b"\r\n" + OUTLOOK.replace(b"\r", b"") + MIXED, "verified"),
+        (b"Content-Type: multipart/mixed; boundary=cc", OUTLOOK + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", THUNDERBIRD + OUTLOOK + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK.replace(b".", b". And more") + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK + b"And more.\r\n" + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", b"And more.\r\n" + OUTLOOK + MIXED, "unverified"),
         (b"X-Note: taken away was the type", MIXED, "unverified"),
+        (b"X-Note: taken away was the type", OUTLOOK + MIXED, "unverified"),
         (b"Content-Type: text/plain", MIXED, "unverified"),
         (b"Content-Type: text/html", b"I do <not> agree", "unverified"),
         (b"Content-Type: text/plain; name=x", MINE.encode(), "unverified"),
@@ -191,6 +202,7 @@ PUT_IN = st.sampled_from(
 SENT = [
     signed(letter(MINE)),
     told(b"Content-Type: multipart/mixed; boundary=bb", MIXED, headers=CORE),
+    told(b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK + MIXED, headers=CORE),
     told(b"Content-Type: text/html", b"<p>Note: " + MINE.encode(), headers=[*CORE, b"Content-Type"]),
     told(b"X-Note: a", b"Note: " + MINE.encode(), headers=CORE),
 ]
