@@ -300,6 +300,13 @@ def test_a_signature_that_had_expired_when_the_message_arrived_counts_for_nothin
         assert (found.grade, found.reasons) == said
 
 
+def test_a_signature_that_expired_while_its_message_waited_for_long_is_no_forgery():
+    now = int(time.time())
+    for hours, grade_ in ((9, "verified"), (11, "unverified")):
+        found = grade(read_letter(signed(letter(), until=now - hours * HOUR)), dns(), arrived_at=(now - 12 * HOUR) * 1_000_000)
+        assert (found.grade, found.reasons) == (grade_, () if grade_ == "verified" else ("expired",))
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [("; h=sha256", ("verified", ())), ("; h=sha1:SHA256", ("verified", ())), ("; h=sha1", ("unverified", ("algorithm",)))],

@@ -95,8 +95,7 @@ class MailRoom:
 
     async def _keep(self, errand: Errand, brought: Brought, letter: Letter, box: Postbox) -> tuple[Case, bool]:
         association, answers = errand.asker.association, box.send is not None
-        now = self.limits.now()
-        graded = await self._grade(letter, box, min(brought.arrived_at or now, now), last=False)
+        graded = await self._grade(letter, box, brought.believed(self.limits.now()), last=False)
         doubt = self._doubt(errand.asker.association.code, brought, letter)
         likeness = await asyncio.to_thread(sketch, taking.narrative_of(letter), association.cabinet.pepper.hash)
         message = taking.Message(brought, letter, graded, likeness)

@@ -72,6 +72,11 @@ class Brought:
     junk: bool = False
     cut: bool = False
 
+    def believed(self, now: int) -> int:
+        """When it arrived, as far as that is believed: else now, and never later."""
+        # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
+        return now if self.arrived_at is None or self.arrived_at < EARLIEST else min(self.arrived_at, now)
+
     @property
     def sha256(self) -> str:
         """SHA-256 of the bytes in hexadecimal."""
@@ -106,9 +111,7 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     report = os.urandom(16)
     doubt = intake.room(deed, doubt)
     key, wrapped = new_case_key(deed.cabinet.keys, report)
-    # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
-    dated = brought.arrived_at
-    arrived = deed.now if dated is None or dated < EARLIEST else min(dated, deed.now)
+    arrived = brought.believed(deed.now)
     is_due = answers and graded.grade == "verified" and not doubt
     mail = MailFact(
         grade=graded.grade,
