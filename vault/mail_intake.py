@@ -297,7 +297,7 @@ def _moment(around: bytes) -> int | None:
     try:
         when = imaplib.Internaldate2tuple(around[at:]) if at >= 0 else None
         return None if when is None else int(datetime.fromtimestamp(time.mktime(when), UTC).timestamp()) * 1_000_000
-    except (ValueError, OverflowError):
+    except (KeyError, ValueError, OverflowError):  # a month of no name, a day that no calendar has
         return None
 
 

@@ -24,7 +24,7 @@ from tests.journeys.served import FIRST, Served
 from tests.journeys.traces import left_in_files, left_in_postgres
 from vault import mail_intake
 from vault.errors import VaultError
-from vault.mail_intake import MailboxFailed, NotTaken, Poller, Vault, _fetched
+from vault.mail_intake import Fetched, MailboxFailed, NotTaken, Poller, Vault, _fetched
 from vault.mail_settings import FILE, Imap, Secret
 from vault.web.times import parse_time
 
@@ -360,6 +360,22 @@ def test_a_message_is_cut_where_as_much_came_as_is_taken_and_the_mailbox_has_mor
         found = _fetched(Told(b"1 (UID 1 RFC822.SIZE %d BODY[]<0> {5}" % size, b"Hello"), "1")  # type: ignore[arg-type]
         assert found is not None
         assert found.cut == (is_cut and fills)
+
+
+@pytest.mark.parametrize(
+    ("told", "arrived"),
+    [
+        (b'INTERNALDATE "01-Sep-2026 00:00:00 +0300" ', 1_788_210_000_000_000),
+        (b'INTERNALDATE "01-Xxx-2026 00:00:00 +0300" ', None),
+        (b'INTERNALDATE "45-Sep-9999 00:00:00 +0300" ', None),
+        (b'INTERNALDATE "00-Jan-0000 99:99:99 +9999" ', None),
+        (b"INTERNALDATE NIL ", None),
+        (b"", None),
+    ],
+)
+def test_a_day_of_arrival_that_cannot_be_read_is_unknown_and_its_message_taken(told: bytes, arrived: int | None):
+    found = _fetched(Told(b"1 (UID 1 %bRFC822.SIZE 5 BODY[]<0> {5}" % told, b"Hello"), "1")  # type: ignore[arg-type]
+    assert found == Fetched(b"Hello", arrived, cut=False)
 
 
 def test_a_folder_that_is_not_there_keeps_no_other_unread(going: Round):
