@@ -105,7 +105,7 @@ class Post:
         if now < self._not_before:
             return False
         with self._turn() as ours:
-            due = [to for _, to in self._without(note, now - EVERY)] if ours else []
+            due = [to for _, to in self._without(note, now - EVERY, now)] if ours else []
             if not due:
                 return False
             self._not_before = now + AGAIN
@@ -121,20 +121,23 @@ class Post:
 
     def behind(self, note: str, now: float) -> tuple[int, ...]:
         """Which holders, counted from 1 as the settings name them, have another note than this, the newest, for two hours, or none."""
-        return tuple(number for number, _ in self._without(note, now - 2 * EVERY))
+        return tuple(number for number, _ in self._without(note, now - 2 * EVERY, now))
 
     def doubtful(self) -> tuple[int, ...]:
         """Which holders, counted as by `behind`, most likely have what they were mailed last, and nobody knows."""
         last = self._last()
         return tuple(number for number, to in enumerate(self.mail.to, 1) if to in last and last[to].doubtful)
 
-    def _without(self, note: str, since: float) -> list[tuple[int, str]]:
-        """The holders, with their numbers, who have never been mailed, or were mailed another note, and that before such a time."""
+    def _without(self, note: str, since: float, now: float) -> list[tuple[int, str]]:
+        """The holders, with their numbers, who have never been mailed, or were mailed another note, and that before such a time.
+
+        A mail of a time to come is one of a clock that was ahead, and was sent before.
+        """
         last = self._last() | self._mailed
         return [
             (number, to)
             for number, to in enumerate(self.mail.to, 1)
-            if (had := last.get(to)) is None or (had.note != note and had.at <= since)
+            if (had := last.get(to)) is None or (had.note != note and not since < had.at <= now)
         ]
 
     @contextmanager

@@ -162,6 +162,17 @@ def test_a_newer_one_is_behind_only_after_two_hours(tmp_path: Path, free_port: i
     assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [(), (1,)]
 
 
+def test_a_clock_that_was_once_ahead_keeps_no_newer_checkpoint_from_its_holder(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    with server(box, free_port):
+        assert post.send_if_due(note(7), NOW + 10**8)
+        again = Post("first", tmp_path, post.mail)
+        assert again.behind(note(8), NOW) == (1,)
+        assert again.send_if_due(note(8), NOW)
+        assert not again.send_if_due(note(9), NOW + EVERY - 1)
+    assert (len(box.letters), again.behind(note(9), NOW + EVERY)) == (2, ())
+
+
 HOLDERS = ["keeper@example.org", "auditor@example.org"]
 
 
