@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -22,7 +22,7 @@ import msgspec
 from keys.files import replace
 from vault.access_log.checkpoint import NotACheckpoint, claimed
 from vault.errors import VaultError
-from vault.smtp import Server, is_address, send
+from vault.smtp import Server, Unsure, is_address, send
 
 FILE: Final = "checkpoint-mail.toml"
 SENT: Final = "checkpoint-mailed"
@@ -72,10 +72,11 @@ def read_mail(folder: Path) -> Mail | None:
 
 
 class _Last(msgspec.Struct, frozen=True):
-    """What one holder was mailed last, and when (seconds UTC)."""
+    """What one holder was mailed last, and when (seconds UTC); `doubtful` where his server took it without a word in time."""
 
     note: str
     at: float
+    doubtful: bool = False
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ class Post:
     folder: Path
     mail: Mail
     _not_before: float = 0.0
+    _mailed: dict[str, _Last] = field(default_factory=dict)
 
     @classmethod
     def of(cls, code: str, folder: Path) -> "Post | None":
@@ -97,38 +99,45 @@ class Post:
         """Mail the note to each holder whose last mail is an hour old and was another note; whether it was sent. `now` is UTC in seconds.
 
         Raises OSError (smtplib's errors among them) and ValueError (a name or password no server takes) where one did not get it, after the
-        others were sent theirs; then it is tried again after ten minutes, for that one alone.
+        others were sent theirs; then it is tried again after ten minutes, for that one alone. Unsure where nobody knows, which counts as
+        mailed; and OSError where it could not be noted, which is kept in memory.
         """
         if now < self._not_before:
             return False
         with self._turn() as ours:
-            due = [to for _, to in self._without(note, now - EVERY)] if ours else []
+            due = [to for _, to in self._without(note, now - EVERY, now)] if ours else []
             if not due:
                 return False
             self._not_before = now + AGAIN
             failed: list[OSError | ValueError] = []
             for to in due:
                 try:
-                    self._send(note, now, to)
+                    self._mail(note, now, to)
                 except (OSError, ValueError) as error:
                     failed.append(error)
-                else:
-                    self._keep(to, _Last(note, now))
         if failed:
             raise failed[0]
         return True
 
     def behind(self, note: str, now: float) -> tuple[int, ...]:
         """Which holders, counted from 1 as the settings name them, have another note than this, the newest, for two hours, or none."""
-        return tuple(number for number, _ in self._without(note, now - 2 * EVERY))
+        return tuple(number for number, _ in self._without(note, now - 2 * EVERY, now))
 
-    def _without(self, note: str, since: float) -> list[tuple[int, str]]:
-        """The holders, with their numbers, who have never been mailed, or were mailed another note, and that before such a time."""
+    def doubtful(self) -> tuple[int, ...]:
+        """Which holders, counted as by `behind`, most likely have what they were mailed last, and nobody knows."""
         last = self._last()
+        return tuple(number for number, to in enumerate(self.mail.to, 1) if to in last and last[to].doubtful)
+
+    def _without(self, note: str, since: float, now: float) -> list[tuple[int, str]]:
+        """The holders, with their numbers, who have never been mailed, or were mailed another note, and that before such a time.
+
+        A mail of a time to come is one of a clock that was ahead, and was sent before.
+        """
+        last = self._last() | self._mailed
         return [
             (number, to)
             for number, to in enumerate(self.mail.to, 1)
-            if (had := last.get(to)) is None or (had.note != note and had.at <= since)
+            if (had := last.get(to)) is None or (had.note != note and not since < had.at <= now)
         ]
 
     @contextmanager
@@ -167,11 +176,19 @@ class Post:
         return dict.fromkeys(self.mail.to, _Last(note, at))
 
     def _keep(self, to: str, mailed: _Last) -> None:
-        known = {holder: had for holder, had in self._last().items() if holder in self.mail.to}
-        replace(self.folder / SENT, msgspec.json.encode({**known, to: mailed}), _MODE)
+        self._mailed[to] = mailed
+        known = {holder: had for holder, had in (self._last() | self._mailed).items() if holder in self.mail.to}
+        replace(self.folder / SENT, msgspec.json.encode(known), _MODE)
+        self._mailed.clear()
 
-    def _send(self, note: str, now: float, to: str) -> None:
-        send(self.mail, self._letter(note, now, to), [to])
+    def _mail(self, note: str, now: float, to: str) -> None:
+        """Mail one holder his, and note it, also where his server took it without a word in time. Raises as `send_if_due`."""
+        try:
+            send(self.mail, self._letter(note, now, to), [to])
+        except Unsure:
+            self._keep(to, _Last(note, now, doubtful=True))
+            raise
+        self._keep(to, _Last(note, now))
 
     def _letter(self, note: str, now: float, to: str) -> EmailMessage:
         size = claimed(note).size

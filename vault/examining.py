@@ -179,8 +179,9 @@ def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, no
             yield f"checkpoint: the newest one outside is {outside.age(now) // 3_600_000_000} hours old"
         post = Post.of(code, folder)
         if post is not None and (behind := post.behind(note, now / 1e6)):
-            numbers = ", ".join(map(str, behind))
-            yield f"checkpoint: the newest one has not been mailed for two hours to number {numbers} of checkpoint-mail.toml"
+            yield f"checkpoint: the newest one has not been mailed for two hours to number {_listed(behind)} of checkpoint-mail.toml"
+        if post is not None and (doubtful := post.doubtful()):
+            yield f"checkpoint: nobody knows whether the last mail reached number {_listed(doubtful)} of checkpoint-mail.toml"
     except VaultError as error:
         yield f"checkpoint: the file outside the database does not hold ({error.code})"
     try:
@@ -192,6 +193,10 @@ def _files(settings: Settings, code: str, cabinet: Cabinet, outside: Outside, no
     for path in (*roots, folder / "epochs", folder / "journal", folder / "checkpoint"):
         yield from _permissions(path)
     return note
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _permissions(path: Path) -> Iterator[str]:

@@ -34,9 +34,12 @@ MOST_PAUSE: Final = 3600.0
 """Seconds for which a message that failed stands aside; twice as long after each time, and never longer than an hour."""
 SLOWER: Final = 1.0
 """Seconds to wait where the service asks for fewer messages; by then it takes two."""
+SOON: Final = 60
+"""Seconds after which a service that asks for fewer messages takes more; where it says later, it is the message's own case that is full."""
 MOST_LINES: Final = 5
 """Lines to the mailbox in one round: a message at which it hangs up costs one."""
 _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d{1,12})")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _FULL: Final = "intake-full"
 _OF_ALL: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -94,13 +97,13 @@ class Vault:
         if message.arrived_at is not None:
             asked["arrived_at"] = write_time(message.arrived_at)
         path = f"/v1/breach-reports/mail?{urlencode(asked)}"
-        status, told = self._post(path, message.raw)
-        if _is_too_fast(status, told):
+        status, told, is_too_fast = self._post(path, message.raw)
+        if is_too_fast:
             self.sleep(SLOWER)
-            status, told = self._post(path, message.raw)
+            status, told, is_too_fast = self._post(path, message.raw)
         if status >= HTTPStatus.BAD_REQUEST:
             code = str(told.get("code", f"status {status}"))
-            raise NotTaken(code, goes_on=status not in _OF_ALL and code != "sealed" and not _is_too_fast(status, told))
+            raise NotTaken(code, goes_on=status not in _OF_ALL and code != "sealed" and not is_too_fast)
         if told.get("done") is True:
             return None
         try:
@@ -108,7 +111,8 @@ class Vault:
         except ValueError:
             raise NotTaken("service-unreachable", goes_on=False) from None
 
-    def _post(self, path: str, raw: bytes) -> tuple[int, dict[str, Any]]:
+    def _post(self, path: str, raw: bytes) -> tuple[int, dict[str, Any], bool]:
+        """The answer's status and members, and whether not this message is too much, but how many came within a short time."""
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": MESSAGE}
         try:
             line = line_to(urlsplit(self.address), TAKING)
@@ -120,6 +124,7 @@ class Vault:
                 line.request("POST", path, raw, headers)
                 response = line.getresponse()
                 status, content = response.status, response.read()
+                after = response.headers.get("Retry-After", "")
             except (OSError, http.client.HTTPException):
                 # It was there, and may be at work still: what this message did to it, the next need not do.
                 raise NotTaken("no-answer", goes_on=True) from None
@@ -127,7 +132,9 @@ class Vault:
             told = json.loads(content)
         except ValueError:
             told = None
-        return status, told if isinstance(told, dict) else {}
+        found = told if isinstance(told, dict) else {}
+        is_long = _SECONDS.fullmatch(after) is not None and int(after) > SOON
+        return status, found, status == HTTPStatus.TOO_MANY_REQUESTS and found.get("code") != _FULL and not is_long
 
 
 @dataclass(slots=True)
@@ -268,11 +275,6 @@ class Poller:
         return imaplib.IMAP4(imap.host, imap.port, timeout=PATIENCE)
 
 
-def _is_too_fast(status: int, told: dict[str, Any]) -> bool:
-    """Whether it is not this message that is too much, but how many were handed in within a short time."""
-    return status == HTTPStatus.TOO_MANY_REQUESTS and told.get("code") != _FULL
-
-
 def _fetched(box: imaplib.IMAP4, number: str) -> Fetched | None:
     """The message of this number, None where it is gone; no look of ours marks it as seen."""
     told = _ok(box.uid("FETCH", number, f"(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{MOST_MAIL}>)"))
@@ -285,7 +287,9 @@ def _fetched(box: imaplib.IMAP4, number: str) -> Fetched | None:
     if raw is None:
         return None
     size = _SIZE.search(around)
-    return Fetched(bytes(raw), _moment(around), cut=size is not None and int(size[1]) > len(raw))
+    # Servers count ends of lines as they please: only of one that fills what is asked for may there be more.
+    is_cut = len(raw) >= MOST_MAIL and size is not None and int(size[1]) > len(raw)
+    return Fetched(bytes(raw), _moment(around), cut=is_cut)
 
 
 def _moment(around: bytes) -> int | None:
@@ -293,7 +297,7 @@ def _moment(around: bytes) -> int | None:
     try:
         when = imaplib.Internaldate2tuple(around[at:]) if at >= 0 else None
         return None if when is None else int(datetime.fromtimestamp(time.mktime(when), UTC).timestamp()) * 1_000_000
-    except (ValueError, OverflowError):
+    except (KeyError, ValueError, OverflowError):  # a month of no name, a day that no calendar has
         return None
 
 

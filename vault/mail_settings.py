@@ -14,9 +14,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from keys.files import read_private
-from vault.breach_reports.mail.answer import Postbox, Refused, Unwritable
+from vault.breach_reports.mail.answer import Doubtful, Postbox, Refused, Unwritable
 from vault.errors import VaultError
-from vault.smtp import HERE, Declined, Server, Uncarried, send
+from vault.smtp import HERE, Declined, Server, Uncarried, Unsure, send
 
 FILE: Final = "mail-intake.toml"
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
@@ -109,6 +109,8 @@ def postbox_of(folder: Path) -> Postbox | None:
             raise Refused from None
         except Uncarried:
             raise Unwritable from None
+        except Unsure:
+            raise Doubtful from None
         except ValueError as error:
             raise OSError("a name or password no server takes") from error
 

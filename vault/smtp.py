@@ -23,7 +23,10 @@ from keys.files import read_private
 
 PATIENCE: Final = 20.0
 MOST_SECONDS: Final = 60.0
-"""Seconds that one word of the server may be waited for, and that one mail may take in all."""
+"""Seconds that one word of the server may be waited for, and that one mail may take in all.
+
+What is left of the second is how long the word about a letter is waited for: filters look at one first (RFC 5321, 4.5.3.2.6: ten minutes).
+"""
 HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_PASSWORD: Final = 1024
 _PERMANENT: Final = range(500, 600)
@@ -107,21 +110,24 @@ class Unsure(OSError):
 class _Line(smtplib.SMTP):
     """A line to a mail server that is hung up on after `MOST_SECONDS`: the patience is for each word, and a server may talk for ever."""
 
-    def __init__(self, host: str, port: int, **how: Any) -> None:  # noqa: ANN401 - what the kind of line takes
+    def __init__(self, host: str, port: int) -> None:
         """Connect, and hear the greeting."""
-        self._handed_over = False
+        self._handed_over = self._is_over = False
+        self._wire: socket.socket | None = None
         self._end = threading.Timer(MOST_SECONDS, self._hang_up)
         self._end.daemon = True
         self._end.start()
         try:
-            super().__init__(host, port, timeout=PATIENCE, **how)
+            super().__init__(host, port, timeout=PATIENCE)
         except BaseException:
-            self._end.cancel()
+            self.close()
             raise
 
     def close(self) -> None:
         """Be done with the server."""
         self._end.cancel()
+        if self._wire is not None:
+            self._wire.close()
         super().close()
 
     def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401 - what smtplib hands on
@@ -132,6 +138,7 @@ class _Line(smtplib.SMTP):
             if self._handed_over:
                 raise Unsure from error
             raise
+        self._wait(PATIENCE)
         if code not in _UNDERSTOOD:
             raise Unsure
         return code, said
@@ -140,6 +147,8 @@ class _Line(smtplib.SMTP):
         """Send a command or a letter."""
         self._handed_over = isinstance(s, bytes)
         super().send(s)
+        if self._handed_over:
+            self._wait(MOST_SECONDS)
 
     def __exit__(self, *_: object) -> None:
         """Leave; what the server says to that changes nothing about a letter it took."""
@@ -147,15 +156,37 @@ class _Line(smtplib.SMTP):
             self.docmd("QUIT")
         self.close()
 
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect; the wire is kept a second time, since TLS takes the socket away for as long as its handshake goes on."""
+        line: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self._wire = line.dup()
+        if self._is_over:
+            line.close()
+            raise TimeoutError
+        return line
+
+    def _wait(self, seconds: float) -> None:
+        """Wait so long for each word from now on; the end of the line comes at its time all the same."""
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
+
     def _hang_up(self) -> None:
-        line = self.sock
-        if line is not None:
+        self._is_over = True
+        if self._wire is not None:
             with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+                self._wire.shutdown(socket.SHUT_RDWR)
 
 
-class _SealedLine(_Line, smtplib.SMTP_SSL):
+class _SealedLine(_Line):
     """The same over TLS from the first byte."""
+
+    def __init__(self, host: str, port: int, trust: ssl.SSLContext) -> None:
+        """Connect, shake hands, and hear the greeting."""
+        self._trust = trust
+        super().__init__(host, port)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self._trust.wrap_socket(super()._get_socket(host, port, timeout), server_hostname=host)
 
 
 def _line(server: Server) -> smtplib.SMTP:
@@ -163,7 +194,7 @@ def _line(server: Server) -> smtplib.SMTP:
         return _Line(server.host, server.port)
     trust = ssl.create_default_context(cafile=server.ca_file)
     if server.security == "tls":
-        return _SealedLine(server.host, server.port, context=trust)
+        return _SealedLine(server.host, server.port, trust)
     line = _Line(server.host, server.port)
     try:
         line.starttls(context=trust)

@@ -2,10 +2,13 @@
 
 import base64
 import random
+import time
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import dkim
 from cryptography.hazmat.primitives import serialization
@@ -98,14 +101,16 @@ def signed(
 ) -> bytes:
     """The message with a signature of the domain's on top, which holds until some second of Unix time."""
     also = None if until is None else f"@{domain}; x={until}; z={domain}".encode()  # the library signs no other tags than its own
-    made = dkim.sign(
-        raw,
-        b"s1",
-        domain.encode(),
-        key(bits)[0],
-        identity=also,
-        include_headers=SIGNED if headers is None else headers,
-        length=length,
-        canonicalize=(b"relaxed", body),
-    )
+    at = time.time() if until is None else min(time.time(), until - 1)
+    with patch.object(dkim, "time", SimpleNamespace(time=lambda: at)):
+        made = dkim.sign(
+            raw,
+            b"s1",
+            domain.encode(),
+            key(bits)[0],
+            identity=also,
+            include_headers=SIGNED if headers is None else headers,
+            length=length,
+            canonicalize=(b"relaxed", body),
+        )
     return bytes(made) + raw

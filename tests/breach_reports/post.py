@@ -1,5 +1,6 @@
 """The room of mail over the real front, with a DNS of the test's and a real mail server that takes the acknowledgements."""
 
+import asyncio
 import email
 import email.policy
 from collections.abc import AsyncIterator, Iterator
@@ -29,11 +30,15 @@ PROVIDER = "mx.example.net"
 
 @dataclass(slots=True)
 class Box:
-    """A mail server's memory: what came, from and to whom; `says` answers a recipient, "" takes everybody."""
+    """A mail server's memory: what came, from and to whom; `says` answers a recipient, "" takes everybody.
+
+    What it says of a letter comes `late` seconds after it.
+    """
 
     letters: list[EmailMessage] = field(default_factory=list)
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
     says: str = ""
+    late: float = 0.0
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.says:
@@ -44,6 +49,7 @@ class Box:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
+        await asyncio.sleep(self.late)
         return "250 taken"
 
 

@@ -138,6 +138,8 @@ def test_a_second_field_that_shapes_what_is_read_over_a_signed_one_is_not_verifi
     assert graded(field + b"\r\n" + raw, dns()) == ("unverified", ("header-twice",))
 
 
+THUNDERBIRD = b"This is a multi-part message in MIME format.\r\n"
+OUTLOOK = b"This is a multipart message in MIME format.\r\n\r\n"
 MIXED = b"--bb\r\nContent-Type: text/plain\r\n\r\n" + MINE.encode() + b"\r\n--cc\r\n--bb--\r\n"
 
 
@@ -153,7 +155,16 @@ MIXED = b"--bb\r\nContent-Type: text/plain\r\n\r\n" + MINE.encode() + b"\r\n--cc
         (b"Content-Type: multipart/digest; boundary=bb", MIXED, "unverified"),
         (b"Content-Type: multipart/mixed", MIXED, "unverified"),
         (b"Content-Type: multipart/mixed; boundary=bb", b"A preamble.\r\n" + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", THUNDERBIRD + MIXED, "verified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK + MIXED, "verified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", b"\r\n" + OUTLOOK.replace(b"\r", b"") + MIXED, "verified"),
+        (b"Content-Type: multipart/mixed; boundary=cc", OUTLOOK + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", THUNDERBIRD + OUTLOOK + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK.replace(b".", b". And more") + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK + b"And more.\r\n" + MIXED, "unverified"),
+        (b"Content-Type: multipart/mixed; boundary=bb", b"And more.\r\n" + OUTLOOK + MIXED, "unverified"),
         (b"X-Note: taken away was the type", MIXED, "unverified"),
+        (b"X-Note: taken away was the type", OUTLOOK + MIXED, "unverified"),
         (b"Content-Type: text/plain", MIXED, "unverified"),
         (b"Content-Type: text/html", b"I do <not> agree", "unverified"),
         (b"Content-Type: text/plain; name=x", MINE.encode(), "unverified"),
@@ -191,6 +202,7 @@ PUT_IN = st.sampled_from(
 SENT = [
     signed(letter(MINE)),
     told(b"Content-Type: multipart/mixed; boundary=bb", MIXED, headers=CORE),
+    told(b"Content-Type: multipart/mixed; boundary=bb", OUTLOOK + MIXED, headers=CORE),
     told(b"Content-Type: text/html", b"<p>Note: " + MINE.encode(), headers=[*CORE, b"Content-Type"]),
     told(b"X-Note: a", b"Note: " + MINE.encode(), headers=CORE),
 ]
@@ -267,12 +279,32 @@ def test_a_signature_that_takes_the_library_too_long_is_not_read_and_spoils_no_o
     assert graded(long + signed(letter()), dns()) == ("verified", ())
 
 
+def test_a_message_of_which_we_keep_a_part_alone_is_no_forgery_and_the_mailboxs_server_may_vouch_for_it():
+    raw = signed(letter("x\n" * 100))
+    asserted = b"Authentication-Results: mx.example.net; dmarc=pass header.from=example.org\r\n"
+    for head, rest in ((b"", ("unverified", ("cut",))), (asserted, ("provider_asserted", ("cut",)))):
+        found = read_letter(head + raw[:-100])
+        found.is_cut = True
+        told = grade(found, dns(), MX)
+        assert (told.grade, told.reasons, told.lookups.told) == (*rest, {})
+    unsigned = read_letter(letter())
+    unsigned.is_cut = True
+    assert grade(unsigned, dns()).reasons == ("no-signature",)
+
+
 def test_a_signature_that_had_expired_when_the_message_arrived_counts_for_nothing():
     now = int(time.time())
     raw = signed(letter(), until=now + HOUR)
     for arrived, said in ((now, ("verified", ())), (None, ("verified", ())), (now + 2 * HOUR, ("unverified", ("expired",)))):
         found = grade(read_letter(raw), dns(), arrived_at=None if arrived is None else arrived * 1_000_000)
         assert (found.grade, found.reasons) == said
+
+
+def test_a_signature_that_expired_while_its_message_waited_for_long_is_no_forgery():
+    now = int(time.time())
+    for hours, grade_ in ((9, "verified"), (11, "unverified")):
+        found = grade(read_letter(signed(letter(), until=now - hours * HOUR)), dns(), arrived_at=(now - 12 * HOUR) * 1_000_000)
+        assert (found.grade, found.reasons) == (grade_, () if grade_ == "verified" else ("expired",))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.journeys.served import FIRST, Served
 from tests.journeys.traces import left_in_files, left_in_postgres
 from vault import mail_intake
 from vault.errors import VaultError
-from vault.mail_intake import MailboxFailed, NotTaken, Poller, Vault
+from vault.mail_intake import Fetched, MailboxFailed, NotTaken, Poller, Vault, _fetched
 from vault.mail_settings import FILE, Imap, Secret
 from vault.web.times import parse_time
 
@@ -162,6 +162,7 @@ class Service:
     port: int = 0
     answers: dict[bytes, Callable[[], tuple[int, object] | None]] = field(default_factory=dict)
     brought: list[bytes] = field(default_factory=list)
+    retry_after: str = ""
 
 
 @contextmanager
@@ -180,6 +181,8 @@ def serving() -> Iterator[Service]:
             content = told[1] if isinstance(told[1], bytes) else json.dumps(told[1]).encode()
             self.send_response(told[0])
             self.send_header("Content-Length", str(len(content)))
+            if service.retry_after:
+                self.send_header("Retry-After", service.retry_after)
             self.end_headers()
             self.wfile.write(content)
 
@@ -325,6 +328,54 @@ def test_who_is_asked_to_go_slower_waits_and_goes_on(going: Round):
     going.service.answers[BAD] = lambda: next(told, (201, {"done": True}))
     going.mailbox.bring(BAD, GOOD)
     assert going.poller.round() == (2, 0)
+
+
+def test_a_message_whose_case_is_full_is_no_reason_to_go_slower(going: Round):
+    going.service.answers[BAD] = lambda: (429, {"code": "too-many-requests"})
+    going.service.retry_after = "3600"
+    going.mailbox.bring(BAD, GOOD)
+    assert (going.poller.round(), going.service.brought) == ((1, 1), [BAD, GOOD])
+    going.now[0] += 3600
+    going.service.retry_after = "1"
+    with pytest.raises(NotTaken):
+        going.poller.round()
+
+
+class Told:
+    """A line to a mailbox whose one message is told of in these words."""
+
+    def __init__(self, around: bytes, raw: bytes) -> None:
+        self.told = [(around, raw), b")"]
+
+    def uid(self, *_asked: str) -> tuple[str, list[Any]]:
+        return "OK", self.told
+
+
+@pytest.mark.parametrize(("size", "is_cut"), [(1, False), (5, False), (6, True)])
+def test_a_message_is_cut_where_as_much_came_as_is_taken_and_the_mailbox_has_more(
+    monkeypatch: pytest.MonkeyPatch, size: int, *, is_cut: bool
+):
+    for most, fills in ((5, True), (6, False)):
+        monkeypatch.setattr(mail_intake, "MOST_MAIL", most)
+        found = _fetched(Told(b"1 (UID 1 RFC822.SIZE %d BODY[]<0> {5}" % size, b"Hello"), "1")  # type: ignore[arg-type]
+        assert found is not None
+        assert found.cut == (is_cut and fills)
+
+
+@pytest.mark.parametrize(
+    ("told", "arrived"),
+    [
+        (b'INTERNALDATE "01-Sep-2026 00:00:00 +0300" ', 1_788_210_000_000_000),
+        (b'INTERNALDATE "01-Xxx-2026 00:00:00 +0300" ', None),
+        (b'INTERNALDATE "45-Sep-9999 00:00:00 +0300" ', None),
+        (b'INTERNALDATE "00-Jan-0000 99:99:99 +9999" ', None),
+        (b"INTERNALDATE NIL ", None),
+        (b"", None),
+    ],
+)
+def test_a_day_of_arrival_that_cannot_be_read_is_unknown_and_its_message_taken(told: bytes, arrived: int | None):
+    found = _fetched(Told(b"1 (UID 1 %bRFC822.SIZE 5 BODY[]<0> {5}" % told, b"Hello"), "1")  # type: ignore[arg-type]
+    assert found == Fetched(b"Hello", arrived, cut=False)
 
 
 def test_a_folder_that_is_not_there_keeps_no_other_unread(going: Round):

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+import time
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,8 +16,9 @@ from tests.breach_reports.letters import AUTHOR, TEXT, Dns, dns, letter, signed
 from tests.breach_reports.post import SENDER, Post, post_of, receiving
 from tests.breach_reports.test_mail_letter import mutated, samples
 from tests.simulator import SECOND, World
+from vault import smtp
 from vault.access_log.verify import snapshot
-from vault.breach_reports import limits
+from vault.breach_reports import case, limits
 from vault.breach_reports.mail import api, room, taking
 from vault.breach_reports.service import Wanted
 from vault.breach_reports.shapes import ALL_KINDS
@@ -29,6 +31,8 @@ from vault.web.times import parse_time, write_time
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 HOUR = 3600
+AT = ("", "?arrived_at=1970-01-02T00:00:00Z", "?arrived_at=2100-01-01T00:00:00Z")
+"""Days of arrival that are not there, too early or yet to come."""
 
 
 @pytest_asyncio.fixture(loop_scope="function")
@@ -115,8 +119,9 @@ async def test_all_six_make_a_report_and_only_the_first_is_acknowledged(post: Po
 
 
 async def test_whether_a_signature_had_expired_is_told_by_the_mailboxs_clock_and_no_later_one(post: Post):
+    post.world.clock.now = int(time.time()) * SECOND  # the library goes by the machine's
     arrived = post.world.clock.now - HOUR * SECOND
-    for until, reasons in ((arrived // SECOND - 1, ["expired"]), (arrived // SECOND, ["signature"])):  # the library goes by the machine's
+    for until, reasons in ((arrived // SECOND - 1, ["expired"]), (arrived // SECOND, [])):
         told = await post.taken(signed(letter(), until=until), f"?arrived_at={write_time(arrived)}")
         assert (await post.read(told["reference"]))["mail"]["reasons"] == reasons
 
@@ -207,6 +212,18 @@ async def test_a_sender_that_dns_tells_of_later_is_verified_then_and_answered_th
     assert post.desk.findings() == []
 
 
+async def test_a_check_of_the_sender_finds_room_in_a_case_full_of_texts(post: Post, monkeypatch: pytest.MonkeyPatch):
+    raw = signed(letter())
+    post.dns.silent = True
+    first = await post.taken(raw)
+    monkeypatch.setattr(case, "MOST_PARTS", 5)
+    monkeypatch.setattr(case, "KEPT_FREE", 3)
+    for hours, done in ((1, False), (5, False), (18, True)):
+        post.world.clock.forward(hours * HOUR)
+        told = await post.taken(raw)
+        assert (told["grade"], told["done"], told["reference"]) == ("temp_error", done, first["reference"])
+
+
 async def test_an_acknowledgement_that_cannot_leave_now_is_due_still(post: Post):
     raw = signed(letter())
     post.box.says = "451 later"
@@ -276,6 +293,20 @@ async def test_an_acknowledgement_that_is_refused_for_good_is_given_up_and_noted
     told = await post.taken(signed(letter()))
     assert (told["acknowledged"], told["done"]) == (False, True)
     assert (await post.read(told["reference"]))["mail"]["answered"] == "refused"
+
+
+async def test_an_acknowledgement_that_was_taken_without_a_word_in_time_is_noted_as_doubtful_and_not_sent_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.5)
+    post.box.late = 1
+    raw = signed(letter())
+    told = await post.taken(raw)
+    assert (told["acknowledged"], told["done"], len(post.box.letters)) == (False, True, 1)
+    assert (await post.read(told["reference"]))["mail"]["answered"] == "doubtful"
+    post.world.clock.forward(24 * HOUR)
+    assert (await post.taken(raw))["done"]
+    assert len(post.box.letters) == 1
 
 
 async def test_two_machines_that_answer_each_other_come_to_an_end(post: Post):
@@ -389,12 +420,23 @@ async def test_only_who_holds_the_scope_hands_in_and_only_a_person_of_reports_re
     assert (await post.desk.as_("admin", "GET", f"/{id_}/mail")).status_code == 403
 
 
+async def test_a_day_of_arrival_that_is_not_believed_keeps_no_signature_from_having_expired(post: Post):
+    now = int(time.time())  # the library's clock, which nobody sets
+    post.world.clock.now = now * SECOND
+    raw = signed(letter(), until=now - HOUR)
+    told = [await post.taken(b"X-Number: %d\r\n" % number + raw, query) for number, query in enumerate(AT)]
+    assert [each["grade"] for each in told] == ["unverified", "unverified", "unverified"]
+    at = write_time((now - 2 * HOUR) * SECOND)
+    assert (await post.taken(raw, f"?arrived_at={at}"))["grade"] == "verified"
+
+
 async def test_what_is_no_message_or_too_large_is_refused_and_what_was_cut_says_so(post: Post, monkeypatch: pytest.MonkeyPatch):
     assert (await post.hand_in(letter(), kind="application/json")).status_code == 415
     assert (await post.hand_in(letter(), **{"Content-Encoding": "gzip"})).status_code == 415
     assert (await post.hand_in(b"x" * (api.MOST_MAIL + 1))).status_code == 413
     assert (await post.hand_in(letter(), "?whole=true")).status_code == 400
-    told = await post.taken(letter(), "?cut=true")
+    told = await post.taken(signed(letter())[:-50], "?cut=true")
+    assert (told["grade"], told["done"]) == ("unverified", True)
     assert (await post.read(told["reference"]))["mail"]["cut"] is True
     post.free[0] = 0
     paused = await post.hand_in(letter(number=9))

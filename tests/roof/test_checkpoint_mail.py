@@ -1,5 +1,6 @@
 """Checkpoints leave by mail over a real SMTP server: signed, once each, at most hourly, and never in the clear over a network."""
 
+import asyncio
 import email
 import email.policy
 import json
@@ -23,10 +24,10 @@ from keys.secret import Secret
 from tests import programs
 from tests.certificates import self_signed, server_side
 from tests.journeys.served import FIRST, Served
-from vault import smtp
+from vault import checkpoint_mail, smtp
 from vault.access_log.checkpoint import Checkpoint, opened, origin
 from vault.checkpoint_mail import AGAIN, EVERY, FILE, SENT, MailRefused, Post, read_mail
-from vault.smtp import Declined
+from vault.smtp import Declined, Unsure
 
 NOW = 1_790_000_000.0
 USER, WORD = "vault", "a made-up word"
@@ -45,6 +46,7 @@ class Box:
         self.sealed: list[bool] = []
         self.refuses = False
         self.unknown: set[str] = set()
+        self.late = 0.0
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if address in self.unknown:
@@ -57,6 +59,7 @@ class Box:
             return "451 come again"
         self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         self.sealed.append(session.ssl is not None)
+        await asyncio.sleep(self.late)
         return "250 taken"
 
 
@@ -159,6 +162,17 @@ def test_a_newer_one_is_behind_only_after_two_hours(tmp_path: Path, free_port: i
     assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [(), (1,)]
 
 
+def test_a_clock_that_was_once_ahead_keeps_no_newer_checkpoint_from_its_holder(tmp_path: Path, free_port: int):
+    box, post = Box(), set_up(tmp_path, port=free_port)
+    with server(box, free_port):
+        assert post.send_if_due(note(7), NOW + 10**8)
+        again = Post("first", tmp_path, post.mail)
+        assert again.behind(note(8), NOW) == (1,)
+        assert again.send_if_due(note(8), NOW)
+        assert not again.send_if_due(note(9), NOW + EVERY - 1)
+    assert (len(box.letters), again.behind(note(9), NOW + EVERY)) == (2, ())
+
+
 HOLDERS = ["keeper@example.org", "auditor@example.org"]
 
 
@@ -193,6 +207,42 @@ def test_a_holder_who_gets_nothing_is_behind_though_another_has_it(tmp_path: Pat
             post.send_if_due(note(8), NOW + EVERY)
     assert [post.behind(note(8), NOW + hours * EVERY) for hours in (1, 2)] == [(), (2,)]
     assert set_up(tmp_path, port=free_port, to=[*HOLDERS, "third@example.org"]).behind(note(8), NOW + EVERY) == (3,)
+
+
+def test_a_server_that_takes_a_mail_and_says_nothing_in_time_gets_it_once_and_the_next_an_hour_later(
+    tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.5)
+    box, post = Box(), set_up(tmp_path, port=free_port, to=HOLDERS)
+    box.late = 0.8
+    with server(box, free_port):
+        with pytest.raises(Unsure):
+            post.send_if_due(note(7), NOW)
+        assert not post.send_if_due(note(7), NOW + AGAIN)
+        assert not Post("first", tmp_path, post.mail).send_if_due(note(8), NOW + EVERY - 1)
+        assert (len(box.letters), post.behind(note(7), NOW + 3 * EVERY), post.doubtful()) == (2, (), (1, 2))
+        box.late = 0
+        assert post.send_if_due(note(8), NOW + EVERY)
+    assert (len(box.letters), post.doubtful()) == (4, ())
+
+
+def test_a_full_disk_keeps_no_holder_from_his_mail_and_brings_none_a_second_one(
+    tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    box, post = Box(), set_up(tmp_path, port=free_port, to=HOLDERS)
+    with server(box, free_port):
+        with monkeypatch.context() as broken:
+            broken.setattr(checkpoint_mail, "replace", full)
+            with pytest.raises(OSError, match="No space"):
+                post.send_if_due(note(7), NOW)
+        assert not post.send_if_due(note(7), NOW + AGAIN)
+        assert not post.send_if_due(note(7), NOW + 2 * EVERY)
+        assert [each["To"] for each in box.letters] == HOLDERS
+        assert post.send_if_due(note(8), NOW + 3 * EVERY)
+    assert Post("first", tmp_path, post.mail).behind(note(8), NOW + 9 * EVERY) == ()
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"keeper@example.org": 7}', "\xff"])
@@ -267,6 +317,60 @@ def test_a_server_that_never_comes_to_an_end_is_hung_up_on(tmp_path: Path, free_
         post.send_if_due(note(7), NOW)
 
 
+@contextmanager
+def shaking(port: int, *, first: bool) -> Iterator[None]:
+    """A server whose TLS handshake never comes to an end, each byte of it in good time; `first` where nothing is said before it."""
+    over = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        line, _ = listening.accept()
+        with line, suppress(OSError):
+            for word in () if first else (b"220 x\r\n", b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"):
+                line.sendall(word)
+                line.recv(1000)
+            line.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
+            # After four seconds it leaves off, so that a line nobody hangs up on fails the test and does not hold it.
+            for _ in range(80):
+                if over.wait(0.05):
+                    break
+                line.sendall(b"\x00")
+
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        talking = threading.Thread(target=drip, args=(listening,))
+        talking.start()
+        yield
+        over.set()
+        talking.join()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_a_server_whose_handshake_never_comes_to_an_end_is_hung_up_on(
+    tmp_path: Path, free_port: int, security: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.5)
+    post = set_up(tmp_path, port=free_port, security=security)
+    with shaking(free_port, first=security == "tls"):
+        began = time.monotonic()
+        with pytest.raises(OSError, match=r"EOF|closed|reset"):
+            post.send_if_due(note(7), NOW)
+        assert time.monotonic() - began < 3
+
+
+def test_a_line_that_comes_about_after_its_time_is_given_up(tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(smtp, "MOST_SECONDS", 0.05)
+    connect = socket.create_connection
+
+    def late(*to: Any, **how: Any) -> socket.socket:
+        time.sleep(0.3)
+        return connect(*to, **how)
+
+    post = set_up(tmp_path, port=free_port)
+    with server(Box(), free_port):
+        monkeypatch.setattr(socket, "create_connection", late)
+        with pytest.raises(TimeoutError):
+            post.send_if_due(note(7), NOW)
+
+
 def test_a_server_that_offers_no_sealed_line_gets_nothing(tmp_path: Path, free_port: int):
     box, post = Box(), set_up(tmp_path, port=free_port, security="starttls")
     with server(box, free_port), pytest.raises(OSError, match="STARTTLS"):
@@ -314,6 +418,11 @@ def test_a_served_vault_mails_its_checkpoint_and_doctor_says_when_none_leaves(al
     assert held(box.letters[0]).startswith(f"amanah/{FIRST}/")
     assert b"mailed" not in doctor(alone)
     assert b"mailed" not in alone.log.read_bytes()
+    kept = alone.data / "associations" / FIRST / SENT
+    mailed = json.loads(kept.read_bytes())
+    mailed[HOLDERS[1]]["doubtful"] = True
+    kept.write_text(json.dumps(mailed), encoding="utf-8")
+    assert b"nobody knows whether the last mail reached number 2 of checkpoint-mail.toml" in doctor(alone)
 
 
 def test_a_mail_that_cannot_leave_is_said_and_stops_nothing(alone: Served, free_port: int):

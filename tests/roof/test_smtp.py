@@ -1,5 +1,6 @@
 """What a mail server says of a recipient, and what it says of us: only the first is ever a refusal, and no one else is written to."""
 
+import asyncio
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 
 from tests.breach_reports.notices import Box, serving
+from vault import smtp
 from vault.smtp import Declined, Server, Uncarried, Unsure, is_address, send
 
 WHO = "huda@example.org"
@@ -82,6 +84,25 @@ def test_what_it_says_of_the_recipient_for_good_is_one(free_port: int, says: str
 def test_a_word_after_the_letter_that_is_neither_yes_nor_no_leaves_it_unsure(free_port: int, says: str):
     with serving(Strict(f"DATA {says}"), free_port), pytest.raises(Unsure):
         send(at(free_port), letter(), [WHO])
+
+
+class Slow(Box):
+    """A server that looks at a letter for half a second before it says that it takes it."""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        await asyncio.sleep(0.5)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def test_the_word_about_a_letter_is_waited_for_until_the_mail_may_take_no_longer(free_port: int, monkeypatch: pytest.MonkeyPatch):
+    box = Slow()
+    monkeypatch.setattr(smtp, "PATIENCE", 0.2)
+    with serving(box, free_port):
+        send(at(free_port), letter(), [WHO])
+        assert box.to == [WHO]
+        monkeypatch.setattr(smtp, "MOST_SECONDS", 0.3)
+        with pytest.raises(Unsure):
+            send(at(free_port), letter(), [WHO])
 
 
 def test_a_server_without_tls_or_names_or_that_does_not_know_us_refused_nobody(free_port: int, tmp_path: Path):

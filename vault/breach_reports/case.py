@@ -24,7 +24,7 @@ from vault.rulebook import facts
 MOST_PARTS = 200
 """Texts of one report; the fact names each, and the log takes the fact's digest with every change."""
 KEPT_FREE: Final = 32
-"""Places beyond these for the reason of a hold or of a late filing: nobody fills a case with notes so that it cannot be held any more."""
+"""Places beyond these for the reasons of holds and late filings and for a mail's check: nobody fills a case so that it cannot be held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ Finding = Literal["", "breach", "no_breach"]
 Reason = Literal["not_privacy", "duplicate", "spam", "no_basis"]
 Doubt = Literal["", "trap", "elsewhere", "network", "association", "automatic", "junk"]
 Grade = Literal["verified", "provider_asserted", "unverified", "failed", "temp_error"]
-Answered = Literal["", "due", "sent", "refused", "unsent"]
+Answered = Literal["", "due", "sent", "refused", "unsent", "doubtful"]
 Language = Literal["ar", "en"]
 REPORTER: Final = "reporter"
 
@@ -102,10 +102,10 @@ class MailFact(Fact, frozen=True):
 
     `looks` counts how often DNS was asked, `again_at` is when it is asked next. `answered`: the machine's acknowledgement, if it is due,
     was sent, was refused by the reporter's own server, or was never sent: her address could not be written as it stands, she had her share
-    of that day or an answer to the same message, the message was found in the junk, or no server took it for days. `tries` counts how often
-    it was to leave; until `sending_until` whoever said so may be sending what is due, and nobody else tries. `cut` where the message was
-    larger than what is kept of it, `automatic` why no person is taken to have written it, `marks` what of it could not be read or went
-    beyond a limit.
+    of that day or an answer to the same message, the message was found in the junk, or no server took it for days; `doubtful` where it was
+    handed over and no word came back. `tries` counts how often it was to leave; until `sending_until` whoever said so may be
+    sending what is due, and nobody else tries. `cut` where the message was larger than what is kept of it, `automatic` why no person is
+    taken to have written it, `marks` what of it could not be read or went beyond a limit.
     """
 
     grade: Grade

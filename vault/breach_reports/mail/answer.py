@@ -43,12 +43,16 @@ whether or not you report to us.
 Send = Callable[[EmailMessage, str], None]
 """Sends a letter to one address without a return path.
 
-Raises Refused where it will never be taken, Unwritable where no letter can go there, OSError where it is not taken now.
+Raises Refused where it will never be taken, Unwritable where no letter can go there, Doubtful, OSError where it is not taken now.
 """
 
 
 class Refused(Exception):
     """The other side's server will not take the letter, now or later."""
+
+
+class Doubtful(Exception):
+    """The letter was handed over and no word came back: she most likely has it, and another would most likely be a second one."""
 
 
 class Unwritable(Exception):

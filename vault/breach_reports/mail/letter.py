@@ -56,6 +56,7 @@ class Letter:
     """A message taken apart. `froms` holds every author by address; `text` is what an officer reads, `text_is` where that came from.
 
     `body_at` is where its body begins, `is_sound` whether its head is fields and nothing else, which every reader takes apart alike.
+    Who knows that these bytes are the beginning of more says so by `is_cut`.
     """
 
     raw: bytes
@@ -71,6 +72,7 @@ class Letter:
     files: list[File] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     automatic: str = ""
+    is_cut: bool = False
 
     @property
     def author(self) -> str:

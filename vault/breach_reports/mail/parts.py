@@ -20,6 +20,8 @@ MOST_SETTLED: Final = 1024 * 1024
 _INERT: Final = {"content-type": "application/octet-stream", "content-transfer-encoding": "binary", "content-disposition": "attachment"}
 _PLAIN: Final = frozenset({"", "7bit", "8bit", "binary"})
 _BLANK: Final = re.compile(rb"^[\t ]++(?=\r?\n)", re.MULTILINE)
+_BEFORE: Final = re.compile(rb"\A[\r\n]*+(?:This is a multi-?part message in MIME format\.(?:\r?\n)++)?")
+"""What big programs write before the first part, which no reader shows: these words and no others, so that nothing can be hidden there."""
 _ENDS: Final = re.compile(rb"[\r\n\x00]")
 
 
@@ -84,8 +86,8 @@ def parted(fields: Sequence[tuple[str, bytes]], body: bytes) -> Part:
 def is_settled(fields: Sequence[tuple[str, bytes]], body: bytes, signed: Container[str]) -> bool:
     """Whether it is settled how a body is read: by fields that were signed, or by the body alone, for big providers sign no Content-Type.
 
-    A body settles it where it is wholly made of parts between lines that its first and its last line name, and where it is plain text in
-    UTF-8 (ADR 0099).
+    A body settles it where it is wholly made of parts between lines that its first and its last line name, the usual words before the
+    first aside, and where it is plain text in UTF-8 (ADR 0099).
     """
     whole = parted(fields, b"")
     if whole.get_content_maintype() == "multipart":
@@ -100,14 +102,19 @@ def is_settled(fields: Sequence[tuple[str, bytes]], body: bytes, signed: Contain
 
 def _is_of_parts(whole: Part, body: bytes) -> bool:
     edge = b"--" + (whole.get_boundary() or "").encode("utf-8", "surrogateescape")
-    told = body.strip(b"\r\n").rstrip()
+    told = _BEFORE.sub(b"", body, count=1).rstrip()
     first, last = told.partition(b"\n")[0].rstrip(), told[told.rfind(b"\n") + 1 :]
     # A digest takes parts without a type for messages, and would hide a text.
     return whole.kind != "multipart/digest" and edge != b"--" and (first, last) == (edge, edge + b"--")
 
 
 def _is_plain_text(whole: Part, body: bytes) -> bool:
-    if whole.kind != "text/plain" or whole.filename is not None or len(body) > MOST_SETTLED or body.lstrip(b"\r\n").startswith(b"--"):
+    if (
+        whole.kind != "text/plain"
+        or whole.filename is not None
+        or len(body) > MOST_SETTLED
+        or _BEFORE.sub(b"", body, count=1).startswith(b"--")
+    ):
         return False
     if (whole.parameter("charset") or "").strip().lower() not in ("", "us-ascii", "utf-8"):
         return False

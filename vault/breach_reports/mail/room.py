@@ -17,7 +17,7 @@ from vault.breach_reports import limits
 from vault.breach_reports.case import Case
 from vault.breach_reports.likeness import sketch
 from vault.breach_reports.mail import taking
-from vault.breach_reports.mail.answer import Postbox, Postboxes, Refused, Unwritable, acknowledgement
+from vault.breach_reports.mail.answer import Doubtful, Postbox, Postboxes, Refused, Unwritable, acknowledgement
 from vault.breach_reports.mail.grading import Graded, grade
 from vault.breach_reports.mail.letter import Letter, read_letter
 from vault.breach_reports.mail.lookups import Resolver
@@ -33,6 +33,7 @@ ANSWERS: Final = ("report-mail-answers", 5, 5)
 """Acknowledgements one author gets at once, and a day after that: two machines that answer each other come to an end."""
 ANSWER: Final = ("report-mail-answer", 1, 0)
 """Acknowledgements of one message of an author, by the number it bears: what nobody signed can be laid around it ever anew."""
+_ENDS: Final[dict[type[Exception], Outcome]] = {Unwritable: "unsent", Refused: "refused", Doubtful: "doubtful"}
 _DAY: Final = 86_400.0
 _HOUR: Final = 3600.0
 
@@ -83,6 +84,7 @@ class MailRoom:
         limits.require_room_for_mail(self.free(association.folder), len(brought.raw))
         before = await association.run(lambda deed: taking.known(deed, errand, brought.sha256))
         letter = await asyncio.to_thread(read_letter, brought.raw)
+        letter.is_cut = brought.cut
         if letter.author and letter.author == box.sender:
             letter.automatic = letter.automatic or "own"
         if before is None:
@@ -93,8 +95,7 @@ class MailRoom:
 
     async def _keep(self, errand: Errand, brought: Brought, letter: Letter, box: Postbox) -> tuple[Case, bool]:
         association, answers = errand.asker.association, box.send is not None
-        now = self.limits.now()
-        graded = await self._grade(letter, box, min(brought.arrived_at or now, now), last=False)
+        graded = await self._grade(letter, box, brought.believed(self.limits.now()), last=False)
         doubt = self._doubt(errand.asker.association.code, brought, letter)
         likeness = await asyncio.to_thread(sketch, taking.narrative_of(letter), association.cabinet.pepper.hash)
         message = taking.Message(brought, letter, graded, likeness)
@@ -159,10 +160,8 @@ class MailRoom:
             if mail.tries == 1 and not self._may_answer(errand, letter):
                 return "unsent"
             await asyncio.to_thread(send, made, letter.author)
-        except Unwritable:
-            return "unsent"
-        except Refused:
-            return "refused"
+        except (Unwritable, Refused, Doubtful) as error:
+            return _ENDS[type(error)]
         except OSError:
             return "unsent" if mail.tries >= taking.MOST_TRIES else None
         return "sent"

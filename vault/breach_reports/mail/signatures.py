@@ -7,6 +7,7 @@ message is what it was checked over.
 
 import logging
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -28,6 +29,8 @@ MOST_BLANKS: Final = 1_000_000
 MOST_SIGNATURE: Final = 8_192
 LONGEST_FOLD: Final = 100
 """Bytes of a signature's field, and of white space in a row in it, of which the library takes the square or more in time."""
+LATEST: Final = 36_000 - 60
+"""Seconds after a signature expired from which the library does not look at it any more, less a minute between our clock and its."""
 _SINGLE: Final = ("from", "subject", "date", "mime-version", *SHAPES)
 _SELECTOR: Final = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 _FOLD: Final = re.compile(rb"(?<!\s)\s{%d}" % LONGEST_FOLD)
@@ -67,6 +70,8 @@ def unfit(letter: Letter) -> Unfit | None:
         return Unfit("head")
     if not letter.count("dkim-signature"):
         return None
+    if letter.is_cut:
+        return Unfit("cut", is_ours=True)
     blanks = letter.raw.count(b" ", letter.body_at) + letter.raw.count(b"\t", letter.body_at)
     return Unfit("too-large", is_ours=True) if lines(letter.raw) > MOST_LINES or blanks > MOST_BLANKS else None
 
@@ -145,9 +150,11 @@ def _knows(record: str) -> Callable[..., bytes]:
 
 
 def _is_expired(tags: dict[bytes, bytes], arrived_at: int | None) -> bool:
-    """Whether a signature had expired when its message arrived (RFC 6376, 3.5); the library would take it for ten hours more."""
+    """Whether a signature had expired when its message arrived (RFC 6376, 3.5), or so long ago that the library calls it none."""
     until = tags.get(b"x", b"")
-    return arrived_at is not None and _TIME.fullmatch(until) is not None and int(until) * 1_000_000 < arrived_at
+    if _TIME.fullmatch(until) is None:
+        return False
+    return int(until) < time.time() - LATEST or (arrived_at is not None and int(until) * 1_000_000 < arrived_at)
 
 
 def _against(letter: Letter, tags: dict[bytes, bytes]) -> list[str]:

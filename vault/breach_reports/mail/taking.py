@@ -36,8 +36,8 @@ CATEGORY: Final = "other"
 _DIGEST: Final = "mail-message"
 
 
-Outcome = Literal["sent", "refused", "unsent"]
-"""An acknowledgement left, the reporter's server will never take it, or it was never sent and will not be."""
+Outcome = Literal["sent", "refused", "unsent", "doubtful"]
+"""An acknowledgement left, the reporter's server will never take it, it was never sent and will not be, or nobody knows whether it left."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -71,6 +71,11 @@ class Brought:
     arrived_at: int | None = None
     junk: bool = False
     cut: bool = False
+
+    def believed(self, now: int) -> int:
+        """When it arrived, as far as that is believed: else now, and never later."""
+        # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
+        return now if self.arrived_at is None or self.arrived_at < EARLIEST else min(self.arrived_at, now)
 
     @property
     def sha256(self) -> str:
@@ -106,9 +111,7 @@ def keep(deed: Deed, errand: Errand, message: Message, doubt: Doubt, *, answers:
     report = os.urandom(16)
     doubt = intake.room(deed, doubt)
     key, wrapped = new_case_key(deed.cabinet.keys, report)
-    # A mailbox that was moved or set up wrongly dates its messages to 1970 and the like: a clock from then could not be triaged.
-    dated = brought.arrived_at
-    arrived = deed.now if dated is None or dated < EARLIEST else min(dated, deed.now)
+    arrived = brought.believed(deed.now)
     is_due = answers and graded.grade == "verified" and not doubt
     mail = MailFact(
         grade=graded.grade,
@@ -218,7 +221,7 @@ def _texts(letter: Letter, graded: Graded, now: int) -> list[Text]:
 
 def _check(graded: Graded, now: int) -> Text:
     told = Check(graded.grade, list(graded.reasons), list(graded.lookups.told.values()), now)
-    return Text(MAIL_CHECK, "", msgspec.json.encode(told))
+    return Text(MAIL_CHECK, "", msgspec.json.encode(told), beyond=case.KEPT_FREE)
 
 
 def narrative_of(letter: Letter) -> str:
