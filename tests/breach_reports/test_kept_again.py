@@ -1,19 +1,16 @@
 """What the journal brings back where an older database is put back: who is excluded from a case, and what is held."""
 
 import uuid
-from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import update
 
-from tests.breach_reports.desk import Desk, desk_of
+from tests.breach_reports.desk import Desk
 from tests.breach_reports.incident_desk import PARTS, opened, read, refused, report
 from tests.breach_reports.test_exclusion import WORDS, id_in_account, settle, waiting
 from tests.breach_reports.test_retention import DAY, YEAR, closed, dismissed, pass_, preview
-from tests.identity.conftest import small, vault
-from tests.simulator import START, World
+from tests.simulator import START
 from vault.access_log.tables import entry
 from vault.breach_reports import kept_again
 from vault.breach_reports.tombstones import Ending
@@ -22,15 +19,7 @@ from vault.rulebook.tables import fact
 from vault.storage.engine import enter
 from vault.storage.journal import Closing, Line
 
-__all__ = ["small", "vault"]
 pytestmark = pytest.mark.asyncio(loop_scope="function")
-
-
-@pytest_asyncio.fixture(loop_scope="function")
-async def desk(vault: World) -> AsyncIterator[Desk]:
-    """The room over HTTP on each engine."""
-    async with desk_of(vault) as made:
-        yield made
 
 
 async def her(desk: Desk, who: str = "officer") -> str:

@@ -1,19 +1,16 @@
 """What the log tells whom a report or an incident excludes: nothing of it, by no entry, whatever that entry is about."""
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-import pytest_asyncio
 
-from tests.breach_reports.desk import Desk, desk_of
+from tests.breach_reports.desk import Desk
 from tests.breach_reports.incident_desk import PARTS, done, incident, opened, refused, report
 from tests.household import lay_down
-from tests.identity.conftest import small, vault
-from tests.simulator import NETWORK, START, World
+from tests.simulator import NETWORK, START
 from vault.access import alerts, audit, incident_export
 from vault.access.approving import Approver
 from vault.access.audit import Wanted
@@ -27,15 +24,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.shapes import STAFF
 from vault.storage.journal import Line
 
-__all__ = ["small", "vault"]
 pytestmark = pytest.mark.asyncio(loop_scope="function")
-
-
-@pytest_asyncio.fixture(loop_scope="function")
-async def desk(small: World) -> AsyncIterator[Desk]:
-    """The room over HTTP."""
-    async with desk_of(small) as made:
-        yield made
 
 
 async def account(desk: Desk, who: str) -> str:

@@ -58,6 +58,15 @@ async def proposed_run(desk: Desk) -> str:
     return str(answer.json()["id"])
 
 
+async def hidden_run(desk: Desk) -> str:
+    """A run whose one case is kept from the second officer."""
+    id_, _ = await dismissed(desk)
+    second = await desk.world.person("second_officer")
+    assert (await desk.as_("officer", "POST", f"/{id_}/exclusion", {"staff": str(uuid.UUID(second.id))})).status_code == 200
+    pass_(desk, YEAR + 2 * DAY)
+    return await proposed_run(desk)
+
+
 async def release(desk: Desk, run: str, who: str = "second_officer") -> httpx.Response:
     """The second person's release, with a code of its own."""
     await retention(desk, who=who)
@@ -310,11 +319,7 @@ async def test_a_run_that_was_turned_down_destroys_nothing_and_is_proposed_anew(
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_whom_every_case_of_a_run_excludes_cannot_turn_it_down(desk: Desk):
-    id_, _ = await dismissed(desk)
-    second = await desk.world.person("second_officer")
-    assert (await desk.as_("officer", "POST", f"/{id_}/exclusion", {"staff": str(uuid.UUID(second.id))})).status_code == 200
-    pass_(desk, YEAR + 2 * DAY)
-    waiting = await proposed_run(desk)
+    waiting = await hidden_run(desk)
     assert (await retention(desk, "POST", f"/{waiting}/rejection", who="second_officer")).status_code == 404
     assert (await retention(desk)).json()["waiting"]["id"] == waiting
 
@@ -623,11 +628,7 @@ async def test_a_case_full_of_notes_can_be_held_and_filed_late_all_the_same(desk
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_whom_every_case_of_a_run_excludes_is_not_told_of_it_and_cannot_use_it_up(desk: Desk):
-    id_, _ = await dismissed(desk)
-    second = await desk.world.person("second_officer")
-    assert (await desk.as_("officer", "POST", f"/{id_}/exclusion", {"staff": str(uuid.UUID(second.id))})).status_code == 200
-    pass_(desk, YEAR + 2 * DAY)
-    hidden = await proposed_run(desk)
+    hidden = await hidden_run(desk)
     assert (await retention(desk, who="second_officer")).json()["waiting"] is None
     assert (await release(desk, hidden)).status_code == 404
     assert (await retention(desk)).json()["waiting"]["id"] == hidden, "it waits still for somebody who may see it"
