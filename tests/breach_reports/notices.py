@@ -9,11 +9,11 @@ from email.message import EmailMessage
 from typing import Any
 
 import httpx
-from aiosmtpd.controller import Controller
 
 from tests.breach_reports.desk import Desk
 from tests.breach_reports.incident_desk import done, incident
 from tests.household import FATIMA, store
+from tests.mail_server import mail_server
 from tests.simulator import World
 from vault.notice_mail import NoticeMail
 from vault.notifying import Notifier
@@ -65,12 +65,8 @@ class Box:
 @contextmanager
 def serving(box: Box, port: int, **how: Any) -> Iterator[None]:
     """A mail server on the loopback interface while the block runs; `how` as aiosmtpd takes it."""
-    running = Controller(box, hostname="127.0.0.1", port=port, **how)
-    running.start()
-    try:
+    with mail_server(box, port, **how):
         yield
-    finally:
-        running.stop()
 
 
 def notifier(world: World, port: int, **more: Any) -> Notifier:

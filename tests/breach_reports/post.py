@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from aiosmtpd.controller import Controller
 
 from tests.breach_reports.desk import PLENTY, Desk
 from tests.breach_reports.letters import Dns, dns
+from tests.mail_server import mail_server
 from tests.simulator import World
 from vault.breach_reports.api import routes
 from vault.breach_reports.limits import Intake
@@ -57,12 +57,8 @@ class Box:
 def receiving(port: int) -> Iterator[Box]:
     """A mail server on the loopback interface while the block runs."""
     box = Box()
-    running = Controller(box, hostname="127.0.0.1", port=port)
-    running.start()
-    try:
+    with mail_server(box, port):
         yield box
-    finally:
-        running.stop()
 
 
 @dataclass(slots=True)

@@ -168,6 +168,10 @@ class Served:
             time.sleep(0.05)
         return said
 
+    def complaints(self) -> str:
+        """What the server said beside the lines of requests."""
+        return "\n".join(line for line in self.log.read_text(errors="replace").splitlines() if '"event":"answer"' not in line)
+
     def run(self, *arguments: str) -> bytes:
         """What a command printed; it must end with 0."""
         made = programs.run("vault", *arguments, env=self._environment())
@@ -187,7 +191,7 @@ class Served:
             self._process = programs.begin("vault", "serve", *ports, env=self._environment(), out=said)
         end = time.monotonic() + READY_SECONDS
         while not self._is_ready():
-            assert self._process.poll() is None, self.log.read_text(errors="replace")[-800:]
+            assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.complaints()[-1500:]}"
             assert time.monotonic() < end, "not ready"
             time.sleep(0.05)
 

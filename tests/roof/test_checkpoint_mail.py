@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from keys.notes import Signer
@@ -24,6 +23,7 @@ from keys.secret import Secret
 from tests import programs
 from tests.certificates import self_signed, server_side
 from tests.journeys.served import FIRST, Served
+from tests.mail_server import mail_server
 from vault import checkpoint_mail, smtp
 from vault.access_log.checkpoint import Checkpoint, opened, origin
 from vault.checkpoint_mail import AGAIN, EVERY, FILE, SENT, MailRefused, Post, read_mail
@@ -71,12 +71,8 @@ def known(_server: object, _session: object, _envelope: object, _mechanism: str,
 @contextmanager
 def server(box: Box, port: int, context: ssl.SSLContext | None = None, **how: Any) -> Iterator[None]:
     """A mail server on the loopback interface while the block runs."""
-    running = Controller(box, hostname="127.0.0.1", port=port, tls_context=context, **how)
-    running.start()
-    try:
+    with mail_server(box, port, tls_context=context, **how):
         yield
-    finally:
-        running.stop()
 
 
 def set_up(folder: Path, **over: Any) -> Post:
