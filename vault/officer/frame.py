@@ -6,7 +6,7 @@ counts only from a page of ours, opened in the same session.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, Literal
@@ -44,24 +44,31 @@ HANDS: Final = frozenset({"system", "reporter", "visitor", "public"})
 REPORTS: Final = "breach_report"
 """What the log names as the purpose of work on reports."""
 CLASSES: Final = frozenset({"identity", "contact", "finance", "family", "health", "sensitive"})
-_PLACES: Final = (
-    ("/officer", "home", OWN),
-    ("/officer/log", "log", "log:read"),
-    ("/officer/approvals", "approvals", "approve"),
-    ("/officer/requests", "requests", "requests"),
-    ("/officer/reports", "reports", "reports"),
-    ("/officer/quarantine", "quarantine", "reports"),
-    ("/officer/exclusions", "exclusions", "staff:read"),
-    ("/officer/entries", "entries", "reports:enter"),
-    ("/officer/incidents", "incidents", "reports"),
-    ("/officer/retention", "retention", "reports"),
-    ("/officer/recalls", "recalls", "disclosures"),
-    ("/officer/take-downs", "take_downs", "publications:write"),
-    ("/officer/referrals", "referrals", "disclosures"),
-    ("/officer/month", "month", "log:read"),
-    ("/officer/statistics", "statistics", "log:read"),
-    ("/officer/standing", "standing", "log:verify"),
-)
+_AREAS: Final = {
+    "home": (("/officer", "home", OWN),),
+    "log": (
+        ("/officer/log", "log", "log:read"),
+        ("/officer/month", "month", "log:read"),
+        ("/officer/statistics", "statistics", "log:read"),
+        ("/officer/standing", "standing", "log:verify"),
+    ),
+    "approvals": (("/officer/approvals", "approvals", "approve"),),
+    "cases": (
+        ("/officer/reports", "reports", "reports"),
+        ("/officer/incidents", "incidents", "reports"),
+        ("/officer/quarantine", "quarantine", "reports"),
+        ("/officer/exclusions", "exclusions", "staff:read"),
+        ("/officer/entries", "entries", "reports:enter"),
+        ("/officer/retention", "retention", "reports"),
+    ),
+    "people": (
+        ("/officer/requests", "requests", "requests"),
+        ("/officer/referrals", "referrals", "disclosures"),
+        ("/officer/recalls", "recalls", "disclosures"),
+        ("/officer/take-downs", "take_downs", "publications:write"),
+    ),
+}
+"""Every page a link of the frame leads to, with the scope it asks for, by what an officer is at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,24 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A link of the frame; `is_here` where the page it leads to is the one that is shown."""
+
+    path: str
+    word: str
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The pages of one kind of work, of those that are open to who asks; one page alone is called what the page is."""
+
+    word: str
+    is_here: bool
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What all pages are made with."""
 
@@ -164,9 +189,7 @@ class Frame:
             headers=headers,
             name=channels.named(association.code, call.language),
             demonstration=channels.demonstration,
-            places=[
-                (path, speaker.word(f"place_{name}"), path == call.route.path) for path, name, scope in _PLACES if scope in caller.scopes
-            ],
+            areas=list(_areas(speaker, call.route.path, caller.scopes)),
             who=speaker.actor(caller.ref),
             scopes=caller.scopes,
             token=form_token(caller),
@@ -175,6 +198,14 @@ class Frame:
             typed=TYPED,
             **values,
         )
+
+
+def _areas(speaker: Speaker, here: str, scopes: Collection[str]) -> Iterator[Area]:
+    for name, pages in _AREAS.items():
+        places = tuple([Place(path, speaker.word(f"place_{page}"), path == here) for path, page, scope in pages if scope in scopes])
+        if places:
+            word = speaker.word(f"area_{name}") if len(places) > 1 else places[0].word
+            yield Area(word, any(here == path or here.startswith(f"{path}/") for path, _, _ in pages if path != "/officer"), places)
 
 
 def left_to_right(text: str) -> str:
