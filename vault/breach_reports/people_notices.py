@@ -13,7 +13,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import door, incident_file, incidents, letters
+from vault.breach_reports import case, door, incident_file, incidents, letters
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.authority_notice import Words
 from vault.breach_reports.case import Text
@@ -69,7 +69,7 @@ def draft(deed: Deed, errand: Errand, incident: bytes, wording: Wording) -> Inci
         raise Invalid(missing)
     made = PeopleNotice(part=len(found.fact.parts), by=errand.hand, at=deed.now)
     fact = msgspec.structs.replace(found.fact, people_notices=(*found.fact.people_notices, made))
-    text = Text(PEOPLE_NOTICE, errand.hand, msgspec.json.encode(wording))
+    text = Text(PEOPLE_NOTICE, errand.hand, msgspec.json.encode(wording), case.kept_for(found.fact.parts, errand.hand))
     incidents.tell(deed, errand, found, DRAFTED, incident_file.change(deed, found, fact, text))
     return fact
 
