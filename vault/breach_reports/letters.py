@@ -80,7 +80,8 @@ class LetterFact(Fact, frozen=True):
     """One letter: of which notice of which incident, about whom (a record and its person), and what became of it. Ids in hexadecimal.
 
     `place` is its place on the notice's list, from 1. `reason` tells why it is `failed`, `post` or `withheld`; `to` is "self" or "guardian"
-    once it was addressed; `noted_by` who noted what became of one that went by hand or post.
+    once it was addressed; `noted_by` who noted what became of one that went by hand or post, or wanted it off the list. `anew` says that
+    two people had let it go before its incident was over.
     """
 
     id: str
@@ -95,6 +96,7 @@ class LetterFact(Fact, frozen=True):
     reason: str = ""
     to: str = ""
     noted_by: str = ""
+    anew: bool = False
 
 
 class WordFact(Fact, frozen=True):
