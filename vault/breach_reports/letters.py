@@ -100,7 +100,10 @@ class LetterFact(Fact, frozen=True):
 
 
 class WordFact(Fact, frozen=True):
-    """One mail to a member of staff that a clock of an incident rang. Ids in hexadecimal."""
+    """One mail to a member of staff: a clock of an incident rang, or (`held`) something waits for who says whom a reporter meant.
+
+    Ids in hexadecimal; `incident` is the report's where it is such a mail.
+    """
 
     id: str
     incident: str
@@ -109,6 +112,7 @@ class WordFact(Fact, frozen=True):
     state: WordState
     at: int
     attempts: int = 0
+    what: Literal["clock", "held"] = "clock"
 
 
 LETTER: Kind[LetterFact] = Kind("breach_letter", LetterFact, in_book=False)
@@ -124,6 +128,12 @@ def add(deed: Deed, letter: bytes, incident: str, notice: int, due: int = NEVER)
     """Insert the row of a letter."""
     values = {"association_id": deed.association, "letter": letter, "incident": bytes.fromhex(incident), "notice": notice, "due": due}
     deed.transaction.connection.execute(insert(outbox).values(**values, claimed_until=0))
+
+
+def drop(deed: Deed, letter: bytes) -> None:
+    """Delete the row of a letter, where there is one: its fact is written anew."""
+    place = and_(outbox.c.association_id == deed.association, outbox.c.letter == letter)
+    deed.transaction.connection.execute(delete(outbox).where(place))
 
 
 def release(deed: Deed, incident: str, notice: int) -> None:
