@@ -331,7 +331,7 @@ def exclude(deed: Deed, errand: Errand, incident: bytes, staff: bytes) -> Incide
     by = (*found.fact.excluded_by, *others)
     written = (*incident_file.hide(deed, [who], circle.ids), *circle.exclude(deed, excluded, by))
     reports = [each.fact.id for each in circle.reports]
-    first, *more = kept_again.exclusions(who, others, reports=reports, incidents=(found.fact.id,))
+    first, *more = kept_again.exclusions((who,), others, reports=reports, incidents=(found.fact.id,))
     _tell(deed, errand, found.about, "incident.excluded", written=written, closes=first)
     for closing in more:
         deed.closes_too(closing)

@@ -241,7 +241,7 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
     )
     incidents = () if circle.incident is None else (circle.incident.fact.id,)
     reports = (found.fact.id, *(each.fact.id for each in circle.reports))
-    first, *more = kept_again.exclusions(f"{STAFF}{who}", others, reports=reports, incidents=incidents)
+    first, *more = kept_again.exclusions((f"{STAFF}{who}",), others, reports=reports, incidents=incidents)
     deed.append(told, closes=first)
     for closing in more:
         deed.closes_too(closing)
