@@ -28,10 +28,10 @@ async def her(desk: Desk, who: str = "officer") -> str:
     return (await desk.world.person(who)).id
 
 
-async def carry_out(desk: Desk, *closings: Closing, base: int = 1_000_000) -> list[int]:
+async def carry_out(desk: Desk, *closings: Closing, base: int = 1_000_000, time: int = START - 1) -> list[int]:
     """Carry out lines of a history that is lost, one after the other; how many doors each closed."""
     association = desk.world.association
-    return [await association.run(partial(close, association=association, line=Line(base, START - 1, each))) for each in closings]
+    return [await association.run(partial(close, association=association, line=Line(base, time, each))) for each in closings]
 
 
 def lines(desk: Desk, kind: str) -> list[Closing]:

@@ -20,6 +20,7 @@ from vault.policy.facts import NEVER
 from vault.rulebook import facts
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
+from vault.storage.journal import Closing
 from vault.storage.metadata import association_column, identifier, instant, metadata
 
 LEASE: Final = 180_000_000
@@ -37,7 +38,7 @@ UNREACHABLE: Final = "UNREACHABLE"
 INCIDENT_OVER: Final = "INCIDENT_OVER"
 SYSTEM: Final = "system"
 ADDRESSED: Final = "incident.letter-addressed"
-_TOLD: Final[Mapping[str, str]] = {
+TOLD: Final[Mapping[str, str]] = {
     "sent": "incident.letter-sent",
     "failed": "incident.letter-failed",
     "doubtful": "incident.letter-doubtful",
@@ -47,6 +48,7 @@ _TOLD: Final[Mapping[str, str]] = {
 }
 
 UNOPENED: Final = "INTEGRITY"
+JOURNAL: Final = "breach-letter"
 
 State = Literal["listed", "sending", "sent", "failed", "doubtful", "post", "withheld", "delivered", "returned", "removed"]
 WordState = Literal["waiting", "sending", "sent", "failed", "doubtful", "dropped"]
@@ -175,6 +177,11 @@ def change(deed: Deed, letter: LetterFact, state: State, **members: object) -> t
     return changed, facts.write(deed, LETTER, letter.id, changed)
 
 
+def left(letter: LetterFact, how: Literal["sending", "sent"]) -> Closing:
+    """The journal's line that says a letter may have left, or did: no restore lets it leave a second time by itself."""
+    return Closing(JOURNAL, letter.incident, f"{letter.id}|{how}")
+
+
 def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> None:
     """Note what came of a letter in hand; nothing where somebody settled it otherwise meanwhile. Raises Unavailable `integrity`."""
     stands = facts.read(deed, LETTER, letter.id)
@@ -186,7 +193,7 @@ def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> N
     outcome: Outcome = "error" if state in {"failed", "doubtful", "listed"} else "allow"
     deed.append(
         Entry(
-            kind=_TOLD[state],
+            kind=TOLD[state],
             outcome=outcome,
             actor=SYSTEM,
             about=(About(incident, incident),),
@@ -195,6 +202,8 @@ def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> N
             facts=(written,),
         )
     )
+    if state == "sent":
+        deed.closes_too(left(letter, "sent"))
 
 
 def delayed(deed: Deed, letter: LetterFact, reason: str = UNREACHABLE) -> None:
