@@ -68,7 +68,8 @@ async def test_a_letter_that_left_after_the_copy_was_made_leaves_no_second_time(
         world.clock.forward(60)
         box.answers = {"someone2@example.org": "450 later"}
         with serving(box, free_port):
-            await notifier(world, free_port).round()
+            for _ in records:  # a round ends with the first that no server took
+                await notifier(world, free_port).round()
         assert await states(desk, id_, number) == dict(zip(records, ("sent", "listed"), strict=True))
     world.clock.forward(2)
     await world.association.checkpoint()
