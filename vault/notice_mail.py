@@ -38,7 +38,7 @@ class Officer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NoticeMail(Server, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sender and server; `officers` are written to at these `hours` after awareness."""
+    """Sender and server; `officers` are written to at these `hours` after awareness, and where a report waits for one of them to settle."""
 
     officers: tuple[Officer, ...] = ()
     hours: Annotated[tuple[int, ...], msgspec.Meta(max_length=len(MARKS))] = tuple(sorted(USUAL))
@@ -57,7 +57,10 @@ class NoticeMail(Server, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return self._letter(letter.subject, letter.text, to, now)
 
     def to_officer(self, word: Word, to: str, now: int) -> EmailMessage:
-        """The mail to an officer: the incident's number and the time that is left."""
+        """The mail to an officer: the incident's number and the time that is left, or only that something waits on a page."""
+        if word.fact.what == "held":
+            ar, en = (PAGES.words(language) for language in ("ar", "en"))
+            return self._letter(ar.word_subject_held, f"{ar.word_text_held}\n\n{en.word_text_held}\n", to, now)
         how = "left" if word.left >= 0 else "over"
 
         def said(what: str, language: str) -> str:

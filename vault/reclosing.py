@@ -20,7 +20,7 @@ from vault.access_log.checkpoint import opened
 from vault.access_log.closed import ended_consent
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, WrittenFact
-from vault.breach_reports import kept_again, tombstones
+from vault.breach_reports import kept_again, left_again, letters, tombstones
 from vault.consent import capacity, guardians, merging
 from vault.consent.service import No
 from vault.errors import NotFound, Unavailable
@@ -176,7 +176,10 @@ def _erasure(deed: Deed, association: Association, line: Line) -> int:
 
 
 def _case(deed: Deed, line: Line) -> int:
-    """Destroy, exclude from or hold again the report or incident the journal says was destroyed, kept from somebody or held."""
+    """Destroy, exclude from or hold again the report or incident the journal says was destroyed, kept from somebody or held.
+
+    And note again which letters about it left.
+    """
     told = Entry(kind="", outcome="allow", actor=SYSTEM, basis="law", flags=FLAGS)
     try:
         return _CASES[line.closing.kind](deed, line, told)
@@ -325,6 +328,7 @@ _CASES: dict[str, Callable[[Deed, Line, Entry], int]] = {
     tombstones.JOURNAL: tombstones.bury_again,
     kept_again.EXCLUDED: kept_again.exclude_again,
     kept_again.HELD: kept_again.hold_again,
+    letters.JOURNAL: left_again.note_again,
 }
 _OF_CAPACITY = {guardians.JOURNAL: guardians.ENDED, "interdiction": capacity.INTERDICTED, "death": capacity.DECEASED}
 _OF_PEOPLE: dict[str, Callable[[Deed, Line], int]] = {

@@ -59,6 +59,19 @@ AFTER = [
         replace(CASE_READ, actor="client:1", on_behalf="staff:3"),
         "to whom a case is kept from",
     ),
+    # Each case of a circle is kept from her: its fact was written with the entry.
+    *(
+        (
+            (
+                Entry(kind="closing", outcome="allow", actor="system", facts=(WrittenFact(kind, WHO.hex(), 3, b""),)),
+                ("case-exclusion", OTHER.hex(), "incident|staff:3|staff:1"),
+            ),
+            CASE_READ,
+            "to whom a case is kept from",
+        )
+        for kind in ("breach_report", "incident")
+    ),
+    (closing("case-exclusion", WHO.hex(), "report|staff:2,staff:3|"), CASE_READ, "to whom a case is kept from"),
     (WITHDRAWN, READ, "on a consent"),
     (closing("invalidation", WHO.hex(), "p|INTERNAL"), replace(READ, kind="decision"), "on a consent"),
     (closing("withdrawal", WHO.hex(), of_consent("p", "INTERNAL", "c2lsZW50")), READ, "on a consent"),
@@ -157,6 +170,12 @@ def test_sessions_of_another_day_are_forgotten_and_the_walk_stays_small(monkeypa
 @pytest.mark.parametrize("closes", [("order",), ("order", "o1"), ("order", "o1", "", "")])
 def test_a_closing_of_another_form_closes_nothing(closes: tuple[str, ...]):
     assert held((DEED, closes), ORDERED) == []
+
+
+def test_an_exclusion_closes_no_case_by_facts_that_are_none_of_a_case():
+    kept = WrittenFact("breach_exclusions", WHO.hex(), 3, b"")
+    entry = Entry(kind="closing", outcome="allow", actor="system", facts=(kept,))
+    assert held((entry, ("case-exclusion", OTHER.hex(), "incident|staff:3|")), CASE_READ) == []
 
 
 def test_a_closing_of_too_few_words_closes_nothing_and_one_that_is_no_text_is_no_entry():

@@ -6,7 +6,8 @@ import pytest
 
 from tests.backup.rescue import Rescue
 from tests.breach_reports.desk import desk_of
-from tests.breach_reports.incident_desk import PARTS, report
+from tests.breach_reports.incident_desk import PARTS, opened, report
+from tests.breach_reports.notices import Box, approved, notifier, person, serving, states
 from tests.breach_reports.test_retention import YEAR, closed, dismissed, findings, pass_, preview, retention, rows, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -56,3 +57,33 @@ async def test_who_was_excluded_after_the_copy_was_made_stays_excluded_and_a_hol
             pass_(desk, 2 * YEAR)
             assert list((await preview(desk, "second_officer")).values()) == ["legal-hold"]
             assert findings(desk) == []
+
+
+async def test_a_letter_that_left_after_the_copy_was_made_leaves_no_second_time(rescue: Rescue, empty: str, free_port: int):
+    world, box = rescue.world, Box()
+    async with desk_of(world) as desk:
+        id_, records = await opened(desk), [await person(world, number) for number in (1, 2)]
+        number = await approved(desk, id_, *records)
+        copy = rescue.take()
+        world.clock.forward(60)
+        box.answers = {"someone2@example.org": "450 later"}
+        with serving(box, free_port):
+            for _ in records:  # a round ends with the first that no server took
+                await notifier(world, free_port).round()
+        assert await states(desk, id_, number) == dict(zip(records, ("sent", "listed"), strict=True))
+    world.clock.forward(2)
+    await world.association.checkpoint()
+    home = rescue.home()
+    done = rescue.restore(empty, home, copy)
+    assert (done.complete, done.closed) == (True, 3)
+    with rescue.opened(empty, home) as after:
+        after.clock.forward(86_400)
+        async with desk_of(after) as desk:
+            box.answers = {}
+            with serving(box, free_port):
+                await notifier(after, free_port).round()
+            assert await states(desk, id_, number) == dict(zip(records, ("sent", "doubtful"), strict=True)), (
+                "no word came back that it left"
+            )
+            assert findings(desk) == []
+    assert box.to == ["someone1@example.org"]

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import update
 
 from tests.breach_reports.desk import Desk
-from tests.breach_reports.incident_desk import PARTS, opened, read, refused, report
+from tests.breach_reports.incident_desk import PARTS, incident, opened, read, refused, report
 from tests.breach_reports.test_exclusion import WORDS, id_in_account, settle, waiting
-from tests.breach_reports.test_retention import DAY, YEAR, closed, dismissed, pass_, preview
+from tests.breach_reports.test_retention import DAY, YEAR, closed, dismissed, findings, pass_, preview
 from tests.simulator import START
+from vault.access_log.deed import Deed
+from vault.access_log.entry import About, Entry
 from vault.access_log.tables import entry
 from vault.breach_reports import kept_again
 from vault.breach_reports.tombstones import Ending
@@ -26,10 +28,10 @@ async def her(desk: Desk, who: str = "officer") -> str:
     return (await desk.world.person(who)).id
 
 
-async def carry_out(desk: Desk, *closings: Closing, base: int = 1_000_000) -> list[int]:
+async def carry_out(desk: Desk, *closings: Closing, base: int = 1_000_000, time: int = START - 1) -> list[int]:
     """Carry out lines of a history that is lost, one after the other; how many doors each closed."""
     association = desk.world.association
-    return [await association.run(partial(close, association=association, line=Line(base, START - 1, each))) for each in closings]
+    return [await association.run(partial(close, association=association, line=Line(base, time, each))) for each in closings]
 
 
 def lines(desk: Desk, kind: str) -> list[Closing]:
@@ -153,10 +155,37 @@ async def test_a_hold_that_was_laid_again_finds_room_and_stays_lifted_once_two_l
     assert "lifted_at" in (await desk.read(id_))["holds"][-1]
 
 
-async def test_whom_somebody_settled_to_be_meant_is_a_line_for_each(desk: Desk):
+async def test_whom_somebody_settled_to_be_meant_are_one_line_and_excluded_again_by_it(desk: Desk):
     await desk.report(exclude={"words": WORDS})
     [item] = await waiting(desk)
     meant = [await id_in_account(desk, "admin"), str(uuid.UUID(await her(desk)))]
     assert (await settle(desk, item["id"], meant)).status_code == 200
     told = {(line.reference, line.detail) for line in lines(desk, kept_again.EXCLUDED)}
-    assert told == {(uuid.UUID(item["id"]).hex, f"report|staff:{uuid.UUID(who).hex}|") for who in meant}
+    detail = f"report|{','.join(sorted(f'staff:{uuid.UUID(who).hex}' for who in meant))}|"
+    assert told == {(uuid.UUID(item["id"]).hex, detail)}
+    other = await report(desk)
+    assert await carry_out(desk, *[Closing(kept_again.EXCLUDED, uuid.UUID(other).hex, detail)] * 2) == [1, 0]
+    assert (await desk.as_("officer", "GET", f"/{other}")).json()["code"] == "excluded"
+
+
+@pytest.mark.parametrize("by_report", [False, True])
+async def test_verify_convicts_for_each_case_of_a_circle_somebody_is_excluded_from(desk: Desk, *, by_report: bool):
+    one, two, world = await report(desk), await report(desk), desk.world
+    case, who = await opened(desk, one, two), await her(desk)
+    body = {"staff": str(uuid.UUID(who))}
+    answer = await (
+        desk.as_("second_officer", "POST", f"/{one}/exclusion", body)
+        if by_report
+        else incident(desk, "second_officer", "POST", f"/{case}/exclusion", body)
+    )
+    assert answer.status_code == 200
+    assert findings(desk) == []
+
+    def falsified(deed: Deed, id_: bytes, kind: str) -> None:
+        about = (About(id_, id_),)
+        deed.append(Entry(kind=kind, outcome="allow", actor=f"staff:{who}", about=about, purpose="breach_report", basis="law"))
+
+    for each, kind in ((one, "breach_report.read"), (two, "breach_report.read"), (case, "incident.read")):
+        await world.association.run(partial(falsified, id_=uuid.UUID(each).bytes, kind=kind))
+    found = [line for line in findings(desk) if "to whom a case is kept from" in line]
+    assert len(found) == 3

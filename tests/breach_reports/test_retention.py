@@ -382,6 +382,41 @@ async def test_closed_cases_and_tombstones_go_page_by_page_without_a_gap(desk: D
 
 
 @pytest.mark.asyncio(loop_scope="function")
+async def test_a_list_goes_on_behind_a_case_that_was_destroyed_or_opened_again_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vault.breach_reports.destroying.MOST", 2)
+    spam = (await dismissed(desk, "spam"))[0]
+    pass_(desk, 2 * DAY)
+    first, second, third = [(await dismissed(desk))[0] for _ in range(3)]
+    whole = await closed(desk)
+    pass_(desk, YEAR + 2 * DAY)
+    ids = await preview_ids(desk)
+    assert (ids[0], set(ids[1:4]), ids[4]) == (spam, {first, second, third}, whole)
+    assert set((await run(desk))["destroyed"]) == set(ids[:2])
+    for after, rest in ((ids[0], ids[2:]), (ids[1], ids[2:]), (ids[3], [whole])):
+        told = (await retention(desk, path=f"?after={after}&limit=3")).json()
+        assert [each["id"] for each in told["items"]] == rest[:3]
+    await run(desk)
+    await done(desk, f"/{whole}/state", {"state": "remediating"})
+    last = await closed(desk)
+    for after in (whole, ids[3]):
+        assert [each["id"] for each in (await retention(desk, path=f"?after={after}")).json()["items"]] == [last]
+    waiting = await report(desk)
+    assert [each["id"] for each in (await retention(desk, path=f"?after={waiting}")).json()["items"]] == [last], "none is left out"
+    assert (await retention(desk, path=f"?after={uuid.UUID(int=7)}")).status_code == 404
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_whoever_a_case_is_kept_from_is_not_told_by_a_page_that_there_is_or_was_one(desk: Desk):
+    await hidden_run(desk)
+    [case] = [each["id"] for each in (await retention(desk)).json()["items"]]
+    assert (await retention(desk, path=f"?after={case}", who="second_officer")).status_code == 404
+    association = desk.world.association
+    assert await association.run(lambda deed: close(deed, association=association, line=line("report", case, "no_basis"))) == 1
+    assert (await retention(desk, path=f"?after={case}")).json()["items"] == []
+    assert (await retention(desk, path=f"?after={case}", who="second_officer")).status_code == 404
+
+
+@pytest.mark.asyncio(loop_scope="function")
 async def test_of_two_runs_over_one_case_the_second_finds_nothing_left_to_do(desk: Desk):
     await dismissed(desk)
     pass_(desk, YEAR + 2 * DAY)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.breach_reports.desk import desk_of
 from tests.breach_reports.incident_desk import done
-from tests.breach_reports.notices import WORDING, approved, notifier, person, ruled_out
+from tests.breach_reports.notices import WORDING, approved, notifier, person, ruled_out, states
 from tests.officer.browser import Window, text_of
 from tests.officer.test_incidents import opened
 
@@ -138,6 +138,30 @@ async def test_what_was_withheld_while_the_incident_was_over_is_offered_to_go_ag
     assert 'value="again"' not in page.text
 
 
+async def test_whoever_two_people_let_a_letter_go_to_leaves_the_list_with_a_second_persons_approval(window: Window):
+    _, incident = await begun(window)
+    first, second, stranger = [await person(window.world, number) for number in (1, 2, 3)]
+    async with desk_of(window.world) as desk:
+        number = await approved(desk, incident, first, second)
+    page = await step(window, incident, "remove", notice=number, record=stranger)
+    assert (page.status_code, "See: Record id." in text_of(page)) == (422, True)
+    page = await step(window, incident, "remove", notice=number, record=str(uuid.uuid4()))
+    assert page.status_code == 422
+    page = await step(window, incident, "remove", notice=number, record=second)
+    assert "waiting for a second person" in text_of(page)
+    assert "waiting for a second person: 1" in text_of(await window.get(PATH, incident=incident))
+    await window.sign_in("second_officer")
+    page = await window.get(f"{PATH}/people", incident=incident, notice=number)
+    assert f"unless they were before: {second} proposed by staff:" in text_of(page)
+    fields = {name: re.search(rf'name="{name}" value="(\d+)"', page.text)[1] for name in ("people", "list_version")}  # type: ignore[index]
+    code = window.world.one_time_code("second_officer")
+    page = await step(window, incident, "approve", notice=number, code=code, **fields)
+    assert "Approved" in text_of(page)
+    assert second not in page.text
+    async with desk_of(window.world) as desk:
+        assert await states(desk, incident, number) == {first: "listed", second: "removed"}
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
@@ -150,6 +174,8 @@ async def test_what_was_withheld_while_the_incident_was_over_is_offered_to_go_ag
         ({"act": "note", "result": "lost", "letter": str(uuid.uuid4())}, 400),
         ({"act": "note", "result": "returned", "letter": str(uuid.uuid4()), "notice": "1"}, 404),
         ({"act": "list", "notice": "1", "records": ""}, 404),
+        ({"act": "remove", "notice": "1", "record": "nobody"}, 404),
+        ({"act": "remove", "notice": "1", "record": str(uuid.uuid4())}, 404),
         ({"act": "again", "notice": "999"}, 404),
         ({"act": "approve", "notice": "1", "people": "x"}, 404),
         ({"act": "draft", "incident": "nobody"}, 404),

@@ -161,6 +161,7 @@ def _addressed(deed: Deed, association: Association, fact: LetterFact) -> Taken 
     incident = bytes.fromhex(fact.incident)
     told = Entry(kind=ADDRESSED, outcome="allow", actor=SYSTEM, about=(About(incident, incident),), purpose=PURPOSE, facts=(written,))
     deed.append(told)
+    deed.closes_too(letters.left(fact, "sending"))
     return Taken(changed, taken.judged, taken.sealed)
 
 

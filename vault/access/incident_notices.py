@@ -46,11 +46,12 @@ def people(fact: IncidentFact, opened: Sequence[door.Opened], letters_: Letters)
 
 def _people(notice: PeopleNotice, wording: Wording, found: Sequence[LetterFact]) -> Json:
     counts: dict[str, int] = {}
+    wanted = people_notices_api.wanted_off(notice)
     for letter in found:
         counts[letter.state] = counts.get(letter.state, 0) + 1
     return {
         **msgspec.to_builtins(people_notices_api.item(notice)),
         **{name: {"ar": words.ar, "en": words.en} for name, words in msgspec.structs.asdict(wording).items()},
         "counts": counts,
-        "letters": [msgspec.to_builtins(people_notices_api.letter(each)) for each in found],
+        "letters": [msgspec.to_builtins(people_notices_api.letter(each, wanted)) for each in found],
     }

@@ -39,6 +39,8 @@ OF_PERSONS: Final = frozenset(
 """The kinds of entry that open, release or add something of a person: none of them is allowed once her erasure was asked for."""
 OF_CASES: Final = frozenset({"breach_report.read", "breach_report.file-read", "incident.read"})
 """The kinds of entry under which something of a report or an incident is shown: of none that was destroyed."""
+CASES: Final = frozenset({"breach_report", "incident"})
+"""The kinds of fact that are a report or an incident, its id the key: an exclusion writes one for each case it reaches."""
 PACKAGES: Final = frozenset({"disclosure.approved", "disclosure.released", "disclose"})
 """The kinds of entry that need a confirmed key of a recipient that stands."""
 DAY: Final = 86_400_000_000
@@ -143,8 +145,9 @@ class Closed:
         elif kind == "lock":
             self._doors.update(dict.fromkeys(((kind, subject) for subject in _of(entry, reference)), number))
         elif kind == "case-exclusion":
-            who = detail.partition("|")[2].partition("|")[0]
-            self._doors[kind, f"{reference}|{who}"] = number
+            whom = detail.partition("|")[2].partition("|")[0].split(",")
+            cases = {reference, *(fact.key for fact in entry.facts if fact.kind in CASES)}
+            self._doors.update(dict.fromkeys(((kind, f"{case}|{who}") for case in cases for who in whom), number))
         elif kind in {"client", "staff"}:
             self._doors[kind, f"{kind}:{reference}"] = number
         else:

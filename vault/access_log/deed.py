@@ -173,7 +173,7 @@ class Deed:
         return appended
 
     def closes_too(self, closing: Closing) -> None:
-        """A line of the journal beside that of an entry: the same door of somebody whose sheet the entry writes as well."""
+        """A line of the journal beside an entry's: the same door of somebody or something the entry writes as well, or what is no door."""
         self._closings.append(closing)
 
     def mark(self) -> _Mark:

@@ -11,10 +11,11 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.breach_reports import authority_notice as rules
-from vault.breach_reports import door, incident_file, incidents, service
+from vault.breach_reports import case, door, incident_file, incidents, service
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.authority_notice import Content
 from vault.breach_reports.case import Text
+from vault.breach_reports.incident_file import Incident
 from vault.breach_reports.incident_shapes import AUTHORITY_NOTICE, REASON, AuthorityNotice, IncidentFact, Settled
 from vault.breach_reports.incidents import MOST_REFERENCE
 from vault.errors import FieldError, Invalid
@@ -43,7 +44,7 @@ def draft(deed: Deed, errand: Errand, incident: bytes, content: Content) -> Inci
         lifecycle.require_moment(content.happened_at, deed.now, "happened_at")
     made = AuthorityNotice(part=len(found.fact.parts), by=errand.hand, at=deed.now, gaps=rules.gaps(content))
     fact = rules.drafted(found.fact, made)
-    text = Text(AUTHORITY_NOTICE, errand.hand, msgspec.json.encode(content))
+    text = Text(AUTHORITY_NOTICE, errand.hand, msgspec.json.encode(content), case.kept_for(found.fact.parts, errand.hand))
     incidents.tell(deed, errand, found, DRAFTED, incident_file.change(deed, found, fact, text))
     return fact
 
@@ -73,10 +74,10 @@ def file(deed: Deed, errand: Errand, incident: bytes, number: int, filing: Filin
     if len(filing.reference) > MOST_REFERENCE:
         raise Invalid([FieldError("reference", "out-of-range")])
     texts: list[Text] = []
-    reasons = _added(found.fact, errand, texts, filing.reasons if notice.gaps else "", "reasons")
+    reasons = _added(found, errand, texts, filing.reasons if notice.gaps else "", "reasons")
     # Only what settles the track can be late.
     is_first = lifecycle.settled(found.fact, "authority") is None
-    late = _added(found.fact, errand, texts, filing.late_reason if is_first else "", "late_reason")
+    late = _added(found, errand, texts, filing.late_reason if is_first else "", "late_reason")
     made = Settled(
         track="authority",
         how="filed",
@@ -93,9 +94,9 @@ def file(deed: Deed, errand: Errand, incident: bytes, number: int, filing: Filin
     return fact
 
 
-def _added(fact: IncidentFact, errand: Errand, texts: list[Text], words: str, field: str) -> int | None:
+def _added(found: Incident, errand: Errand, texts: list[Text], words: str, field: str) -> int | None:
     """The number the part with these words will have, None for no words. Raises Invalid."""
     if not words.strip():
         return None
-    texts.append(incidents.text(errand, REASON, words, field))
-    return len(fact.parts) + len(texts) - 1
+    texts.append(incidents.reason_of(errand, found, words, field))
+    return len(found.fact.parts) + len(texts) - 1

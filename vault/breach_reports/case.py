@@ -23,8 +23,13 @@ from vault.rulebook import facts
 
 MOST_PARTS = 200
 """Texts of one report; the fact names each, and the log takes the fact's digest with every change."""
-KEPT_FREE: Final = 32
-"""Places beyond these for the reasons of holds and late filings and for a mail's check: nobody fills a case so that it cannot be held."""
+KEPT_FOR_DEEDS: Final = 32
+"""Places beyond these for the reasons of deeds and for notices: free notes leave them room."""
+KEPT_EACH: Final = 8
+"""So many of them one hand takes, so that nobody alone fills these up either."""
+KEPT_FREE: Final = 64
+"""Places beyond `MOST_PARTS`, so beyond those of deeds as well, for the reasons of holds and late filings and for a mail's check: nobody
+fills a case so that it cannot be held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,11 @@ def require_room(parts: Sequence[PartFact], texts: Sequence[Text]) -> None:
     """Refuse with TooMany what a case has no room for."""
     if len(parts) + len(texts) > MOST_PARTS + min(text.beyond for text in texts):
         raise TooMany(3600)
+
+
+def kept_for(parts: Sequence[PartFact], by: str) -> int:
+    """How many places beyond `MOST_PARTS` the reason of a deed, or a notice, by this hand may take: none once it took its share."""
+    return KEPT_FOR_DEEDS if sum(part.by == by for part in parts[MOST_PARTS:]) < KEPT_EACH else 0
 
 
 def sealed_parts(deed: Deed, case: Case, kinds: Sequence[str]) -> list[Part]:

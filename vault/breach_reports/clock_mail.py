@@ -12,7 +12,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import About, Entry, Outcome, WrittenFact
-from vault.breach_reports import clocks, incident_file, letters, service
+from vault.breach_reports import clocks, held_mail, incident_file, letters, service
 from vault.breach_reports.incident_shapes import IncidentFact
 from vault.breach_reports.intake import PURPOSE
 from vault.breach_reports.letters import DONE, LEASE, OFFICERS, SYSTEM, WORD, WordFact, WordState
@@ -42,7 +42,10 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A mail in hand: to whom, the incident's number, and how many hours are left (less than 0 once the time is over)."""
+    """A mail in hand: to whom, the incident's number, and how many hours are left (less than 0 once the time is over).
+
+    One about a held report has neither.
+    """
 
     fact: WordFact
     reference: str
@@ -103,15 +106,28 @@ def _claimed(deed: Deed, book: Book, id_: bytes) -> Word | None:
     if fact is None or fact.state != "waiting":
         letters.move(deed, id_, DONE)
         return None
-    incident = incident_file.load(deed, bytes.fromhex(fact.incident)).fact
-    clock = clocks.clock(incident, service.hours(book))
-    if clock is None or not _may_know(book, incident, fact.staff, deed.now):
+    said = _of_held(deed, book, fact) if fact.what == "held" else _of_clock(deed, book, fact)
+    if said is None:
         settle(deed, fact, "dropped")
         return None
     changed = msgspec.structs.replace(fact, state="sending", at=deed.now)
     _tell(deed, changed)
     letters.move(deed, id_, deed.now, deed.now + LEASE)
-    return Word(changed, incident.reference, clock.left(deed.now) // HOUR)
+    return Word(changed, *said)
+
+
+def _of_clock(deed: Deed, book: Book, fact: WordFact) -> tuple[str, int] | None:
+    """What a mail of a clock says, None where its addressee has nothing to be told any more."""
+    incident = incident_file.load(deed, bytes.fromhex(fact.incident)).fact
+    clock = clocks.clock(incident, service.hours(book))
+    if clock is None or not _may_know(book, incident, fact.staff, deed.now):
+        return None
+    return incident.reference, clock.left(deed.now) // HOUR
+
+
+def _of_held(deed: Deed, book: Book, fact: WordFact) -> tuple[str, int] | None:
+    """What a mail about a held report says, which is nothing of it; None as above."""
+    return ("", 0) if held_mail.may_leave(deed, book, fact) else None
 
 
 def _begin(deed: Deed, incident: IncidentFact, hours: int, staff: str) -> WrittenFact:
@@ -133,12 +149,12 @@ def _tell(deed: Deed, fact: WordFact) -> None:
     incident = bytes.fromhex(fact.incident)
     outcome: Outcome = "error" if fact.state in {"failed", "doubtful", "waiting"} else "allow"
     told = Entry(
-        kind=MAILED,
+        kind=held_mail.MAILED if fact.what == "held" else MAILED,
         outcome=outcome,
         actor=SYSTEM,
         about=(About(incident, incident),),
         purpose=PURPOSE,
-        count=fact.hours,
+        count=fact.hours or None,
         flags=(fact.state,),
         facts=(facts.write(deed, WORD, fact.id, fact),),
     )

@@ -85,18 +85,18 @@ DESTRUCTION: Kind[DestructionFact] = Kind("breach_destruction", DestructionFact,
 class Preview:
     """What is closed, the earliest due first; how many cases, closed or not, are kept from the reader.
 
-    `waiting` is the newest run that waits and has a case she may see.
+    `waiting` is the newest run that waits and has a case she may see; `begin` where the page begins that was asked for.
     """
 
     terms: list[Term]
     withheld: int
     waiting: DestructionFact | None
+    begin: int = 0
 
-    def page(self, after: bytes | None, limit: int) -> tuple[list[Term], str | None]:
-        """So many of them behind the one with this id, and the id the next page begins after. Raises NotFound for one that is none."""
-        begin = _behind([term.id for term in self.terms], after)
-        here = self.terms[begin : begin + limit]
-        return here, here[-1].id if len(self.terms) > begin + limit else None
+    def page(self, limit: int) -> tuple[list[Term], str | None]:
+        """So many of them from where the page begins, and the id the next one begins after."""
+        here = self.terms[self.begin : self.begin + limit]
+        return here, here[-1].id if len(self.terms) > self.begin + limit else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +112,42 @@ class Done:
     epochs: tuple[int, ...]
 
 
-def preview(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> Preview:
-    """Everything that is closed, by when it is due. Raises Unavailable `integrity`."""
+def preview(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact], after: bytes | None = None) -> Preview:
+    """Everything that is closed, by when it is due, with the page behind the case of this id.
+
+    Where that is closed no more, or was destroyed, it goes on at the earliest place it can have stood, so that none is left out. Raises
+    NotFound for an `after` that never was a case she may see, Unavailable `integrity`.
+    """
     errand = errand.still(deed)
     incidents = incident_file.known(deed)
-    every = _terms(deed, errand, {fact.id: fact for fact in reports.values()}, incidents)
+    known = {fact.id: fact for fact in reports.values()}
+    every = _terms(deed, errand, known, incidents)
     shown = [term for term in every if not _is_kept_from(errand, term)]
+    begin = 0
+    if after is not None:
+        listed = next(((term.due_at, term.id) for term in shown if term.id == after.hex()), None)
+        place = listed or _stood(deed, errand, known.get(after.hex()) or incidents.get(after.hex()), after.hex())
+        begin = sum((term.due_at, term.id) <= place for term in shown)
     hidden = _hidden_from(deed, errand)
     runs = facts.read_known(deed.transaction.connection, deed.cabinet, deed.association, DESTRUCTION).values()
     seen = [_as_seen(each, hidden) for each in runs if each.waits]
     waiting = max((each for each in seen if each.cases), key=lambda each: (each.proposed_at, each.id), default=None)
-    kept = hidden.intersection({*incidents, *(fact.id for fact in reports.values())})
-    return Preview(shown, len(kept), waiting)
+    kept = hidden.intersection({*incidents, *known})
+    return Preview(shown, len(kept), waiting, begin)
+
+
+def _stood(deed: Deed, errand: Errand, fact: ReportFact | IncidentFact | None, id_: str) -> tuple[int, str]:
+    """The earliest place at which a case can have stood that is not listed. Raises NotFound for one she may not see, or that is none."""
+    stone, months = facts.read(deed, TOMBSTONE, id_), errand.book(deed).pack.retention_months
+    if id_ in _hidden_from(deed, errand) or (stone is not None and not errand.accounts.isdisjoint(stone.excluded)):
+        raise NotFound
+    if stone is not None:
+        return retention.due_at(stone.what, stone.closed_at, stone.outcome, months), id_
+    if isinstance(fact, IncidentFact):
+        return retention.due_at("incident", fact.opened_at, fact.state, months), ""
+    if fact is None:
+        raise NotFound
+    return retention.due_at("report", fact.arrived_at, retention.SHORTEST, months), ""
 
 
 def propose(deed: Deed, errand: Errand, reports: Mapping[bytes, ReportFact]) -> DestructionFact:

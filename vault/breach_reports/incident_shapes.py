@@ -136,11 +136,21 @@ class Sending(Fact, frozen=True):
     people: int
 
 
+class Leaving(Fact, frozen=True):
+    """That somebody proposed to take a person off a list although two people let her letter go; letter and record in hexadecimal."""
+
+    letter: str
+    record: str
+    by: str
+    at: int
+
+
 class PeopleNotice(Fact, frozen=True):
     """A notice to the people touched, named by the number of the part that holds its words; who they are stands in facts of their own.
 
     `people` counts the places given on its list, `removed` those taken out again; letters go to the places `sent` covers, the first ones.
-    `hands` are those who put people on the list or took them off it since the last of `sent`.
+    `hands` are those who put people on the list or took them off it, or proposed that, since the last of `sent`. `leaving` are to be taken
+    off by a second person; `reconsidered` counts how often that was proposed and how often somebody was put on again instead.
     """
 
     part: int
@@ -150,11 +160,13 @@ class PeopleNotice(Fact, frozen=True):
     removed: int = 0
     sent: tuple[Sending, ...] = ()
     hands: tuple[str, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
+    reconsidered: int = 0
 
     @property
     def list_version(self) -> int:
         """How often its list was changed: who lets letters go out names the list she saw."""
-        return self.people + self.removed
+        return self.people + self.removed + self.reconsidered
 
     @property
     def approved(self) -> int:

@@ -214,7 +214,7 @@ def unlink(deed: Deed, errand: Errand, incident: bytes, report: bytes, reason: s
     beside = incident_file.circle(deed, found).reports
     if standing(found.fact.holds) or any(standing(each.fact.holds) for each in beside):
         raise HoldState
-    text = _text(errand, REASON, reason, "reason")
+    text = reason_of(errand, found, reason)
     freed = msgspec.structs.replace(overtaken(old.fact, errand.hand, deed.now), incident="", unlinked_at=deed.now)
     written = (incident_file.change(deed, found, fact, text), case.change(deed, old, freed))
     _tell(deed, errand, (*found.about, *old.about), "incident.unlinked", written=written)
@@ -262,7 +262,7 @@ def file(deed: Deed, errand: Errand, incident: bytes, filing: Filing) -> Inciden
 def reopen(deed: Deed, errand: Errand, incident: bytes, track: Track, reason: str) -> IncidentFact:
     """Say that a track is not settled after all: its clock runs on. Raises NotFound, IncidentState."""
     errand, found = _of(deed, errand, incident)
-    text = _text(errand, REASON, reason, "reason")
+    text = reason_of(errand, found, reason)
     fact = lifecycle.reopened(found.fact, track, len(found.fact.parts), errand.hand, deed.now)
     return _changed(deed, errand, found, "incident.reopened", fact=fact, texts=[text])
 
@@ -280,7 +280,7 @@ class Proposing:
 def propose(deed: Deed, errand: Errand, incident: bytes, wanted: Proposing) -> IncidentFact:
     """Propose a deed that takes two people; nothing changes before the second. Raises NotFound, IncidentState, Invalid."""
     errand, found = _of(deed, errand, incident)
-    text = _text(errand, REASON, wanted.reason, "reason")
+    text = reason_of(errand, found, wanted.reason)
     made = Proposal(number=len(found.fact.parts), act=wanted.act, by=errand.hand, at=deed.now, track=wanted.track, to=wanted.to)
     return _changed(deed, errand, found, _PROPOSED[wanted.act], fact=lifecycle.proposed(found.fact, made, deed.now), texts=[text])
 
@@ -331,7 +331,7 @@ def exclude(deed: Deed, errand: Errand, incident: bytes, staff: bytes) -> Incide
     by = (*found.fact.excluded_by, *others)
     written = (*incident_file.hide(deed, [who], circle.ids), *circle.exclude(deed, excluded, by))
     reports = [each.fact.id for each in circle.reports]
-    first, *more = kept_again.exclusions(who, others, reports=reports, incidents=(found.fact.id,))
+    first, *more = kept_again.exclusions((who,), others, reports=reports, incidents=(found.fact.id,))
     _tell(deed, errand, found.about, "incident.excluded", written=written, closes=first)
     for closing in more:
         deed.closes_too(closing)
@@ -358,9 +358,9 @@ def look(errand: Errand, deed: Deed) -> Entry:
     return _entry(errand, deed, "incident.read")
 
 
-def text(errand: Errand, kind: str, words: str, field: str) -> Text:
-    """A text that has to be there. Raises Invalid."""
-    return _text(errand, kind, words, field)
+def reason_of(errand: Errand, found: Incident, words: str, field: str = "reason") -> Text:
+    """Why a deed is done, for which there is room in an incident full of notes. Raises Invalid."""
+    return replace(_text(errand, REASON, words, field), beyond=case.kept_for(found.fact.parts, errand.hand))
 
 
 def _of(deed: Deed, errand: Errand, incident: bytes) -> tuple[Errand, Incident]:

@@ -17,7 +17,7 @@ from vault.breach_reports.case import MOST_PARTS, Case, Text
 from vault.breach_reports.incident_file import Incident
 from vault.breach_reports.incident_shapes import REASON
 from vault.breach_reports.retention import What
-from vault.breach_reports.shapes import EXCLUSIONS, NOTE, ExclusionsFact, Hold
+from vault.breach_reports.shapes import EXCLUSIONS, NOTE, Hold
 from vault.rulebook import facts
 from vault.storage.journal import Closing, Line
 
@@ -28,11 +28,14 @@ _EXCLUSION: Final[dict[str, str]] = {"report": "breach_report.excluded", "incide
 _HOLD: Final[dict[str, str]] = {"report": "breach_report.held", "incident": "incident.held"}
 
 
-def exclusions(who: str, by: Iterable[str], *, reports: Iterable[str] = (), incidents: Iterable[str] = ()) -> list[Closing]:
-    """The journal's lines for somebody ("staff:<hex id>") excluded from these cases (ids in hexadecimal) by these, if by another."""
-    hand = next(iter(by), "")
+def exclusions(who: Iterable[str], by: Iterable[str], *, reports: Iterable[str] = (), incidents: Iterable[str] = ()) -> list[Closing]:
+    """The journal's lines for these people ("staff:<hex id>") excluded from these cases (ids in hexadecimal) by these, if by another.
+
+    The first is for the entry of the deed, whose facts name the other cases.
+    """
+    hand, whom = next(iter(by), ""), ",".join(who)
     every = [*(("report", id_) for id_ in reports), *(("incident", id_) for id_ in incidents)]
-    return [Closing(EXCLUDED, id_, f"{what}|{who}|{hand}") for what, id_ in every]
+    return [Closing(EXCLUDED, id_, f"{what}|{whom}|{hand}") for what, id_ in every]
 
 
 def hold(what: What, id_: str, laid: Hold) -> Closing:
@@ -41,15 +44,16 @@ def hold(what: What, id_: str, laid: Hold) -> Closing:
 
 
 def exclude_again(deed: Deed, line: Line, told: Entry) -> int:
-    """Exclude somebody again from a case; how many doors stood open. Raises NotFound, Unavailable `integrity`."""
-    what, who, by = line.closing.detail.split("|")
-    found = _case(deed, what, line.closing.reference)
-    known = facts.read(deed, EXCLUSIONS, who.partition(":")[2]) or ExclusionsFact()
-    if who in found.fact.excluded and found.fact.id in known.cases:
+    """Exclude these people again from a case; how many doors stood open. Raises NotFound, Unavailable `integrity`."""
+    what, words, by = line.closing.detail.split("|")
+    found, whom = _case(deed, what, line.closing.reference), words.split(",")
+    known = facts.read_several(deed, EXCLUSIONS, [who.partition(":")[2] for who in whom])
+    hidden = len(known) == len(whom) and all(found.fact.id in each.cases for each in known.values())
+    if hidden and not {*whom} - {*found.fact.excluded}:
         return 0
-    excluded = tuple(sorted({*found.fact.excluded, who}))
+    excluded = tuple(sorted({*found.fact.excluded, *whom}))
     hands = tuple(dict.fromkeys((*found.fact.excluded_by, *([by] if by else []))))
-    told = replace(told, kind=_EXCLUSION[what], facts=incident_file.hide(deed, (who,), [found.fact.id]))
+    told = replace(told, kind=_EXCLUSION[what], facts=incident_file.hide(deed, whom, [found.fact.id]))
     _write(deed, found, told, line.closing, excluded=excluded, excluded_by=hands)
     return 1
 

@@ -20,6 +20,7 @@ from vault.policy.facts import NEVER
 from vault.rulebook import facts
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import Fact
+from vault.storage.journal import Closing
 from vault.storage.metadata import association_column, identifier, instant, metadata
 
 LEASE: Final = 180_000_000
@@ -37,7 +38,7 @@ UNREACHABLE: Final = "UNREACHABLE"
 INCIDENT_OVER: Final = "INCIDENT_OVER"
 SYSTEM: Final = "system"
 ADDRESSED: Final = "incident.letter-addressed"
-_TOLD: Final[Mapping[str, str]] = {
+TOLD: Final[Mapping[str, str]] = {
     "sent": "incident.letter-sent",
     "failed": "incident.letter-failed",
     "doubtful": "incident.letter-doubtful",
@@ -47,6 +48,7 @@ _TOLD: Final[Mapping[str, str]] = {
 }
 
 UNOPENED: Final = "INTEGRITY"
+JOURNAL: Final = "breach-letter"
 
 State = Literal["listed", "sending", "sent", "failed", "doubtful", "post", "withheld", "delivered", "returned", "removed"]
 WordState = Literal["waiting", "sending", "sent", "failed", "doubtful", "dropped"]
@@ -80,7 +82,8 @@ class LetterFact(Fact, frozen=True):
     """One letter: of which notice of which incident, about whom (a record and its person), and what became of it. Ids in hexadecimal.
 
     `place` is its place on the notice's list, from 1. `reason` tells why it is `failed`, `post` or `withheld`; `to` is "self" or "guardian"
-    once it was addressed; `noted_by` who noted what became of one that went by hand or post.
+    once it was addressed; `noted_by` who noted what became of one that went by hand or post, or wanted it off the list. `anew` says that
+    two people had let it go before its incident was over.
     """
 
     id: str
@@ -95,10 +98,14 @@ class LetterFact(Fact, frozen=True):
     reason: str = ""
     to: str = ""
     noted_by: str = ""
+    anew: bool = False
 
 
 class WordFact(Fact, frozen=True):
-    """One mail to a member of staff that a clock of an incident rang. Ids in hexadecimal."""
+    """One mail to a member of staff: a clock of an incident rang, or (`held`) something waits for who says whom a reporter meant.
+
+    Ids in hexadecimal; `incident` is the report's where it is such a mail.
+    """
 
     id: str
     incident: str
@@ -107,6 +114,7 @@ class WordFact(Fact, frozen=True):
     state: WordState
     at: int
     attempts: int = 0
+    what: Literal["clock", "held"] = "clock"
 
 
 LETTER: Kind[LetterFact] = Kind("breach_letter", LetterFact, in_book=False)
@@ -122,6 +130,12 @@ def add(deed: Deed, letter: bytes, incident: str, notice: int, due: int = NEVER)
     """Insert the row of a letter."""
     values = {"association_id": deed.association, "letter": letter, "incident": bytes.fromhex(incident), "notice": notice, "due": due}
     deed.transaction.connection.execute(insert(outbox).values(**values, claimed_until=0))
+
+
+def drop(deed: Deed, letter: bytes) -> None:
+    """Delete the row of a letter, where there is one: its fact is written anew."""
+    place = and_(outbox.c.association_id == deed.association, outbox.c.letter == letter)
+    deed.transaction.connection.execute(delete(outbox).where(place))
 
 
 def release(deed: Deed, incident: str, notice: int) -> None:
@@ -163,6 +177,11 @@ def change(deed: Deed, letter: LetterFact, state: State, **members: object) -> t
     return changed, facts.write(deed, LETTER, letter.id, changed)
 
 
+def left(letter: LetterFact, how: Literal["sending", "sent"]) -> Closing:
+    """The journal's line that says a letter may have left, or did: no restore lets it leave a second time by itself."""
+    return Closing(JOURNAL, letter.incident, f"{letter.id}|{how}")
+
+
 def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> None:
     """Note what came of a letter in hand; nothing where somebody settled it otherwise meanwhile. Raises Unavailable `integrity`."""
     stands = facts.read(deed, LETTER, letter.id)
@@ -174,7 +193,7 @@ def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> N
     outcome: Outcome = "error" if state in {"failed", "doubtful", "listed"} else "allow"
     deed.append(
         Entry(
-            kind=_TOLD[state],
+            kind=TOLD[state],
             outcome=outcome,
             actor=SYSTEM,
             about=(About(incident, incident),),
@@ -183,6 +202,8 @@ def settle(deed: Deed, letter: LetterFact, state: State, **members: object) -> N
             facts=(written,),
         )
     )
+    if state == "sent":
+        deed.closes_too(left(letter, "sent"))
 
 
 def delayed(deed: Deed, letter: LetterFact, reason: str = UNREACHABLE) -> None:

@@ -45,7 +45,9 @@ def unsent(connection: Connection, cabinet: Cabinet, association: bytes, within:
         if owed is not None:
             yield f"incident {fact.reference}: a supplement is owed to the authority, for {(now - owed.since) // HOUR} hours"
     lost = [one for one in holding(connection, cabinet, association, WORD).values() if one.state in {"failed", "doubtful"}]
-    yield from (f"mail to staff {one.staff}: that of {one.hours} hours is {one.state}" for one in sorted(lost, key=lambda one: one.id))
+    for mail in sorted(lost, key=lambda one: one.id):
+        of = "about what waits at /officer/exclusions" if mail.what == "held" else f"of {mail.hours} hours"
+        yield f"mail to staff {mail.staff}: that {of} is {mail.state}"
 
 
 def _is_approved(fact: IncidentFact | None, letter: LetterFact) -> bool:

@@ -28,7 +28,10 @@ class ListPeople(Body):
 
 
 class ApproveLetters(Body):
-    """For how many people the second person lets it go out, and the list as she saw it; `code`: unless her session is stepped up."""
+    """How many people are on the list, those who are to leave it among them, and the list as the second person saw it.
+
+    `code`: unless her session is stepped up.
+    """
 
     people: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     list_version: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -55,9 +58,19 @@ class ApprovalTold(msgspec.Struct):
     people: int
 
 
+class LeavingTold(msgspec.Struct):
+    """Somebody whom another wants off the list although two people let her letter go."""
+
+    letter: str
+    record: str
+    proposed_by: str
+    proposed_at: str
+
+
 class PeopleNoticeItem(msgspec.Struct, kw_only=True):
     """A notice to people without its words; `people` are on its list, `waiting` of them for a second person.
 
+    `leaving` are to be taken off it by a second person's approval, unless their letters left before.
     `list_version` is another number after every change of the list: who approves names the one she saw.
     """
 
@@ -67,6 +80,7 @@ class PeopleNoticeItem(msgspec.Struct, kw_only=True):
     people: int
     list_version: int
     waiting: int
+    leaving: list[LeavingTold]
     approvals: list[ApprovalTold]
 
 
@@ -91,7 +105,8 @@ class PeopleNoticeTold(msgspec.Struct, kw_only=True):
 class LetterTold(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One letter: `listed`, `sending`, `sent`, `failed`, `doubtful`, `post`, `withheld`, `delivered`, `returned` or `removed`.
 
-    `to`: "self" or "guardian", once it was addressed. `reason`: why it failed, goes by post or was withheld.
+    `to`: "self" or "guardian", once it was addressed. `reason`: why it failed, goes by post or was withheld. `leaving` where somebody wants
+    it off the list and a second person has not said so.
     """
 
     id: str
@@ -102,6 +117,7 @@ class LetterTold(msgspec.Struct, kw_only=True, omit_defaults=True):
     to: str | None = None
     reason: str | None = None
     noted_by: str | None = None
+    leaving: bool = False
 
 
 class LetterList(msgspec.Struct):

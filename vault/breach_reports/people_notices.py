@@ -13,7 +13,7 @@ import msgspec
 
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry, WrittenFact
-from vault.breach_reports import door, incident_file, incidents, letters
+from vault.breach_reports import case, door, incident_file, incidents, leaving, letters
 from vault.breach_reports import incident_lifecycle as lifecycle
 from vault.breach_reports.authority_notice import Words
 from vault.breach_reports.case import Text
@@ -37,6 +37,7 @@ from vault.subjects.people import Known
 DRAFTED: Final = "incident.people-notice-drafted"
 LISTED: Final = "incident.people-listed"
 REMOVED: Final = "incident.people-removed"
+REMOVAL_PROPOSED: Final = "incident.people-removal-proposed"
 APPROVED: Final = "incident.people-notice-approved"
 SENT_AGAIN: Final = "incident.letters-again"
 NOTED: Final = "incident.letter-noted"
@@ -69,7 +70,7 @@ def draft(deed: Deed, errand: Errand, incident: bytes, wording: Wording) -> Inci
         raise Invalid(missing)
     made = PeopleNotice(part=len(found.fact.parts), by=errand.hand, at=deed.now)
     fact = msgspec.structs.replace(found.fact, people_notices=(*found.fact.people_notices, made))
-    text = Text(PEOPLE_NOTICE, errand.hand, msgspec.json.encode(wording))
+    text = Text(PEOPLE_NOTICE, errand.hand, msgspec.json.encode(wording), case.kept_for(found.fact.parts, errand.hand))
     incidents.tell(deed, errand, found, DRAFTED, incident_file.change(deed, found, fact, text))
     return fact
 
@@ -110,12 +111,12 @@ def words_of(opened: Sequence[door.Opened]) -> Wording:
 def list_(deed: Deed, errand: Errand, incident: bytes, number: int, records: Sequence[bytes]) -> IncidentFact:
     """Put people on a notice's list by records of theirs, each person once, by however many sheets she is known.
 
-    Raises NotFound, IncidentState, Invalid `unknown-record`.
+    Who was to be taken off it stays. Raises NotFound, IncidentState, Invalid `unknown-record`.
     """
     errand, found = incidents.seen(deed, errand, incident)
     _require_open(found.fact)
     notice = named(found.fact, number)
-    new, met = notice.people, set[str]()
+    new, met, back = notice.people, set[str](), set[str]()
     written: list[WrittenFact] = []
     for at, (record, known) in enumerate(people.of_records(deed, list(dict.fromkeys(records))).items()):
         if isinstance(known, NotFound):
@@ -136,23 +137,50 @@ def list_(deed: Deed, errand: Errand, incident: bytes, number: int, records: Seq
             )
             made = _put(deed, letter, who)
             new, written = new + len(made), [*written, *made]
+        if notice.leaving:
+            back.update(letters.id_of(deed, found.fact.id, number, each).hex() for each in who)
         met.update(who)
     if new > MOST_PEOPLE:
         raise Invalid([FieldError("records", "too-long")])
-    if not written:
+    stays = leaving.staying(notice, back)
+    if not written and stays == notice:
         return found.fact
-    fact = _with(found.fact, msgspec.structs.replace(notice, people=new, hands=_hands(notice, errand)))
+    # Who only keeps on the list whom two people let a letter go to chose nobody.
+    fact = _with(found.fact, msgspec.structs.replace(stays, people=new, hands=_hands(notice, errand) if written else notice.hands))
     incidents.tell(deed, errand, found, LISTED, incident_file.change(deed, found, fact), *written)
     return fact
 
 
+def remove_person(deed: Deed, errand: Errand, incident: bytes, number: int, record: bytes) -> LetterFact:
+    """Take the person of this record off a notice's list, as `remove` does. Raises Invalid `unknown-record` for who is not on it."""
+    errand, found = incidents.seen(deed, errand, incident)
+    named(found.fact, number)
+    try:
+        who = _ids(people.of_record(deed, record))
+    except NotFound:
+        who = []
+    ids = [letters.id_of(deed, found.fact.id, number, each).hex() for each in who]
+    known = facts.read_several(deed, LETTER, ids) if ids else {}
+    on_list = next((key for key, each in known.items() if each.state != "removed"), None)
+    if on_list is None:
+        raise Invalid([FieldError("record", "unknown-record")])
+    return remove(deed, errand, incident, bytes.fromhex(on_list))
+
+
 def remove(deed: Deed, errand: Errand, incident: bytes, letter: bytes) -> LetterFact:
-    """Take somebody off the list again, before a letter left. Raises NotFound, IncidentState."""
+    """Take somebody off the list again, before a letter left; where two people let it go, that is proposed, and the letter may leave still.
+
+    Raises NotFound, IncidentState, TooMany.
+    """
     errand, found = incidents.seen(deed, errand, incident)
     known = one(deed, found, letter)
     if known.state != "listed":
         raise IncidentState
     notice = named(found.fact, known.notice)
+    if leaving.takes_two(notice, known):
+        waits = msgspec.structs.replace(leaving.proposed(notice, known, errand.hand, deed.now), hands=_hands(notice, errand))
+        incidents.tell(deed, errand, found, REMOVAL_PROPOSED, incident_file.change(deed, found, _with(found.fact, waits)))
+        return known
     changed, written = letters.change(deed, known, "removed", noted_by=errand.hand)
     letters.move(deed, letter, letters.DONE)
     fact = _with(found.fact, msgspec.structs.replace(notice, removed=notice.removed + 1, hands=_hands(notice, errand)))
@@ -175,22 +203,24 @@ class SecondReader:
     factor: SecondFactor
 
     def approve(self, deed: Deed, errand: Errand, incident: bytes, number: int, *, seen: Seen, code: str | None) -> IncidentFact:
-        """Let the letters go out to everybody on the list, which has to be the one she saw.
+        """Let the letters go out to everybody on the list, which has to be the one she saw, but to whoever is to be taken off it.
 
-        Raises NotFound, IncidentState where nobody is new on it or it was changed since, and refusals with their entries.
+        Raises NotFound, IncidentState where nobody is new on it or leaves it or it was changed since, and refusals with their entries.
         """
         errand, found = incidents.seen(deed, errand, incident)
         _require_open(found.fact)
         notice = named(found.fact, number)
-        if (notice.people - notice.removed, notice.list_version) != (seen.people, seen.list_version) or notice.people == notice.approved:
+        changes = notice.people > notice.approved or notice.leaving
+        if (notice.people - notice.removed, notice.list_version) != (seen.people, seen.list_version) or not changes:
             raise IncidentState
         if any(same_person(errand.book(deed), hand, errand.asker.ref) for hand in (notice.by, *notice.hands)):
             raise refusal(deed, errand, found.about, APPROVED, reason="SAME_PERSON")
         approval = self.factor.approve(deed, errand.asker, code, kind=APPROVED, about=found.about)
         sent = Sending(by=errand.hand, at=deed.now, people=notice.people)
-        fact = _with(found.fact, msgspec.structs.replace(notice, sent=(*notice.sent, sent), hands=()))
+        left, written = leaving.take_off(deed, notice)
+        fact = _with(found.fact, msgspec.structs.replace(left, sent=(*notice.sent, sent), hands=()))
         letters.release(deed, found.fact.id, number)
-        incidents.tell(deed, errand, found, APPROVED, incident_file.change(deed, found, fact), approval=approval)
+        incidents.tell(deed, errand, found, APPROVED, incident_file.change(deed, found, fact), *written, approval=approval)
         return fact
 
 
@@ -209,13 +239,13 @@ def again(deed: Deed, errand: Errand, incident: bytes, number: int, *, doubtful:
     for letter in letters.every(deed, found.fact.id, number):
         if len(written) == letters.AT_ONCE:
             break
-        place, due = letter.place, deed.now
+        place, due, was = letter.place, deed.now, letter.anew
         if waits_to_go_anew(letter):
             anew += 1
-            place, due = notice.people + anew, NEVER
+            place, due, was = notice.people + anew, NEVER, True
         elif letter.state not in wanted:
             continue
-        written.append(letters.change(deed, letter, "listed", attempts=0, reason="", place=place)[1])
+        written.append(letters.change(deed, letter, "listed", attempts=0, reason="", place=place, anew=was)[1])
         letters.move(deed, bytes.fromhex(letter.id), due)
     if anew:
         # Their old places are empty from now on: the last approval counted them, and it was given before the incident was over.

@@ -1,6 +1,6 @@
 """HTTP in and out of notices to the people touched: officers write them, list whom they are for, and follow each letter (24(5))."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -140,15 +140,14 @@ class _Api:
             return people_notices.standing(deed, errand, incident, number), page, more
 
         stands, page, more = await run(call, look)
-        return Answer(
-            bodies.LetterList(
-                [letter(each) for each in page], None if more is None else _id(more), stands.counts, stands.notice.list_version
-            )
-        )
+        wanted = wanted_off(stands.notice)
+        items, version = [letter(each, wanted) for each in page], stands.notice.list_version
+        return Answer(bodies.LetterList(items, None if more is None else _id(more), stands.counts, version))
 
     async def remove(self, call: Call) -> Answer:
         id_ = call.path_id("letter")
-        return Answer(letter(await run(call, lambda deed, errand, incident: people_notices.remove(deed, errand, incident, id_))))
+        fact = await run(call, lambda deed, errand, incident: people_notices.remove(deed, errand, incident, id_))
+        return Answer(letter(fact, {fact.id}))
 
     async def note(self, call: Call) -> Answer:
         id_, result = call.path_id("letter"), call.body.result
@@ -195,12 +194,18 @@ def item(notice: PeopleNotice) -> bodies.PeopleNoticeItem:
         people=notice.people - notice.removed,
         list_version=notice.list_version,
         waiting=min(notice.people - notice.removed, notice.people - notice.approved),
+        leaving=[bodies.LeavingTold(_id(each.letter), _id(each.record), each.by, write_time(each.at)) for each in notice.leaving],
         approvals=[bodies.ApprovalTold(each.by, write_time(each.at), each.people) for each in notice.sent],
     )
 
 
-def letter(fact: LetterFact) -> bodies.LetterTold:
-    """One letter."""
+def wanted_off(notice: PeopleNotice) -> set[str]:
+    """The letters (ids in hexadecimal) that somebody wants off the list and a second person has said nothing of."""
+    return {each.letter for each in notice.leaving}
+
+
+def letter(fact: LetterFact, wanted: Collection[str] = ()) -> bodies.LetterTold:
+    """One letter; `wanted` are those that somebody wants off the list."""
     return bodies.LetterTold(
         id=_id(fact.id),
         record=_id(fact.record),
@@ -210,6 +215,7 @@ def letter(fact: LetterFact) -> bodies.LetterTold:
         to=fact.to or None,
         reason=fact.reason or None,
         noted_by=fact.noted_by or None,
+        leaving=fact.state == "listed" and fact.id in wanted,
     )
 
 

@@ -25,6 +25,8 @@ MONTHS: Final[Mapping[str, int]] = {DISMISSED: 12, INCIDENT: 60}
 LEAST: Final[Mapping[str, int]] = {DISMISSED: 1, INCIDENT: 60}
 """No pack keeps them for less: what documents a breach is not made to vanish by a change of the pack (regulation 24(3))."""
 SPAM: Final = timedelta(days=14)
+SHORTEST: Final = "spam"
+"""The outcome that is kept for the shortest time."""
 SOON: Final = 30 * 24 * HOUR
 """So long before it is due a case is told as due soon."""
 What = Literal["report", "incident"]
@@ -65,6 +67,13 @@ def terms(reports: Mapping[str, ReportFact], incidents: Mapping[str, IncidentFac
     return sorted((each for each in found if each is not None), key=lambda each: (each.due_at, each.id))
 
 
+def due_at(what: What, closed: int, outcome: str, months: Mapping[str, int]) -> int:
+    """The first moment at which a case that was closed then, with this outcome, may be destroyed."""
+    if what == "incident":
+        return _months_after(closed, _of(months, INCIDENT))
+    return _days_after(closed) if outcome == SHORTEST else _months_after(closed, _of(months, DISMISSED))
+
+
 def standing(holds: tuple[Hold, ...]) -> Hold | None:
     """The legal hold that stands, None for none."""
     return holds[-1] if holds and holds[-1].lifted_at is None else None
@@ -76,7 +85,7 @@ def _of_report(fact: ReportFact, months: Mapping[str, int]) -> Term | None:
         return None
     # What was part of an incident has its own time from when it was taken out: the incident kept it until then.
     closed = max(dismissal.settled_at, _last_message(fact), fact.unlinked_at or 0)
-    due = _days_after(closed) if dismissal.reason == "spam" else _months_after(closed, _of(months, DISMISSED))
+    due = due_at("report", closed, dismissal.reason, months)
     stop: Stop = "legal-hold" if standing(fact.holds) else ""
     return Term("report", fact.id, fact.reference, closed, due, stop, (fact.id,), frozenset((*fact.excluded, *fact.held)))
 
@@ -93,7 +102,7 @@ def _of_incident(fact: IncidentFact, reports: Mapping[str, ReportFact], months: 
         stop = "legal-hold"
     cases = (fact.id, *(each.id for each in linked))
     excluded = frozenset(who for each in linked for who in (*each.excluded, *each.held)) | {*fact.excluded}
-    return Term("incident", fact.id, fact.reference, closed, _months_after(closed, _of(months, INCIDENT)), stop, cases, excluded)
+    return Term("incident", fact.id, fact.reference, closed, due_at("incident", closed, fact.state, months), stop, cases, excluded)
 
 
 def _last_message(fact: ReportFact) -> int:

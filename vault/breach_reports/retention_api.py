@@ -167,11 +167,11 @@ class _Retention:
     reports: Reports
 
     async def preview(self, call: Call) -> Answer:
-        errand = Errand(call.caller, call.request_id)
-        known = await heard(errand, lambda: self.reports.index.known(call.caller.association))
-        found: Preview = await heard(errand, lambda: call.caller.association.run(lambda deed: destroying.preview(deed, errand, known)))
+        errand, association, after = Errand(call.caller, call.request_id), call.caller.association, call.query["after"]
+        known = await heard(errand, lambda: self.reports.index.known(association))
+        found: Preview = await heard(errand, lambda: association.run(lambda deed: destroying.preview(deed, errand, known, after)))
         waiting = None if found.waiting is None else _run(found.waiting)
-        here, more = found.page(call.query["after"], call.query["limit"])
+        here, more = found.page(call.query["limit"])
         items = [_term(each, call.now) for each in here]
         return Answer(RetentionTold(items, None if more is None else _id(more), found.withheld, waiting))
 

@@ -6,6 +6,7 @@ rings at the first round, with the moment it was due; a fact that does not hold 
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
@@ -15,12 +16,13 @@ import msgspec
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot
-from vault.breach_reports import case, clock_mail, clocks, incident_file, service
+from vault.breach_reports import case, clock_mail, clocks, held_mail, incident_file, service
 from vault.breach_reports.case import Case
 from vault.breach_reports.clock_mail import Telling
 from vault.breach_reports.incident_lifecycle import open_tracks
 from vault.breach_reports.incident_shapes import INCIDENT, IncidentFact
 from vault.breach_reports.intake import PURPOSE
+from vault.breach_reports.letters import WORD
 from vault.breach_reports.shapes import BREACH_REPORT, ReportFact, WorkFired
 from vault.errors import NotFound, Unavailable
 from vault.rulebook import facts
@@ -43,7 +45,7 @@ SILENCE: Final = 3_600_000_000
 class Ringer:
     """The clocks of one association's incidents and reports, for this process.
 
-    `telling` says whom a mail is written to when an incident's rings.
+    `telling` says whom a mail is written to when an incident's rings, or where a report waits for her to say whom its reporter meant.
     """
 
     association: Association
@@ -65,10 +67,28 @@ class Ringer:
                 rang += await association.run(partial(_ring, association, bytes.fromhex(one.id), self.telling))
         if now >= self._work_next:
             self._work_next = now + MINUTE
-            for report in await self._known(BREACH_REPORT, self._reports):
+            reports = await self._known(BREACH_REPORT, self._reports)
+            for report in reports:
                 if not report.gone and (clocks.work_due(report, now) or clocks.authority_due(report, within, now)):
                     rang += await association.run(partial(_ring_report, association, bytes.fromhex(report.id)))
+            await self._tell_of_held([each for each in reports if each.held and not each.gone])
         return rang
+
+    async def _tell_of_held(self, held: Sequence[ReportFact]) -> None:
+        """Write down the mails about reports that wait for who says whom they mean; one that does not hold keeps no other back."""
+        association = self.association
+        book = await association.book()
+        for staff in sorted(self.telling.staff):
+            report = held_mail.newest(book, held, staff, association.log.clock())
+            if report is None:
+                continue
+            unit = partial(_write_of_held, association, bytes.fromhex(report.id), staff)
+            try:
+                await association.run(unit)
+            except Unavailable as error:
+                if error.code != INTEGRITY:
+                    raise
+                await self._alarm(WORD.name)
 
     async def _known(self, kind: facts.Kind[T], seen: dict[str, facts.Seen[T]]) -> list[T]:
         """Every case that holds; where one does not, the alarm rings for it, at most once an hour."""
@@ -77,9 +97,12 @@ class Ringer:
         except Unavailable as error:
             if error.code != INTEGRITY:
                 raise
-        entry = Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", article=f"{self.association.pack}:7")
-        await self.seldom.ring(self.association, kind.name, SILENCE, lambda _deed: entry)
+        await self._alarm(kind.name)
         return await asyncio.to_thread(self._look_at_what_holds, kind)
+
+    async def _alarm(self, what: str) -> None:
+        entry = Entry(kind="alarm", outcome="error", actor=SYSTEM, reason="INTEGRITY", article=f"{self.association.pack}:7")
+        await self.seldom.ring(self.association, what, SILENCE, lambda _deed: entry)
 
     def _look(self, kind: facts.Kind[T], seen: dict[str, facts.Seen[T]]) -> list[T]:
         association = self.association
@@ -99,6 +122,10 @@ class Ringer:
                 return list(facts.holding(connection, association.cabinet, association.id, kind).values())
         except DATABASE_ERRORS as error:
             raise Unavailable("log-unavailable") from error
+
+
+def _write_of_held(association: Association, report: bytes, staff: str, deed: Deed) -> None:
+    held_mail.write(deed, association.books.at(deed), report, staff)
 
 
 def _ring(association: Association, incident: bytes, telling: Telling, deed: Deed) -> int:

@@ -5,7 +5,7 @@ whom a report excludes sees nothing of it, and her tries are entries.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -187,7 +187,8 @@ def propose_awareness(deed: Deed, errand: Errand, report: bytes, to: int, reason
     if not len(reason.strip()) >= 1 or len(reason) > MOST_NOTE:
         raise Invalid([FieldError("reason", "out-of-range")])
     fact = lifecycle.move_proposed(found.fact, to, errand.hand, deed.now)
-    return _changed(deed, errand, found, "breach_report.awareness-proposed", fact, *_notes(errand, reason))
+    texts = [replace(each, beyond=case.kept_for(found.fact.parts, errand.hand)) for each in _notes(errand, reason)]
+    return _changed(deed, errand, found, "breach_report.awareness-proposed", fact, *texts)
 
 
 def turn_down_dismissal(deed: Deed, errand: Errand, report: bytes, reason: Reason) -> ReportFact:
@@ -240,7 +241,7 @@ def exclude(deed: Deed, errand: Errand, report: bytes, staff: bytes) -> ReportFa
     )
     incidents = () if circle.incident is None else (circle.incident.fact.id,)
     reports = (found.fact.id, *(each.fact.id for each in circle.reports))
-    first, *more = kept_again.exclusions(f"{STAFF}{who}", others, reports=reports, incidents=incidents)
+    first, *more = kept_again.exclusions((f"{STAFF}{who}",), others, reports=reports, incidents=incidents)
     deed.append(told, closes=first)
     for closing in more:
         deed.closes_too(closing)

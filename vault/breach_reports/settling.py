@@ -85,10 +85,8 @@ def settle(deed: Deed, errand: Errand, report: bytes, staff: Collection[bytes]) 
     shown = exclusion.show(deed, fact.id, sorted({*fact.held} - {*after.excluded}))
     written = case.change(deed, found, after)
     told = service.entry_of(errand, deed, KIND, about=found.about, facts=(written, *hidden, *shown), flags=errand.asker.flags)
-    lines = [each for who in sorted(meant) for each in kept_again.exclusions(who, (), reports=[fact.id])]
-    deed.append(told, closes=lines[0] if lines else None)
-    for line in lines[1:]:
-        deed.closes_too(line)
+    line = kept_again.exclusions(sorted(meant), (), reports=[fact.id])[0] if meant else None
+    deed.append(told, closes=line)
     return after
 
 

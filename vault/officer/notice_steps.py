@@ -68,6 +68,13 @@ async def list_(call: Call, incident: bytes, given: Mapping[str, str]) -> str:
     return str(number)
 
 
+async def remove(call: Call, incident: bytes, given: Mapping[str, str]) -> str:
+    """Take somebody off its list, or propose that where two people let her letter go; its number."""
+    number, record = number_of(given.get("notice", "")), id_of(given.get("record", ""))
+    await run(call, lambda deed, errand, id_: people_notices.remove_person(deed, errand, id_, number, record), incident)
+    return str(number)
+
+
 async def again(call: Call, incident: bytes, given: Mapping[str, str]) -> str:
     """Send again what failed; its number."""
     number = number_of(given.get("notice", ""))

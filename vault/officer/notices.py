@@ -45,10 +45,10 @@ _FIELDS: Final = {
     **dict.fromkeys(
         ("token", "act", "incident", "notice", "letter", "code", "happened_at", "filed_at", "people", "list_version", "told", "result"), 400
     ),
-    **dict.fromkeys(("estimated", "reference"), 400),
+    **dict.fromkeys(("estimated", "reference", "record"), 400),
     **dict.fromkeys(("reasons", "late_reason", "records"), LONGEST),
 }
-_ACTS: Final = ("draft", "file", "people", "list", "approve", "again", "note")
+_ACTS: Final = ("draft", "file", "people", "list", "remove", "approve", "again", "note")
 Step = Callable[[Call, bytes, Mapping[str, str]], Awaitable[str]]
 
 
@@ -146,6 +146,7 @@ class _Notices:
             "file": notice_steps.file,
             "people": notice_steps.write,
             "list": notice_steps.list_,
+            "remove": notice_steps.remove,
             "approve": self._approve,
             "again": notice_steps.again,
             "note": notice_steps.note,
@@ -224,6 +225,7 @@ class _Notices:
             number=number,
             parts=[(speaker.word(f"notice_{name}_people"), getattr(wording, name)) for name in PARTS],
             notice=_people_line(notice),
+            leaving=[(speaker.id(each.record), speaker.actor(each.by), speaker.time(each.at)) for each in notice.leaving],
             counts=[(speaker.word(f"letter_state_{name}"), count) for name, count in sorted(stands.counts.items())],
             may_go_again=stands.counts.get("failed", 0) or any(map(people_notices.waits_to_go_anew, page)),
             by_hand=[_by_hand(each, fact, speaker) for each in page if people_notices.goes_by_hand(fact, each, call.now)],
@@ -257,7 +259,8 @@ def _gaps(names: tuple[str, ...], speaker: Speaker) -> str:
 
 def _people_line(notice: PeopleNotice) -> dict[str, int]:
     told = people_notices_api.item(notice)
-    return {"number": notice.part, "people": told.people, "waiting": told.waiting, "list_version": told.list_version}
+    waits = told.waiting + len(told.leaving)
+    return {"number": notice.part, "people": told.people, "waiting": waits, "list_version": told.list_version}
 
 
 def _by_hand(letter: LetterFact, fact: IncidentFact, speaker: Speaker) -> ByHand:
@@ -284,7 +287,7 @@ def _failed(call: Call, error: VaultError | None) -> dict[str, Any]:
     speaker = speaker_of(call)
     found = [each.field.partition(".")[0].partition("[")[0] for each in error.errors] if isinstance(error, Invalid) else []
     known = dict.fromkeys(
-        name for name in found if name in {*MEMBERS, *PARTS, "reasons", "late_reason", "reference", "filed_at", "records"}
+        name for name in found if name in {*MEMBERS, *PARTS, "reasons", "late_reason", "reference", "filed_at", "records", "record"}
     )
     return {
         "status": status_of(error),
