@@ -124,6 +124,13 @@ async def test_off_hours_are_those_of_the_declared_week_and_of_people(desk: Desk
     assert [(one["entry"]["index"], one["why"]) for one in found["items"]] == [(at(world, "decision", outcome="refuse")[1], "off-hours")]
 
 
+async def test_who_had_a_study_made_at_night_is_found_where_it_looked_at_somebody(vault: World):
+    kept = await store(vault)
+    for outcome in ("allow", "refuse"):
+        await tell(vault, kind="research", outcome=outcome, about=(About(kept.subject, kept.record),), on_behalf="staff:" + "aa" * 16)
+    assert indexes(await ask(vault, "off-hours")) == [at(vault, "research", outcome="allow")[0]]
+
+
 async def test_what_went_to_a_recipient(vault: World):
     await partner(vault)
     kept = await store(vault)
