@@ -57,7 +57,8 @@ def address(language: str, kind: Kind, id_: str, page: int = 1) -> str:
 
 def not_given(say: Speaker, part: Refusal) -> str:
     """A field that is not given, and why."""
-    return f"{say.fields([part.field])} ({say.reason(part.code)}, {say.word('article')} {say.article(part.article)})"
+    why = say.joined((say.reason(part.code), f"{say.word('article')} {say.article(part.article)}"))
+    return f"{say.fields([part.field])} ({why})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from vault.identity.pack_effects import EFFECTS
 from vault.officer import approval_records, breach_approvals, research_approvals
 from vault.officer.approval_item import Item
 from vault.officer.approval_records import Kind, not_given
-from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
+from vault.officer.frame import Frame, Speaker, left_to_right, link, looks, require_form, sends, speaker_of
 from vault.officer.report_steps import number
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -298,8 +298,8 @@ class _Maker:
             ("purpose", self.say.purpose(fact.purpose)),
             ("basis", self.say.word(f"basis_{fact.basis}")),
             *([("order", self.say.id(fact.order))] if fact.order else []),
-            *(("given", f"{self.say.id(part.record)}: {self.say.fields(part.fields)}") for part in fact.granted),
-            *(("not_given", f"{self.say.id(part.record)}: {not_given(self.say, part)}") for part in fact.refused),
+            *(("given", f"{left_to_right(self.say.id(part.record))}: {self.say.fields(part.fields)}") for part in fact.granted),
+            *(("not_given", f"{left_to_right(self.say.id(part.record))}: {not_given(self.say, part)}") for part in fact.refused),
             *([("people", f"{len(fact.granted) + fact.further.granted} ({fact.further.pages})")] if fact.further else []),
         ]
         item = self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says)

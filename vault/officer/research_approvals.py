@@ -17,12 +17,14 @@ from vault.errors import NotFound
 from vault.identity.callers import Caller
 from vault.officer.approval_item import Item
 from vault.officer.frame import Speaker, left_to_right
-from vault.policy.research import bands
+from vault.policy.research import OTHER, UNKNOWN, bands
 from vault.rulebook.asker import Errand
 from vault.rulebook.book import Book
 from vault.rulebook.two_people import same_person
 
 KINDS: Final = ("study", "extract")
+OURS: Final = frozenset({OTHER, UNKNOWN})
+"""The bands that every dimension has, whatever was declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,13 @@ class Maker:
     def study(self, fact: StudyFact) -> Item:
         """A study, as the call shows it: everything its wording lays down."""
         says = [*self._of(fact), ("form", self.say.word(f"form_{fact.form}"))]
-        says += [("dimension", each) for one in fact.dimensions for each in self._dimension(one)]
+        says += [each for one in fact.dimensions for each in self._dimension(one)]
         return self._item("study", fact, fact.code, (fact.proposed_by, fact.proposed_at), says)
 
     def extract(self, fact: StudyFact, asked: ExtractRequestFact) -> Item:
         """A month's extract of a study that stands: of whom, and what its rows will tell."""
         says = [*self._of(fact), ("month", left_to_right(asked.month))]
-        says += [("dimension", each) for one in fact.dimensions for each in self._dimension(one)]
+        says += [each for one in fact.dimensions for each in self._dimension(one)]
         named = release_key(fact.code, asked.month)
         return self._item("extract", fact, named, (asked.requested_by, asked.requested_at), says)
 
@@ -52,12 +54,15 @@ class Maker:
         yield "type", left_to_right(fact.type)
         yield "fields", self.say.fields(fact.fields)
 
-    def _dimension(self, one: DimensionFact) -> Iterator[str]:
+    def _dimension(self, one: DimensionFact) -> Iterator[tuple[str, str]]:
         """A field with its bands, and below it each group with its words."""
-        names = self.say.joined(map(left_to_right, bands(one.laid)))
-        yield f"{self.say.field(one.field)} ({left_to_right(one.name)}): {names}"
+        names = self.say.joined(map(self._band, bands(one.laid)))
+        yield "dimension", f"{self.say.field(one.field)} ({left_to_right(one.name)}): {names}"
         for group, words in one.groups.items():
-            yield f"{left_to_right(group)}: {self.say.joined(words)}"
+            yield "group", f"{left_to_right(group)}: {self.say.joined(words)}"
+
+    def _band(self, name: str) -> str:
+        return self.say.word(f"band_{name}") if name in OURS else left_to_right(name)
 
     def _item(self, kind: str, fact: StudyFact, named: str, one: tuple[str, int], says: list[tuple[str, str]]) -> Item:
         by, at = one
