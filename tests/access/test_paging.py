@@ -1,7 +1,9 @@
 """Orders and disclosures of several pages: named, decided, approved as a whole, released page by page, taken up again where it ended."""
 
+import asyncio
 import json
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -12,9 +14,11 @@ from keys.packages import PackageRefused, read_package, require_standing
 from tests.access.counter import FIELDS, Counter, by_law_of_orders, told
 from tests.access.desk import put, rows_of, written
 from tests.access.test_orders import decide
+from tests.access.test_race import second_process
 from tests.household import findings, store, withdraw
-from vault.access import disclosures, extending, orders, paging
+from vault.access import disclosures, extending, orders, paging, releasing
 from vault.access.examine import examine
+from vault.access.releasing import Releasing
 from vault.access.tables import order_record
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot, verify
@@ -385,6 +389,45 @@ async def test_whoever_withdraws_between_two_pages_is_in_none_that_leaves_after(
     refused = [entry.reason for entry in entries(counter, "disclose") if entry.outcome == "refuse"]
     assert refused == [*["CONSENT_WITHDRAWN"] * 3, "DECISION_STALE"]
     assert wrong(counter) == []
+
+
+@pytest.mark.slow
+async def test_no_page_holds_anybody_behind_a_withdrawal_whichever_process_made_it(counter: Counter):
+    id_, agreed = await consented(counter, [1, 12])
+    done = await counter.approve("second_officer", f"/disclosures/{id_}/approval", pages=2, bars=[])
+    assert done.status_code == 200, done.text
+    world, given = counter.world, list[int]()
+    with second_process(world, await world.person("officer")) as second:
+
+        async def fetching() -> None:
+            while not given or given[-1] > 2:
+                await asyncio.sleep(0.02)  # so that the other process comes to the head of the log as well
+                with suppress(Unavailable):  # put off: another process was at the head of the log
+                    out = await second.association.run(lambda deed: releasing.release(deed, second.job, parse_id(id_), 2))
+                    assert isinstance(out, Releasing)
+                    assert len(out.values()) == len(out.judged)
+                    given.append(len(out.judged))
+
+        async def withdrawing() -> None:
+            left = [consent for _, consent in agreed[1][:10]]
+            while left:
+                await asyncio.sleep(0.01)
+                with suppress(Unavailable):  # as above; who withdraws says it again
+                    if 10 - len(left) <= 2 * len(given):
+                        await withdraw(world, left[0])
+                        left.pop(0)
+
+        await asyncio.gather(fetching(), withdrawing())
+    assert given == sorted(given, reverse=True)
+    assert len({*given}) > 2, "in the midst of the withdrawals"
+    ended: set[bytes] = set()
+    for entry in world.entries():
+        for about in entry.about:
+            if entry.kind == "consent.withdrawn":
+                ended.add(about.subject)
+            elif entry.kind == "disclose":
+                assert (entry.outcome == "allow") == (about.subject not in ended)
+    assert len(ended) == 10
 
 
 async def test_a_bar_ends_all_pages_and_who_did_not_agree_is_refused_on_hers(small_counter: Counter):
