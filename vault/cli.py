@@ -32,6 +32,7 @@ from vault.keys_cli import keys
 from vault.mail_cli import mail_intake
 from vault.pack_cli import pack
 from vault.package_cli import package
+from vault.package_fetch import fetch
 from vault.publication import document
 from vault.publication.words import WORDS
 from vault.receipt_cli import proof, receipt
@@ -55,6 +56,7 @@ def main() -> None:
     process.shut()  # whatever the command, it may open keys
 
 
+package.add_command(fetch)
 main.add_command(audit)
 main.add_command(reports)
 main.add_command(backup)

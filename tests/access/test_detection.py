@@ -56,10 +56,9 @@ def test_every_kind_of_entry_that_gives_something_of_a_person_is_watched():
         "breach_report.file-read",
         "incident.read",
         "incident.exported",
-        # An order's paper is nobody's; a study looks at everybody who agreed, on two people's word and once a month.
+        # An order's paper is nobody's.
         "order.scan-read",
-        "research",
-    } <= detection.TOUCHES
+    } <= detection.TOUCHES | {detection.STUDIED}
     for kind in ("attachment.read", "consent.read", "consent.receipt", "consent.proof"):
         log = Log(people_an_hour=3)
         for one in range(4):
@@ -77,6 +76,30 @@ def test_more_people_in_one_hour_than_the_threshold_fire_once_and_name_the_newes
     log.add("record.read", 31)
     assert log.found == [Finding("bulk", CLERK, tuple(range(22, 61, 2)), 30)]
     assert len(log.found[0].indexes) == detection.MOST_INDEXES
+
+
+def test_a_study_counts_for_each_person_it_looked_at_and_for_nobody_it_left_out():
+    log = Log(people_an_hour=1, people_an_hour_systems=2, canaries=(("00" * 16, person(9).subject.hex()),))
+    for one in range(2):
+        log.add("research", one, hand=SYSTEM)
+    log.add("research", *range(2, 10), hand=SYSTEM, outcome="refuse", reason="NO_CONSENT")
+    assert log.found == [], "of those without consent nothing was opened, a canary among them"
+    log.add("research", 2, hand=SYSTEM)
+    log.add("research", 9, hand=SYSTEM)
+    log.add("research", 9, hand=SYSTEM)
+    assert log.found == [Finding("bulk", SYSTEM, (0, 1, 3), 2), Finding("canary", SYSTEM, (4,))]
+
+
+def test_a_study_at_somebodys_screen_counts_for_her_and_at_night_and_not_as_a_look_after_a_withdrawal():
+    log = Log(people_an_hour=1, people_an_hour_systems=9)
+    log.add("consent.withdrawn", 0, 1)
+    log.add("research", 0, hand=SYSTEM, on_behalf=CLERK)
+    log.add("research", 1, hand=SYSTEM, on_behalf=CLERK)
+    assert log.found == [Finding("bulk", CLERK, (1, 2), 1)]
+    log.add("research", 0, hand=SYSTEM, on_behalf=CLERK, outcome="refuse", at=WORK + 12 * HOUR)
+    assert log.rules == ["bulk"]
+    log.add("research", 0, hand=SYSTEM, on_behalf=CLERK, at=WORK + 12 * HOUR)
+    assert log.found[1:] == [Finding("off_hours", CLERK, (4,))]
 
 
 def test_as_many_people_over_two_hours_or_by_two_hands_or_by_a_system_fire_nothing():

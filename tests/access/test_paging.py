@@ -1,7 +1,9 @@
 """Orders and disclosures of several pages: named, decided, approved as a whole, released page by page, taken up again where it ended."""
 
+import asyncio
 import json
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -12,9 +14,11 @@ from keys.packages import PackageRefused, read_package, require_standing
 from tests.access.counter import FIELDS, Counter, by_law_of_orders, told
 from tests.access.desk import put, rows_of, written
 from tests.access.test_orders import decide
-from tests.household import findings, store
-from vault.access import disclosures, extending, orders, paging
+from tests.access.test_race import second_process
+from tests.household import findings, store, withdraw
+from vault.access import disclosures, extending, orders, paging, releasing
 from vault.access.examine import examine
+from vault.access.releasing import Releasing
 from vault.access.tables import order_record
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot, verify
@@ -337,12 +341,103 @@ async def test_a_page_is_decided_field_by_field_and_what_the_order_does_not_name
     assert told(await counter.ask("officer", "POST", f"{path}/records", {"records": [written(late)]})) == (409, "disclosure-revoked")
 
 
-async def test_only_what_an_authority_ordered_takes_more_than_one_page(small_counter: Counter):
-    kept = await small_counter.agreed()
-    id_ = await small_counter.requested(kept.record)
-    [other] = await people(small_counter, 1)
-    answer = await small_counter.ask("officer", "POST", f"/disclosures/{id_}/records", {"records": [written(other)]})
-    assert (answer.status_code, answer.json()["errors"]) == (422, [{"field": "records", "code": "out-of-range"}])
+async def consented(counter: Counter, pages: list[int]) -> tuple[str, list[list[tuple[bytes, bytes]]]]:
+    """A disclosure to the partner of so many people a page, each of whom agreed in writing; its id, and record and consent of each."""
+    kept = [await people(counter, count) for count in pages]
+    await counter.recipient()
+    counter.world.clock.forward(1)
+    agreed = [[(record, await counter.shared(record)) for record in page] for page in kept]
+    id_ = await counter.requested(*kept[0], fields=["full_name", "mobile"])
+    for page in kept[1:]:
+        more = await counter.ask("officer", "POST", f"/disclosures/{id_}/records", {"records": list(map(written, page))})
+        assert more.status_code == 201, more.text
+        assert more.json()["refused"] == []
+    return id_, agreed
+
+
+async def test_whoever_withdraws_between_two_pages_is_in_none_that_leaves_after(counter: Counter):
+    id_, agreed = await consented(counter, [2, 3, 1])
+    path, everybody = f"/disclosures/{id_}", [consent for page in agreed for _, consent in page]
+    assert told(await counter.approve("second_officer", f"{path}/approval", bars=[])) == (409, "pages-unseen")
+    assert told(await counter.approve("second_officer", f"{path}/approval", pages=3)) == (409, "bars-unsaid")
+    done = await counter.approve("second_officer", f"{path}/approval", pages=3, bars=[])
+    assert done.json()["state"] == "approved"
+    assert (await counter.ask("officer", "GET", path)).json()["bars"] == []
+
+    async def given(number: int) -> list[str]:
+        """Whose data a page gives; of nobody else anything stands in it, and each consent is named by its entry."""
+        before = len(entries(counter, "disclose"))
+        answer = await fetch(counter, id_, number)
+        assert answer.status_code == 200, answer.text
+        content, manifest = json.loads(counter.opened(answer)), read_package(answer.content).manifest
+        assert (content["page"], content["left_out"]) == ({"number": number, "of": 3}, [])
+        assert (manifest.basis, manifest.order, len(manifest.entries)) == ("written_consent", "", len(content["records"]))
+        named = [entry.consents for entry in entries(counter, "disclose")[before:] if entry.outcome == "allow"]
+        assert all(len(each) == 1 and bytes.fromhex(each[0]) in everybody for each in named)
+        return [one["id"] for one in content["records"]]
+
+    names = [[written(record) for record, _ in page] for page in agreed]
+    assert await given(1) == names[0]
+    await withdraw(counter.world, agreed[1][1][1])
+    assert await given(2) == [names[1][0], names[1][2]], "she withdrew in the second before"
+    await withdraw(counter.world, agreed[0][0][1])
+    assert await given(1) == [names[0][1]], "fetched again it is weighed again"
+    await withdraw(counter.world, agreed[2][0][1])
+    assert told(await fetch(counter, id_, 3)) == (409, "decision-stale")
+    left = (await counter.ask("officer", "GET", f"{path}?page=2")).json()["left"]["left_out"]
+    assert [(one["record"], one["code"]) for one in left] == [(names[1][1], "consent-withdrawn")]
+    refused = [entry.reason for entry in entries(counter, "disclose") if entry.outcome == "refuse"]
+    assert refused == [*["CONSENT_WITHDRAWN"] * 3, "DECISION_STALE"]
+    assert wrong(counter) == []
+
+
+@pytest.mark.slow
+async def test_no_page_holds_anybody_behind_a_withdrawal_whichever_process_made_it(counter: Counter):
+    id_, agreed = await consented(counter, [1, 12])
+    done = await counter.approve("second_officer", f"/disclosures/{id_}/approval", pages=2, bars=[])
+    assert done.status_code == 200, done.text
+    world, given = counter.world, list[int]()
+    with second_process(world, await world.person("officer")) as second:
+
+        async def fetching() -> None:
+            while not given or given[-1] > 2:
+                await asyncio.sleep(0.02)  # so that the other process comes to the head of the log as well
+                with suppress(Unavailable):  # put off: another process was at the head of the log
+                    out = await second.association.run(lambda deed: releasing.release(deed, second.job, parse_id(id_), 2))
+                    assert isinstance(out, Releasing)
+                    assert len(out.values()) == len(out.judged)
+                    given.append(len(out.judged))
+
+        async def withdrawing() -> None:
+            left = [consent for _, consent in agreed[1][:10]]
+            while left:
+                await asyncio.sleep(0.01)
+                with suppress(Unavailable):  # as above; who withdraws says it again
+                    if 10 - len(left) <= 2 * len(given):
+                        await withdraw(world, left[0])
+                        left.pop(0)
+
+        await asyncio.gather(fetching(), withdrawing())
+    assert given == sorted(given, reverse=True)
+    assert len({*given}) > 2, "in the midst of the withdrawals"
+    ended: set[bytes] = set()
+    for entry in world.entries():
+        for about in entry.about:
+            if entry.kind == "consent.withdrawn":
+                ended.add(about.subject)
+            elif entry.kind == "disclose":
+                assert (entry.outcome == "allow") == (about.subject not in ended)
+    assert len(ended) == 10
+
+
+async def test_a_bar_ends_all_pages_and_who_did_not_agree_is_refused_on_hers(small_counter: Counter):
+    id_, _ = await consented(small_counter, [1, 1])
+    [silent] = await people(small_counter, 1)
+    more = await small_counter.ask("officer", "POST", f"/disclosures/{id_}/records", {"records": [written(silent)]})
+    assert {one["code"] for one in more.json()["refused"]} == {"no-consent"}
+    ended = await small_counter.approve("second_officer", f"/disclosures/{id_}/approval", pages=3, bars=["ward_interest"])
+    assert ended.json()["state"] == "barred"
+    assert told(await fetch(small_counter, id_, 2)) == (409, "disclosure-revoked")
 
 
 async def test_what_is_asked_of_her_on_a_later_page_keeps_her_data_from_being_destroyed_alone(small_counter: Counter):

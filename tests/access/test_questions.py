@@ -1,6 +1,7 @@
 """The auditor's ten questions: what belongs into an answer is in it, nothing else is, and it is complete to a checkpoint."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,6 +123,16 @@ async def test_off_hours_are_those_of_the_declared_week_and_of_people(desk: Desk
     await desk.post("/v1/decisions", body, await world.session("officer"))
     found = await ask(world, "off-hours")
     assert [(one["entry"]["index"], one["why"]) for one in found["items"]] == [(at(world, "decision", outcome="refuse")[1], "off-hours")]
+
+
+async def test_who_had_a_study_made_at_night_is_found_where_it_looked_at_somebody(vault: World):
+    kept = await store(vault)
+    job, about = await errand(vault), (About(kept.subject, kept.record),)
+    looked_at = [
+        replace(job.entry(kind="research", outcome=one, about=about), on_behalf="staff:" + "aa" * 16) for one in ("allow", "refuse")
+    ]
+    await vault.association.run(lambda deed: [deed.append(one) for one in looked_at])
+    assert indexes(await ask(vault, "off-hours")) == at(vault, "research", outcome="allow")
 
 
 async def test_what_went_to_a_recipient(vault: World):

@@ -18,7 +18,7 @@ from tests.access.laboratory import AGE, GENDER, HOUSING, INCOME, PURPOSE, REGIO
 from tests.access.test_race import second_process
 from tests.household import agreement, errand, grant, lay_down, partner, store, withdraw
 from tests.simulator import World
-from vault.access import counting, research, studies
+from vault.access import counting, extracts, research, studies
 from vault.access.examine import studied
 from vault.access.research import month_of
 from vault.access.study_shapes import STUDY
@@ -328,6 +328,46 @@ async def test_an_extract_is_asked_for_by_one_approved_by_another_and_given_once
         assert told(await lab.ask(who, method, f"{path}/{where}", {} if where == "release" else None)) == (409, "release-given")
     assert len(looked_at(lab.world)) == before
     assert await verified(lab.world) == []
+
+
+async def test_an_extract_that_is_turned_down_is_made_of_nothing_and_asked_for_anew(lab: Laboratory):
+    await settle(lab.world, people((12, WOMAN)))
+    await lab.laid_down("rows", REGION, form="extract")
+    month = month_of(lab.world.clock.now)
+    path = "/research/rows/extract"
+    for wrong in (month, "2026-13"):
+        assert told(await lab.ask("second_officer", "POST", f"{path}/{wrong}/rejection")) == (404, "not-found")
+    assert told(await lab.ask("second_officer", "POST", f"/research/none/extract/{month}/rejection")) == (404, "not-found")
+    assert (await lab.ask("officer", "POST", path)).status_code == 200
+    for _ in range(2):
+        turned = await lab.ask("second_officer", "POST", f"{path}/{month}/rejection")
+        assert turned.json() == {"study": "rows", "month": month, "state": "turned-down"}
+    told_of = [(entry.outcome, len(entry.facts)) for entry in lab.world.entries() if entry.kind == extracts.TURNED_DOWN]
+    assert told_of == [("allow", 1)], "once"
+    assert told(await lab.approve("second_officer", f"{path}/{month}/approval")) == (409, "conflict")
+    assert told(await lab.ask("key", "POST", "/research/rows/release", {})) == (409, "not-approved")
+    assert (await lab.extract("rows"))["month"] == month
+    assert told(await lab.ask("second_officer", "POST", f"{path}/{month}/rejection")) == (409, "conflict")
+    assert await verified(lab.world) == []
+
+
+async def test_the_wording_that_waits_is_turned_down_by_one_person_and_what_is_in_force_is_not(lab: Laboratory):
+    first = (await lab.propose("study", AGE)).json()["proposal"]
+    path, second = "/research/study/rejection", (await lab.propose("study", AGE, GENDER)).json()["proposal"]
+    assert told(await lab.ask("officer", "POST", path, {"proposal": first})) == (409, "conflict")
+    assert told(await lab.ask("officer", "POST", path, {"proposal": "x"})) == (422, "invalid")
+    assert told(await lab.ask("officer", "POST", "/research/none/rejection", {"proposal": first})) == (404, "not-found")
+    assert told(await lab.ask("admin", "POST", path, {"proposal": second})) == (403, "out-of-scope")
+    for _ in range(2):
+        answer = await lab.ask("officer", "POST", path, {"proposal": second})
+        assert answer.json() == {"study": "study", "state": "ended", "proposal": second}
+    assert [entry.outcome for entry in lab.world.entries() if entry.kind == studies.ENDED] == ["allow"]
+    assert told(await lab.approve("officer", "/research/study/approval", proposal=second)) == (409, "conflict")
+    await lab.laid_down("rows", REGION, form="extract")
+    stands = (await lab.ask("officer", "GET", "/research/rows/proposal")).json()["proposal"]
+    assert told(await lab.ask("second_officer", "POST", "/research/rows/rejection", {"proposal": stands})) == (409, "conflict")
+    await lab.ask("admin", "POST", "/research/rows/end")
+    assert told(await lab.ask("second_officer", "POST", "/research/rows/rejection", {"proposal": stands})) == (409, "conflict")
 
 
 async def test_an_approval_lasts_a_week_and_while_both_are_there(small_lab: Laboratory):

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.access.desk import Desk, rows_of, written
+from tests.access.laboratory import REGION, Laboratory, people, settle
 from tests.household import FATIMA, asked, errand, grant, lay_down, store, withdraw
 from tests.simulator import START, World
 from vault.access import predicates, watching
@@ -23,8 +24,10 @@ from vault.rulebook import facts
 from vault.rulebook import tables as rulebook
 from vault.rulebook.association import Association
 from vault.settings import Settings
+from vault.subjects import people as subjects
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
+WOMAN = {"birth_date": "1990-05-10", "gender": "female", "short_address": "RRRD2929"}
 
 
 async def declare(world: World, **rules: Any) -> None:
@@ -186,6 +189,24 @@ async def test_attack_48_whoever_touches_a_canary_fires_and_nothing_in_the_clear
     told = [entry for entry in world.entries() if entry.kind in {"alert.raised", "alerts.watched", "detection.written"}]
     assert told
     assert all(entry.about == () and entry.reason is None and entry.count is None for entry in told)
+
+
+async def test_who_is_in_an_extract_counts_as_read_and_who_was_left_out_of_it_does_not(small: World):
+    agreed = await settle(small, people((12, WOMAN)))
+    left_out = await store(small, WOMAN | {"full_name": "x", "identity_note": "x"})
+    inside = await small.association.run(lambda deed: subjects.of_record(deed, agreed[0][0]).subject)
+    async with Laboratory.over(small) as lab:
+        await lab.laid_down("rows", REGION, form="extract")
+        at_work(small)
+        lab.tokens = {"key": small.ceremony.api_key}
+        await declare(small, people_an_hour_systems=12, canaries=((left_out.record.hex(), left_out.subject.hex()),))
+        assert len((await lab.extract("rows"))["rows"]) == 12
+        assert await fired(small) == [], "as many as the threshold, and the canary never agreed to research"
+    # What was looked at by other thresholds is looked through again.
+    await declare(small, people_an_hour_systems=11, canaries=((agreed[0][0].hex(), inside.hex()),))
+    assert sorted(await fired(small)) == ["bulk", "canary"]
+    hands = {entry.actor for entry in small.entries() if entry.kind == "research"}
+    assert {alert.hand for alert in await alerts(small)} == hands
 
 
 async def test_alerts_of_every_rule_have_one_size(desk: Desk):

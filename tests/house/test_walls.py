@@ -17,6 +17,7 @@ ROOF = {
         "calling.py",
         "cli.py",
         "package_cli.py",
+        "package_fetch.py",
         "audit_cli.py",
         "pack_cli.py",
         "receipt_cli.py",

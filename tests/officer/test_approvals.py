@@ -3,7 +3,9 @@
 import hashlib
 import re
 import uuid
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.access.counter import by_law_of_orders
@@ -141,6 +143,62 @@ async def test_an_order_and_a_disclosure_that_grew_since_they_were_shown_are_not
     asked = await window.counter.requested(record, **by_law_of_orders(order))
     others += [(await store(window.world)).record]
     await grown_while_shown("disclosure", asked)
+
+
+async def test_all_pages_of_an_order_and_a_disclosure_are_looked_through_without_a_value(window: Window):
+    counter = window.counter
+    everybody = [(await store(window.world, FATIMA | {"national_id": None, "identity_note": "x"})).record for _ in range(5)]
+    one, two, outside = everybody[:2], everybody[2:4], everybody[4]
+    await counter.recipient("court", kind="authority")
+    order = str((await counter.ask("officer", "POST", "/orders", counter.order(*one))).json()["id"])
+    await counter.ask("officer", "POST", f"/orders/{order}/records", {"records": list(map(uuid_of, two))})
+    await window.sign_in("second_officer")
+
+    async def leaf(kind: str, id_: str, number: int) -> tuple[httpx.Response, str, set[int]]:
+        """A page, what it says, and the numbers of the pages it leads to."""
+        page = await window.get("/officer/approvals/records", kind=kind, id=id_, page=number)
+        assert page.status_code == 200, page.text
+        ways = re.findall(r'href="([^"]+)" rel="(?:prev|next)"', page.text)
+        assert not [word for word in ("فاطمة", "1000000008") if word in page.text]
+        return page, text_of(page), {int(re.findall(r"page=([0-9]+)", way)[0]) for way in ways}
+
+    assert f"/officer/approvals/records?kind=order&amp;id={order}&amp;page=1" in (await window.get(PATH)).text
+    for number, records, elsewhere in ((1, one, 2), (2, two, 1)):
+        page, said, ways = await leaf("order", order, number)
+        assert ({uuid_of(each) for each in everybody if uuid_of(each) in page.text}, ways) == (set(map(uuid_of, records)), {elsewhere})
+        assert f"Page {number} of 2" in said
+        assert "Records the whole order names 4" in said
+    assert (await window.approve("second_officer", kind="order", id=order, named="2", act="approve")).status_code == 303
+    asked = await counter.requested(one[0], **by_law_of_orders(order))
+    await counter.ask("officer", "POST", f"/disclosures/{asked}/records", {"records": [uuid_of(two[0]), uuid_of(outside)]})
+    assert f"/officer/approvals/records?kind=disclosure&amp;id={asked}&amp;page=1" in (await window.get(PATH)).text
+    page, said, ways = await leaf("disclosure", asked, 1)
+    assert (uuid_of(one[0]) in page.text, uuid_of(two[0]) in page.text, ways) == (True, False, {2})
+    assert "Not given" not in said
+    page, said, ways = await leaf("disclosure", asked, 2)
+    assert (uuid_of(two[0]) in page.text, uuid_of(one[0]) in page.text, ways) == (True, False, {1})
+    assert "Records of which something is given, on all pages 2" in said
+    assert said.index("Full name") < said.index(uuid_of(outside)) < said.index("nothing") < said.index("article 4")
+    looks = [entry.kind for entry in window.world.entries() if entry.kind in {"order.read", "disclosure.read"}]
+    assert looks == ["order.read"] * 2 + ["disclosure.read"] * 2
+
+
+@pytest.mark.parametrize(
+    "query", [{"page": 0}, {"page": 2}, {"page": 41}, {"page": "x"}, {"kind": "erasure"}, {"id": "x"}, {"id": str(uuid.UUID(int=4))}]
+)
+async def test_a_page_of_records_that_is_none_is_told_as_such(small_window: Window, query: dict[str, Any]):
+    _, order = await ordered(small_window)
+    await small_window.sign_in("second_officer")
+    page = await small_window.get("/officer/approvals/records", **{"kind": "order", "id": order, **query})
+    assert page.status_code in {400, 404, 422}
+    assert order not in page.text
+
+
+async def test_who_may_not_approve_is_shown_no_page_of_records(small_window: Window):
+    _, order = await ordered(small_window)
+    await small_window.sign_in("admin")
+    page = await small_window.get("/officer/approvals/records", kind="order", id=order)
+    assert (page.status_code, order in page.text) == (403, False)
 
 
 async def test_who_made_a_thing_is_not_offered_to_approve_it_and_is_refused(small_window: Window):

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Office:
     letters: str = ""
     notice: str = ""
     piece: str = ""
+    records: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -87,7 +88,10 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
             "valid_to": moment(86400),
             "document_sha256": "cd" * 32,
         }
-        assert made.call("POST", "/v1/orders", order, token=officer).status == 201
+        waits = made.call("POST", "/v1/orders", order, token=officer)
+        assert waits.status == 201, waits.text
+        records = several_pages(made, order, waits.json["id"], person)
+        studies(made)
         signed = made.consent("written", "publication", ["full_name"])
         assert made.call("POST", f"/v1/records/{person}/consents", signed, token=made.key()).status == 201
         asked_for = {"record": person, "kind": "copy", "channel": "phone", "says": "أريد نسخة من بياناتي"}
@@ -119,9 +123,45 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         for what, id_ in (("incidents", incident.json["id"]), ("breach-reports", came)):
             for step in ("legal-hold", "legal-hold/lifting"):
                 assert made.call("POST", f"/v1/{what}/{id_}/{step}", {"reason": "دعوى منظورة"}, token=officer).status == 200
-        yield Office(made, person, values, asked.json["id"], taken.json["id"], came, incident.json["id"], group["example"]["id"], *noticed)
+        cases = (asked.json["id"], taken.json["id"], came, incident.json["id"], group["example"]["id"])
+        yield Office(made, person, values, *cases, *noticed, records)
     finally:
         made.stop()
+
+
+def several_pages(vault: Served, order: Mapping[str, object], waits: str, person: str) -> tuple[str, ...]:
+    """A second page for the order that waits, and a disclosure of two pages on another: what their records are asked with."""
+    officer, second = vault.session("officer"), vault.approver("second_officer")
+    others = [vault.store(vault.fields(RNG))["id"] for _ in range(3)]
+    approved = vault.call("POST", "/v1/orders", {**order, "number": "45/113", "records": [person, *others[:2]]}, token=officer).json["id"]
+    assert vault.call("POST", f"/v1/orders/{approved}/approval", {}, token=second).status == 200
+    asked = {"basis": "order", "order": approved, "recipient": "court", "records": [person], "fields": ["full_name", "mobile"]}
+    disclosure = vault.call("POST", "/v1/disclosures", {**asked, "purpose": "legal_order"}, token=officer)
+    assert disclosure.status == 201, disclosure.text
+    for whole, more in ((f"orders/{waits}", others[:2]), (f"disclosures/{disclosure.json['id']}", others)):
+        added = vault.call("POST", f"/v1/{whole}/records", {"records": more}, token=officer)
+        assert added.status == 201, added.text
+    whole = f"kind=disclosure&id={disclosure.json['id']}"
+    return (f"kind=order&id={waits}&page=2", f"{whole}&page=1", f"{whole}&page=2")
+
+
+def studies(vault: Served) -> None:
+    """A study that waits, and an extract the officer asked for of one in force."""
+    admin, officer = vault.session("admin"), vault.session("officer")
+    age = {"name": "age", "field": "birth_date", "steps": [18, 35, 60]}
+    gender = {"name": "gender", "field": "gender", "groups": {"female": ["female"], "male": ["male"]}}
+    region = {"name": "region", "field": "short_address", "groups": {"riyadh": ["R"], "makkah": ["M"]}}
+    study = {"type": "beneficiary", "purpose": "internal_research"}
+    for code, form, title, dimensions in (
+        ("by_age", "table", "أعمار المستفيدين وأجناسهم", [age, gender]),
+        ("regions", "extract", "توزيع المستفيدين على المناطق", [region]),
+    ):
+        body = {**study, "form": form, "title": {"ar": title, "en": "Who is served"}, "dimensions": dimensions}
+        made = vault.call("PUT", f"/v1/research/{code}", body, token=admin)
+        assert made.status == 200, made.text
+    wording = {"proposal": made.json["proposal"]}
+    assert vault.call("POST", "/v1/research/regions/approval", wording, token=vault.approver("second_officer")).status == 200
+    assert vault.call("POST", "/v1/research/regions/extract", token=officer).status == 200
 
 
 def notices(vault: Served, incident: str, record: str) -> tuple[str, str, str]:
@@ -238,13 +278,14 @@ def test_every_page_can_be_used_in_both_languages_and_widths(office: Office, bro
         ]
         pages = [(path, "") for path in PAGES] + single
         pages += [("/evidence", f"incident={office.incident}"), ("/evidence/people", office.piece)]
-        pages += [("/quarantine/group", f"report={office.group}")]
+        pages += [("/quarantine/group", f"report={office.group}"), *(("/approvals/records", query) for query in office.records)]
         pages += [("/notices", office.notices), ("/notices/people", office.letters), ("/notices/authority", office.notice)]
         for path, query in pages:
             answer = seen.page.goto(f"{office.url}{path}?lang={language}&{query}".rstrip("&"))
             assert answer is not None
             assert answer.status == 200, path
-            judge(seen, office, f"{language}-{width}{path.replace('/', '-') or '-home'}")
+            number = office.records.index(query) if query in office.records else ""
+            judge(seen, office, f"{language}-{width}{path.replace('/', '-') or '-home'}{number}")
         seen.page.emulate_media(media="print")
         seen.page.goto(f"{office.url}/month?lang={language}")
         judge(seen, office, f"{language}-{width}-print")
@@ -338,7 +379,7 @@ def test_a_second_officer_approves_with_the_keyboard_alone(office: Office, brows
         seen.page.keyboard.press("Enter")
         seen.page.wait_for_selector("[role=status]")
         judge(seen, office, "ar-1280-approved")
-        assert seen.page.locator("article").count() == 5
+        assert seen.page.locator("article").count() == 8
 
 
 @pytest.mark.parametrize(("width", "language"), [(360, "ar"), (1280, "en")])

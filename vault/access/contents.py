@@ -108,10 +108,13 @@ def _told(releasing: Releasing, code: str, held: Sequence[Held]) -> dict[str, An
 
 
 def _of_several(releasing: Releasing) -> dict[str, Any]:
-    """Which page of how many it is, and which records of it do not leave with it; why they do not, is not the recipient's to know."""
+    """Which page of how many it is, and which records of it do not leave with it; why they do not, is not the recipient's to know.
+
+    An authority asked about these records; whoever was to get them on consents is not told that somebody does not agree any more.
+    """
     if releasing.disclosure.further is None:
         return {}
-    left_out = [write_id(bytes.fromhex(one.record)) for one in releasing.left_out]
+    left_out = [write_id(bytes.fromhex(one.record)) for one in releasing.left_out] if releasing.order is not None else []
     return {"page": {"number": releasing.page.number, "of": releasing.disclosure.further.pages}, "left_out": left_out}
 
 

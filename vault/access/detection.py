@@ -23,6 +23,8 @@ TOUCHES: Final = frozenset(
     }
 )
 """The kinds of entry by which somebody asks about a person, whatever she is answered."""
+STUDIED: Final = "research"
+"""The kind of entry by which a study looks at a person: it asks about everybody there is, so it counts for those it looked at alone."""
 WITHDRAWN: Final = "consent.withdrawn"
 QUESTION: Final = "record.asked"
 QUESTIONS_A_DAY: Final = 10
@@ -151,6 +153,9 @@ class Watch:
             for each in one.hands:
                 found += [self._by_bulk(each), self._by_enumeration(each)]
             found += [rule(one) for rule in (self._by_hours, self._by_withdrawal, self._by_canary)]
+        if entry.kind == STUDIED and entry.outcome == "allow":
+            # Nobody chose whom it meets, so that it meets her soon after she withdrew something says nothing.
+            found += [*map(self._by_bulk, one.hands), self._by_hours(one), self._by_canary(one)]
         return [each for each in found if each is not None]
 
     def _by_glass(self, one: _Seen) -> Finding | None:

@@ -181,8 +181,8 @@ def approve(
 
     `bars` are those of law 16 that stand against it, by the approver's judgment: where there is one, the disclosure ends instead.
     `seen` are the pages she was shown. Raises NotFound, Invalid for bars where an authority ordered it, Conflict `nothing-granted`,
-    `disclosure-revoked`, `pages-unseen` or where it is approved,
-    TooMany, and refusals: `same-person`, `step-up-required`, and what stands against the recipient (`unknown-recipient`,
+    `disclosure-revoked`, `pages-unseen`, `bars-unsaid` for one of several pages on consents where she says nothing of the bars, or where
+    it is approved, TooMany, and refusals: `same-person`, `step-up-required`, and what stands against the recipient (`unknown-recipient`,
     `recipient-unconfirmed`).
     """
     approver = approver.still(deed)
@@ -196,6 +196,9 @@ def approve(
         raise Conflict("nothing-granted")
     if bars is not None and found.basis == "order":
         raise Invalid([FieldError("bars", "out-of-range")])
+    if bars is None and found.basis != "order" and found.further is not None:
+        # Nobody is silent on what stands against giving thousands of people's data away.
+        raise Conflict("bars-unsaid")
     matter = Matter(deed, approver.errand, approver.errand.book(deed), found)
     if bars:
         approval = approver.approve(deed, found.requested_by, BARRED)

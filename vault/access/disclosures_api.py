@@ -78,7 +78,7 @@ def disclosure_routes(factor: SecondFactor, channels: Mapping[str, Channels]) ->
             answer=DisclosurePageAnswer,
             status=201,
             headers=frozenset({"Idempotency-Key"}),
-            summary="Ask for the same of further records on an order, on a page of their own, before anybody approved it.",
+            summary="Ask for the same of further records, on a page of their own, before anybody approved it.",
         ),
         Route(
             method="POST",

@@ -2,7 +2,7 @@
 
 Invariants: only who registered or asked may add a page, and only while nobody approved, so that what the second person approves is the
 whole; no record stands on two pages; each page is an entry that names its people, and a disclosure's page is decided field by field as its
-first one was; only what an authority ordered takes more than one page.
+first one was, on the order or on what each person agreed to.
 """
 
 import os
@@ -81,8 +81,8 @@ def extend_disclosure(
 ) -> tuple[DisclosureFact, DisclosurePage]:
     """Decide the same disclosure for further records, on a page of their own; a repeat gives the page it made.
 
-    Raises NotFound, Conflict `disclosure-revoked` or where it is approved, Invalid by member, where no authority ordered it among them, and
-    a refusal `out-of-scope` for who did not ask for it.
+    Raises NotFound, Conflict `disclosure-revoked` or where it is approved, Invalid by member, and a refusal `out-of-scope` for who did not
+    ask for it.
     """
     errand = errand.still(deed)
     found = disclosures.of(deed, disclosure)
@@ -95,14 +95,12 @@ def extend_disclosure(
         raise Conflict("disclosure-revoked")
     if found.approved_by:
         raise Conflict
-    if found.basis != "order":
-        raise Invalid([FieldError("records", "out-of-range")])
     number, named = _next(pages_of(found)), orders.everybody(deed, records)
     written = [record.hex() for record in records]
     _require_new(written, _asked_before(deed, found, {*written}))
     wanted = Wanted(
         basis=found.basis,
-        order=bytes.fromhex(found.order),
+        order=bytes.fromhex(found.order) if found.order else None,
         recipient=found.recipient,
         records=tuple(records),
         fields=_fields(found),

@@ -23,18 +23,19 @@ from vault.rulebook.two_people import STAFF
 
 REQUESTED: Final = "research.requested"
 APPROVED: Final = "research.approved"
+TURNED_DOWN: Final = "research.turned-down"
 LASTS: Final = 7 * 24 * 3_600_000_000
 
 
 def request(deed: Deed, errand: Errand, code: str, month: str) -> ExtractRequestFact:
-    """Ask for this month's extract; what was asked for before and is not over stands.
+    """Ask for this month's extract; what was asked for before, was not turned down and is not over stands.
 
     Raises NotFound, Conflict `study-ended`, `no-extract` for a table, `release-given`.
     """
     errand = errand.still(deed)
     study = _study(deed, code, month)
     old = facts.read(deed, EXTRACT_REQUEST, studies.release_key(code, month))
-    if old is not None and (old.approved_at is None or deed.now < old.approved_at + LASTS):
+    if old is not None and (old.waits or (old.approved_at is not None and deed.now < old.approved_at + LASTS)):
         return old
     made = ExtractRequestFact(study=code, month=month, requested_by=errand.asker.ref, requested_at=deed.now)
     deed.append(_entry(errand, REQUESTED, study, _write(deed, made)))
@@ -44,7 +45,7 @@ def request(deed: Deed, errand: Errand, code: str, month: str) -> ExtractRequest
 def approve(deed: Deed, approver: Approver, code: str, month: str) -> ExtractRequestFact:
     """Approve what another person asked for: from this answer on a system of the house may have it made, once.
 
-    Raises NotFound where nobody asked, Conflict as `request` does and where it is approved, refusals `same-person` and
+    Raises NotFound where nobody asked, Conflict as `request` does and where it is approved or turned down, refusals `same-person` and
     `step-up-required`, TooMany.
     """
     approver = approver.still(deed)
@@ -52,13 +53,29 @@ def approve(deed: Deed, approver: Approver, code: str, month: str) -> ExtractReq
     found = facts.read(deed, EXTRACT_REQUEST, studies.release_key(code, month))
     if found is None:
         raise NotFound
-    if found.approved_by:
+    if not found.waits:
         raise Conflict
     approval = approver.approve(deed, found.requested_by, APPROVED)
     approved = msgspec.structs.replace(found, approved_by=approver.caller.ref, approved_at=deed.now)
     written = (*approval.facts, _write(deed, approved))
     deed.append(replace(_entry(approver.errand, APPROVED, study, *written), flags=approval.flags))
     return approved
+
+
+def turn_down(deed: Deed, errand: Errand, code: str, month: str) -> ExtractRequestFact:
+    """Turn down what was asked for: nothing is made on it, and it may be asked for anew. Raises NotFound, Conflict where it is approved."""
+    errand = errand.still(deed)
+    study = studies.of(deed, code)
+    found = facts.read(deed, EXTRACT_REQUEST, studies.release_key(code, month))
+    if found is None:
+        raise NotFound
+    if found.approved_by:
+        raise Conflict
+    if found.turned_down_at is not None:
+        return found
+    turned = msgspec.structs.replace(found, turned_down_by=errand.asker.ref, turned_down_at=deed.now)
+    deed.append(_entry(errand, TURNED_DOWN, study, _write(deed, turned)))
+    return turned
 
 
 def require_approved(deed: Deed, errand: Errand, study: StudyFact, month: str) -> None:

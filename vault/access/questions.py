@@ -13,7 +13,7 @@ from sqlalchemy import Row, and_, func, select
 
 from vault.access.alert_facts import in_force
 from vault.access.audit import Shown, Wanted, about_record, conditions, numbers, shown
-from vault.access.detection import BREAK_GLASS, TOUCHES, DetectionFact, is_working_time
+from vault.access.detection import BREAK_GLASS, STUDIED, TOUCHES, DetectionFact, is_working_time
 from vault.access.withholding import count, hidden_from, open_only
 from vault.access_log import tables
 from vault.access_log.deed import Deed
@@ -167,6 +167,8 @@ def _off_hours(looking: Looking, one: Shown) -> str | None:
     """Somebody, and no system, asked about people outside the working hours in Riyadh."""
     entry = one.stored.entry
     is_system = (entry.on_behalf or entry.actor).startswith(CLIENT)
+    if entry.kind == STUDIED and entry.outcome != "allow":
+        return None
     return None if is_system or is_working_time(looking.rules, moment(one.stored.time)) else "off-hours"
 
 
@@ -212,7 +214,7 @@ QUESTIONS: Final[dict[str, Question]] = {
     "who-saw": Question(GIVEN, "allow", needs="record"),
     "what-was-seen-by": Question(GIVEN, "allow", needs="actor"),
     "without-basis": Question(GIVEN, "allow", test=_without_basis),
-    "off-hours": Question(TOUCHES, test=_off_hours),
+    "off-hours": Question(TOUCHES | {STUDIED}, test=_off_hours),
     "given-to": Question(TO_RECIPIENTS, "allow", needs="recipient", test=_to_recipient),
     "between": Question(needs="from"),
     "refused": Question(outcome="refuse"),

@@ -24,6 +24,7 @@ from vault.web.route import Body, Needs, Person, Route
 from vault.web.times import write_time
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+State = Literal["requested", "approved", "turned-down"]
 AT_ONCE: Final = 1
 """So many releases are made at a time in this process: each holds the bands of everybody it counts."""
 _MONTH: Final = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
@@ -40,7 +41,7 @@ class ExtractAsked(msgspec.Struct, frozen=True):
 
     study: str
     month: str
-    state: Literal["requested", "approved"]
+    state: State
 
 
 class ReleaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,10 +76,16 @@ class _Api:
         return Answer(_asked(found))
 
     async def approve_extract(self, call: Call) -> Answer:
-        code, errand, month = call.path["study"], errand_of(call), _month(call)
+        code, errand, month = call.path["study"], errand_of(call), month_in(call.path["month"])
         approver = Approver(call.caller, call.request_id, call.body.code, self.factor)
         run = errand.asker.association.run
         found = await heard(errand, lambda: run(lambda deed: extracts.approve(deed, approver, code, month)))
+        return Answer(_asked(found))
+
+    async def turn_down_extract(self, call: Call) -> Answer:
+        code, errand, month = call.path["study"], errand_of(call), month_in(call.path["month"])
+        run = errand.asker.association.run
+        found = await heard(errand, lambda: run(lambda deed: extracts.turn_down(deed, errand, code, month)))
         return Answer(_asked(found))
 
     async def release(self, call: Call) -> Answer:
@@ -88,21 +95,21 @@ class _Api:
         return Answer(_released(found))
 
     async def read(self, call: Call) -> Answer:
-        code, errand, month = call.path["study"], errand_of(call), _month(call)
+        code, errand, month = call.path["study"], errand_of(call), month_in(call.path["month"])
         found = await heard(errand, lambda: errand.asker.association.run(lambda deed: research.read(deed, errand, code, month)))
         return Answer(_released(found))
 
 
-def _month(call: Call) -> str:
-    """The month of the path. Raises NotFound for what is none."""
-    month = call.path["month"]
-    if _MONTH.fullmatch(month) is None:
+def month_in(text: str) -> str:
+    """The month as it is written. Raises NotFound for what is none."""
+    if _MONTH.fullmatch(text) is None:
         raise NotFound
-    return month
+    return text
 
 
 def _asked(found: ExtractRequestFact) -> ExtractAsked:
-    return ExtractAsked(found.study, found.month, "approved" if found.approved_by else "requested")
+    state: State = "approved" if found.approved_by else "requested" if found.waits else "turned-down"
+    return ExtractAsked(found.study, found.month, state)
 
 
 def _released(found: Released) -> ReleaseAnswer:
@@ -150,6 +157,15 @@ def research_routes(factor: SecondFactor) -> list[Route]:
             optional_body=True,
             answer=ExtractAsked,
             summary="Approve a month's extract that another person asked for.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/research/{study}/extract/{month}/rejection",
+            name="research.reject-extract",
+            handler=api.turn_down_extract,
+            access=Person("approve"),
+            answer=ExtractAsked,
+            summary="Turn down a month's extract that was asked for; it may be asked for anew.",
         ),
         Route(
             method="POST",

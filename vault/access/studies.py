@@ -97,7 +97,19 @@ def end(deed: Deed, errand: Errand, code: str) -> StudyFact:
     Raises NotFound.
     """
     errand = errand.still(deed)
+    return _end(deed, errand, of(deed, code))
+
+
+def turn_down(deed: Deed, errand: Errand, code: str, wording: bytes) -> StudyFact:
+    """Turn down the wording that waits: it ends as `end` ends it. Raises NotFound, Conflict for another wording and where it stands."""
+    errand = errand.still(deed)
     found = of(deed, code)
+    if found.id != wording.hex() or found.approved_by:
+        raise Conflict
+    return _end(deed, errand, found)
+
+
+def _end(deed: Deed, errand: Errand, found: StudyFact) -> StudyFact:
     if found.ended_at is not None:
         return found
     ended, written = ending(deed, found, errand.asker.ref)

@@ -54,6 +54,12 @@ class WordingBody(Body, frozen=True, kw_only=True):
     code: OneTimeCode | None = None
 
 
+class TurnDownBody(Body, frozen=True, kw_only=True):
+    """Which wording is turned down."""
+
+    proposal: str
+
+
 class DimensionShown(msgspec.Struct, frozen=True):
     """A dimension and its bands by name, in order, with the words of each where it is made of words."""
 
@@ -119,6 +125,12 @@ class _Api:
         found = await heard(errand, lambda: run(lambda deed: studies.approve(deed, approver, code, wording)))
         return Answer(_stands(found))
 
+    async def turn_down(self, call: Call) -> Answer:
+        code, errand, wording = call.path["study"], errand_of(call), _proposal(call.body)
+        run = errand.asker.association.run
+        found = await heard(errand, lambda: run(lambda deed: studies.turn_down(deed, errand, code, wording)))
+        return Answer(_stands(found))
+
     async def end(self, call: Call) -> Answer:
         code, errand = call.path["study"], errand_of(call)
         found = await heard(errand, lambda: errand.asker.association.run(lambda deed: studies.end(deed, errand, code)))
@@ -145,7 +157,7 @@ def _wanted(body: StudyBody) -> Wanted:
     return Wanted(form=body.form, type=body.type, purpose=body.purpose, title=body.title, dimensions=dimensions)
 
 
-def _proposal(body: WordingBody) -> bytes:
+def _proposal(body: WordingBody | TurnDownBody) -> bytes:
     try:
         return parse_id(body.proposal)
     except NotFound:
@@ -226,6 +238,16 @@ def study_routes(factor: SecondFactor) -> list[Route]:
             body=WordingBody,
             answer=StudyStands,
             summary="Approve the wording of a study that another person proposed.",
+        ),
+        Route(
+            method="POST",
+            path="/v1/research/{study}/rejection",
+            name="research.reject",
+            handler=api.turn_down,
+            access=Person("approve"),
+            body=TurnDownBody,
+            answer=StudyStands,
+            summary="Turn down the wording of a study that waits.",
         ),
         Route(
             method="POST",

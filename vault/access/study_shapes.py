@@ -60,7 +60,7 @@ class StudyFact(Fact, frozen=True):
 
 
 class ExtractRequestFact(Fact, frozen=True):
-    """That a month's extract of a study was asked for, and by whom it was approved."""
+    """That a month's extract of a study was asked for, and by whom it was approved or turned down."""
 
     study: str
     month: str
@@ -68,6 +68,13 @@ class ExtractRequestFact(Fact, frozen=True):
     requested_at: int
     approved_by: str = ""
     approved_at: int | None = None
+    turned_down_by: str = ""
+    turned_down_at: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody approved it nor turned it down."""
+        return not self.approved_by and self.turned_down_at is None
 
 
 class Number(Fact, frozen=True):

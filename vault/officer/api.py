@@ -2,6 +2,7 @@
 
 from vault.breach_reports.reports import Reports
 from vault.officer.afterwards import afterwards_routes
+from vault.officer.approval_records import approval_records
 from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
 from vault.officer.entries import entry_pages
@@ -31,6 +32,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
         *signing_routes(frame, reports),
         *log_routes(frame),
         *approval_routes(frame, reports),
+        *approval_records(frame),
         *consent_routes(frame),
         *form_pages(frame),
         *request_pages(frame),

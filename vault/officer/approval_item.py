@@ -8,7 +8,7 @@ class Item:
     """One thing that waits: what it says, who made it and when; `yours` where the caller made it or counts as who did.
 
     `weighed` where its approver is asked what the law sets against it (law 16); `named` is what an approval says it means besides the id,
-    `page` where more is told of it, `paper` where its approver has to see the order's own.
+    `page` where more is told of it, `records` where those of all its pages are, `paper` where its approver has to see the order's own.
     """
 
     kind: str
@@ -22,3 +22,4 @@ class Item:
     named: str = ""
     page: str = ""
     paper: bool = False
+    records: str = ""

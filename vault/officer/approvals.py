@@ -1,4 +1,4 @@
-"""What waits for a second person, to approve or to turn down: orders, disclosures, erasures, keys, the pack, reports and incidents.
+"""What waits for a second person, to approve or to turn down: orders, disclosures, research, erasures, keys, the pack, reports, incidents.
 
 Invariants: every settling takes a fresh one-time code in its own form; who made a thing is not offered to approve it, and is refused by the
 room itself when she tries; a link back shows what was done, so that loading again does nothing twice.
@@ -14,7 +14,7 @@ from vault.access.certificate import ErasureFact
 from vault.access.order_scans_api import shown
 from vault.access.paging import pages_of
 from vault.access.scans_api import Turns
-from vault.access.shapes import BARS, DisclosureFact, OrderFact, Refusal
+from vault.access.shapes import BARS, DisclosureFact, OrderFact
 from vault.access.waiting import waiting
 from vault.access_log.deed import Deed
 from vault.breach_reports.reports import Reports
@@ -24,9 +24,10 @@ from vault.identity.callers import Caller
 from vault.identity.pack_api import is_overdue, review_due
 from vault.identity.pack_change import PackChanges, Weighed
 from vault.identity.pack_effects import EFFECTS
-from vault.officer import breach_approvals
+from vault.officer import approval_records, breach_approvals, research_approvals
 from vault.officer.approval_item import Item
-from vault.officer.frame import Frame, Speaker, link, looks, require_form, sends, speaker_of
+from vault.officer.approval_records import Kind, not_given
+from vault.officer.frame import Frame, Speaker, left_to_right, link, looks, require_form, sends, speaker_of
 from vault.officer.report_steps import number
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
@@ -51,7 +52,7 @@ PACK_CHANGES: Final = ("added", "changed", "shut")
 TURNED_DOWN_BY: Final = {
     "order": "orders",
     "keys": "keys:write",
-    **dict.fromkeys(("disclosure", "erasure", "pack", *breach_approvals.TURNED_DOWN), "approve"),
+    **dict.fromkeys(("disclosure", "erasure", "pack", *research_approvals.KINDS, *breach_approvals.TURNED_DOWN), "approve"),
 }
 """The scope that turning down takes, by kind."""
 
@@ -125,6 +126,9 @@ class _Approvals:
         elif kind == "disclosure":
             bars, named = _bars(call.form.fields), call.form.fields.get("named", "")
             await run(lambda deed: _approve_disclosure(deed, Approver(caller, call.request_id, code, factor), id_, bars, named))
+        elif kind in research_approvals.KINDS:
+            approver, named = Approver(caller, call.request_id, code, factor), call.form.fields.get("named", "")
+            await run(lambda deed: research_approvals.approve(deed, approver, kind, id_, named))
         elif kind == "keys":
             await run(lambda deed: custody.approve(deed, custody.Approver(caller, call.request_id, factor, code), id_))
         elif kind == "pack":
@@ -155,6 +159,9 @@ class _Approvals:
             await heard(errand, lambda: run(lambda deed: orders.revoke(deed, errand, id_)))
         elif kind == "disclosure":
             await heard(errand, lambda: run(lambda deed: disclosures.revoke(deed, errand, id_)))
+        elif kind in research_approvals.KINDS:
+            named = call.form.fields.get("named", "")
+            await heard(errand, lambda: run(lambda deed: research_approvals.turn_down(deed, errand, kind, id_, named)))
         elif kind == "pack":
             await self.frame.identity.packs.turn_down(caller, id_)
         elif kind in breach_approvals.TURNED_DOWN:
@@ -214,7 +221,9 @@ async def _items(call: Call) -> tuple[list[Item], bool]:
     association, errand = caller.association, Errand(caller, call.request_id)
     maker = _Maker(caller, await association.book(), speaker_of(call, await association.book()))
     found = await heard(errand, lambda: association.run(lambda deed: waiting(deed, errand)))
-    items = [*map(maker.order, found.orders), *map(maker.disclosure, found.disclosures)]
+    research = research_approvals.Maker(maker.book, caller, maker.say)
+    items = [*map(maker.order, found.orders), *map(maker.disclosure, found.disclosures), *map(research.study, found.studies)]
+    items += [research.extract(study, asked) for study, asked in found.extracts]
 
     async def locked(after: int | None) -> tuple[list[ErasureFact], int | None]:
         wanted = erasures.Wanted("locked", after, PAGE)
@@ -281,7 +290,7 @@ class _Maker:
             *([("secrecy", self.say.word("order_secret"))] if fact.secret else []),
         ]
         item = self._item("order", fact.id, fact.registered_by, fact.registered_at, says)
-        return replace(item, paper=bool(fact.scan), named=str(fact.pages))
+        return replace(item, paper=bool(fact.scan), named=str(fact.pages), records=self._records("order", fact.id, fact.pages))
 
     def disclosure(self, fact: DisclosureFact) -> Item:
         says = [
@@ -289,12 +298,13 @@ class _Maker:
             ("purpose", self.say.purpose(fact.purpose)),
             ("basis", self.say.word(f"basis_{fact.basis}")),
             *([("order", self.say.id(fact.order))] if fact.order else []),
-            *(("given", f"{self.say.id(part.record)}: {self.say.fields(part.fields)}") for part in fact.granted),
-            *(("not_given", f"{self.say.id(part.record)}: {self._not_given(part)}") for part in fact.refused),
+            *(("given", f"{left_to_right(self.say.id(part.record))}: {self.say.fields(part.fields)}") for part in fact.granted),
+            *(("not_given", f"{left_to_right(self.say.id(part.record))}: {not_given(self.say, part)}") for part in fact.refused),
             *([("people", f"{len(fact.granted) + fact.further.granted} ({fact.further.pages})")] if fact.further else []),
         ]
         item = self._item("disclosure", fact.id, fact.requested_by, fact.requested_at, says)
-        return replace(item, weighed=fact.basis != "order", named=str(pages_of(fact)))
+        records = self._records("disclosure", fact.id, pages_of(fact))
+        return replace(item, weighed=fact.basis != "order", named=str(pages_of(fact)), records=records)
 
     def erasure(self, fact: ErasureFact) -> Item:
         says = [
@@ -324,10 +334,9 @@ class _Maker:
         ]
         return self._item("pack", fact.id, fact.proposed_by, fact.proposed_at, says)
 
-    def _not_given(self, part: Refusal) -> str:
-        return (
-            f"{self.say.fields([part.field])} ({self.say.reason(part.code)}, {self.say.word('article')} {self.say.article(part.article)})"
-        )
+    def _records(self, kind: Kind, id_: str, pages: int) -> str:
+        """Where the records of all pages are, "" where the first is the only one."""
+        return approval_records.address(self.say.language, kind, self.say.id(id_)) if pages > 1 else ""
 
     def _item(self, kind: str, id_: str, by: str, at: int, says: list[tuple[str, str]]) -> Item:
         yours = same_person(self.book, by, self.caller.ref)
