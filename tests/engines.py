@@ -1,7 +1,8 @@
 """Which tests of two engines run on which of them: in `make test` most run on one, chosen by their names and so always the same.
 
 Invariants: where the engine matters (`ROOMS`, and tests marked with `engines`) nothing is left out; in a file with two such tests or more
-each engine has one; `ENGINES=both` leaves nothing out anywhere, as a plain `pytest` does; what was left out is counted (docs/adr/0100).
+each engine has one, but where one vault is served to a whole file (`WHOLE`) that has one engine; `ENGINES=both` leaves nothing out
+anywhere, as a plain `pytest` does; what was left out is counted (docs/adr/0100-most-tests-run-on-one-engine.md).
 """
 
 import hashlib
@@ -17,6 +18,8 @@ import pytest
 ENGINES: Final = ("sqlite", "postgresql")
 ROOMS: Final = frozenset({"access", "access_log", "backup", "identity", "policy", "storage"})
 """The rooms of `tests` where everything runs on both: transactions, locks and races are what they are about."""
+WHOLE: Final = frozenset({"journeys"})
+"""The rooms of `tests` in which founding and serving a vault costs more than most of the tests that ask it."""
 KEPT: Final = Path(__file__).parents[1] / "build" / "engines.json"
 
 
@@ -52,9 +55,11 @@ def left_out(variants: Iterable[Variant]) -> set[Variant]:
 
 
 def _in_file(tests: dict[str, list[Variant]]) -> Iterable[Variant]:
+    file = next(iter(tests.values()))[0].file
+    whole = Path(file).parts[1] in WHOLE
     free = {name: found for name, found in tests.items() if len(found) > 1 and not found[0].wanted}
-    drawn = {name: ENGINES[_number(f"{found[0].file}::{name}") % 2] for name, found in free.items()}
-    if len(drawn) > 1 and len(set(drawn.values())) == 1:
+    drawn = {name: ENGINES[_number(file if whole else f"{file}::{name}") % 2] for name in free}
+    if not whole and len(drawn) > 1 and len(set(drawn.values())) == 1:
         first = min(drawn, key=_number)
         drawn[first] = next(each for each in ENGINES if each != drawn[first])
     for name, found in tests.items():

@@ -34,7 +34,8 @@ from vault.storage.engine import Database
 from vault.subjects.tables import record
 
 CLIENTS = 16
-PATIENCE = 25.0
+PATIENCE = 60.0
+"""Seconds within which a life ends: a machine that stands still makes it longer, and none lives on by itself."""
 BUSY = frozenset({429, 503})
 ARRIVED = "arrived"
 """The moment only a client can see: its answer is there."""

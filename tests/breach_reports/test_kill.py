@@ -70,6 +70,7 @@ def bring_until_it_dies(vault: Served, process: programs.Program) -> list[str]:
     return receipts
 
 
+@pytest.mark.engines("sqlite", "postgresql")
 def test_a_receipt_that_was_given_opens_its_report_whenever_the_vault_was_killed(unserved: Served):
     vault, rng, kept = unserved, random.Random(), 0
     vault.settings["AMANAH_TRUSTED_PROXIES"] = "127.0.0.0/8"  # so that it learns the reporters' addresses

@@ -107,7 +107,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Served:
-    """One vault; `address` is its database's, None for SQLite in its folder; `settings` are more of AMANAH_*.
+    """One vault; `address` is its database's, None for SQLite in its folder; `settings` are more of AMANAH_*; `program` is served.
 
     `secrets` holds what founding printed, by association.
     """
@@ -116,6 +116,7 @@ class Served:
     address: str | None
     secrets: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    program: str = "vault"
     port: int = 0
     metrics_port: int = 0
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -166,7 +167,7 @@ class Served:
         self.port, self.metrics_port = free_port(), free_port()
         with self.log.open("ab") as said:
             ports = ("--port", str(self.port), "--metrics-port", str(self.metrics_port))
-            self._process = programs.begin("vault", "serve", *ports, env=self._environment(), out=said)
+            self._process = programs.begin(self.program, "serve", *ports, env=self._environment(), out=said)
         end = time.monotonic() + READY_SECONDS
         while not self._is_ready():
             assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.complaints()[-1500:]}"
