@@ -14,6 +14,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 import pyotp
 
 from tests import programs
+from tests.journeys import founding
 from tests.ports import free_port
 
 READY_SECONDS = 60
@@ -158,9 +160,13 @@ class Served:
         return made.stdout
 
     def found(self, code: str = FIRST) -> None:
-        """Found an association: the first with the vault, the others beside it."""
-        ask = ("init", "--association", code) if not self.secrets else ("association", "add", code)
-        self.secrets[code] = json.loads(self.run(*ask, "--json"))
+        """Found an association: the first with the vault, as a copy where no setting is its own, the others beside it."""
+        if self.secrets:
+            self.secrets[code] = json.loads(self.run("association", "add", code, "--json"))
+        elif self.settings:
+            self.secrets[code] = init(code, self.folder, self.address, self.settings)
+        else:
+            self.secrets[code] = deepcopy(founding.copied(init, code, self.folder, self.address))
 
     def start(self) -> None:
         """Start the server and wait until it is ready."""
@@ -374,3 +380,8 @@ class Served:
             ours["AMANAH_DATABASE_URL_FILE"] = str(file)
         # What the caller's shell says about a real vault must not reach this one.
         return {name: value for name, value in os.environ.items() if not name.startswith("AMANAH_")} | ours | self.settings
+
+
+def init(code: str, folder: Path, address: str | None, settings: Mapping[str, str] | None = None) -> Any:
+    """Found a vault in a folder and a database, None for SQLite; the secrets the command told."""
+    return json.loads(Served(folder, address, settings=dict(settings or {})).run("init", "--association", code, "--json"))
