@@ -160,8 +160,9 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Keep the reasons of all skips for the last line of `make test`, and say them at the end of any run, as what ran on one engine."""
     left = config.stash.get(LEFT_OUT, 0)
-    engines.keep(left)
     terminalreporter.write_line(engines.line(left))
     reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
-    skips.keep(reasons)
+    if not config.option.collectonly:
+        engines.keep(left)
+        skips.keep(reasons)
     terminalreporter.write_line(skips.line(reasons))
