@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -22,8 +23,7 @@ from typing import Any
 
 import pyotp
 
-from tests import programs
-from tests.journeys import founding
+from tests import foundings, programs
 from tests.ports import free_port
 
 READY_SECONDS = 60
@@ -164,9 +164,18 @@ class Served:
         if self.secrets:
             self.secrets[code] = json.loads(self.run("association", "add", code, "--json"))
         elif self.settings:
-            self.secrets[code] = init(code, self.folder, self.address, self.settings)
+            self.found_anew(code)
         else:
-            self.secrets[code] = deepcopy(founding.copied(init, code, self.folder, self.address))
+            made = foundings.founding(init, self.address and foundings.database(self.address, "postgres"), code)
+            shutil.copytree(made.folder / self.data.name, self.data)
+            shutil.copy2(made.folder / self.root.name, self.root)
+            if self.address is not None:
+                foundings.copy_database(self.address, made.database)
+            self.secrets[code] = deepcopy(made.told)
+
+    def found_anew(self, code: str) -> None:
+        """Found the first association by the command itself."""
+        self.secrets[code] = json.loads(self.run("init", "--association", code, "--json"))
 
     def start(self) -> None:
         """Start the server and wait until it is ready."""
@@ -382,6 +391,8 @@ class Served:
         return {name: value for name, value in os.environ.items() if not name.startswith("AMANAH_")} | ours | self.settings
 
 
-def init(code: str, folder: Path, address: str | None, settings: Mapping[str, str] | None = None) -> Any:
+def init(folder: Path, address: str | None, code: str) -> Any:
     """Found a vault in a folder and a database, None for SQLite; the secrets the command told."""
-    return json.loads(Served(folder, address, settings=dict(settings or {})).run("init", "--association", code, "--json"))
+    vault = Served(folder, address)
+    vault.found_anew(code)
+    return vault.secrets[code]
