@@ -29,6 +29,27 @@ LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost")
 
 FreshPostgres = Callable[[], str]
 LEFT_OUT = pytest.StashKey[int]()
+LONGEST = (
+    "access/test_tampering.py",
+    "officer/test_browser.py",
+    "access/test_kill.py",
+    "breach_reports/test_kill.py",
+    "journeys/test_two_associations.py",
+    "demo/test_run.py",
+    "journeys/test_story.py",
+    "journeys/test_canaries.py",
+    "journeys/test_operating.py",
+    "breach_reports/test_mail_intake.py",
+    "breach_reports/test_browser.py",
+    "journeys/test_life_machine.py",
+    "access/test_pages_browser.py",
+    "backup/test_kill.py",
+    "journeys/test_incident_clocks.py",
+    "access/test_several.py",
+    "breach_reports/test_reporters_identity.py",
+    "journeys/test_routes.py",
+)
+"""The files of tests that take longest, as they were measured: the first of them first."""
 
 # Three shares of the tests on two cores stand still for seconds: only the tests of the queue itself hold it to its own patience.
 OWN_PATIENCE = group_commit.PATIENCE_SECONDS
@@ -140,8 +161,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left)
         config.stash[LEFT_OUT] = len(left)
         items[:] = [item for item in items if known.get(item) not in out]
-    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
-    items.sort(key=lambda item: item.path not in slow)
+    ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

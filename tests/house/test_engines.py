@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.conftest import LONGEST
 from tests.engines import ENGINES, ROOMS, WHOLE, Variant, left_out, line
 from tests.house import tree
 
@@ -50,6 +51,10 @@ def test_the_choice_is_made_by_the_name_and_not_by_the_order():
 def test_the_rooms_are_there():
     rooms = {path.parts[1] for path in tree.files() if path.parts[0] == "tests" and len(path.parts) > 2}
     assert rooms >= ROOMS | WHOLE
+
+
+def test_the_longest_files_are_there():
+    assert [name for name in LONGEST if not (tree.TREE / "tests" / name).is_file()] == []
 
 
 def test_what_is_left_out_is_counted_by_whoever_collects():
