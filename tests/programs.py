@@ -22,11 +22,17 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+from vault.storage import engine, group_commit
+
 TREE = Path(__file__).parents[1]
 _PR_SET_CHILD_SUBREAPER = 36
 _MOST = 1 << 20
 LOADED = ("vault.app", "vault.cli", "vault.serving", "uvicorn.lifespan.on", "uvicorn.protocols.http.httptools_impl", "uvloop")
 """What programs of the tree load; a module of the tests that is begun loads the rest by itself."""
+OWN_PATIENCE = "TESTS_OWN_PATIENCE"
+"""Set in the environment of a program that is to wait for a queue and a lock as long as an operator's does."""
+# As in tests/conftest.py: what stands still for seconds on two cores is the machine, and 503 would be its answer.
+PATIENCE_SECONDS, BUSY_MS = 30.0, 10_000
 
 
 class Program:
@@ -153,6 +159,8 @@ def _become(control: socket.socket, streams: list[int], environment: dict[str, s
         os.close(stream)
     os.environ.clear()
     os.environ.update(environment)
+    if OWN_PATIENCE not in environment:
+        group_commit.PATIENCE_SECONDS, engine.BUSY_MS = PATIENCE_SECONDS, BUSY_MS
 
 
 def _main(descriptor: int) -> None:

@@ -3,9 +3,7 @@
 Everything is real but the clock: the root key, sealed facts, log, journal, checkpoint, Argon2 and one-time codes; people are invented.
 """
 
-import atexit
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -25,6 +23,7 @@ from sqlalchemy import select
 from keys import passwords
 from keys.roots import key_file
 from keys.roots.key_file import KeyFile
+from tests import foundings
 from tests.fronts import LateFront
 from vault.access_log.entry import Entry, parse
 from vault.access_log.tables import entry
@@ -189,10 +188,10 @@ def world(url: str, folder: Path, *, code: str = "probe", pack: str = "cooperati
     clock = clock or Clock()
     root, home = folder / "root", folder / code
     if (path := _new_file(url)) is not None:
-        founded = _founded(code, pack, clock.now)
+        founded = foundings.founding(_founded, None, code, pack, clock.now)
         shutil.copytree(founded.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(DATABASE))
         shutil.copy(founded.folder / DATABASE, path)
-        ceremony = founded.ceremony
+        ceremony = founded.told
     else:
         ceremony = _found(url, folder, code, pack, clock)
     database = Database(url)
@@ -211,20 +210,9 @@ def world(url: str, folder: Path, *, code: str = "probe", pack: str = "cooperati
         database.dispose()
 
 
-@dataclass(frozen=True, slots=True)
-class _Founded:
-    """What a founding left in a folder: its files, its database among them, and the secrets it told."""
-
-    folder: Path
-    ceremony: Ceremony
-
-
-@cache
-def _founded(code: str, pack: str, now: int) -> _Founded:
+def _founded(folder: Path, _address: None, code: str, pack: str, now: int) -> Ceremony:
     """A founding on SQLite that worlds of this test process begin as copies of: what it does does not depend on the test."""
-    folder = Path(tempfile.mkdtemp(prefix="amanah-founded-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return _Founded(folder, _found(f"sqlite:///{folder / DATABASE}", folder, code, pack, Clock(now)))
+    return _found(f"sqlite:///{folder / DATABASE}", folder, code, pack, Clock(now))
 
 
 def _found(url: str, folder: Path, code: str, pack: str, clock: Clock) -> Ceremony:

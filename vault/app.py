@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,6 +46,7 @@ from vault.settings import Settings, SettingsRefused
 from vault.storage import schema
 from vault.storage.engine import Database
 from vault.storage.group_commit import DATABASE_ERRORS
+from vault.storage.patience import START_SECONDS, Patience
 from vault.unsealing import SEALED, Doors, Keeper
 from vault.web.app import build
 from vault.web.front import Front
@@ -124,10 +125,10 @@ class House:
     @classmethod
     def open(cls, settings: Settings, *, now: Callable[[], int] = clock, say: Callable[[str], object] = str) -> "House":
         """Open every association of the database whose root opens it. Raises VaultError by name for what must not be opened."""
-        database = Database(settings.address)
-        schema.check(database)
+        database, patience = Database(settings.address), Patience(say, seconds=START_SECONDS)
+        patience.take(lambda: schema.check(database))
         house = cls(settings, database, clock=now, say=say)
-        known = codes(database)
+        known = patience.take(lambda: codes(database))
         for code in settings.homes():
             require_no_restore(settings.association_folder(code), stands=code in known)
         shared = house._executor()
@@ -143,31 +144,33 @@ class House:
                 house.notice_mails[code] = mail
             # On SQLite there is one writer, so all queues share its thread; on PostgreSQL each association has its own.
             house.writers[code] = shared if database.is_sqlite else house._executor()
-            house.keepers[code] = keeper_of(database, code, folder, asking(settings, code))
+            house.keepers[code] = patience.take(partial(keeper_of, database, code, folder, asking(settings, code)))
         for keeper in house.keepers.values():
             keeper.begin()  # all at once, so that ten silent roots are waited for no longer than one
         for code in house.keepers:
-            house._open(code)
+            house._open(code, patience)
         return house
 
-    def _open(self, code: str) -> None:
+    def _open(self, code: str, patience: Patience) -> None:
         """Open one association, or seal it where its root does not open it. Raises VaultError by name for what must not be opened."""
         self.sealed.add(code)
+        opening = partial(
+            open_with,
+            self.database,
+            code=code,
+            load=self.keepers[code].keys,
+            folder=self.settings.association_folder(code),
+            executor=self.writers[code],
+            clock=self.clock,
+        )
         try:
-            association = open_with(
-                self.database,
-                code=code,
-                load=self.keepers[code].keys,
-                folder=self.settings.association_folder(code),
-                executor=self.writers[code],
-                clock=self.clock,
-            )
+            association = patience.take(opening)
         except Unavailable as error:
             if error.code != SEALED:
                 raise
             return
         # In the writer's thread: on SQLite the others' queues take turns there.
-        self.writers[code].submit(self._settle, association).result()
+        self.writers[code].submit(self._settle, association, patience).result()
         self.associations[code] = association
         self.watchers[code] = Watcher(association)
         self.recallers[code] = Recaller(association, self.wire)
@@ -178,11 +181,10 @@ class House:
             self.notifiers[code] = Notifier(association, mail, names)
         self.sealed.discard(code)
 
-    def _settle(self, association: Association) -> None:
-        retiring.settle(association, asking(self.settings, association.code), self.clock)
-        reclose(association, self.clock)
-        clear_away(association, self.clock)
-        files.clear_away(association, self.clock)
+    def _settle(self, association: Association, patience: Patience) -> None:
+        patience.take(lambda: retiring.settle(association, asking(self.settings, association.code), self.clock))
+        for step in (reclose, clear_away, files.clear_away):
+            patience.take(partial(step, association, self.clock))
 
     @property
     def doors(self) -> Doors:
@@ -196,7 +198,7 @@ class House:
     async def _tend(self, code: str) -> None:
         if code in self.sealed:
             with suppress(VaultError, *DATABASE_ERRORS):  # what cannot be opened yet is tried again
-                await asyncio.to_thread(self._open, code)
+                await asyncio.to_thread(self._open, code, Patience(self.say, seconds=0))
             if code not in self.sealed:
                 self.say(f"{code} is open: its root answers")
             return

@@ -12,6 +12,7 @@ from vault.errors import Invalid, VaultError
 from vault.identity.founding import FilesExist
 from vault.settings import DATABASE, Settings, SettingsRefused, read
 from vault.storage.group_commit import DATABASE_ERRORS
+from vault.storage.patience import DatabaseHeld, is_held
 from vault.web.problems import SENTENCES
 
 P = ParamSpec("P")
@@ -73,6 +74,8 @@ def named(deed: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
     except DATABASE_ERRORS as error:
         if isinstance(error, OSError) and error.filename:
             raise Failed(f"{type(error).__name__}: {error.filename}") from error
+        if is_held(error):
+            raise Failed(sentence(DatabaseHeld())) from error
         raise Failed("the database cannot be read or written") from error
     except Unopenable as error:
         raise Failed("sealed: the root key or its passphrase does not open what is there") from error

@@ -7,8 +7,11 @@ import signal
 import threading
 import time
 
-from tests.access.killing import Acknowledged, Client, Killing
+from tests.access.killing import PATIENCE, Acknowledged, Client, Killing
 from tests.journeys.served import Served
+
+ENOUGH = 12
+"""How often each process answers its clients, at the least, between two kills."""
 
 
 class Several(Killing):
@@ -23,7 +26,10 @@ class Several(Killing):
         self._ended = threading.Event()
 
     def live(self, kills: int, pause: float) -> Acknowledged:
-        """Serve, killing one of the processes so many times with a pause between; what was acknowledged, of which nothing was lost."""
+        """Serve, killing one of the processes so many times; what was acknowledged, of which nothing was lost.
+
+        Between two kills there are the pause and ENOUGH answers of each process, however long the machine takes for them.
+        """
         for one in self.served:
             one.start()
         try:
@@ -32,9 +38,9 @@ class Several(Killing):
             for thread in threads:
                 thread.start()
             for _ in range(kills):
-                time.sleep(pause)
+                self._serve(pause)
                 self._kill_one()
-            time.sleep(pause)
+            self._serve(pause)
             self._ended.set()
             for thread in threads:
                 thread.join(60)
@@ -46,6 +52,15 @@ class Several(Killing):
         self.verify()
         self.nothing_lost()
         return self.said
+
+    def _serve(self, pause: float) -> None:
+        """Let them serve for a while, and each so long that it answered."""
+        before, until = list(self.answered), time.monotonic() + PATIENCE
+        time.sleep(pause)
+        while any(now < was + ENOUGH for now, was in zip(self.answered, before, strict=True)):
+            assert not self.odd, self.odd[:3]
+            assert time.monotonic() < until, f"not all served: {self.answered} after {before}"
+            time.sleep(0.05)
 
     def _places(self) -> list[int]:
         return [place for place in range(len(self.served)) for _ in range(self.clients)]

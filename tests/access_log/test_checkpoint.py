@@ -36,7 +36,7 @@ def note_of(size: int, root: bytes = ROOT, code: str = CODE) -> str:
 
 def at_start(log: World) -> Checkpoint:
     with log.reading() as transaction:
-        return check_at_start(transaction, ASSOCIATION, log.outside, CODE, signer().vkey)
+        return check_at_start(transaction, ASSOCIATION, log.outside.read(), CODE, signer().vkey)
 
 
 def stored(log: World) -> dict[int, bytes]:

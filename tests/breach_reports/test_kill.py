@@ -10,8 +10,9 @@ import pytest
 
 from tests import programs
 from tests.access.mortal import MOMENTS
-from tests.journeys.served import FIRST, PDF, READY_SECONDS, Served, filled_in, free_ports
+from tests.journeys.served import FIRST, PDF, READY_SECONDS, Served, filled_in
 from tests.journeys.traces import left_in_files, left_in_postgres
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 NARRATIVE = "رأيت ملفات المستفيدين في مكان لا ينبغي أن تكون فيه"
@@ -21,7 +22,7 @@ CONTENT = PDF + b"what was seen " * 45_000
 
 def start(vault: Served, moment: str, count: int) -> programs.Program:
     """Start the vault so that it dies at the count-th such moment."""
-    vault.port, vault.metrics_port = free_ports()
+    vault.port, vault.metrics_port = free_port(), free_port()
     with vault.log.open("ab") as said:
         ports = ("--port", str(vault.port), "--metrics-port", str(vault.metrics_port))
         process = programs.begin("tests.access.mortal", moment, str(count), "serve", *ports, env=vault._environment(), out=said)
@@ -69,6 +70,7 @@ def bring_until_it_dies(vault: Served, process: programs.Program) -> list[str]:
     return receipts
 
 
+@pytest.mark.engines("sqlite", "postgresql")
 def test_a_receipt_that_was_given_opens_its_report_whenever_the_vault_was_killed(unserved: Served):
     vault, rng, kept = unserved, random.Random(), 0
     vault.settings["AMANAH_TRUSTED_PROXIES"] = "127.0.0.0/8"  # so that it learns the reporters' addresses

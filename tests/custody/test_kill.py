@@ -10,7 +10,7 @@ import pytest
 from tests.custody.killing import deaths
 from tests.journeys.served import Served
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engines("sqlite", "postgresql")]
 KILLS = 2
 
 

@@ -49,7 +49,22 @@ def test_every_place_the_page_points_to_is_there():
 def test_the_named_tests_pass():
     named = sorted({f"{file}::{test}" for _, _, how in rows() for file, test in TEST.findall(how)})
     quick = [each for each in named if "test_hanging" not in each and "test_checkpoint_mail" not in each and "test_independent" not in each]
-    command = [sys.executable, "-m", "pytest", "--no-cov", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "not postgresql", *quick]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--no-cov",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "not postgresql",
+        *quick,
+    ]
     ran = subprocess.run(command, capture_output=True, check=False, encoding="utf-8")
     assert ran.returncode == 0, ran.stdout[-3000:]
     passed = re.search(r"(\d+) passed", ran.stdout)

@@ -1,6 +1,7 @@
-"""The end of `make test`: what each part of the house is covered to, whether that is enough, and in the last line the skips.
+"""The end of `make test`: what each part of the house is covered to, whether that is enough, what ran on one engine, and last the skips.
 
-Reads the coverage report and the skips of the run before it and the gates of pyproject.toml; exits 1 when a part falls short.
+Reads the coverage report of the run before it, its skips, what it left out, and the gates of pyproject.toml; exits 1 when a part falls
+short.
 """
 
 import json
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import engines
 from tests.house import skips
 
 TREE = Path(__file__).parents[2]
@@ -60,7 +62,7 @@ def main() -> int:
     gates = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["amanah"]["coverage"]
     report = json.loads((TREE / "build" / "coverage.json").read_text(encoding="utf-8"))
     found = parts(report["files"], gates)
-    print(*found, skips.line(skips.kept()), sep="\n")  # noqa: T201  this is what the program is for
+    print(*found, engines.line(engines.kept()), skips.line(skips.kept()), sep="\n")  # noqa: T201  this is what the program is for
     return 0 if all(part.holds for part in found) else 1
 
 

@@ -8,15 +8,14 @@ import json
 import os
 import random
 import re
-import secrets
+import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,8 @@ from typing import Any
 
 import pyotp
 
-from tests import programs
+from tests import foundings, programs
+from tests.ports import free_port
 
 READY_SECONDS = 60
 END_SECONDS = 20
@@ -75,26 +75,6 @@ def filled_in(texts: Mapping[str, str], files: Sequence[tuple[str, bytes]]) -> t
     return body + b"--" + mark + b"--\r\n", {"Content-Type": f"multipart/form-data; boundary={mark.decode()}"}
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listened on a moment ago.
-
-    Below those the system gives to who asks for any (ip(7), 32768 on): else a call of another test could sit on it before a server does.
-    """
-    while True:
-        port = 15_000 + secrets.randbelow(17_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def free_ports() -> tuple[int, int]:
-    """Two of them, which differ."""
-    one = free_port()
-    while (other := free_port()) == one:
-        pass
-    return one, other
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back: status, headers with lower-case names, and the bytes of the body."""
@@ -129,7 +109,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Served:
-    """One vault; `address` is its database's, None for SQLite in its folder; `settings` are more of AMANAH_*.
+    """One vault; `address` is its database's, None for SQLite in its folder; `settings` are more of AMANAH_*; `program` is served.
 
     `secrets` holds what founding printed, by association.
     """
@@ -138,6 +118,7 @@ class Served:
     address: str | None
     secrets: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    program: str = "vault"
     port: int = 0
     metrics_port: int = 0
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -179,16 +160,29 @@ class Served:
         return made.stdout
 
     def found(self, code: str = FIRST) -> None:
-        """Found an association: the first with the vault, the others beside it."""
-        ask = ("init", "--association", code) if not self.secrets else ("association", "add", code)
-        self.secrets[code] = json.loads(self.run(*ask, "--json"))
+        """Found an association: the first with the vault, as a copy where no setting is its own, the others beside it."""
+        if self.secrets:
+            self.secrets[code] = json.loads(self.run("association", "add", code, "--json"))
+        elif self.settings:
+            self.found_anew(code)
+        else:
+            made = foundings.founding(init, self.address and foundings.database(self.address, "postgres"), code)
+            shutil.copytree(made.folder / self.data.name, self.data)
+            shutil.copy2(made.folder / self.root.name, self.root)
+            if self.address is not None:
+                foundings.copy_database(self.address, made.database)
+            self.secrets[code] = deepcopy(made.told)
+
+    def found_anew(self, code: str) -> None:
+        """Found the first association by the command itself."""
+        self.secrets[code] = json.loads(self.run("init", "--association", code, "--json"))
 
     def start(self) -> None:
         """Start the server and wait until it is ready."""
-        self.port, self.metrics_port = free_ports()
+        self.port, self.metrics_port = free_port(), free_port()
         with self.log.open("ab") as said:
             ports = ("--port", str(self.port), "--metrics-port", str(self.metrics_port))
-            self._process = programs.begin("vault", "serve", *ports, env=self._environment(), out=said)
+            self._process = programs.begin(self.program, "serve", *ports, env=self._environment(), out=said)
         end = time.monotonic() + READY_SECONDS
         while not self._is_ready():
             assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.complaints()[-1500:]}"
@@ -395,3 +389,10 @@ class Served:
             ours["AMANAH_DATABASE_URL_FILE"] = str(file)
         # What the caller's shell says about a real vault must not reach this one.
         return {name: value for name, value in os.environ.items() if not name.startswith("AMANAH_")} | ours | self.settings
+
+
+def init(folder: Path, address: str | None, code: str) -> Any:
+    """Found a vault in a folder and a database, None for SQLite; the secrets the command told."""
+    vault = Served(folder, address)
+    vault.found_anew(code)
+    return vault.secrets[code]

@@ -64,6 +64,7 @@ def who_saw(teller: Teller, scene: Scene) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.engines("postgresql")  # on SQLite the demonstration itself tells it (tests/demo/test_run.py)
 def test_every_step_is_as_told_on_both_engines(served: Served):
     secrets, told = served.secrets[ASSOCIATION], StringIO()
     authenticators = {who: Authenticator(login["totp_secret"]) for who, login in secrets["staff"].items()}

@@ -247,13 +247,14 @@ def grown(transaction: Transaction, association: bytes, last: Checkpoint, found:
     return consistent(last.size, found.size, last.root, found.root, path)
 
 
-def check_at_start(transaction: Transaction, association: bytes, outside: Outside, code: str, key: Key) -> Checkpoint:
-    """The checkpoint outside, if the database holds all it covers; the vault opens its door only after this.
+def check_at_start(transaction: Transaction, association: bytes, note: str, code: str, key: Key) -> Checkpoint:
+    """The checkpoint of the note outside, if the database holds all it covers; the vault opens its door only after this.
 
+    The note is read before the transaction begins: what another process put outside meanwhile covers entries this one does not see.
     Raises Unavailable by the reason: `checkpoint-missing`, `checkpoint-unreadable`, `log-missing`, `log-shorter-than-checkpoint`
     (an old copy was put back), `log-forked` (another history).
     """
-    last = _opened_outside(outside.read(), key, code)
+    last = _opened_outside(note, key, code)
     if not HEAD.rows(transaction, {"association": association}):
         raise Unavailable("log-missing")
     size, root = _head(transaction, association)

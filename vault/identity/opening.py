@@ -85,10 +85,12 @@ def open_with(
     cabinet = _cabinet(keys, wrapped, code)
     cabinet = cabinet.signing_as(origin(code, _epoch(database, identifier, cabinet)))
     journal = Journal(folder / JOURNAL, journal_mac(cabinet))
+    # Before the transaction: a snapshot from before another process signed would lack what its checkpoint covers.
+    outside = Outside(folder / CHECKPOINT).read()
     with _reading(database) as connection, connection.begin():
         enter(connection, identifier)
         signing.settle(connection, cabinet, identifier, clock())
-        held = check_at_start(Transaction(connection, clock()), identifier, Outside(folder / CHECKPOINT), code, cabinet.signer.vkey_at)
+        held = check_at_start(Transaction(connection, clock()), identifier, outside, code, cabinet.signer.vkey_at)
     noted = journal_note.read(folder / journal_note.NAME, cabinet.signer.vkey_at, code)
     if noted is not None and not journal.begins_with(noted.reached):
         raise JournalRefused("journal-altered")
