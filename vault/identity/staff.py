@@ -46,6 +46,8 @@ SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 256
 HALF_BYTES: Final = 15
 RECORD_TYPE: Final = "staff"
+NOT_OWN: Final = "not-own"
+"""What a first secret is that is sent again as one's own: those who made the account, or the ceremony, were told it."""
 _ENDS: Final = frozenset({"consultant", "volunteer"})
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
 
@@ -151,7 +153,7 @@ class Staff:
         """Replace the caller's own password and code secret; every session of hers ends with it, this one too.
 
         The account no longer counts as one of the ceremony, and holds the scopes of its roles. A recovery code does in the place of a
-        one-time code. Raises Unauthenticated for a wrong password or code, Invalid, `too-weak` among others, TooMany.
+        one-time code. Raises Unauthenticated for a wrong password or code, Invalid, `too-weak` and `not-own` among others, TooMany.
         """
         _require_sound(new)
         own = (caller.association.code, *caller.association.code.split("-"))
@@ -160,6 +162,8 @@ class Staff:
         self.factor.guesses.take(caller.ref)
         if not await self.sessions.matches(member, password):
             raise Unauthenticated
+        if new.password == password and (not member.scopes or member.ceremony):
+            raise Invalid([FieldError("new_password", NOT_OWN)])
         hashed = await self.sessions.hash_password(new.password)
         await caller.association.run(
             lambda deed: self._set_credentials(deed, still(deed, caller), code, new, (member.password_hash, hashed))
@@ -190,6 +194,8 @@ class Staff:
         member = _member(caller.association.books.at(deed), caller.id)
         if member.password_hash != checked:
             raise Unauthenticated
+        if (not member.scopes or member.ceremony) and new.totp_secret == member.totp_secret:
+            raise Invalid([FieldError("totp_secret", NOT_OWN)])
         recovered = self.factor.step(deed, member, code) is None
         if recovered and self.factor.after_recovery(deed, member, code) is None:
             raise Unauthenticated
