@@ -27,6 +27,7 @@ from vault.identity.proposals import STAFF_PROPOSAL, StaffProposal, proposed, wa
 from vault.identity.scopes import require_roles, scopes_of
 from vault.identity.second_factor import SecondFactor, shut_codes
 from vault.identity.sessions import Sessions
+from vault.identity.staff_record import named_in
 from vault.identity.strength import require_strong
 from vault.identity.two_people import require_two
 from vault.rulebook import facts
@@ -36,7 +37,6 @@ from vault.rulebook.book import Book
 from vault.rulebook.shapes import STAFF, STEP, StaffFact, StepFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.journal import Closing
-from vault.subjects import people
 
 Engagement = Literal["employee", "consultant", "volunteer", "board"]
 State = Literal["proposed", "active", "ended"]
@@ -45,7 +45,6 @@ FEWEST_APPROVERS: Final = 2
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 256
 HALF_BYTES: Final = 15
-RECORD_TYPE: Final = "staff"
 NOT_OWN: Final = "not-own"
 """What a first secret is that is sent again as one's own: those who made the account, or the ceremony, were told it."""
 _ENDS: Final = frozenset({"consultant", "volunteer"})
@@ -247,7 +246,7 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request:
         valid_to=wanted.valid_to,
         made_by=caller.ref,
         unit=wanted.unit,
-        record=_record(deed, wanted.record),
+        record=named_in(deed, caller, wanted.record, roles),
     )
     _require_free(deed, caller, member.name_hash)
     proposal = StaffProposal(member=member, proposed_by=caller.ref, proposed_at=deed.now, password_end=first.end)
@@ -256,19 +255,6 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request:
     if request:
         remember(deed.transaction, deed.association, request, bytes.fromhex(member.id), 201)
     return Proposed(member.id, first.start)
-
-
-def _record(deed: Deed, record: bytes | None) -> str:
-    """The record of a member of staff, in hexadecimal. Raises Invalid for one that is not here or of another type."""
-    if record is None:
-        return ""
-    try:
-        sheet = people.of_record(deed, record).sheet
-    except NotFound:
-        sheet = None
-    if sheet is None or sheet.records[record.hex()].type != RECORD_TYPE:
-        raise Invalid([FieldError("record", "unknown-record")])
-    return record.hex()
 
 
 def _end(deed: Deed, caller: Caller, staff: str) -> None:
