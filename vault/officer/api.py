@@ -2,6 +2,7 @@
 
 from vault.breach_reports.reports import Reports
 from vault.officer.afterwards import afterwards_routes
+from vault.officer.alerts import alert_pages
 from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
 from vault.officer.entries import entry_pages
@@ -30,6 +31,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
     return [
         *signing_routes(frame, reports),
         *log_routes(frame),
+        *alert_pages(frame),
         *approval_routes(frame, reports),
         *consent_routes(frame),
         *form_pages(frame),

@@ -47,6 +47,7 @@ CLASSES: Final = frozenset({"identity", "contact", "finance", "family", "health"
 _PLACES: Final = (
     ("/officer", "home", OWN),
     ("/officer/log", "log", "log:read"),
+    ("/officer/alerts", "alerts", "log:read"),
     ("/officer/approvals", "approvals", "approve"),
     ("/officer/requests", "requests", "requests"),
     ("/officer/reports", "reports", "reports"),
