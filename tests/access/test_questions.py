@@ -160,6 +160,13 @@ async def test_refusals_emergencies_and_readers_of_the_log(vault: World):
     assert indexes(await ask(vault, "who-read-the-log")) == at(vault, "access_log.asked")[1:]
 
 
+async def test_who_took_evidence_for_an_incident_out_of_the_log_read_it(small: World):
+    kinds = ("incident.evidence-saved", "incident.evidence-read", "incident.exported")
+    for kind in kinds:
+        await tell(small, kind=kind, basis="law")
+    assert indexes(await ask(small, "who-read-the-log")) == at(small, *kinds)
+
+
 async def test_what_was_read_after_an_erasure(desk: Desk):
     vault = desk.world
     kept, other = await store(vault), await store(vault)

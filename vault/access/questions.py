@@ -36,6 +36,8 @@ LOG_READ: Final = frozenset(
     {
         *("access_log.read", "access_log.asked", "access_report.read", "alerts.read", "detection.read"),
         *("assignments.read", "consent.proof"),
+        # What an incident keeps of the log: whom a hand touched, and in its export the entries themselves.
+        *("incident.evidence-saved", "incident.evidence-read", "incident.exported"),
     }
 )
 TO_RECIPIENTS: Final = frozenset(
