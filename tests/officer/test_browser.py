@@ -21,6 +21,7 @@ WINDOWS = [(width, language) for width in (360, 1280) for language in ("ar", "en
 PAGES = (
     *(
         "",
+        "/own",
         "/log",
         "/alerts",
         "/approvals",

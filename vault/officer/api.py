@@ -14,6 +14,7 @@ from vault.officer.incidents import incident_pages
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
 from vault.officer.notices import notice_pages
+from vault.officer.own import own_pages
 from vault.officer.quarantine import quarantine_pages
 from vault.officer.report import single_report_routes
 from vault.officer.reports import report_routes
@@ -30,6 +31,7 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
     """Return the pages of this room."""
     return [
         *signing_routes(frame, reports),
+        *own_pages(frame),
         *log_routes(frame),
         *alert_pages(frame),
         *approval_routes(frame, reports),

@@ -62,6 +62,7 @@ _PLACES: Final = (
     ("/officer/month", "month", "log:read"),
     ("/officer/statistics", "statistics", "log:read"),
     ("/officer/standing", "standing", "log:verify"),
+    ("/officer/own", "own", OWN),
 )
 
 
