@@ -42,7 +42,7 @@ def audit(house: Served, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
             yield
 
     monkeypatch.setattr(Service, "session", session)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
 
     def run(*words: str) -> Result:
         return CliRunner().invoke(command, [*words, "--server", f"http://127.0.0.1:{house.port}"])
