@@ -14,6 +14,7 @@ from typing import Any, Final, TextIO
 from urllib.parse import urlencode
 
 import rich_click as click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,6 +30,10 @@ from vault.web.times import in_words
 
 _WORDS: Final = read_words("vault", "audit_words.toml")
 COLUMNS: Final = ("index", "time", "hand", "kind", "outcome", "record", "purpose", "fields", "basis", "article", "why")
+STANDING: Final = frozenset({"index", "time", "hand"})
+"""Columns that are there also where they are empty."""
+UNBROKEN: Final = frozenset({"index", "time"})
+BORDER: Final = 3
 PAGE: Final = 500
 MOST: Final = 100_000
 """So many entries a command fetches; a file that would be longer says so, and where to go on."""
@@ -114,17 +119,58 @@ def _all(service: Service, question: str, query: dict[str, str | int], most: int
 
 
 def _print(found: Answer, language: str) -> None:
-    table = Table(show_lines=False, header_style="bold", pad_edge=False)
-    shown = [name for name in COLUMNS if name in {"index", "time", "hand"} or any(_cell(one, name, language) for one in found.items)]
-    for name in shown:
-        table.add_column(_word(name, language), no_wrap=name in {"index", "time"}, overflow="fold")
-    for one in found.items:
-        table.add_row(*(as_seen(_cell(one, name, language)) for name in shown))
-    if found.items:
-        Console(soft_wrap=False).print(table)
-    else:
+    """Print a table, or the entries one below the other where the terminal is too narrow for one: an id that is broken is no id."""
+    shown = [name for name in COLUMNS if name in STANDING or any(_cell(one, name, language) for one in found.items)]
+    cells = [{name: as_seen(_cell(one, name, language)) for name in shown} for one in found.items]
+    console, heads = Console(soft_wrap=False), {name: _word(name, language) for name in shown}
+    if not cells:
         click.echo(_word("nothing", language))
+        _end(found, language)
+        return
+    room = console.width - BORDER * len(heads)
+    widths = _widths({name: [head, *(one[name].plain for one in cells)] for name, head in heads.items()}, room)
+    if widths is not None:
+        console.print(_table(cells, heads, widths))
+    else:
+        for one in cells:
+            console.print(_slip(one, heads), "")
     _end(found, language)
+
+
+def _table(cells: list[dict[str, Text]], heads: dict[str, str], widths: list[int]) -> Table:
+    table = Table(show_lines=False, header_style="bold", pad_edge=False)
+    for (name, head), width in zip(heads.items(), widths, strict=True):
+        table.add_column(head, no_wrap=name in UNBROKEN, width=width, overflow="fold")
+    for one in cells:
+        table.add_row(*one.values())
+    return table
+
+
+def _slip(one: dict[str, Text], heads: dict[str, str]) -> Table:
+    """One entry, a line for each thing it says."""
+    slip = Table.grid(padding=(0, 2))
+    slip.add_column(no_wrap=True, style="bold")
+    slip.add_column(overflow="fold")
+    for name, head in heads.items():
+        if one[name]:
+            slip.add_row(head, one[name])
+    return slip
+
+
+def _widths(texts: dict[str, list[str]], room: int) -> list[int] | None:
+    """How wide each column is so that no word is broken, wider from the first on where there is room; None where the room is too small."""
+    widths = [max(cell_len(word) for text in some for word in _words_of(name, text)) for name, some in texts.items()]
+    left = room - sum(widths)
+    if left < 0:
+        return None
+    for at, some in enumerate(texts.values()):
+        more = min(left, max(map(cell_len, some)) - widths[at])
+        widths[at], left = widths[at] + more, left - more
+    return widths
+
+
+def _words_of(name: str, text: str) -> list[str]:
+    return [text] if name in UNBROKEN else text.split() or [""]
 
 
 def _end(found: Answer, language: str) -> None:

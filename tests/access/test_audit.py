@@ -187,6 +187,29 @@ async def test_checkpoint_proofs_and_tiles_agree_with_each_other(desk: Desk):
     assert beyond.status_code in {404, 422}
 
 
+async def test_a_bundle_of_entries_is_a_reading_of_the_log_and_hashes_are_none(desk: Desk):
+    world = desk.world
+    kept = await store(world)
+    for number in range(260 - len(world.entries())):
+        await desk.read(kept.record, purpose=f"unknown_{number}")
+    await desk.get(f"{LOG}/checkpoint", desk.officer)
+    size = len(world.entries())
+    for path in ("tile/0/000", "proofs/inclusion?index=3&size=200", "proofs/consistency?from=100&to=200", "checkpoint"):
+        assert (await desk.http.get(f"{LOG}/{path}", headers={"Authorization": f"Bearer {desk.officer}"})).status_code == 200
+    assert len(world.entries()) == size
+    admin = await world.session("admin")
+    size = len(world.entries())
+    assert (await desk.get(f"{LOG}/tile/entries/000", admin)).status_code == 200
+    (told,) = world.entries()[size:]
+    assert (told.kind, told.outcome, told.count, told.basis) == ("access_log.read", "allow", 256, "law")
+    assert told.actor == f"staff:{(await world.person('admin')).id}"
+    assert (await desk.get(f"{LOG}/tile/entries/000.p/7", desk.officer)).status_code == 200
+    assert world.entries()[-1].count == 7
+    size = len(world.entries())
+    assert (await desk.get(f"{LOG}/tile/entries/123", desk.officer)).status_code == 404
+    assert len(world.entries()) == size, "of what is not there nothing was read"
+
+
 async def test_who_was_ended_meanwhile_gets_no_proof(small_desk: Desk):
     world = small_desk.world
     officer = await world.person("officer")

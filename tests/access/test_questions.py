@@ -8,6 +8,7 @@ import pytest
 
 from tests.access.desk import Desk
 from tests.access.erasures import erased
+from tests.access.test_silences import joined
 from tests.household import HOUR, asked, errand, grant, lay_down, partner, read, store, withdraw
 from tests.simulator import START, World
 from vault.access import questions
@@ -68,6 +69,22 @@ async def test_who_saw_a_person_is_asked_of_all_her_records(vault: World):
     await grant(vault, other.record, await asked(vault, fields=frozenset({"full_name"})))
     await read(vault, other.record, fields=("full_name",))
     assert indexes(await ask(vault, "who-saw", record=str(uuid.UUID(bytes=kept.record)))) == at(vault, "record.read")
+
+
+async def test_a_person_of_two_records_is_one_to_every_question(vault: World):
+    one, other = await store(vault), await store(vault)
+    await grant(vault, one.record)
+    await read(vault, one.record)
+    await joined(vault, one.subject, other.subject)
+    vault.clock.forward(1)
+    await read(vault, other.record)
+    assert (await ask(vault, "without-basis"))["items"] == [], "what she agreed to through one record is a basis for the other"
+    for record in (one.record, other.record):
+        assert indexes(await ask(vault, "who-saw", record=str(uuid.UUID(bytes=record)))) == at(vault, "record.read")
+        between = await ask(vault, "between", record=str(uuid.UUID(bytes=record)), since=write_time(START), limit=500)
+        assert {at(vault, "record.stored")[0], at(vault, "record.stored")[1]} <= set(indexes(between))
+        system = (await vault.system()).ref
+        assert indexes(await ask(vault, "what-was-seen-by", actor=system, record=str(uuid.UUID(bytes=record)))) == at(vault, "record.read")
 
 
 async def test_an_answer_is_complete_to_its_checkpoint_and_the_asking_is_an_entry(vault: World):
@@ -152,6 +169,13 @@ async def test_refusals_emergencies_and_readers_of_the_log(vault: World):
     assert indexes(await ask(vault, "refused")) == at(vault, "record.read", outcome="refuse")
     assert indexes(await ask(vault, "break-glass")) == at(vault, "access.break_glass")
     assert indexes(await ask(vault, "who-read-the-log")) == at(vault, "access_log.asked")[1:]
+
+
+async def test_who_took_evidence_for_an_incident_out_of_the_log_read_it(small: World):
+    kinds = ("incident.evidence-saved", "incident.evidence-read", "incident.exported")
+    for kind in kinds:
+        await tell(small, kind=kind, basis="law")
+    assert indexes(await ask(small, "who-read-the-log")) == at(small, *kinds)
 
 
 async def test_what_was_read_after_an_erasure(desk: Desk):

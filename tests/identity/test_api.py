@@ -638,6 +638,26 @@ async def test_credentials_change_only_with_the_old_ones_and_a_working_new_secre
     assert (await ask_small("officer", "GET", "/v1/clients")).status_code == 200
 
 
+@pytest.mark.parametrize("kept", ["new_password", "totp_secret"])
+async def test_secrets_that_others_were_told_are_not_ones_own_by_being_sent_again(ask_small: Caller, kept: str):
+    """Who approved the account was told its code secret; both who made it hold half of its password."""
+    account = await approved_staff(ask_small, username="nora@probe")
+    assert (await sign_in(ask_small, "nora", account)).status_code == 201
+    ask_small.world.clock.forward(60)
+    secret = account["totp_secret"] if kept == "totp_secret" else pyotp.random_base32()
+    body = {
+        "password": account["password"],
+        "code": ask_small.world.one_time_code("nora", account["totp_secret"]),
+        "new_password": account["password"] if kept == "new_password" else "كلمات تخص نورة وحدها",
+        "totp_secret": secret,
+        "totp_code": pyotp.TOTP(secret).at(ask_small.world.clock.now // SECOND),
+    }
+    answer = await ask_small("nora", "POST", "/v1/credentials", body)
+    assert code_of(answer) == (422, "invalid")
+    assert answer.json()["errors"] == [{"field": kept, "code": "not-own"}]
+    assert (await ask_small.book()).staff[uuid.UUID(account["id"]).hex].scopes == ()
+
+
 async def pages(ask: Caller, path: str, count: Callable[[dict[str, Any]], int]) -> list[str]:
     ids: list[str] = []
     after = ""

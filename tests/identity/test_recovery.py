@@ -7,6 +7,7 @@ import pyotp
 import pytest
 import pytest_asyncio
 
+from tests.access.test_silences import joined
 from tests.household import store
 from tests.identity.test_api import Caller, acknowledge, approved_staff, code_of, new_staff, own_credentials, sign_in
 from tests.identity.test_entrance import change
@@ -267,6 +268,28 @@ async def test_name_and_contacts_of_an_account_lie_in_a_record_of_staff(ask: Cal
     for wrong in (str(uuid.UUID(bytes=other.record)), str(uuid.UUID(int=1)), "somebody"):
         refused = await ask("admin", "POST", "/v1/staff", new_staff(username="noura@probe", record=wrong))
         assert (refused.status_code, refused.json()["errors"]) == (422, [{"field": "record", "code": "unknown-record"}])
+
+
+async def test_roles_stay_apart_also_over_two_accounts_of_one_person(ask: Caller):
+    kept = await store(ask.world, {"full_name": "سارة القحطاني", "identity_note": "لا يوجد"}, type_="staff")
+    again = await store(ask.world, {"full_name": "سارة القحطاني", "identity_note": "لا يوجد"}, type_="staff", known=kept.subject)
+    elsewhere = await store(ask.world, {"full_name": "سارة القحطاني", "identity_note": "لا يوجد"}, type_="staff")
+    sealed, second, third = (str(uuid.UUID(bytes=one.record)) for one in (kept, again, elsewhere))
+    wanted = new_staff(username="first@probe", record=sealed, roles=["caseworker"])
+    first = (await ask("admin", "POST", "/v1/staff", wanted)).json()
+    apart = new_staff(username="another@probe", record=sealed, roles=["officer"])
+    for _ in ("waits", "stands"):
+        refused = await ask("admin", "POST", "/v1/staff", apart)
+        assert (refused.status_code, refused.json()["errors"]) == (422, [{"field": "roles", "code": "out-of-range"}])
+        await ask.approve("officer", f"/v1/staff/{first['id']}/approval")
+    await joined(ask.world, kept.subject, elsewhere.subject)
+    for other in (second, third):
+        refused = await ask("admin", "POST", "/v1/staff", new_staff(username="another@probe", record=other, roles=["caseworker"]))
+        assert (refused.status_code, refused.json()["errors"]) == (422, [{"field": "record", "code": "out-of-range"}])
+    assert (await ask("admin", "POST", "/v1/staff", {**wanted, "username": "same@probe"})).status_code == 201, "of one role"
+    for waits in [one["id"] for one in (await ask("admin", "GET", "/v1/staff")).json()["items"] if one["record"] == sealed]:
+        assert (await ask("admin", "POST", f"/v1/staff/{waits}/end")).status_code == 200
+    assert (await ask("admin", "POST", "/v1/staff", apart)).status_code == 201, "who is no caseworker any more may be an officer"
 
 
 async def test_where_there_is_a_custodian_nobody_else_keeps_the_keys(ask: Caller):

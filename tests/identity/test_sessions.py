@@ -166,6 +166,16 @@ async def test_a_stranger_elsewhere_shuts_nobody_out(vault: World, monkeypatch: 
     assert (await sign_in(vault)).token
 
 
+async def test_a_crowd_at_one_account_keeps_its_person_out_of_no_network_she_works_in(small: World, monkeypatch: pytest.MonkeyPatch):
+    assert (await sign_in(small)).token
+    with monkeypatch.context() as patched:
+        patched.setattr(passwords, "check_password", lambda _stored, _password: False)
+        for n in range(200):
+            with pytest.raises(Unauthenticated if n < 199 else TooMany):
+                await sign_in(small, password="wrong", code="000000", network=f"203.0.{n}.0/24")
+    assert (await sign_in(small)).token
+
+
 async def test_many_networks_at_one_account_meet_a_limit_whether_it_exists_or_not(small: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(passwords, "check_password", lambda _stored, _password: False)
     monkeypatch.setattr(passwords, "burn", lambda _password: None)

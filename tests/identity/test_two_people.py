@@ -76,3 +76,32 @@ async def test_the_ceremony_makes_nobody_one(small: World):
     assert not same_person(book, one, client)
     assert not same_person(book, client, "client:00")
     assert not same_person(book, "staff:00", one)
+
+
+async def test_who_made_an_account_is_one_with_it_by_whichever_account_of_hers_she_comes(vault: World):
+    one, two, three = await people(vault)
+    book = await book_of(vault, {three: one})
+    for ref in (one, two):
+        key = ref.removeprefix("staff:")
+        await change(vault, STAFF, key, msgspec.structs.replace(book.staff[key], record="ab" * 16))
+    book = await vault.association.refresh()
+    for left, right in ((one, three), (two, three)):
+        assert same_person(book, left, right)
+        assert same_person(book, right, left)
+    await add_client(vault, id="cd" * 16, made_by=one)
+    book = await vault.association.refresh()
+    for each in (one, two):
+        assert same_person(book, each, f"client:{'cd' * 16}")
+
+
+async def test_a_chain_goes_on_through_the_other_account_of_whoever_stands_in_it(small: World):
+    one, two, three = await people(small)
+    other = "ef" * 16
+    book = await book_of(small, {two: one})
+    await change(
+        small, STAFF, other, msgspec.structs.replace(book.staff[two.removeprefix("staff:")], id=other, made_by="", record="ab" * 16)
+    )
+    await change(small, STAFF, two[6:], msgspec.structs.replace(book.staff[two[6:]], record="ab" * 16))
+    book = await book_of(small, {three: f"staff:{other}"})
+    assert same_person(book, one, three), "she made one account of a person who made the third through her other one"
+    assert not same_person(book, one, f"staff:{'00' * 16}")

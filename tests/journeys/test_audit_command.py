@@ -42,7 +42,7 @@ def audit(house: Served, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
             yield
 
     monkeypatch.setattr(Service, "session", session)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
 
     def run(*words: str) -> Result:
         return CliRunner().invoke(command, [*words, "--server", f"http://127.0.0.1:{house.port}"])
@@ -62,6 +62,21 @@ def test_who_saw_a_person_is_a_table_that_ends_in_the_checkpoint(house: Served, 
     arabic = audit("who-saw", "--record", record, "--lang", "ar")
     assert "اطلاع على سجل" in arabic.stdout
     assert "مكتمل حتى نقطة التحقق التالية" in arabic.stdout
+
+
+@pytest.mark.parametrize(("columns", "language"), [(80, "en"), (80, "ar"), (120, "ar"), (170, "en"), (200, "en"), (260, "ar")])
+def test_on_an_ordinary_terminal_no_id_is_broken_and_an_entry_takes_few_lines(
+    house: Served, audit: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, columns: int, language: str
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    record = house.data.joinpath("seen").read_text()
+    said = audit("who-saw", "--record", record, "--lang", language).stdout
+    (entry,) = house.call("GET", f"/v1/access-log/questions/who-saw?record={record}", token=house.session("officer")).json["items"]
+    shown = said[: said.index("amanah/")].splitlines()
+    for whole in (record, entry["entry"]["actor"], "service_delivery", "electronic_consent", "full_name"):
+        assert any(whole in line for line in shown), whole
+    assert len(shown) < 15
+    assert max(map(len, shown)) <= columns
 
 
 def test_the_checkpoint_an_answer_ends_in_verifies(house: Served, audit: Callable[..., Result], tmp_path: Path):

@@ -310,6 +310,8 @@ BODIES: dict[str, Body] = {
     "officer.recall-confirmed": lambda _, id_: f"token=0&recall={id_}&outcome=destroyed".encode(),
     "officer.taken-down": lambda _, id_: f"token=0&publication={id_}".encode(),
     "officer.evidence-step": lambda _, id_: f"token=0&act=verify&incident={id_}&piece={id_}".encode(),
+    "officer.own-step": lambda _, __: b"token=0&act=end-others",
+    "officer.alert-reviewed": lambda _, id_: f"token=0&alert={id_}&reason=explained".encode(),
     "officer.retention-proposed": lambda _, __: b"token=0",
     "officer.referral-noted": lambda _, id_: f"token=0&referral={id_}&act=answer&word=accepted&way=phone&at=".encode(),
     "officer.verify-consent": lambda _, id_: f"token=0&person={id_}&id={id_}&act=verify&code=000000".encode(),

@@ -19,7 +19,21 @@ pytestmark = [
 ]
 WINDOWS = [(width, language) for width in (360, 1280) for language in ("ar", "en")]
 PAGES = (
-    *("", "/log", "/approvals", "/consents", "/forms", "/requests", "/reports", "/quarantine", "/entries", "/incidents", "/month"),
+    *(
+        "",
+        "/own",
+        "/log",
+        "/alerts",
+        "/approvals",
+        "/consents",
+        "/forms",
+        "/requests",
+        "/reports",
+        "/quarantine",
+        "/entries",
+        "/incidents",
+        "/month",
+    ),
     "/retention",
     *("/recalls", "/take-downs", "/referrals"),
     "/statistics",

@@ -154,6 +154,26 @@ async def test_who_signs_out_is_out(small_window: Window):
     assert (await small_window.get("/officer")).status_code == 303
 
 
+async def test_signing_out_stands_on_every_page_she_may_see(small_window: Window):
+    home = await small_window.sign_in()
+    places = sorted(set(re.findall(r'href="(/officer[^"?#]*)', home.text)))
+    assert len(places) > 10
+    for path in (*places, "/officer/person"):
+        page = await small_window.get(path)
+        (form,) = re.findall(
+            r'<form method="post" action="/officer/sign-out[^"]*">\s*<input type="hidden" name="token" value="([0-9a-f]{64})">', page.text
+        )
+        assert form == small_window.token, path
+
+
+async def test_the_password_is_typed_unseen(small_window: Window):
+    page = await small_window.get("/officer/sign-in")
+    (field,) = re.findall(r'<input id="password"[^>]*>', page.text)
+    assert 'type="password"' in field
+    assert "value=" not in field
+    assert 'autocomplete="current-password"' in field
+
+
 async def test_who_may_little_is_shown_little(small_window: Window):
     page = await small_window.sign_in("admin")
     assert "/officer/log?" not in page.text

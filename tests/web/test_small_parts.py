@@ -351,6 +351,15 @@ def test_the_longest_idle_key_is_forgotten_first() -> None:
         limits.take("x", "c", 1, 1.0)
 
 
+def test_who_knocks_while_empty_is_not_idle_and_is_not_forgotten_for_others() -> None:
+    limits = Limits(lambda: NOW, max_keys=3)
+    limits.take("x", "knocks", 1, 1.0)
+    for key in range(10):
+        with pytest.raises(TooMany):
+            limits.take("x", "knocks", 1, 1.0)
+        limits.take("x", str(key), 1, 1.0)
+
+
 # Answers
 
 

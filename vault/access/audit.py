@@ -15,7 +15,7 @@ from vault.access_log import tables
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import About, EntryRefused, Stored, parse
 from vault.access_log.tiles import WIDTH, TilePath
-from vault.errors import Unavailable
+from vault.errors import NotFound, Unavailable
 from vault.rulebook.asker import Errand
 from vault.subjects import people
 
@@ -24,11 +24,11 @@ from vault.subjects import people
 class Wanted:
     """Which entries: every part that is None says nothing; times in microseconds, `actor` as the log writes it.
 
-    `subject` asks for all of a person, `record` for what names that record of hers.
+    `subjects` asks for all of a person, by each of her sheets, `record` for what names that record of hers.
     """
 
     record: bytes | None = None
-    subject: bytes | None = None
+    subjects: tuple[bytes, ...] = ()
     actor: str | None = None
     purpose: str | None = None
     outcome: str | None = None
@@ -80,7 +80,7 @@ def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit:
     """
     errand = errand.still(deed)
     known = people.of_record(deed, record)
-    hers = [known.subject, *(bytes.fromhex(other) for other in (known.sheet.others if known.sheet is not None else ()))]
+    hers = sheets_of(known)
     hidden = hidden_from(deed, errand.asker)
     told_of = orders.told_of(deed, errand.book(deed)) if for_person else None
     found, before, more = list[Shown](), after, True
@@ -91,6 +91,11 @@ def seen_by(deed: Deed, errand: Errand, record: bytes, after: int | None, limit:
     told = errand.entry(kind="access_report.read", outcome="allow", about=(About(known.subject, record),), basis="law")
     deed.append(told)
     return cut(found[: limit + 1], limit, count(deed, hidden))
+
+
+def sheets_of(known: people.Known) -> tuple[bytes, ...]:
+    """The ids under which the log names this person: of her sheet, and of those it was joined with."""
+    return (known.subject, *(bytes.fromhex(other) for other in (known.sheet.others if known.sheet is not None else ())))
 
 
 def _about(deed: Deed, hers: Sequence[bytes], hidden: tuple[bytes, ...], before: int | None, most: int) -> list[Shown]:
@@ -110,13 +115,19 @@ def _about(deed: Deed, hers: Sequence[bytes], hidden: tuple[bytes, ...], before:
     return [shown(row.number, row.leaf, row.body) for row in rows]
 
 
-def require_open(deed: Deed, errand: Errand, path: TilePath) -> None:
-    """Refuse, with an entry, a bundle of entries in which one names a case the reader is excluded from; the tree's hashes tell nothing."""
+def open_bundle(deed: Deed, errand: Errand, path: TilePath) -> None:
+    """Let a bundle of entries be read, which is an entry as any reading of the log is; the tree's hashes tell nothing and need none.
+
+    Raises NotFound beyond what the log has, and a refusal where one of them names a case the reader is excluded from.
+    """
     errand = errand.still(deed)
     first = path.number * WIDTH
+    if first + path.width > deed.size:
+        raise NotFound
     if names_one(deed, hidden_from(deed, errand.asker), first, first + path.width):
         article = f"{errand.book(deed).association.pack}:8"
         raise EntryRefusal(errand.entry(kind="access_log.read", outcome="refuse", reason="EXCLUDED", article=article))
+    deed.append(errand.entry(kind="access_log.read", outcome="allow", basis="law", count=path.width))
 
 
 def about_record(deed: Deed, record: bytes | None) -> tuple[About, ...]:
@@ -151,8 +162,8 @@ def conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.record is not None:
         of_record = and_(subject.c.association_id == place.c.association_id, subject.c.record == wanted.record)
         found.append(place.c.number.in_(select(subject.c.number).where(of_record).correlate(place)))
-    if wanted.subject is not None:
-        of_person = and_(subject.c.association_id == place.c.association_id, subject.c.subject == wanted.subject)
+    if wanted.subjects:
+        of_person = and_(subject.c.association_id == place.c.association_id, subject.c.subject.in_(wanted.subjects))
         found.append(place.c.number.in_(select(subject.c.number).where(of_person).correlate(place)))
     for column, value in ((place.c.purpose, wanted.purpose), (place.c.outcome, wanted.outcome), (place.c.kind, wanted.kind)):
         if value is not None:

@@ -114,7 +114,7 @@ async def tile(call: Call) -> Answer:
     association, path = await standing(call), tile_path(call.path["tile"])
     if path.level is None:
         errand = Errand(call.caller, call.request_id)
-        await heard(errand, lambda: association.run(lambda deed: audit.require_open(deed, errand, path)))
+        await heard(errand, lambda: association.run(lambda deed: audit.open_bundle(deed, errand, path)))
     return Answer(await association.look(lambda transaction: serve(transaction, association.id, path)), media_type=OCTETS)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Row, and_, func, select
 
 from vault.access.alert_facts import in_force
-from vault.access.audit import Shown, Wanted, about_record, conditions, numbers, shown
+from vault.access.audit import Shown, Wanted, about_record, conditions, numbers, sheets_of, shown
 from vault.access.detection import BREAK_GLASS, STUDIED, TOUCHES, DetectionFact, is_working_time
 from vault.access.withholding import count, hidden_from, open_only
 from vault.access_log import tables
@@ -36,6 +36,8 @@ LOG_READ: Final = frozenset(
     {
         *("access_log.read", "access_log.asked", "access_report.read", "alerts.read", "detection.read"),
         *("assignments.read", "consent.proof"),
+        # What an incident keeps of the log: whom a hand touched, and in its export the entries themselves.
+        *("incident.evidence-saved", "incident.evidence-read", "incident.exported"),
     }
 )
 TO_RECIPIENTS: Final = frozenset(
@@ -80,14 +82,16 @@ class Looking:
     erased: dict[bytes, int | None] = field(default_factory=dict)
 
     def consents(self, subject: bytes) -> dict[str, Told] | None:
-        """A person's consents by id, None for who is not here any more. Raises Unavailable `integrity`."""
+        """A person's consents by id, through whichever record, None for who is not here any more. Raises Unavailable `integrity`."""
         if subject not in self.told:
             try:
                 known = people.of_subject(self.deed, subject)
             except NotFound:
                 self.told[subject] = None
             else:
-                self.told[subject] = {one.grant.id: one for one in tell(happened_to(self.deed, known), self.deed.now)}
+                # What was agreed to before two sheets were joined stands in the one it came by alone.
+                sheets = (*people.others(self.deed, known), known)
+                self.told[subject] = {one.grant.id: one for each in sheets for one in tell(happened_to(self.deed, each), self.deed.now)}
         return self.told[subject]
 
     def erased_at(self, subject: bytes) -> int | None:
@@ -114,7 +118,7 @@ def ask(deed: Deed, errand: Errand, name: str, wanted: Wanted, *, recipient: str
     about, hidden = about_record(deed, wanted.record), hidden_from(deed, errand.asker)
     if about:
         # What is asked is asked of the person, whichever of her records was named.
-        wanted = replace(wanted, record=None, subject=about[0].subject)
+        wanted = replace(wanted, record=None, subjects=sheets_of(people.of_subject(deed, about[0].subject)))
     looking = Looking(deed, recipient, in_force(deed), hidden)
     found, looked_at, more = _look(looking, question, wanted, below)
     deed.append(errand.entry(kind=ASKED, outcome="allow", about=about, basis="law", count=len(found), flags=(name,)))
@@ -148,7 +152,7 @@ def _rows(looking: Looking, question: Question, wanted: Wanted, after: int) -> l
         within += [place.c.outcome == question.outcome, *([tables.NOT_ALLOWED] if question.outcome != "allow" else [])]
     by_hand = [None] if wanted.actor is None else [place.c.actor == wanted.actor, place.c.on_behalf == wanted.actor]
     # Who asks about one hand or one record has few entries before her: there the kinds are held against each.
-    narrow = wanted.actor is not None or wanted.record is not None or wanted.subject is not None
+    narrow = wanted.actor is not None or wanted.record is not None or bool(wanted.subjects)
     kinds: Sequence[Any] = [None] if question.kinds is None else sorted(question.kinds)
     by_kind = [None if kind is None else place.c.kind == kind for kind in kinds]
     if narrow and question.kinds is not None:

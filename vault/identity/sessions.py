@@ -1,8 +1,9 @@
 """Sessions of people: password and one-time code in, a token out; read from the database each time it is shown.
 
 Invariants: a name nobody has costs the same work as a wrong password, and both, a wrong code and an ended account get one answer; limits
-are asked before any hashing, and a stranger's few tries shut nobody out elsewhere; hashing runs in threads of its own, one of them for
-networks from which somebody signed in lately; a session lasts eight hours at most, whatever is done with it.
+are asked before any hashing, and a stranger's few tries shut nobody out elsewhere, nor those of a crowd a network somebody works in;
+hashing runs in threads of its own, one of them for networks from which somebody signed in lately; a session lasts eight hours at most,
+whatever is done with it.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,9 @@ class Sessions:
         account = "@".join(parsed) if parsed else "nobody"
         self._limits.take("sign-in-network", network, *PER_NETWORK)
         self._limits.take("sign-in-account-network", f"{account} {network}", *PER_ACCOUNT_AND_NETWORK)
-        self._limits.take("sign-in-account", account, *PER_ACCOUNT)
+        # Of those from strange networks, however many they are, none counts where somebody is known.
+        among = "known" if self._regulars.knows(network) else "strangers"
+        self._limits.take("sign-in-account", f"{account} {among}", *PER_ACCOUNT)
         association = self._associations.get(parsed[1]) if parsed else None
         member = await _member(association, parsed[0]) if association is not None and parsed is not None else None
         lane = self._hashers.lane(network)

@@ -27,6 +27,7 @@ from vault.identity.proposals import STAFF_PROPOSAL, StaffProposal, proposed, wa
 from vault.identity.scopes import require_roles, scopes_of
 from vault.identity.second_factor import SecondFactor, shut_codes
 from vault.identity.sessions import Sessions
+from vault.identity.staff_record import named_in
 from vault.identity.strength import require_strong
 from vault.identity.two_people import require_two
 from vault.rulebook import facts
@@ -36,7 +37,6 @@ from vault.rulebook.book import Book
 from vault.rulebook.shapes import STAFF, STEP, StaffFact, StepFact
 from vault.storage.idempotency import Once, made_before, remember
 from vault.storage.journal import Closing
-from vault.subjects import people
 
 Engagement = Literal["employee", "consultant", "volunteer", "board"]
 State = Literal["proposed", "active", "ended"]
@@ -45,7 +45,8 @@ FEWEST_APPROVERS: Final = 2
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 256
 HALF_BYTES: Final = 15
-RECORD_TYPE: Final = "staff"
+NOT_OWN: Final = "not-own"
+"""What a first secret is that is sent again as one's own: those who made the account, or the ceremony, were told it."""
 _ENDS: Final = frozenset({"consultant", "volunteer"})
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
 
@@ -151,7 +152,7 @@ class Staff:
         """Replace the caller's own password and code secret; every session of hers ends with it, this one too.
 
         The account no longer counts as one of the ceremony, and holds the scopes of its roles. A recovery code does in the place of a
-        one-time code. Raises Unauthenticated for a wrong password or code, Invalid, `too-weak` among others, TooMany.
+        one-time code. Raises Unauthenticated for a wrong password or code, Invalid, `too-weak` and `not-own` among others, TooMany.
         """
         _require_sound(new)
         own = (caller.association.code, *caller.association.code.split("-"))
@@ -160,6 +161,8 @@ class Staff:
         self.factor.guesses.take(caller.ref)
         if not await self.sessions.matches(member, password):
             raise Unauthenticated
+        if new.password == password and (not member.scopes or member.ceremony):
+            raise Invalid([FieldError("new_password", NOT_OWN)])
         hashed = await self.sessions.hash_password(new.password)
         await caller.association.run(
             lambda deed: self._set_credentials(deed, still(deed, caller), code, new, (member.password_hash, hashed))
@@ -190,6 +193,8 @@ class Staff:
         member = _member(caller.association.books.at(deed), caller.id)
         if member.password_hash != checked:
             raise Unauthenticated
+        if (not member.scopes or member.ceremony) and new.totp_secret == member.totp_secret:
+            raise Invalid([FieldError("totp_secret", NOT_OWN)])
         recovered = self.factor.step(deed, member, code) is None
         if recovered and self.factor.after_recovery(deed, member, code) is None:
             raise Unauthenticated
@@ -241,7 +246,7 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request:
         valid_to=wanted.valid_to,
         made_by=caller.ref,
         unit=wanted.unit,
-        record=_record(deed, wanted.record),
+        record=named_in(deed, caller, wanted.record, roles),
     )
     _require_free(deed, caller, member.name_hash)
     proposal = StaffProposal(member=member, proposed_by=caller.ref, proposed_at=deed.now, password_end=first.end)
@@ -250,19 +255,6 @@ def _propose(deed: Deed, caller: Caller, wanted: Wanted, first: _First, request:
     if request:
         remember(deed.transaction, deed.association, request, bytes.fromhex(member.id), 201)
     return Proposed(member.id, first.start)
-
-
-def _record(deed: Deed, record: bytes | None) -> str:
-    """The record of a member of staff, in hexadecimal. Raises Invalid for one that is not here or of another type."""
-    if record is None:
-        return ""
-    try:
-        sheet = people.of_record(deed, record).sheet
-    except NotFound:
-        sheet = None
-    if sheet is None or sheet.records[record.hex()].type != RECORD_TYPE:
-        raise Invalid([FieldError("record", "unknown-record")])
-    return record.hex()
 
 
 def _end(deed: Deed, caller: Caller, staff: str) -> None:

@@ -2,6 +2,7 @@
 
 from vault.breach_reports.reports import Reports
 from vault.officer.afterwards import afterwards_routes
+from vault.officer.alerts import alert_pages
 from vault.officer.approval_records import approval_records
 from vault.officer.approvals import approval_routes
 from vault.officer.consents import consent_routes
@@ -14,6 +15,7 @@ from vault.officer.incidents import incident_pages
 from vault.officer.log import log_routes
 from vault.officer.month import month_routes
 from vault.officer.notices import notice_pages
+from vault.officer.own import own_pages
 from vault.officer.quarantine import quarantine_pages
 from vault.officer.report import single_report_routes
 from vault.officer.reports import report_routes
@@ -30,7 +32,9 @@ def routes(frame: Frame, reports: Reports) -> list[Route]:
     """Return the pages of this room."""
     return [
         *signing_routes(frame, reports),
+        *own_pages(frame),
         *log_routes(frame),
+        *alert_pages(frame),
         *approval_routes(frame, reports),
         *approval_records(frame),
         *consent_routes(frame),

@@ -48,6 +48,7 @@ _AREAS: Final = {
     "home": (("/officer", "home", OWN),),
     "log": (
         ("/officer/log", "log", "log:read"),
+        ("/officer/alerts", "alerts", "log:read"),
         ("/officer/month", "month", "log:read"),
         ("/officer/statistics", "statistics", "log:read"),
         ("/officer/standing", "standing", "log:verify"),
@@ -67,6 +68,7 @@ _AREAS: Final = {
         ("/officer/recalls", "recalls", "disclosures"),
         ("/officer/take-downs", "take_downs", "publications:write"),
     ),
+    "own": (("/officer/own", "own", OWN),),
 }
 """Every page a link of the frame leads to, with the scope it asks for, by what an officer is at."""
 

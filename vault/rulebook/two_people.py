@@ -3,7 +3,7 @@
 Invariants: the ceremony is nobody's maker, so the first three accounts may approve for each other; a client is of whoever proposed it or
 any key it ever had, since she was told that key; two accounts that one person proposed are two, since for each of them an approver holds
 half of the first secrets and gives it to the account's own person (docs/adr/0016-siblings.md); two accounts that name one record of a
-member of staff are one person's.
+member of staff are one person's, and what she made by either of them she made.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,8 @@ CLIENT = "client:"
 
 def same_person(book: Book, one: str, other: str) -> bool:
     """Say whether two actors ("staff:<hex id>", "client:<hex id>") count as one: one person's, or one made the other, directly or not."""
-    return other in accounts_of(book, [one]) or one in _makers(book, other) or other in _makers(book, one)
+    first, second = accounts_of(book, [one]), accounts_of(book, [other])
+    return other in first or not first.isdisjoint(_makers(book, second)) or not second.isdisjoint(_makers(book, first))
 
 
 def accounts_of(book: Book, refs: Iterable[str]) -> frozenset[str]:
@@ -27,15 +28,14 @@ def accounts_of(book: Book, refs: Iterable[str]) -> frozenset[str]:
     return given | {f"{STAFF}{key}" for key, member in book.staff.items() if records and member.record in records}
 
 
-def _makers(book: Book, ref: str) -> set[str]:
-    """Everybody in the chain that made this actor, the nearest and the farthest."""
+def _makers(book: Book, refs: Iterable[str]) -> set[str]:
+    """Everybody in the chain that made one of these actors, the nearest and the farthest, by every account of hers."""
     found: set[str] = set()
-    waiting = _made_by(book, ref)
+    waiting = {maker for ref in refs for maker in _made_by(book, ref)}
     while waiting:
-        maker = waiting.pop()
-        if maker not in found:
-            found.add(maker)
-            waiting |= _made_by(book, maker)
+        fresh = accounts_of(book, waiting) - found
+        found |= fresh
+        waiting = {maker for ref in fresh for maker in _made_by(book, ref)} - found
     return found
 
 

@@ -63,6 +63,7 @@ class Limits:
         if tokens < 1:
             # Kept as it was, so that knocking while empty does not push the refill away.
             keys[key] = (tokens, max(now, seen))
+            keys.move_to_end(key)  # else a crowd of other keys would push it out, and its next try would find it full
             raise TooMany(math.ceil((1 - tokens) / per_second) if per_second > 0 else MICROSECONDS)
         keys[key] = (tokens - 1, max(now, seen))
         keys.move_to_end(key)
