@@ -153,8 +153,8 @@ async def test_no_read_is_allowed_behind_a_withdrawal_whichever_process_it_went_
         f"and finished after the withdrawal's commit; {tally.allowed} allowed, {tally.refused} refused, {tally.put_off} put off"
     )
     assert tally.begun == tally.finished == tally.allowed + tally.refused + tally.put_off == TRIALS
-    assert tally.across >= 100
-    assert min(tally.allowed, tally.refused) > 100
+    assert tally.across >= TRIALS // 10
+    assert min(tally.allowed, tally.refused) > TRIALS // 10
     ended: set[bytes] = set()
     for entry in vault.entries():
         for about in entry.about:
