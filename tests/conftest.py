@@ -183,7 +183,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     left = config.stash.get(LEFT_OUT, 0)
     terminalreporter.write_line(engines.line(left))
     reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
-    if not config.option.collectonly:
+    if not config.option.collectonly and not hasattr(config, "workerinput"):  # each process of xdist sums up as well
         engines.keep(left)
         skips.keep(reasons)
     terminalreporter.write_line(skips.line(reasons))

@@ -6,6 +6,7 @@ head, and in a third both run free.
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from vault.rulebook.asker import Errand
 from vault.rulebook.association import Association
 
 pytestmark = [pytest.mark.asyncio(loop_scope="function"), pytest.mark.slow]
-TRIALS = 1000
+TRIALS = int(os.environ.get("AMANAH_TRIALS", "480"))  # make soak has a thousand on each engine
 AT_ONCE = 20
 MODES = ("held in the queue", "held before the commit", "free")
 
@@ -152,8 +153,8 @@ async def test_no_read_is_allowed_behind_a_withdrawal_whichever_process_it_went_
         f"and finished after the withdrawal's commit; {tally.allowed} allowed, {tally.refused} refused, {tally.put_off} put off"
     )
     assert tally.begun == tally.finished == tally.allowed + tally.refused + tally.put_off == TRIALS
-    assert tally.across >= 100
-    assert min(tally.allowed, tally.refused) > 100
+    assert tally.across >= TRIALS // 10
+    assert min(tally.allowed, tally.refused) > TRIALS // 10
     ended: set[bytes] = set()
     for entry in vault.entries():
         for about in entry.about:

@@ -160,10 +160,10 @@ class Served:
         return made.stdout
 
     def found(self, code: str = FIRST) -> None:
-        """Found an association: the first with the vault, as a copy where no setting is its own, the others beside it."""
+        """Found an association: the first with the vault, as a copy where all is as it mostly is, the others beside it."""
         if self.secrets:
             self.secrets[code] = json.loads(self.run("association", "add", code, "--json"))
-        elif self.settings:
+        elif self.settings or (self.address or "").startswith("sqlite:"):
             self.found_anew(code)
         else:
             made = foundings.founding(init, self.address and foundings.database(self.address, "postgres"), code)
