@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 
+import msgspec
 import pyotp
 import pytest
 import pytest_asyncio
@@ -203,6 +204,21 @@ async def test_nobody_resets_herself_or_somebody_who_is_not_here(ask: Caller):
     nobody = "00000000-0000-0000-0000-000000000000"
     assert code_of(await ask("admin", "POST", f"/v1/staff/{nobody}/reset")) == (404, "not-found")
     assert code_of(await ask.approve("officer", f"/v1/staff/{own}/reset/approval")) == (404, "not-found")
+
+
+async def test_nobody_resets_the_other_account_of_hers(ask: Caller):
+    """Two accounts that name one record are one person's: through the one she takes no part in a reset of the other."""
+    staff = (await ask.world.association.refresh()).staff
+    members = {who: staff[(await ask.world.person(who)).id] for who in ("admin", "officer", "second_officer")}
+    for who in ("admin", "officer"):
+        await change(ask.world, STAFF, members[who].id, msgspec.structs.replace(members[who], record="ab" * 16))
+    path = f"/v1/staff/{uuid.UUID(members['officer'].id)}/reset"
+    assert code_of(await ask("admin", "POST", path)) == (403, "same-person")
+    await change(ask.world, STAFF, members["admin"].id, members["admin"])
+    assert (await ask("admin", "POST", path)).status_code == 201
+    for who in ("officer", "second_officer"):
+        await change(ask.world, STAFF, members[who].id, msgspec.structs.replace(members[who], record="ab" * 16))
+    assert code_of(await ask.approve("second_officer", f"{path}/approval")) == (403, "same-person")
 
 
 async def test_a_reset_that_only_the_journal_knows_leaves_the_old_secrets_shut(vault: World):

@@ -24,8 +24,11 @@ from vault.identity.two_people import require_two
 from vault.rulebook import facts
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import STAFF, Fact, StaffFact
+from vault.rulebook.two_people import STAFF as STAFF_REF
+from vault.rulebook.two_people import accounts_of
 from vault.storage.journal import Closing
 
 CODES: Final = 10
@@ -121,7 +124,7 @@ class Recovery:
             raise NotFound
         if proposal.state != "proposed":
             raise Conflict
-        _require_another(caller, staff, RESET_DONE)
+        _require_another(book, caller, staff, RESET_DONE)
         require_two(book, proposal.proposed_by, caller, RESET_DONE)
         approval = self.factor.approve(deed, caller, code, kind=RESET_DONE)
         anew = msgspec.structs.replace(
@@ -143,7 +146,7 @@ class Recovery:
 
 def _propose(deed: Deed, caller: Caller, proposal: ResetFact) -> None:
     _engaged(deed, caller, proposal.staff)
-    _require_another(caller, proposal.staff, PROPOSED)
+    _require_another(caller.association.books.at(deed), caller, proposal.staff, PROPOSED)
     made = msgspec.structs.replace(proposal, proposed_by=caller.ref, proposed_at=deed.now, totp_secret=new_secret())
     written = facts.write(deed, RESET, proposal.staff, made)
     deed.append(Entry(kind=PROPOSED, outcome="allow", actor=caller.ref, facts=(written,), flags=caller.flags))
@@ -156,9 +159,9 @@ def _engaged(deed: Deed, caller: Caller, staff: str) -> StaffFact:
     return member
 
 
-def _require_another(caller: Caller, staff: str, kind: str) -> None:
-    """Refuse `same-person` to whoever would reset her own secrets with somebody's help: she sets them herself, or others do."""
-    if caller.id == staff:
+def _require_another(book: Book, caller: Caller, staff: str, kind: str) -> None:
+    """Refuse `same-person` to whoever would reset her own secrets, by any account of hers: she sets them herself, or others do."""
+    if f"{STAFF_REF}{staff}" in accounts_of(book, [caller.ref]):
         article = f"{caller.association.pack}:7"
         raise EntryRefusal(
             Entry(kind=kind, outcome="refuse", actor=caller.ref, reason="SAME_PERSON", article=article, flags=caller.flags),
