@@ -49,6 +49,8 @@ NOT_OWN: Final = "not-own"
 """What a first secret is that is sent again as one's own: those who made the account, or the ceremony, were told it."""
 _ENDS: Final = frozenset({"consultant", "volunteer"})
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
+_LAST_GROUPS: Final = frozenset({0, 2, 4, 5, 7})
+"""How many letters the last group of base32 may have (RFC 4648, section 6): others are of no whole number of bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,12 +197,16 @@ class Staff:
             raise Unauthenticated
         if (not member.scopes or member.ceremony) and new.totp_secret == member.totp_secret:
             raise Invalid([FieldError("totp_secret", NOT_OWN)])
-        recovered = self.factor.step(deed, member, code) is None
+        used = self.factor.step(deed, member, code)
+        recovered = used is None
         if recovered and self.factor.after_recovery(deed, member, code) is None:
             raise Unauthenticated
         step = accept(new.totp_secret, new.totp_code, deed.now, 0)
         if step is None:
             raise Invalid([FieldError("totp_code", "out-of-range")])
+        # Never back: who keeps her old secret would otherwise let a code count again that was used.
+        last = facts.read(deed, STEP, member.id)
+        step = max(step, used or 0, last.step if last else 0)
         changed = msgspec.structs.replace(
             member,
             password_hash=hashed,
@@ -339,5 +345,5 @@ def _require_future(valid_to: int | None, now: int) -> None:
 def _require_sound(new: NewCredentials) -> None:
     if not SHORTEST_PASSWORD <= len(new.password) <= LONGEST_PASSWORD:
         raise Invalid([FieldError("new_password", "out-of-range")])
-    if _TOTP_SECRET.fullmatch(new.totp_secret) is None:
+    if _TOTP_SECRET.fullmatch(new.totp_secret) is None or len(new.totp_secret) % 8 not in _LAST_GROUPS:
         raise Invalid([FieldError("totp_secret", "out-of-range")])
