@@ -159,6 +159,26 @@ async def test_codes_are_made_for_whoever_shows_both_secrets(small: World, spoil
         assert code_of(await ask("officer", "POST", CODES, body)) == (401, "unauthenticated")
 
 
+@pytest.mark.parametrize("deed", ["credentials", "recovery-codes"])
+async def test_who_guesses_codes_in_a_session_that_was_taken_rings_as_at_sign_in(small: World, deed: str):
+    """Who has the session and the password, and not the code, makes the account her own by this door as well."""
+    async with small.front() as http:
+        ask, account = Caller(small, http), small.ceremony.staff["officer"]
+        ask.tokens["officer"] = await small.session("officer")
+        body, path = {"password": account.password, "code": "000000"}, CODES
+        if deed == "credentials":
+            secret = pyotp.random_base32()
+            body |= {"new_password": "كلمات تخص من أخذها", "totp_secret": secret, "totp_code": "000000"}
+            path = "/v1/credentials"
+        before = len(small.entries())
+        for _ in range(20):
+            small.clock.forward(120)
+            assert code_of(await ask("officer", "POST", path, body)) == (401, "unauthenticated")
+        (alarm,) = small.entries()[before:]
+        who = f"staff:{(await small.person('officer')).id}"
+        assert (alarm.kind, alarm.actor, alarm.reason, alarm.count) == ("alarm", who, "CODES_GUESSED", 10)
+
+
 async def test_a_reset_takes_two_others_and_the_account_is_as_on_its_first_day(ask: Caller):
     made = await approved_staff(ask)
     await sign_in(ask, "sara", made)

@@ -14,7 +14,7 @@ import msgspec
 from keys.one_time_codes import new_secret
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
-from vault.errors import Conflict, NotFound, Unauthenticated
+from vault.errors import Conflict, NotFound, Unauthenticated, VaultError
 from vault.identity.callers import Caller, is_engaged, still
 from vault.identity.own_sessions import shut_sessions
 from vault.identity.second_factor import RECOVERY, RecoveryFact, SecondFactor, recovery_hash, shut_codes
@@ -78,7 +78,9 @@ class Recovery:
         if not await self.sessions.matches(member, password):
             raise Unauthenticated
         made = tuple(_code() for _ in range(CODES))
-        await caller.association.run(lambda deed: self._keep(deed, still(deed, caller), member, code, made))
+        wrong = await caller.association.run(lambda deed: self._keep(deed, still(deed, caller), member, code, made))
+        if wrong is not None:
+            raise wrong
         return made
 
     async def propose(self, caller: Caller, staff: bytes) -> str:
@@ -105,17 +107,21 @@ class Recovery:
         await association.refresh()
         return told
 
-    def _keep(self, deed: Deed, caller: Caller, checked: StaffFact, code: str, made: tuple[str, ...]) -> None:
+    def _keep(self, deed: Deed, caller: Caller, checked: StaffFact, code: str, made: tuple[str, ...]) -> VaultError | None:
+        """Nothing, or what is answered for a wrong code: given, not raised, for a deed that raises leaves no entry of its alarm."""
         member = caller.association.books.at(deed).staff[caller.id]
         if not member.scopes:
             # Whoever made the account may hold this session: codes made now would outlast its first secrets.
             raise Conflict("credentials-first")
-        used = self.factor.use(deed, member, code) if member.password_hash == checked.password_hash else None
-        if used is None:
+        if member.password_hash != checked.password_hash:
             raise Unauthenticated
+        used = self.factor.use(deed, member, code)
+        if used is None:
+            return self.sessions.guessed(deed, caller.association, member, Unauthenticated())
         hashes = tuple(recovery_hash(deed.cabinet, member.id, each) for each in made)
         written = facts.write(deed, RECOVERY, member.id, RecoveryFact(hashes=hashes, made_at=deed.now))
         deed.append(Entry(kind=MADE, outcome="allow", actor=caller.ref, facts=(used, written), flags=caller.flags))
+        return None
 
     def _approve(self, deed: Deed, caller: Caller, staff: str, code: str | None) -> Reset:
         book = caller.association.books.at(deed)

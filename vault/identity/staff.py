@@ -18,7 +18,7 @@ import msgspec
 from keys.one_time_codes import accept, new_secret
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
-from vault.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from vault.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated, VaultError
 from vault.identity.callers import Caller, is_engaged, still
 from vault.identity.names import name_hash, parse_username
 from vault.identity.own_sessions import shut_sessions
@@ -166,9 +166,11 @@ class Staff:
         if new.password == password and (not member.scopes or member.ceremony):
             raise Invalid([FieldError("new_password", NOT_OWN)])
         hashed = await self.sessions.hash_password(new.password)
-        await caller.association.run(
+        wrong = await caller.association.run(
             lambda deed: self._set_credentials(deed, still(deed, caller), code, new, (member.password_hash, hashed))
         )
+        if wrong is not None:
+            raise wrong
         await caller.association.refresh()
 
     async def listed(self, caller: Caller) -> list[Listed]:
@@ -190,7 +192,8 @@ class Staff:
         deed.append(entry, changes_law=True)
         return Approved(proposal.password_end, proposal.member.totp_secret)
 
-    def _set_credentials(self, deed: Deed, caller: Caller, code: str, new: NewCredentials, hashes: tuple[str, str]) -> None:
+    def _set_credentials(self, deed: Deed, caller: Caller, code: str, new: NewCredentials, hashes: tuple[str, str]) -> VaultError | None:
+        """Nothing, or what is answered for a wrong code: given, not raised, for a deed that raises leaves no entry of its alarm."""
         checked, hashed = hashes
         member = _member(caller.association.books.at(deed), caller.id)
         if member.password_hash != checked:
@@ -200,7 +203,7 @@ class Staff:
         used = self.factor.step(deed, member, code)
         recovered = used is None
         if recovered and self.factor.after_recovery(deed, member, code) is None:
-            raise Unauthenticated
+            return self.sessions.guessed(deed, caller.association, member, Unauthenticated())
         step = accept(new.totp_secret, new.totp_code, deed.now, 0)
         if step is None:
             raise Invalid([FieldError("totp_code", "out-of-range")])
@@ -221,6 +224,7 @@ class Staff:
         entry = Entry(kind="staff.credentials-set", outcome="allow", actor=caller.ref, facts=(*written, *ended), flags=flags)
         # After a restore the secrets that were replaced open nothing either.
         deed.append(entry, changes_law=True, closes=Closing("credentials", member.id))
+        return None
 
 
 @dataclass(frozen=True, slots=True)
