@@ -639,6 +639,21 @@ async def test_credentials_change_only_with_the_old_ones_and_a_working_new_secre
     assert (await ask_small("officer", "GET", "/v1/clients")).status_code == 200
 
 
+async def test_what_was_acknowledged_with_the_ceremonys_secrets_was_not_acknowledged_in_person(ask_small: Caller):
+    """One operator was told the secrets of all three accounts; their persons read the policy themselves (article 2)."""
+    assert (await acknowledge(ask_small, "officer")).status_code == 201
+    assert (await ask_small.world.association.refresh()).staff[(await ask_small.world.person("officer")).id].acknowledged
+    ask_small.world.clock.forward(60)
+    new = pyotp.random_base32()
+    body = credentials(ask_small, "officer", new)
+    assert (await ask_small("officer", "POST", "/v1/credentials", body)).status_code == 204
+    ask_small.world.clock.forward(60)
+    assert (await sign_in(ask_small, "officer", {"password": body["new_password"], "totp_secret": new})).status_code == 201
+    assert code_of(await ask_small("officer", "GET", "/v1/clients")) == (403, "not-acknowledged")
+    assert (await acknowledge(ask_small, "officer")).status_code == 201
+    assert (await ask_small("officer", "GET", "/v1/clients")).status_code == 200
+
+
 async def test_a_code_that_was_used_opens_nothing_by_keeping_the_old_secret(ask_small: Caller):
     """Kept with the code before it, the secret would count from there again."""
     made = await approved_staff(ask_small, username="sara@probe")

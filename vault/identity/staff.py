@@ -215,6 +215,8 @@ class Staff:
             password_hash=hashed,
             totp_secret=new.totp_secret,
             scopes=member.scopes or scopes_of(member.roles),
+            # With the ceremony's secrets it was whoever held them that acknowledged, and not the person (article 2).
+            acknowledged="" if member.ceremony else member.acknowledged,
             ceremony=False,
             reset_at=deed.now,
         )
