@@ -625,6 +625,7 @@ async def test_own_password_and_code_end_the_ceremony_for_that_account_and_all_i
         ({"totp_code": "000000"}, (422, "invalid")),
         ({"totp_secret": "not base32 at all, and long enough"}, (422, "invalid")),
         ({"totp_secret": "ABCD"}, (422, "invalid")),
+        *(({"totp_secret": "B" * letters}, (422, "invalid")) for letters in (33, 35, 38, 41, 62)),
         ({"new_password": "short"}, (422, "invalid")),
     ],
 )
@@ -636,6 +637,42 @@ async def test_credentials_change_only_with_the_old_ones_and_a_working_new_secre
     body = credentials(ask_small, "officer", new, **spoilt)
     assert code_of(await ask_small("officer", "POST", "/v1/credentials", body)) == code
     assert (await ask_small("officer", "GET", "/v1/clients")).status_code == 200
+
+
+async def test_what_was_acknowledged_with_the_ceremonys_secrets_was_not_acknowledged_in_person(ask_small: Caller):
+    """One operator was told the secrets of all three accounts; their persons read the policy themselves (article 2)."""
+    assert (await acknowledge(ask_small, "officer")).status_code == 201
+    assert (await ask_small.world.association.refresh()).staff[(await ask_small.world.person("officer")).id].acknowledged
+    ask_small.world.clock.forward(60)
+    new = pyotp.random_base32()
+    body = credentials(ask_small, "officer", new)
+    assert (await ask_small("officer", "POST", "/v1/credentials", body)).status_code == 204
+    ask_small.world.clock.forward(60)
+    assert (await sign_in(ask_small, "officer", {"password": body["new_password"], "totp_secret": new})).status_code == 201
+    assert code_of(await ask_small("officer", "GET", "/v1/clients")) == (403, "not-acknowledged")
+    assert (await acknowledge(ask_small, "officer")).status_code == 201
+    assert (await ask_small("officer", "GET", "/v1/clients")).status_code == 200
+
+
+async def test_a_code_that_was_used_opens_nothing_by_keeping_the_old_secret(ask_small: Caller):
+    """Kept with the code before it, the secret would count from there again."""
+    made = await approved_staff(ask_small, username="sara@probe")
+    await sign_in(ask_small, "sara", made)
+    own = await own_credentials(ask_small, "sara", made)
+    ask_small.world.clock.forward(60)
+    assert (await sign_in(ask_small, "sara", own)).status_code == 201
+    ask_small.world.clock.forward(120)
+    totp, seconds = pyotp.TOTP(own["totp_secret"]), ask_small.world.clock.now // SECOND
+    body = {
+        "password": own["password"],
+        "code": totp.at(seconds),
+        "new_password": "كلمات أخرى تخص سارة",
+        "totp_secret": own["totp_secret"],
+        "totp_code": totp.at(seconds - 30),
+    }
+    assert (await ask_small("sara", "POST", "/v1/credentials", body)).status_code == 204
+    shown = {"username": "sara@probe", "password": body["new_password"], "code": body["code"]}
+    assert (await ask_small.http.post("/v1/sessions", json=shown)).status_code == 401
 
 
 @pytest.mark.parametrize("kept", ["new_password", "totp_secret"])

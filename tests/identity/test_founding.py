@@ -210,6 +210,12 @@ async def test_a_missing_file_is_a_refusal_and_not_a_fresh_start(small: World, n
     assert getattr(refused.value, "code", "") == code
 
 
+async def test_an_empty_checkpoint_outside_opens_nothing(small: World):
+    (small.folder / "checkpoint").write_bytes(b"")
+    with pytest.raises(Unavailable, match="checkpoint-unreadable"):
+        small.reopen()
+
+
 async def test_another_root_opens_nothing(small: World, tmp_path: Path):
     small.root = key_file.create(tmp_path / "other-root")
     with pytest.raises(Unavailable) as refused:

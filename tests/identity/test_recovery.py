@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 
+import msgspec
 import pyotp
 import pytest
 import pytest_asyncio
@@ -158,6 +159,26 @@ async def test_codes_are_made_for_whoever_shows_both_secrets(small: World, spoil
         assert code_of(await ask("officer", "POST", CODES, body)) == (401, "unauthenticated")
 
 
+@pytest.mark.parametrize("deed", ["credentials", "recovery-codes"])
+async def test_who_guesses_codes_in_a_session_that_was_taken_rings_as_at_sign_in(small: World, deed: str):
+    """Who has the session and the password, and not the code, makes the account her own by this door as well."""
+    async with small.front() as http:
+        ask, account = Caller(small, http), small.ceremony.staff["officer"]
+        ask.tokens["officer"] = await small.session("officer")
+        body, path = {"password": account.password, "code": "000000"}, CODES
+        if deed == "credentials":
+            secret = pyotp.random_base32()
+            body |= {"new_password": "كلمات تخص من أخذها", "totp_secret": secret, "totp_code": "000000"}
+            path = "/v1/credentials"
+        before = len(small.entries())
+        for _ in range(20):
+            small.clock.forward(120)
+            assert code_of(await ask("officer", "POST", path, body)) == (401, "unauthenticated")
+        (alarm,) = small.entries()[before:]
+        who = f"staff:{(await small.person('officer')).id}"
+        assert (alarm.kind, alarm.actor, alarm.reason, alarm.count) == ("alarm", who, "CODES_GUESSED", 10)
+
+
 async def test_a_reset_takes_two_others_and_the_account_is_as_on_its_first_day(ask: Caller):
     made = await approved_staff(ask)
     await sign_in(ask, "sara", made)
@@ -203,6 +224,21 @@ async def test_nobody_resets_herself_or_somebody_who_is_not_here(ask: Caller):
     nobody = "00000000-0000-0000-0000-000000000000"
     assert code_of(await ask("admin", "POST", f"/v1/staff/{nobody}/reset")) == (404, "not-found")
     assert code_of(await ask.approve("officer", f"/v1/staff/{own}/reset/approval")) == (404, "not-found")
+
+
+async def test_nobody_resets_the_other_account_of_hers(ask: Caller):
+    """Two accounts that name one record are one person's: through the one she takes no part in a reset of the other."""
+    staff = (await ask.world.association.refresh()).staff
+    members = {who: staff[(await ask.world.person(who)).id] for who in ("admin", "officer", "second_officer")}
+    for who in ("admin", "officer"):
+        await change(ask.world, STAFF, members[who].id, msgspec.structs.replace(members[who], record="ab" * 16))
+    path = f"/v1/staff/{uuid.UUID(members['officer'].id)}/reset"
+    assert code_of(await ask("admin", "POST", path)) == (403, "same-person")
+    await change(ask.world, STAFF, members["admin"].id, members["admin"])
+    assert (await ask("admin", "POST", path)).status_code == 201
+    for who in ("officer", "second_officer"):
+        await change(ask.world, STAFF, members[who].id, msgspec.structs.replace(members[who], record="ab" * 16))
+    assert code_of(await ask.approve("second_officer", f"{path}/approval")) == (403, "same-person")
 
 
 async def test_a_reset_that_only_the_journal_knows_leaves_the_old_secrets_shut(vault: World):

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, select, update
 
 from tests.simulator import World
 from vault import app
+from vault.access_log import tables
 from vault.access_log.entry import Entry
 from vault.app import House
 from vault.commands import Failed, named
+from vault.errors import Unavailable
 from vault.rulebook import signing
 from vault.rulebook.association import Association
 from vault.settings import Settings
@@ -90,3 +93,28 @@ def test_a_checkpoint_another_process_puts_outside_during_a_start_is_none_the_lo
     monkeypatch.setattr(signing, "settle", meanwhile)
     assert vault.reopen().log.least_size > 0
     assert len(others) == 1
+
+
+def test_a_log_put_back_during_a_start_to_what_the_checkpoint_covered_before_is_not_opened(vault: World, monkeypatch: pytest.MonkeyPatch):
+    """What another process puts outside after the first look is looked at before the door opens."""
+    settle = signing.settle
+    others: list[Association] = []
+    head, entry = tables.head, tables.entry
+
+    def meanwhile(*arguments: Any) -> None:
+        if not others:
+            others.append(vault.association)
+            with vault.database.connect() as reader:
+                before = reader.execute(select(head)).mappings().one()
+            vault.association.log.run_now(
+                vault.database, [lambda deed: deed.append(Entry(kind="probe", outcome="allow", actor="system"))], vault.clock
+            )
+            vault.association.checkpoint_now(vault.clock)
+            with vault.database.connect() as keeper, keeper.begin():
+                keeper.execute(delete(entry).where(entry.c.number >= before["size"]))
+                keeper.execute(update(head).values(before))
+        settle(*arguments)
+
+    monkeypatch.setattr(signing, "settle", meanwhile)
+    with pytest.raises(Unavailable, match="log-shorter-than-checkpoint"):
+        vault.reopen()

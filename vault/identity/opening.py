@@ -85,12 +85,15 @@ def open_with(
     cabinet = _cabinet(keys, wrapped, code)
     cabinet = cabinet.signing_as(origin(code, _epoch(database, identifier, cabinet)))
     journal = Journal(folder / JOURNAL, journal_mac(cabinet))
-    # Before the transaction: a snapshot from before another process signed would lack what its checkpoint covers.
-    outside = Outside(folder / CHECKPOINT).read()
-    with _reading(database) as connection, connection.begin():
-        enter(connection, identifier)
-        signing.settle(connection, cabinet, identifier, clock())
-        held = check_at_start(Transaction(connection, clock()), identifier, outside, code, cabinet.signer.vkey_at)
+    outside, looked_at = Outside(folder / CHECKPOINT), None
+    # Read before the transaction: a snapshot from before another process signed would lack what its checkpoint covers. And again after it,
+    # for what was put outside meanwhile is held against the database too.
+    while (note := outside.read()) != looked_at:
+        with _reading(database) as connection, connection.begin():
+            enter(connection, identifier)
+            signing.settle(connection, cabinet, identifier, clock())
+            held = check_at_start(Transaction(connection, clock()), identifier, note, code, cabinet.signer.vkey_at)
+        looked_at = note
     noted = journal_note.read(folder / journal_note.NAME, cabinet.signer.vkey_at, code)
     if noted is not None and not journal.begins_with(noted.reached):
         raise JournalRefused("journal-altered")

@@ -14,7 +14,7 @@ import msgspec
 from keys.one_time_codes import new_secret
 from vault.access_log.deed import Deed, EntryRefusal
 from vault.access_log.entry import Entry
-from vault.errors import Conflict, NotFound, Unauthenticated
+from vault.errors import Conflict, NotFound, Unauthenticated, VaultError
 from vault.identity.callers import Caller, is_engaged, still
 from vault.identity.own_sessions import shut_sessions
 from vault.identity.second_factor import RECOVERY, RecoveryFact, SecondFactor, recovery_hash, shut_codes
@@ -24,8 +24,11 @@ from vault.identity.two_people import require_two
 from vault.rulebook import facts
 from vault.rulebook.alarm import heard
 from vault.rulebook.asker import Errand
+from vault.rulebook.book import Book
 from vault.rulebook.facts import Kind
 from vault.rulebook.shapes import STAFF, Fact, StaffFact
+from vault.rulebook.two_people import STAFF as STAFF_REF
+from vault.rulebook.two_people import accounts_of
 from vault.storage.journal import Closing
 
 CODES: Final = 10
@@ -75,7 +78,9 @@ class Recovery:
         if not await self.sessions.matches(member, password):
             raise Unauthenticated
         made = tuple(_code() for _ in range(CODES))
-        await caller.association.run(lambda deed: self._keep(deed, still(deed, caller), member, code, made))
+        wrong = await caller.association.run(lambda deed: self._keep(deed, still(deed, caller), member, code, made))
+        if wrong is not None:
+            raise wrong
         return made
 
     async def propose(self, caller: Caller, staff: bytes) -> str:
@@ -102,17 +107,21 @@ class Recovery:
         await association.refresh()
         return told
 
-    def _keep(self, deed: Deed, caller: Caller, checked: StaffFact, code: str, made: tuple[str, ...]) -> None:
+    def _keep(self, deed: Deed, caller: Caller, checked: StaffFact, code: str, made: tuple[str, ...]) -> VaultError | None:
+        """Nothing, or what is answered for a wrong code: given, not raised, for a deed that raises leaves no entry of its alarm."""
         member = caller.association.books.at(deed).staff[caller.id]
         if not member.scopes:
             # Whoever made the account may hold this session: codes made now would outlast its first secrets.
             raise Conflict("credentials-first")
-        used = self.factor.use(deed, member, code) if member.password_hash == checked.password_hash else None
-        if used is None:
+        if member.password_hash != checked.password_hash:
             raise Unauthenticated
+        used = self.factor.use(deed, member, code)
+        if used is None:
+            return self.sessions.guessed(deed, caller.association, member, Unauthenticated())
         hashes = tuple(recovery_hash(deed.cabinet, member.id, each) for each in made)
         written = facts.write(deed, RECOVERY, member.id, RecoveryFact(hashes=hashes, made_at=deed.now))
         deed.append(Entry(kind=MADE, outcome="allow", actor=caller.ref, facts=(used, written), flags=caller.flags))
+        return None
 
     def _approve(self, deed: Deed, caller: Caller, staff: str, code: str | None) -> Reset:
         book = caller.association.books.at(deed)
@@ -121,7 +130,7 @@ class Recovery:
             raise NotFound
         if proposal.state != "proposed":
             raise Conflict
-        _require_another(caller, staff, RESET_DONE)
+        _require_another(book, caller, staff, RESET_DONE)
         require_two(book, proposal.proposed_by, caller, RESET_DONE)
         approval = self.factor.approve(deed, caller, code, kind=RESET_DONE)
         anew = msgspec.structs.replace(
@@ -143,7 +152,7 @@ class Recovery:
 
 def _propose(deed: Deed, caller: Caller, proposal: ResetFact) -> None:
     _engaged(deed, caller, proposal.staff)
-    _require_another(caller, proposal.staff, PROPOSED)
+    _require_another(caller.association.books.at(deed), caller, proposal.staff, PROPOSED)
     made = msgspec.structs.replace(proposal, proposed_by=caller.ref, proposed_at=deed.now, totp_secret=new_secret())
     written = facts.write(deed, RESET, proposal.staff, made)
     deed.append(Entry(kind=PROPOSED, outcome="allow", actor=caller.ref, facts=(written,), flags=caller.flags))
@@ -156,9 +165,9 @@ def _engaged(deed: Deed, caller: Caller, staff: str) -> StaffFact:
     return member
 
 
-def _require_another(caller: Caller, staff: str, kind: str) -> None:
-    """Refuse `same-person` to whoever would reset her own secrets with somebody's help: she sets them herself, or others do."""
-    if caller.id == staff:
+def _require_another(book: Book, caller: Caller, staff: str, kind: str) -> None:
+    """Refuse `same-person` to whoever would reset her own secrets, by any account of hers: she sets them herself, or others do."""
+    if f"{STAFF_REF}{staff}" in accounts_of(book, [caller.ref]):
         article = f"{caller.association.pack}:7"
         raise EntryRefusal(
             Entry(kind=kind, outcome="refuse", actor=caller.ref, reason="SAME_PERSON", article=article, flags=caller.flags),

@@ -103,6 +103,14 @@ class Sessions:
         """Say whether the password is this person's, in the threads kept for that. Raises Unavailable `busy`."""
         return await self._check(member, password, self._hashers.reserved)
 
+    def guessed(self, deed: Deed, association: Association, member: StaffFact, answer: VaultError) -> VaultError:
+        """Ring the alarm where somebody who has the right password guesses codes; the answer, to be given and raised outside the deed."""
+        who = f"staff:{member.id}"
+        if self._factor.guesses.is_alarming(who):
+            article = f"{association.books.at(deed).association.pack}:7"
+            deed.append(Entry(kind="alarm", outcome="error", actor=who, reason=CODES_GUESSED, article=article, count=WRONG_AN_HOUR + 1))
+        return answer
+
     def close(self) -> None:
         """Let the hashing threads end."""
         self._hashers.close()
@@ -128,9 +136,9 @@ class Sessions:
             if used is None:
                 used = recovered = self._factor.use_recovery(deed, member, code, signing_in=True)
         except TooMany as full:
-            return self._guessed(deed, association, member, full)
+            return self.guessed(deed, association, member, full)
         if used is None:
-            return self._guessed(deed, association, member, Unauthenticated())
+            return self.guessed(deed, association, member, Unauthenticated())
         token = new_session_token(association.code)
         session = SessionFact(
             id=token.id,
@@ -143,14 +151,6 @@ class Sessions:
         deed.append(Entry(kind="session.opened", outcome="allow", actor=f"staff:{member.id}", facts=(used, written), flags=flags))
         kept = facts.read(deed, RECOVERY, member.id) if recovered else None
         return Opened(token.text, session.expires_at, len(kept.hashes) if kept else None)
-
-    def _guessed(self, deed: Deed, association: Association, member: StaffFact, answer: VaultError) -> VaultError:
-        """Ring the alarm where somebody who has the right password guesses codes."""
-        who = f"staff:{member.id}"
-        if self._factor.guesses.is_alarming(who):
-            article = f"{association.books.at(deed).association.pack}:7"
-            deed.append(Entry(kind="alarm", outcome="error", actor=who, reason=CODES_GUESSED, article=article, count=WRONG_AN_HOUR + 1))
-        return answer
 
     def _step_up(self, deed: Deed, caller: Caller, code: str) -> int:
         book = caller.association.books.at(deed)

@@ -18,7 +18,7 @@ import msgspec
 from keys.one_time_codes import accept, new_secret
 from vault.access_log.deed import Deed
 from vault.access_log.entry import Entry
-from vault.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from vault.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated, VaultError
 from vault.identity.callers import Caller, is_engaged, still
 from vault.identity.names import name_hash, parse_username
 from vault.identity.own_sessions import shut_sessions
@@ -49,6 +49,8 @@ NOT_OWN: Final = "not-own"
 """What a first secret is that is sent again as one's own: those who made the account, or the ceremony, were told it."""
 _ENDS: Final = frozenset({"consultant", "volunteer"})
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32,64}", re.ASCII)
+_LAST_GROUPS: Final = frozenset({0, 2, 4, 5, 7})
+"""How many letters the last group of base32 may have (RFC 4648, section 6): others are of no whole number of bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +166,11 @@ class Staff:
         if new.password == password and (not member.scopes or member.ceremony):
             raise Invalid([FieldError("new_password", NOT_OWN)])
         hashed = await self.sessions.hash_password(new.password)
-        await caller.association.run(
+        wrong = await caller.association.run(
             lambda deed: self._set_credentials(deed, still(deed, caller), code, new, (member.password_hash, hashed))
         )
+        if wrong is not None:
+            raise wrong
         await caller.association.refresh()
 
     async def listed(self, caller: Caller) -> list[Listed]:
@@ -188,24 +192,31 @@ class Staff:
         deed.append(entry, changes_law=True)
         return Approved(proposal.password_end, proposal.member.totp_secret)
 
-    def _set_credentials(self, deed: Deed, caller: Caller, code: str, new: NewCredentials, hashes: tuple[str, str]) -> None:
+    def _set_credentials(self, deed: Deed, caller: Caller, code: str, new: NewCredentials, hashes: tuple[str, str]) -> VaultError | None:
+        """Nothing, or what is answered for a wrong code: given, not raised, for a deed that raises leaves no entry of its alarm."""
         checked, hashed = hashes
         member = _member(caller.association.books.at(deed), caller.id)
         if member.password_hash != checked:
             raise Unauthenticated
         if (not member.scopes or member.ceremony) and new.totp_secret == member.totp_secret:
             raise Invalid([FieldError("totp_secret", NOT_OWN)])
-        recovered = self.factor.step(deed, member, code) is None
+        used = self.factor.step(deed, member, code)
+        recovered = used is None
         if recovered and self.factor.after_recovery(deed, member, code) is None:
-            raise Unauthenticated
+            return self.sessions.guessed(deed, caller.association, member, Unauthenticated())
         step = accept(new.totp_secret, new.totp_code, deed.now, 0)
         if step is None:
             raise Invalid([FieldError("totp_code", "out-of-range")])
+        # Never back: who keeps her old secret would otherwise let a code count again that was used.
+        last = facts.read(deed, STEP, member.id)
+        step = max(step, used or 0, last.step if last else 0)
         changed = msgspec.structs.replace(
             member,
             password_hash=hashed,
             totp_secret=new.totp_secret,
             scopes=member.scopes or scopes_of(member.roles),
+            # With the ceremony's secrets it was whoever held them that acknowledged, and not the person (article 2).
+            acknowledged="" if member.ceremony else member.acknowledged,
             ceremony=False,
             reset_at=deed.now,
         )
@@ -215,6 +226,7 @@ class Staff:
         entry = Entry(kind="staff.credentials-set", outcome="allow", actor=caller.ref, facts=(*written, *ended), flags=flags)
         # After a restore the secrets that were replaced open nothing either.
         deed.append(entry, changes_law=True, closes=Closing("credentials", member.id))
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,5 +351,5 @@ def _require_future(valid_to: int | None, now: int) -> None:
 def _require_sound(new: NewCredentials) -> None:
     if not SHORTEST_PASSWORD <= len(new.password) <= LONGEST_PASSWORD:
         raise Invalid([FieldError("new_password", "out-of-range")])
-    if _TOTP_SECRET.fullmatch(new.totp_secret) is None:
+    if _TOTP_SECRET.fullmatch(new.totp_secret) is None or len(new.totp_secret) % 8 not in _LAST_GROUPS:
         raise Invalid([FieldError("totp_secret", "out-of-range")])
