@@ -46,7 +46,11 @@ class NoticeMail(Server, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def telling(self) -> Telling:
         """Whom a mail is written to, and when."""
-        return Telling(frozenset(each.staff.hex for each in self.officers), frozenset(self.hours))
+        boxes: dict[str, set[str]] = {}
+        for each in self.officers:
+            boxes.setdefault(each.address.casefold(), set()).add(each.staff.hex)
+        shared = tuple(frozenset(box) for box in boxes.values() if len(box) > 1)
+        return Telling(frozenset(each.staff.hex for each in self.officers), frozenset(self.hours), shared)
 
     def address(self, staff: str) -> str:
         """Where a member of staff (id in hexadecimal) is written to, "" where the file no longer says."""

@@ -82,7 +82,7 @@ class Notifier:
     async def _officers_mail(self) -> bool:
         association = self.association
         try:
-            word: Word | None = await association.run(partial(clock_mail.claim, association=association))
+            word: Word | None = await association.run(partial(clock_mail.claim, association=association, telling=self.mail.telling))
         except DoesNotHold as error:
             await self._note(partial(clock_mail.set_aside, mail=error.letter, pack=association.pack))
             return True

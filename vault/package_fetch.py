@@ -20,6 +20,7 @@ from rich.table import Table
 from keys.age import START as AGE_START
 from keys.files import locked, replace
 from keys.packages import PackageRefused, read_package, require_standing
+from vault.access.paging import MOST_PAGES
 from vault.audit_cli import as_seen
 from vault.calling import Person, Service
 from vault.commands import Failed, address_of, guarded, typed
@@ -139,9 +140,9 @@ def fetch(
     service, person = Service(server or address_of(read({}))), Person.from_file(sign_in_file, typed)
     folder.mkdir(mode=0o700, exist_ok=True)
     with locked(folder), service.session(person):
-        shown = service.call("GET", _path(id_))
-        signed_by = vkey or str(service.call("GET", "/v1/recipients")["signed_by"])
-        there = Folder(folder, id_, int(shown.get("pages") or 1), signed_by)
+        shown = _told(service, _path(id_), "id", "recipient")
+        signed_by = vkey or str(_told(service, "/v1/recipients", "signed_by")["signed_by"])
+        there = Folder(folder, id_, _pages(shown.get("pages", 1)), signed_by)
         pages = list(_fetched(service, there))
     _tell(shown, pages, language, as_json=as_json)
     if any(page.state == "missing" for page in pages):
@@ -175,9 +176,24 @@ def _one(service: Service, there: Folder, number: int) -> Page:
             return _missing(number, fault)
         there.keep(number, content)
         state = "fetched"
-    told = service.call("GET", f"{_path(there.disclosure)}?page={number}")
+    told = _told(service, f"{_path(there.disclosure)}?page={number}", "granted")
     left_out = len((told.get("left") or {"left_out": ()})["left_out"])
     return Page(number, state, there.name(number), "", len({one["record"] for one in told["granted"]}) - left_out, left_out)
+
+
+def _told(service: Service, path: str, *members: str) -> dict[str, Any]:
+    """What the service tells there. Raises VaultError `service-unreachable` where it lacks what ours has, and as `Service.call`."""
+    told = service.call("GET", path)
+    if not told.keys() >= {*members}:
+        raise VaultError("service-unreachable")
+    return told
+
+
+def _pages(told: object) -> int:
+    """How many pages there are, of as many as there can be: none missing of none would be no answer. Raises VaultError."""
+    if type(told) is not int or not 1 <= told <= MOST_PAGES:
+        raise VaultError("service-unreachable")
+    return told
 
 
 def _missing(number: int, why: str) -> Page:

@@ -19,6 +19,7 @@ from tests.household import findings, store, withdraw
 from vault.access import disclosures, extending, orders, paging, releasing
 from vault.access.examine import examine
 from vault.access.releasing import Releasing
+from vault.access.shapes import Part
 from vault.access.tables import order_record
 from vault.access_log.entry import Entry
 from vault.access_log.verify import snapshot, verify
@@ -389,6 +390,39 @@ async def test_whoever_withdraws_between_two_pages_is_in_none_that_leaves_after(
     refused = [entry.reason for entry in entries(counter, "disclose") if entry.outcome == "refuse"]
     assert refused == [*["CONSENT_WITHDRAWN"] * 3, "DECISION_STALE"]
     assert wrong(counter) == []
+
+
+async def test_a_page_says_nothing_to_the_partner_of_whoever_withdrew(counter: Counter):
+    id_, agreed = await consented(counter, [1, 2])
+    [(few, _)] = agreed[0]
+    done = await counter.approve("second_officer", f"/disclosures/{id_}/approval", pages=2, bars=[])
+    assert done.status_code == 200, done.text
+    await withdraw(counter.world, agreed[1][1][1])
+    plans = {read_package((await fetch(counter, id_, number)).content).manifest.plan for number in (1, 2)}
+    assert len(plans) == 1
+    # Who knows her record from an earlier package tries whether she was to be on this page.
+    plan = extending.PLAN_BEGINS
+    for page in ([few], [record for record, _ in agreed[1]]):
+        plan = paging.plan_of(plan, [Part(record=record.hex(), fields=("full_name", "mobile")) for record in page])
+    assert plan not in plans
+
+
+async def test_a_page_names_no_field_that_only_somebody_left_out_gave(counter: Counter):
+    one, two, three = await people(counter, 3)
+    await counter.recipient()
+    counter.world.clock.forward(1)
+    for record in (one, two):
+        await counter.shared(record, fields=("full_name",))
+    more = await counter.shared(three, fields=("full_name", "mobile"))
+    id_ = await counter.requested(one, fields=["full_name", "mobile"])
+    added = await counter.ask("officer", "POST", f"/disclosures/{id_}/records", {"records": [written(two), written(three)]})
+    assert added.status_code == 201, added.text
+    done = await counter.approve("second_officer", f"/disclosures/{id_}/approval", pages=2, bars=[])
+    assert done.status_code == 200, done.text
+    await withdraw(counter.world, more)
+    answer = await fetch(counter, id_, 2)
+    assert read_package(answer.content).manifest.fields == ("full_name",)
+    assert "mobile" not in str({name: content.decode() for name, content in counter.files(answer).items()})
 
 
 @pytest.mark.slow

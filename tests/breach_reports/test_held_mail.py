@@ -98,6 +98,29 @@ async def test_whom_it_may_mean_is_not_written_to_and_finds_no_trace_of_the_mail
         assert {each.about[0].record for each in told} <= set(hidden(desk, await staff(desk, officer)))
 
 
+async def test_nothing_goes_to_an_address_that_whom_it_may_mean_reads_too(desk: Desk, free_port: int):
+    world, who = desk.world, await staff(desk, "admin")
+    member = (await world.association.refresh()).staff[who]
+    trustee = msgspec.structs.replace(member, id="e" * 32, name_hash="11" * 32, roles=("second",))
+    await lay_down(world, STAFF, trustee.id, trustee)
+    each = [
+        {"staff": str(uuid.UUID(who)), "address": "Desk@example.org"},
+        {"staff": str(uuid.UUID("e" * 32)), "address": "desk@example.org"},
+    ]
+    alone, both, box = await post(desk, free_port, officers=each[1:]), await post(desk, free_port, officers=each), Box()
+    await desk.report(exclude={"offices": ["administrator"], "words": WORDS})
+    await rounds(desk, both)
+    assert words(desk) == [], "the administrator reads there, and no page tells her that anything waits"
+    await rounds(desk, alone)
+    assert [each.state for each in words(desk)] == ["waiting"], "no server was there"
+    with serving(box, free_port):
+        desk.world.clock.now += HOUR
+        await both.round()
+        assert (box.letters, [each.state for each in words(desk)]) == ([], ["dropped"])
+        await rounds(desk, alone, HOUR)
+    assert box.to == ["desk@example.org"]
+
+
 async def test_what_was_settled_before_the_mail_left_is_told_to_nobody(desk: Desk, free_port: int):
     sender, box = await post(desk, free_port, "admin"), Box()
     await desk.report(exclude={"words": WORDS})

@@ -265,3 +265,62 @@ def test_a_disclosure_that_is_none_is_said_in_one_line(run: Callable[..., Result
     assert (told.exit_code, told.stdout) == (1, "")
     assert told.stderr.startswith(said)
     assert told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("lie", [-1, 41, 10**9, "x", 1.5, True, [3], {"of": 3}])
+def test_a_server_that_lies_about_the_pages_is_no_service_of_ours(
+    court: Court, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: object
+):
+    id_, _ = court.disclosed(1)
+    whole = Service.call
+
+    def lying(service: Service, method: str, path: str, body: object = None) -> dict[str, Any]:
+        told = whole(service, method, path, body)
+        return {**told, "pages": lie} if path == f"/v1/disclosures/{id_}" else told
+
+    monkeypatch.setattr(Service, "call", lying)
+    told = run(id_)
+    assert (told.exit_code, told.stdout) == (1, ""), told.output
+    assert told.stderr.startswith("amanah: service-unreachable")
+    assert [*(tmp_path / "out").iterdir()] == []
+
+
+@pytest.mark.parametrize(("path", "member"), [("/v1/recipients", "signed_by"), ("", "recipient")])
+def test_an_answer_that_lacks_what_ours_have_is_said_in_one_line(
+    court: Court, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, path: str, member: str
+):
+    id_, _ = court.disclosed(1)
+    whole = Service.call
+
+    def short(service: Service, method: str, asked: str, body: object = None) -> dict[str, Any]:
+        told = whole(service, method, asked, body)
+        return {name: said for name, said in told.items() if name != member} if asked in {path, f"/v1/disclosures/{id_}{path}"} else told
+
+    monkeypatch.setattr(Service, "call", short)
+    told = run(id_)
+    assert told.exit_code == 1
+    assert told.stderr.startswith("amanah: service-unreachable"), (told.output, told.exception)
+
+
+def test_a_link_in_the_folder_leads_no_package_elsewhere(court: Court, run: Callable[..., Result], tmp_path: Path):
+    id_, _ = court.disclosed(2)
+    (tmp_path / "out").mkdir(mode=0o700)
+    victims = [tmp_path / name for name in ("page", "new", "sums")]
+    for victim in victims:
+        victim.write_bytes(b"mine")
+    file = file_of(tmp_path, id_, 1, 2)
+    file.symlink_to(victims[0])
+    file.with_name(file.name + ".new").symlink_to(victims[1])
+    (tmp_path / "out" / package_fetch.SUMS).symlink_to(victims[2])
+    told = run(id_, "--json")
+    assert states(told) == [("fetched", "")] * 2, told.output
+    assert [victim.read_bytes() for victim in victims] == [b"mine"] * 3
+    assert not file.is_symlink()
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_one_line(court: Court, run: Callable[..., Result], tmp_path: Path):
+    id_, _ = court.disclosed(1)
+    (tmp_path / "out").write_bytes(b"a file")
+    told = run(id_)
+    assert told.exit_code in {1, 2}
+    assert told.exception is None or isinstance(told.exception, SystemExit), told.exception

@@ -119,8 +119,7 @@ def _of_several(releasing: Releasing) -> dict[str, Any]:
 
 
 def _fields(releasing: Releasing, type_: str) -> Iterator[FieldFact]:
-    given = {name for part in releasing.page.granted for name in part.fields}
-    return (field for field in releasing.book.types[type_].fields if field.name in given)
+    return (field for field in releasing.book.types[type_].fields if field.name in releasing.fields)
 
 
 def _table(releasing: Releasing, type_: str, held: Sequence[Held]) -> bytes:

@@ -35,6 +35,7 @@ from vault.storage.idempotency import Once, made_before, remember
 Page = TypeVar("Page", OrderPage, DisclosurePage)
 ADDED: Final = "disclosure.extended"
 PLAN_BEGINS: Final = "00" * 32
+"""Where the plan of an order's disclosure begins; one on consents begins at random, so that nobody tries whether somebody was on it."""
 
 
 def extend_order(deed: Deed, errand: Errand, order: bytes, records: Sequence[bytes], once: Once | None) -> tuple[OrderFact, int]:
@@ -118,7 +119,8 @@ def extend_disclosure(
 
 def _further(found: DisclosureFact, page: DisclosurePage) -> Further:
     """What the disclosure's pages behind the first come to with this one."""
-    before = found.further or Further(pages=1, granted=0, refused=0, fields=(), plan=plan_of(PLAN_BEGINS, found.granted))
+    begins = PLAN_BEGINS if found.basis == "order" else os.urandom(32).hex()
+    before = found.further or Further(pages=1, granted=0, refused=0, fields=(), plan=plan_of(begins, found.granted))
     return Further(
         pages=page.number,
         granted=before.granted + len(page.granted),

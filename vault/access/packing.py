@@ -42,7 +42,7 @@ def _manifest(releasing: Releasing, signer: Signer) -> Manifest:
         article=verdict.article,
         law=verdict.law,
         order=_uuid(found.order) if found.order else "",
-        fields=tuple(sorted({name for part in releasing.page.granted for name in part.fields})),
+        fields=tuple(sorted(releasing.fields)),
         issued=issued,
         expires=issued + LASTS,
         page=releasing.page.number if found.further else 0,

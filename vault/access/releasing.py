@@ -55,6 +55,11 @@ class Releasing:
         """The number of the package: how many left before it and it, or which page of several it is."""
         return self.disclosure.released if self.disclosure.further is None else self.page.number
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """What any record has that leaves: what only somebody left out would have given is not spoken of."""
+        return frozenset(name for one in self.judged for name in one.asked.fields)
+
     def values(self) -> list[dict[str, Any]]:
         """The values of every record through the door, once. Raises Unavailable `integrity`."""
         return [give_out(judged, sealed) for judged, sealed in zip(self.judged, self.sealed, strict=True)]

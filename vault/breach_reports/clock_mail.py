@@ -34,10 +34,21 @@ MOST_TRIES: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """At which hours whom (staff ids in hexadecimal) a mail is written to; what the operator laid down."""
+    """At which hours whom (staff ids in hexadecimal) a mail is written to; what the operator laid down.
+
+    `boxes` are those who are written to at one address, where that is several.
+    """
 
     staff: frozenset[str] = frozenset()
     hours: frozenset[int] = USUAL
+    boxes: tuple[frozenset[str], ...] = ()
+
+    def beside(self, staff: str) -> frozenset[str]:
+        """Who else is written to where this member of staff is."""
+        return frozenset(each for box in self.boxes if staff in box for each in box) - {staff}
+
+
+NOBODY: Final = Telling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +70,12 @@ def written(deed: Deed, book: Book, incident: IncidentFact, hours: int, telling:
     return tuple(_begin(deed, incident, hours, staff) for staff in sorted(telling.staff) if _may_know(book, incident, staff, deed.now))
 
 
-def claim(deed: Deed, association: Association) -> Word | None:
+def claim(deed: Deed, association: Association, telling: Telling = NOBODY) -> Word | None:
     """Take the first mail in hand that is due; None where none is. Raises DoesNotHold for one that is to be set aside, Unavailable."""
     book = association.books.at(deed)
     for id_ in letters.due(deed, officers=True):
         with letters.holding(id_):
-            word = _claimed(deed, book, id_)
+            word = _claimed(deed, book, id_, telling)
         if word is not None:
             return word
     return None
@@ -98,7 +109,7 @@ def settle(deed: Deed, fact: WordFact, state: WordState) -> None:
     _tell(deed, changed)
 
 
-def _claimed(deed: Deed, book: Book, id_: bytes) -> Word | None:
+def _claimed(deed: Deed, book: Book, id_: bytes, telling: Telling) -> Word | None:
     fact = facts.read(deed, WORD, id_.hex())
     if fact is not None and fact.state == "sending":
         settle(deed, fact, "doubtful")
@@ -106,7 +117,7 @@ def _claimed(deed: Deed, book: Book, id_: bytes) -> Word | None:
     if fact is None or fact.state != "waiting":
         letters.move(deed, id_, DONE)
         return None
-    said = _of_held(deed, book, fact) if fact.what == "held" else _of_clock(deed, book, fact)
+    said = _of_held(deed, book, fact, telling) if fact.what == "held" else _of_clock(deed, book, fact)
     if said is None:
         settle(deed, fact, "dropped")
         return None
@@ -125,9 +136,9 @@ def _of_clock(deed: Deed, book: Book, fact: WordFact) -> tuple[str, int] | None:
     return incident.reference, clock.left(deed.now) // HOUR
 
 
-def _of_held(deed: Deed, book: Book, fact: WordFact) -> tuple[str, int] | None:
+def _of_held(deed: Deed, book: Book, fact: WordFact, telling: Telling) -> tuple[str, int] | None:
     """What a mail about a held report says, which is nothing of it; None as above."""
-    return ("", 0) if held_mail.may_leave(deed, book, fact) else None
+    return ("", 0) if held_mail.may_leave(deed, book, fact, telling.beside(fact.staff)) else None
 
 
 def _begin(deed: Deed, incident: IncidentFact, hours: int, staff: str) -> WrittenFact:

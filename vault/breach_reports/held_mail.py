@@ -1,7 +1,8 @@
 """The short mail to who may say whom a reporter meant: that something waits at `/officer/exclusions`, and not what or how much.
 
-Invariants: nobody a report is kept from, or may mean, is written to about it, through none of her accounts, as it stands when the mail is
-written down and again when it leaves; one mail is under way to somebody at a time, whichever processes look. ADR 0103.
+Invariants: nobody a report is kept from, or may mean, is written to about it, through none of her accounts and at no address where she is
+written to as well, as it stands when the mail is written down and again when it leaves; one mail is under way to somebody at a time,
+whichever processes look. ADR 0103.
 """
 
 from collections.abc import Iterable
@@ -23,27 +24,29 @@ from vault.rulebook.two_people import STAFF, accounts_of
 MAILED: Final = "breach_report.exclusion-mailed"
 AGAIN: Final = 24 * HOUR
 """So long after a mail the next one goes while something waits."""
+Beside = frozenset[str]
+"""Who else (staff ids in hexadecimal) is written to at an address."""
 SOONEST: Final = HOUR
 """What comes sooner after a mail than this is told of once it is over: a flood of reports is no flood of mails."""
 
 
-def newest(book: Book, held: Iterable[ReportFact], staff: str, now: int) -> ReportFact | None:
-    """The newest of these reports that this member of staff (id in hexadecimal) may settle; None for none."""
+def newest(book: Book, held: Iterable[ReportFact], staff: str, beside: Beside, now: int) -> ReportFact | None:
+    """The newest of these reports that this member of staff (id in hexadecimal) may settle and be mailed of; None for none."""
     kept = dict[tuple[str, ...], bool]()
     for report in sorted(held, key=lambda one: (-one.received_at, one.id)):
         from_whom = (*report.excluded, *report.held)
         if from_whom not in kept:
-            kept[from_whom] = _may_settle(book, from_whom, staff, now)
+            kept[from_whom] = _may_be_told(book, from_whom, staff, beside, now)
         if kept[from_whom]:
             return report
     return None
 
 
-def write(deed: Deed, book: Book, report: bytes, staff: str) -> None:
+def write(deed: Deed, book: Book, report: bytes, staff: str, beside: Beside) -> None:
     """Write down a mail to her about a report that waits, where one is due. Raises Unavailable `integrity`."""
     id_ = deed.cabinet.pepper.hash("held-mail", staff)[:16]
     before = facts.read(deed, WORD, id_.hex())
-    fact = _waiting(deed, book, report, staff)
+    fact = _waiting(deed, book, report, staff, beside)
     if fact is None or not _is_due(before, fact, deed.now):
         return
     word = WordFact(id=id_.hex(), incident=report.hex(), hours=0, staff=staff, state="waiting", at=deed.now, what="held")
@@ -61,18 +64,24 @@ def write(deed: Deed, book: Book, report: bytes, staff: str) -> None:
     deed.append(told)
 
 
-def may_leave(deed: Deed, book: Book, word: WordFact) -> bool:
+def may_leave(deed: Deed, book: Book, word: WordFact, beside: Beside) -> bool:
     """Whether what a mail is about waits still, for her. Raises Unavailable `integrity`."""
-    return _waiting(deed, book, bytes.fromhex(word.incident), word.staff) is not None
+    return _waiting(deed, book, bytes.fromhex(word.incident), word.staff, beside) is not None
 
 
-def _waiting(deed: Deed, book: Book, report: bytes, staff: str) -> ReportFact | None:
-    """The report as it stands, if it waits for somebody and she may be the one."""
+def _waiting(deed: Deed, book: Book, report: bytes, staff: str, beside: Beside) -> ReportFact | None:
+    """The report as it stands, if it waits for somebody and she may be the one, and be told so."""
     try:
         fact = case.load(deed, report).fact
     except NotFound:
         return None
-    return fact if fact.held and _may_settle(book, (*fact.excluded, *fact.held), staff, deed.now) else None
+    return fact if fact.held and _may_be_told(book, (*fact.excluded, *fact.held), staff, beside, deed.now) else None
+
+
+def _may_be_told(book: Book, kept_from: tuple[str, ...], staff: str, beside: Beside, now: int) -> bool:
+    """Whether she settles such reports, and nobody these are reads what is written to her: that a mail came tells her what no page does."""
+    meant = accounts_of(book, kept_from)
+    return _may_settle(book, kept_from, staff, now) and not any(f"{STAFF}{other}" in meant for other in beside)
 
 
 def _may_settle(book: Book, kept_from: tuple[str, ...], staff: str, now: int) -> bool:

@@ -79,10 +79,11 @@ class Ringer:
         association = self.association
         book = await association.book()
         for staff in sorted(self.telling.staff):
-            report = held_mail.newest(book, held, staff, association.log.clock())
+            beside = self.telling.beside(staff)
+            report = held_mail.newest(book, held, staff, beside, association.log.clock())
             if report is None:
                 continue
-            unit = partial(_write_of_held, association, bytes.fromhex(report.id), staff)
+            unit = partial(_write_of_held, association, bytes.fromhex(report.id), staff, beside)
             try:
                 await association.run(unit)
             except Unavailable as error:
@@ -124,8 +125,8 @@ class Ringer:
             raise Unavailable("log-unavailable") from error
 
 
-def _write_of_held(association: Association, report: bytes, staff: str, deed: Deed) -> None:
-    held_mail.write(deed, association.books.at(deed), report, staff)
+def _write_of_held(association: Association, report: bytes, staff: str, beside: frozenset[str], deed: Deed) -> None:
+    held_mail.write(deed, association.books.at(deed), report, staff, beside)
 
 
 def _ring(association: Association, incident: bytes, telling: Telling, deed: Deed) -> int:
