@@ -22,6 +22,7 @@ from vault.errors import VaultError
 from vault.smtp import Server, is_address
 
 FILE: Final = "notice-mail.toml"
+SETTLED_AT: Final = "/officer/exclusions"
 
 
 class NoticeMailRefused(VaultError):
@@ -64,7 +65,8 @@ class NoticeMail(Server, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """The mail to an officer: the incident's number and the time that is left, or only that something waits on a page."""
         if word.fact.what == "held":
             ar, en = (PAGES.words(language) for language in ("ar", "en"))
-            return self._letter(ar.word_subject_held, f"{ar.word_text_held}\n\n{en.word_text_held}\n", to, now)
+            text = f"{ar.word_text_held}\n\n{en.word_text_held}\n".format(page=SETTLED_AT)
+            return self._letter(ar.word_subject_held, text, to, now)
         how = "left" if word.left >= 0 else "over"
 
         def said(what: str, language: str) -> str:
