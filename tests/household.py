@@ -173,6 +173,18 @@ async def read(
     return given.values
 
 
+def none_disclosed_behind_a_withdrawal(world: World) -> set[bytes]:
+    """Whose consents the log ends, once every disclosure before its person's withdrawal is allowed in it and every one after it is not."""
+    ended: set[bytes] = set()
+    for entry in world.entries():
+        for about in entry.about:
+            if entry.kind == "consent.withdrawn":
+                ended.add(about.subject)
+            elif entry.kind == "disclose":
+                assert (entry.outcome == "allow") == (about.subject not in ended)
+    return ended
+
+
 def findings(world: World) -> list[str]:
     """What the examiners of `amanah doctor` find in facts, people and containers, and in scans."""
     states: dict[bytes, RecordState] = {}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.access.counter import FIELDS, Counter
 from tests.access.test_race import MODES, Second, Tally, second_process, withdraw
-from tests.household import asked, errand, grant, store, verify, written
+from tests.household import asked, errand, grant, none_disclosed_behind_a_withdrawal, store, verify, written
 from tests.simulator import World
 from vault.access import disclosures, releasing
 from vault.access.approving import Approver
@@ -98,14 +98,7 @@ async def test_no_package_is_released_behind_a_withdrawal_whichever_process_it_w
     assert tally.begun == tally.finished == tally.allowed + tally.refused + tally.put_off == TRIALS
     assert tally.across >= TRIALS // 10
     assert min(tally.allowed, tally.refused) > TRIALS // 10
-    ended: set[bytes] = set()
-    for entry in world.entries():
-        for about in entry.about:
-            if entry.kind == "consent.withdrawn":
-                ended.add(about.subject)
-            elif entry.kind == "disclose":
-                assert (entry.outcome == "allow") == (about.subject not in ended)
-    assert len(ended) == TRIALS
+    assert len(none_disclosed_behind_a_withdrawal(world)) == TRIALS
 
 
 async def stepped_up(world: World, who: str) -> Caller:

@@ -15,7 +15,7 @@ from tests.access.counter import FIELDS, Counter, by_law_of_orders, told
 from tests.access.desk import put, rows_of, written
 from tests.access.test_orders import decide
 from tests.access.test_race import second_process
-from tests.household import findings, store, withdraw
+from tests.household import findings, none_disclosed_behind_a_withdrawal, store, withdraw
 from vault.access import disclosures, extending, orders, paging, releasing
 from vault.access.examine import examine
 from vault.access.releasing import Releasing
@@ -454,14 +454,7 @@ async def test_no_page_holds_anybody_behind_a_withdrawal_whichever_process_made_
         await asyncio.gather(fetching(), withdrawing())
     assert given == sorted(given, reverse=True)
     assert len({*given}) > 2, "in the midst of the withdrawals"
-    ended: set[bytes] = set()
-    for entry in world.entries():
-        for about in entry.about:
-            if entry.kind == "consent.withdrawn":
-                ended.add(about.subject)
-            elif entry.kind == "disclose":
-                assert (entry.outcome == "allow") == (about.subject not in ended)
-    assert len(ended) == 10
+    assert len(none_disclosed_behind_a_withdrawal(world)) == 10
 
 
 async def test_a_bar_ends_all_pages_and_who_did_not_agree_is_refused_on_hers(small_counter: Counter):

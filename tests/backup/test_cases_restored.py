@@ -1,6 +1,7 @@
 """A report and an incident that were destroyed after a copy was made do not come back with it."""
 
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +10,19 @@ from tests.breach_reports.desk import desk_of
 from tests.breach_reports.incident_desk import PARTS, opened, report
 from tests.breach_reports.notices import Box, approved, notifier, person, serving, states
 from tests.breach_reports.test_retention import YEAR, closed, dismissed, findings, pass_, preview, retention, rows, run
+from vault.backup.manifest import Backup
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
+
+
+async def restored(rescue: Rescue, empty: str, copy: Backup, *, closed: int) -> Path:
+    """The home of a vault restored from a copy beside a whole journal, which closed so many doors again."""
+    rescue.world.clock.forward(2)
+    await rescue.world.association.checkpoint()
+    home = rescue.home()
+    done = rescue.restore(empty, home, copy)
+    assert (done.complete, done.closed) == (True, closed)
+    return home
 
 
 async def test_what_was_destroyed_after_the_copy_was_made_stays_destroyed(rescue: Rescue, empty: str):
@@ -22,11 +34,7 @@ async def test_what_was_destroyed_after_the_copy_was_made_stays_destroyed(rescue
         copy = rescue.take()
         assert len((await run(desk))["destroyed"]) == 3
         before = (await retention(desk, path="/tombstones")).json()["items"]
-    world.clock.forward(2)
-    await world.association.checkpoint()
-    home = rescue.home()
-    done = rescue.restore(empty, home, copy)
-    assert (done.complete, done.closed) == (True, 3)
+    home = await restored(rescue, empty, copy, closed=3)
     with rescue.opened(empty, home) as after:
         async with desk_of(after) as desk:
             assert set(rows(desk).values()) == {0}
@@ -45,11 +53,7 @@ async def test_who_was_excluded_after_the_copy_was_made_stays_excluded_and_a_hol
         her = str(uuid.UUID((await world.person("officer")).id))
         assert (await desk.as_("second_officer", "POST", f"/{id_}/exclusion", {"staff": her})).status_code == 200
         assert (await desk.as_("second_officer", "POST", f"/{held}/legal-hold", {"reason": PARTS})).status_code == 200
-    world.clock.forward(2)
-    await world.association.checkpoint()
-    home = rescue.home()
-    done = rescue.restore(empty, home, copy)
-    assert (done.complete, done.closed) == (True, 2)
+    home = await restored(rescue, empty, copy, closed=2)
     with rescue.opened(empty, home) as after:
         async with desk_of(after) as desk:
             answer = await desk.as_("officer", "GET", f"/{id_}")
@@ -71,11 +75,7 @@ async def test_a_letter_that_left_after_the_copy_was_made_leaves_no_second_time(
             for _ in records:  # a round ends with the first that no server took
                 await notifier(world, free_port).round()
         assert await states(desk, id_, number) == dict(zip(records, ("sent", "listed"), strict=True))
-    world.clock.forward(2)
-    await world.association.checkpoint()
-    home = rescue.home()
-    done = rescue.restore(empty, home, copy)
-    assert (done.complete, done.closed) == (True, 3)
+    home = await restored(rescue, empty, copy, closed=3)
     with rescue.opened(empty, home) as after:
         after.clock.forward(86_400)
         async with desk_of(after) as desk:
