@@ -61,6 +61,8 @@ async def test_who_is_handed_an_account_makes_it_her_own_in_the_browser_alone(wi
         assert (again.status_code, said in text_of(again)) == (status, True), wrong
         assert OWN_WORDS not in again.text
         assert "<b>" not in again.text
+        (shown,) = re.findall(r'name="totp_secret" value="([A-Z2-7]{32})"', again.text)
+        assert (shown == secret) == ("totp_secret" not in wrong), "what is in her phone stays, what is no secret does not"
     done = await window.send(PATH, **given, new_password=OWN_WORDS, totp_code=now(window, secret))
     assert (done.status_code, done.headers["location"]) == (303, "/officer/sign-in?lang=en")
     assert "Max-Age=0" in done.headers["set-cookie"]

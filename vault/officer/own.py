@@ -111,12 +111,15 @@ class _Own:
         opened = await own_sessions.listed(caller)
         book = await caller.association.refresh()
         own, speaker = book.association, speaker_of(call, book)
-        secret = call.form.fields.get("totp_secret") or new_secret()
+        wrong = _wrong(error)
+        # Kept while what was typed beside it is mended, for it is in her phone by now; a text that is no secret, or not hers, is not.
+        kept = call.form.fields.get("totp_secret") if not any("totp_secret" in each for each in wrong) else None
+        secret = kept or new_secret()
         return await self.frame.page(
             "own.html",
             call,
             **failed(call, error),
-            wrong=_wrong(error),
+            wrong=wrong,
             policy=policy_sha256(own),
             privacy=f"/{own.code}/privacy?lang={call.language}",
             acknowledged=has_acknowledged(own, book.staff[caller.id]),
@@ -140,7 +143,7 @@ def _wrong(error: VaultError | None) -> list[str]:
 
 
 def _drawn(secret: str, association: str) -> Any:  # noqa: ANN401 - markup
-    """The code secret as an authenticator app reads it off the screen; nothing where somebody sent a text that is none."""
+    """The code secret as an authenticator app reads it off the screen; nothing where somebody sent a text that can be none."""
     if not (secret.isascii() and secret.isalnum()):
         return ""
     address = f"otpauth://totp/{quote(association)}?secret={secret}&issuer=Amanah"
