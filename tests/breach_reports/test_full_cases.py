@@ -57,6 +57,17 @@ async def test_nobody_alone_fills_the_places_that_are_kept_for_reasons(desk: Des
     await done(desk, f"/{id_}/legal-hold", body)
 
 
+async def test_who_used_up_her_places_files_a_notice_late_all_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    id_ = await opened(desk, aware_at=write_time(START))
+    number = (await done(desk, f"/{id_}/authority-notices", WHOLE))["notice"]
+    monkeypatch.setattr(case, "MOST_PARTS", 2)
+    for _ in range(case.KEPT_EACH):
+        await proposed(desk, id_, "ruling-out")
+    desk.world.clock.forward(4 * 86_400)
+    body = {"filed_at": now(desk), "reference": "SDAIA-1", "late_reason": PARTS}
+    assert (await done(desk, f"/{id_}/authority-notices/{number}/filing", body))["authority"] == "late"
+
+
 async def test_a_report_full_of_notes_takes_the_reason_of_another_moment_of_awareness(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     id_ = await report(desk)
     assert (await desk.as_("officer", "POST", f"/{id_}/triage", {"finding": "breach"})).status_code == 200

@@ -4,7 +4,7 @@ Invariants: the words are parts under the incident's own key, and each look at t
 is noted as filed names the platform's reference; a notice with gaps is filed as partial, with reasons (implementing regulation 24).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -95,8 +95,11 @@ def file(deed: Deed, errand: Errand, incident: bytes, number: int, filing: Filin
 
 
 def _added(found: Incident, errand: Errand, texts: list[Text], words: str, field: str) -> int | None:
-    """The number the part with these words will have, None for no words. Raises Invalid."""
+    """The number the part with these words will have, None for no words. Raises Invalid.
+
+    A filing has a term of the law: it takes no place of those its hand may have used up.
+    """
     if not words.strip():
         return None
-    texts.append(incidents.reason_of(errand, found, words, field))
+    texts.append(replace(incidents.reason_of(errand, found, words, field), beyond=case.KEPT_FREE))
     return len(found.fact.parts) + len(texts) - 1
